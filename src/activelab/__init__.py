@@ -1,0 +1,1 @@
+from activelab.labels import Labels

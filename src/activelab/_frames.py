@@ -1,0 +1,140 @@
+"""The door through which tables come in and go out; the only place the core meets dataframes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from activelab._errors import InputError, first
+from activelab._typing import Ids
+
+
+class Column(NamedTuple):
+    """Values of a column and, if it is categorical, its categories in order."""
+
+    values: Ids
+    categories: Ids | None
+
+
+def is_frame(value: object) -> bool:
+    """Whether narwhals reads the object as an eager dataframe."""
+    import narwhals as nw
+
+    return isinstance(nw.from_native(value, eager_only=True, pass_through=True), nw.DataFrame)
+
+
+def columns_of(frame: Any, names: Sequence[str]) -> dict[str, Column]:
+    """The named columns of any dataframe or mapping, as numpy arrays.
+
+    Raises
+    ------
+    InputError
+        If the object is no dataframe, or a column is missing or present twice.
+    """
+    if isinstance(frame, Mapping):
+        _require_columns(names, list(frame))
+        return {name: Column(_array(frame[name]), None) for name in names}
+    import narwhals as nw
+
+    if isinstance(frame, nw.LazyFrame):
+        frame = frame.collect()
+    table = nw.from_native(frame, pass_through=True)
+    if isinstance(table, nw.LazyFrame):
+        table = table.collect()
+    if not isinstance(table, nw.DataFrame):
+        raise InputError(
+            f"expected a dataframe (pandas, polars, pyarrow) or a mapping of columns, "
+            f"got {type(frame).__name__}."
+        )
+    _require_columns(names, table.columns)
+    return {name: _column(table[name]) for name in names}
+
+
+def _require_columns(names: Sequence[str], present: Sequence[Any]) -> None:
+    absent = [name for name in names if name not in present]
+    if absent:
+        raise InputError(f"no column {first(absent)}; the table has: {first(present, 20)}.")
+
+
+def _array(values: Any) -> Ids:
+    return values if isinstance(values, np.ndarray) else np.asarray(_objects(values))
+
+
+def _objects(values: Any) -> Ids:
+    items = list(values)
+    array = np.empty(len(items), dtype=object)
+    array[:] = items
+    return array
+
+
+def _column(series: Any) -> Column:
+    import narwhals as nw
+
+    categories = None
+    if isinstance(series.dtype, nw.Enum):
+        categories = _objects(series.dtype.categories)
+        series = series.cast(nw.String)
+    elif isinstance(series.dtype, nw.Categorical):
+        if series.implementation.is_pandas_like():
+            # pandas lists the declared categories; other libraries only those seen so far.
+            codes = series.to_native().cat.codes.to_numpy()
+            categories = np.asarray(series.to_native().cat.categories)
+            values = _objects(categories[codes])
+            values[codes < 0] = None
+            return Column(values, categories)
+        series = series.cast(nw.String)
+    if series.dtype.is_numeric() and not series.is_null().any():
+        return Column(series.to_numpy(), categories)
+    return Column(_objects(series.to_list()), categories)
+
+
+def wide_values(matrix: Any) -> tuple[Ids, Ids | None, Ids | None]:
+    """Cells, row ids and column ids of a wide matrix; float (NaN missing), integer or object cells.
+
+    Raises
+    ------
+    InputError
+        If the matrix does not have two dimensions.
+    """
+    rows = columns = None
+    if isinstance(matrix, np.ma.MaskedArray):
+        values = matrix.astype(object).filled(None)
+    elif hasattr(matrix, "iloc") and hasattr(matrix, "columns"):
+        rows, columns = np.asarray(matrix.index), np.asarray(matrix.columns)
+        numeric = all(dtype.kind in "iufb" for dtype in matrix.dtypes)
+        values = matrix.to_numpy(dtype=float, na_value=np.nan) if numeric else matrix.to_numpy(object)
+    elif not isinstance(matrix, np.ndarray) and is_frame(matrix):
+        import narwhals as nw
+
+        table = nw.from_native(matrix, eager_only=True)
+        columns = _objects(table.columns)
+        cells = [_objects(series.to_list()) for series in table.iter_columns()]
+        values = np.stack(cells, axis=1) if cells else np.empty((0, 0), dtype=object)
+    else:
+        values = np.asarray(matrix)
+        if values.dtype.kind in "US":
+            values = np.asarray(matrix, dtype=object)
+    if values.ndim != 2:
+        raise InputError(
+            f"a wide matrix has two dimensions, examples × annotators; got shape {values.shape}."
+        )
+    return values, rows, columns
+
+
+def make_frame(columns: Mapping[str, Ids], backend: str) -> Any:
+    """A native dataframe of the named library."""
+    import narwhals as nw
+
+    native = {name: _plain(values) for name, values in columns.items()}
+    return nw.from_dict(native, backend=backend).to_native()
+
+
+def _plain(values: Ids) -> Any:
+    if values.dtype.kind != "O":
+        return values
+    items = values.tolist()
+    kinds = {type(item) for item in items if item is not None}
+    # Arrow and polars columns have one type: a mixture of ids is written as text.
+    return items if len(kinds) <= 1 else [None if item is None else str(item) for item in items]

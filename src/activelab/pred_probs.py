@@ -1,0 +1,191 @@
+"""Model-predicted class probabilities: alignment with the labels, and the checks every method relies on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from activelab._errors import InputError, first
+from activelab._frames import columns_of, is_frame
+from activelab._typing import Floats, Ids, Models
+from activelab._vocabulary import Vocabulary
+from activelab.labels import Labels
+
+__all__ = ["check_pred_probs", "frame_examples"]
+
+SUM_TOLERANCE = 1e-3
+_ROWS_A_BLOCK = 1 << 16
+
+
+def check_pred_probs(pred_probs: Any, labels: Labels) -> Models:
+    """Check and align predicted probabilities; a single model is an ensemble of one.
+
+    Parameters
+    ----------
+    pred_probs : array-like or dataframe, or a sequence of them
+        Shape ``(n_examples, n_classes)``, or ``(n_models, n_examples, n_classes)`` for an ensemble.
+        Row i is example i of ``labels``. A dataframe with a column ``example`` is aligned by id, its
+        other columns by class.
+    labels : Labels
+        The pool and the classes the probabilities must match.
+
+    Returns
+    -------
+    tuple of ndarray, each of shape (n_examples, n_classes)
+        One floating-point array a model. An array that is already one is not copied.
+
+    Raises
+    ------
+    InputError
+        If shapes or ids differ from those of ``labels``, or an entry is NaN, negative or above 1, or
+        a row does not sum to 1 within 1e-3; the message names the model, row and example.
+
+    Examples
+    --------
+    >>> from activelab import Labels
+    >>> from activelab.pred_probs import check_pred_probs
+    >>> labels = Labels.from_records([("a", "ann", 0), ("b", "ann", 1)])
+    >>> models = check_pred_probs([[0.9, 0.1], [0.2, 0.8]], labels)
+    >>> len(models), models[0].shape
+    (1, (2, 2))
+    """
+    models = tuple(_aligned(model, labels) for model in _models(pred_probs))
+    if not models:
+        raise InputError("pred_probs holds no model.")
+    for number, model in enumerate(models):
+        _check_values(model, labels, f"model {number}: " if len(models) > 1 else "")
+    return models
+
+
+def frame_examples(pred_probs: Any) -> Ids | None:
+    """Example ids carried by the dataframes in ``pred_probs``; None if they carry none."""
+    found = [_frame_ids(model) for model in _models(pred_probs)]
+    ids = [one for one in found if one is not None]
+    return np.concatenate(ids) if ids else None
+
+
+def _models(pred_probs: Any) -> Sequence[Any]:
+    if isinstance(pred_probs, np.ndarray):
+        return [*pred_probs] if pred_probs.ndim == 3 else [pred_probs]
+    if is_frame(pred_probs):
+        return [pred_probs]
+    items = list(pred_probs) if isinstance(pred_probs, Iterable) else [pred_probs]
+    if items and any(is_frame(item) or np.ndim(item) == 2 for item in items):
+        return items
+    return [np.asarray(items)]
+
+
+def _aligned(model: Any, labels: Labels) -> Floats:
+    if is_frame(model):
+        return _aligned_frame(model, labels)
+    array = np.asarray(model)
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"pred_probs must hold numbers, got dtype {array.dtype}.")
+    if array.ndim != 2:
+        raise InputError(
+            "pred_probs must have shape (n_examples, n_classes), or (n_models, n_examples, n_classes) "
+            f"for an ensemble; got {array.shape}."
+        )
+    _check_classes(array.shape[1], labels)
+    if array.shape[0] != labels.n_examples:
+        raise InputError(
+            f"pred_probs has {array.shape[0]:,} rows, the pool {labels.n_examples:,} examples. Row i must "
+            "be example i of the pool; pass examples= to Labels to list the whole pool, or give "
+            "pred_probs as a dataframe with a column 'example' to align by id."
+        )
+    return array if array.dtype.kind == "f" else array.astype(np.float64)
+
+
+def _check_classes(columns: int, labels: Labels) -> None:
+    if columns != labels.n_classes:
+        raise InputError(
+            f"pred_probs has {columns} columns, the labels {labels.n_classes} classes "
+            f"({first(labels.classes[:11].tolist())}). Pass classes= to Labels to list every class in "
+            "the order of the columns, used or not."
+        )
+
+
+def _frame_ids(model: Any) -> Ids | None:
+    """Ids of a dataframe's rows: its column ``example``, or a pandas index that is not a plain range."""
+    if not is_frame(model):
+        return None
+    import narwhals as nw
+
+    if "example" in nw.from_native(model, eager_only=True).columns:
+        return columns_of(model, ["example"])["example"].values
+    index = getattr(model, "index", None)
+    if index is None or not hasattr(model, "iloc") or type(index).__name__ == "RangeIndex":
+        return None
+    return np.asarray(index)
+
+
+def _aligned_frame(model: Any, labels: Labels) -> Floats:
+    import narwhals as nw
+
+    present = {str(name): name for name in nw.from_native(model, eager_only=True).columns}
+    classes = [str(name) for name in labels.classes.tolist()]
+    absent = [name for name in classes if name not in present]
+    if absent:
+        raise InputError(
+            f"pred_probs has no column for class {first(absent)}; it has: {first(present, 20)}."
+        )
+    extra = [name for name in present if name not in classes and name != "example"]
+    if extra:
+        raise InputError(
+            f"pred_probs has columns for no class of the labels: {first(extra)}. Pass classes= to Labels "
+            "to list every class, used or not, or leave these columns out."
+        )
+    columns = columns_of(model, [present[name] for name in classes])
+    array = np.stack([_numbers(columns[present[n]].values, n) for n in classes], axis=1)
+    ids = _frame_ids(model)
+    if ids is None:
+        return _aligned(array, labels)
+    rows = Vocabulary(ids, "example").encode(labels.examples)
+    if (rows < 0).any():
+        lost = labels.examples[rows < 0]
+        raise InputError(f"{len(lost):,} examples have no row in pred_probs: {first(lost[:11])}.")
+    if len(ids) > labels.n_examples:
+        new = np.ones(len(ids), dtype=bool)
+        new[rows] = False
+        raise InputError(
+            f"pred_probs has {int(new.sum()):,} examples that are not in the pool: "
+            f"{first(ids[new][:11])}. Use labels.with_examples(ids) to add them to it."
+        )
+    return array[rows]
+
+
+def _numbers(values: Ids, name: str) -> Floats:
+    if values.dtype.kind == "f":
+        return values
+    try:
+        return values.astype(np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"column {name!r} of pred_probs holds values that are not numbers.") from None
+
+
+def _check_values(model: Floats, labels: Labels, where: str) -> None:
+    """One pass over the array in blocks; the details are worked out only where a block fails."""
+    for start in range(0, len(model), _ROWS_A_BLOCK):
+        block = model[start : start + _ROWS_A_BLOCK]
+        # Non-negative rows that sum to 1 hold no entry above 1; NaN and infinity fail the sum.
+        off = np.abs(np.einsum("ij->i", block, dtype=_sum_type(block)) - 1)
+        if off.max(initial=0) <= SUM_TOLERANCE and block.min(initial=0) >= 0:
+            continue
+        bad = ~(off <= SUM_TOLERANCE) | ~(block >= 0).all(axis=1)
+        row = int(np.argmax(bad))
+        values = block[row]
+        example = f"{where}row {start + row} of pred_probs (example {labels.examples[start + row : start + row + 1].tolist()[0]!r})"
+        if np.isnan(values).any():
+            raise InputError(f"{example} holds NaN.")
+        if (values < 0).any() or (values > 1 + SUM_TOLERANCE).any():
+            wrong = values[(values < 0) | (values > 1 + SUM_TOLERANCE)][0]
+            raise InputError(f"{example} holds {wrong:g}; probabilities lie between 0 and 1.")
+        raise InputError(
+            f"{example} sums to {values.astype(float).sum():.6g}, not to 1 within {SUM_TOLERANCE:g}."
+        )
+
+
+def _sum_type(block: Floats) -> type[np.floating[Any]]:
+    return np.float64 if block.dtype == np.float64 else np.float32

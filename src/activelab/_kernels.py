@@ -107,8 +107,9 @@ def tie_break(seed: int, index: Ints) -> Float64s:
     A counter-based generator (the finaliser of splitmix64), so that a tie is broken alike however
     the pool is cut into blocks.
     """
-    offset = (seed * 0x9E3779B97F4A7C15 + 0xD1B54A32D192ED03) % 2**64
-    x = index.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(offset)
+    # The seed is hashed first: the streams of neighbouring seeds must not be shifts of one another.
+    offset = np.random.SeedSequence(seed).generate_state(1, np.uint64)[0]
+    x = index.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + offset
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return ((x ^ (x >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) / 2**53

@@ -40,9 +40,7 @@ class Vocabulary:
             self._values = None
         elif len(self._codes) != len(ids):
             unique, counts = np.unique(self._comparable, return_counts=True)
-            raise InputError(
-                f"duplicated {kind} ids: {first(unique[counts > 1])}. Give each {kind} one id."
-            )
+            raise InputError(f"duplicated {kind} ids: {first(unique[counts > 1])}. Give each {kind} one id.")
 
     def __len__(self) -> int:
         return self._size

@@ -511,9 +511,7 @@ class Labels:
         mask = np.asarray(examples) if isinstance(examples, np.ndarray) else None
         if mask is not None and mask.dtype == bool:
             if mask.shape != (self.n_examples,):
-                raise InputError(
-                    f"a mask of examples needs shape ({self.n_examples},), got {mask.shape}."
-                )
+                raise InputError(f"a mask of examples needs shape ({self.n_examples},), got {mask.shape}.")
             return np.flatnonzero(mask)
         return self._examples.encode_known(examples)
 
@@ -615,9 +613,7 @@ def _encode(
     return codes, known
 
 
-def _outside_vocabulary(
-    ids: Ids, codes: Ints, known: Vocabulary, rows: Ints | None = None
-) -> InputError:
+def _outside_vocabulary(ids: Ids, codes: Ints, known: Vocabulary, rows: Ints | None = None) -> InputError:
     at = int(np.argmax(codes < 0))
     row = at if rows is None else int(rows[at])
     return InputError(

@@ -128,9 +128,7 @@ def _aligned_frame(model: Any, labels: Labels) -> Floats:
     classes = [str(name) for name in labels.classes.tolist()]
     absent = [name for name in classes if name not in present]
     if absent:
-        raise InputError(
-            f"pred_probs has no column for class {first(absent)}; it has: {first(present, 20)}."
-        )
+        raise InputError(f"pred_probs has no column for class {first(absent)}; it has: {first(present, 20)}.")
     extra = [name for name in present if name not in classes and name != "example"]
     if extra:
         raise InputError(

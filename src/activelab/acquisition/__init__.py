@@ -1,0 +1,25 @@
+"""Labels and predictions to one score an example, low = ask next: one method a file."""
+
+from activelab.acquisition._active_label_cleaning import ActiveLabelCleaning
+from activelab.acquisition._activelab import ActiveLab
+from activelab.acquisition._assessment import Assessment
+from activelab.acquisition._base import Acquisition
+from activelab.acquisition._disagreement import Disagreement
+from activelab.acquisition._random import GoodRandom, Random
+from activelab.acquisition._registry import get_method, methods, register
+from activelab.acquisition._uncertainty import Entropy, Uncertainty
+
+__all__ = [
+    "Acquisition",
+    "ActiveLab",
+    "ActiveLabelCleaning",
+    "Assessment",
+    "Disagreement",
+    "Entropy",
+    "GoodRandom",
+    "Random",
+    "Uncertainty",
+    "get_method",
+    "methods",
+    "register",
+]

@@ -1,0 +1,141 @@
+"""What CROWDLAB and ActiveLab estimate of a pool in one go (SPEC Part 1 §5, 7, 8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from activelab._conventions import PAPER, Conventions
+from activelab._kernels import Block, blocks, temper
+from activelab._typing import Bools, Float64s, Ints, Models
+from activelab.consensus._consensus import overlap_notes
+from activelab.consensus._crowdlab import Betas, Estimate, crowdlab_estimate, likelihood, mixture
+from activelab.consensus._majority_vote import vote_labels
+from activelab.consensus._statistics import label_sums
+from activelab.labels import Labels
+
+
+@dataclass(frozen=True, eq=False)
+class Assessment:
+    """Scores of a pool with the estimates they rest on.
+
+    Attributes
+    ----------
+    scores : ndarray of float64, shape (n_examples,)
+        Low = most worth labelling; +inf for an example the method does not consider.
+    consensus_label : ndarray of int, shape (n_examples,)
+        Code of the CROWDLAB consensus label; -1 without labels.
+    quality : ndarray of float64 in [0, 1], shape (n_examples,)
+        Quality of the consensus label; NaN without labels.
+    predicted_label : ndarray of int, shape (n_examples,)
+        Class the (weighted) models predict.
+    temperature : ndarray of float64, shape (n_models,)
+        Temperature applied to each model; 1 where none was.
+    model_weight, annotator_weight : ndarray of float64
+        Weights w_M and w_j [A eq. 3-4]; 1 where they cannot be estimated.
+    annotator_accuracy : float
+        P, the chance that a label equals the consensus; NaN where it cannot be estimated.
+    notes : tuple of str
+        What could not be estimated, in words.
+    """
+
+    scores: Float64s
+    consensus_label: Ints
+    quality: Float64s
+    predicted_label: Ints
+    temperature: Float64s
+    model_weight: Float64s
+    annotator_weight: Float64s
+    annotator_accuracy: float
+    notes: tuple[str, ...]
+
+
+def assess_pool(
+    labels: Labels,
+    models: Models,
+    temperature: Float64s,
+    *,
+    calibrated: bool = True,
+    seed: int = 0,
+    conventions: Conventions = PAPER,
+    notes: tuple[str, ...] = (),
+) -> Assessment:
+    """Estimate consensus, trust and ActiveLab scores of every example.
+
+    With ``calibrated=False`` the probabilities are used as they are and ``temperature`` only reported.
+    """
+    betas: Betas = tuple((1 / temperature).tolist()) if calibrated else (None,) * len(models)
+    estimate = crowdlab_estimate(labels, models, betas, seed=seed, conventions=conventions)
+    predicted = np.empty(labels.n_examples, dtype=np.int32)
+    scores, quality = np.empty(labels.n_examples), np.empty(labels.n_examples)
+    chosen = estimate.label
+    if conventions.unlabelled == "vote":
+        chosen = _with_votes_of_models(labels, models, betas, chosen, seed, conventions)
+    for block in blocks(labels):
+        here = slice(block.start, block.stop)
+        mixed = mixture(block, models, betas, estimate.trust.model_weight)
+        predicted[here] = mixed.argmax(axis=1)
+        target = np.where(chosen[here] >= 0, chosen[here], predicted[here])
+        at_target = mixed[np.arange(block.size), target]
+        scores[here], quality[here] = _score(block, at_target, target, estimate, labels.n_classes)
+    quality[~labels.labelled] = np.nan
+    return Assessment(
+        scores=scores,
+        consensus_label=estimate.label,
+        quality=quality,
+        predicted_label=predicted,
+        temperature=temperature,
+        model_weight=estimate.trust.model_weight,
+        annotator_weight=estimate.trust.annotator_weight,
+        annotator_accuracy=estimate.trust.annotator_accuracy,
+        notes=(*notes, *overlap_notes(labels, estimate.sums)),
+    )
+
+
+def _score(
+    block: Block, at_target: Float64s, target: Ints, estimate: Estimate, n_classes: int
+) -> tuple[Float64s, Float64s]:
+    """ActiveLab score and quality of the target class [A eq. 1, 2, 5, 6, 10]: one formula over J_i.
+
+    ``at_target`` is Σ_l w_M^l p^l at the target class.
+    """
+    trust = estimate.trust
+    model_weight = trust.model_weight.sum()
+    weight = block.weight(trust.annotator_weight)
+    total = model_weight + weight
+    if trust.estimated:
+        right, wrong = likelihood(trust.annotator_accuracy, n_classes)
+        agree = np.where(block.label == target[block.row], right, wrong)
+        votes = trust.annotator_weight[block.annotator] * agree
+        support = at_target + np.bincount(block.row, votes, minlength=block.size)
+    else:
+        # Appendix H: with single labels nothing tells P, and the models speak for the label.
+        support = at_target / model_weight * total
+    # No annotator at all (a pool nobody has labelled yet) leaves the unit weight of appendix H.
+    mean_weight = float(trust.annotator_weight.mean()) if len(trust.annotator_weight) else 1.0
+    score = (support + mean_weight / n_classes) / (total + mean_weight)
+    return score, support / total
+
+
+def _with_votes_of_models(
+    labels: Labels,
+    models: Models,
+    betas: Betas,
+    chosen: Ints,
+    seed: int,
+    conventions: Conventions,
+) -> Ints:
+    """``chosen`` with, for unlabelled examples, the majority vote of the models (SPEC Part 2 §7)."""
+    unlabelled: Bools = ~labels.labelled
+    if not unlabelled.any():
+        return chosen
+    scaled = [temper(model[unlabelled], beta) for model, beta in zip(models, betas, strict=True)]
+    ballots = np.stack([one.argmax(axis=1) for one in scaled], axis=1)
+    votes = Labels.from_wide(ballots, classes=labels.n_classes)
+    mean = (np.mean(scaled, axis=0),)
+    chosen = chosen.copy()
+    chosen[unlabelled] = vote_labels(
+        votes, label_sums(votes), mean, (None,), seed=seed, conventions=conventions
+    )
+    return chosen

@@ -1,0 +1,24 @@
+"""Random choice, among all examples or among those with the fewest labels [A appendix A]."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from activelab._kernels import tie_break
+from activelab._typing import Float64s, Models
+from activelab.acquisition._base import Acquisition
+from activelab.labels import Labels
+
+
+class Random(Acquisition):
+    """A uniform draw x in [0, 1) for each example, a function of the seed."""
+
+    def score_models(self, labels: Labels, models: Models, *, seed: int = 0) -> Float64s:
+        return tie_break(seed, np.arange(labels.n_examples))
+
+
+class GoodRandom(Random):
+    """Random among the examples with the fewest labels: x + n_i."""
+
+    def score_models(self, labels: Labels, models: Models, *, seed: int = 0) -> Float64s:
+        return super().score_models(labels, models, seed=seed) + labels.counts

@@ -1,0 +1,36 @@
+"""Entropy and uncertainty of the mean prediction [A appendix A]."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from activelab._kernels import TINY, blocks
+from activelab._typing import Float64s, Models
+from activelab.acquisition._base import Acquisition, mean_probs
+from activelab.labels import Labels
+
+
+class Entropy(Acquisition):
+    """Σ_k p log p of the models' mean: the most uncertain prediction first."""
+
+    def score_models(self, labels: Labels, models: Models, *, seed: int = 0) -> Float64s:
+        scores = np.empty(labels.n_examples)
+        for block in blocks(labels):
+            p = mean_probs(models, block.start, block.stop)
+            scores[block.start : block.stop] = negative_entropy(p)
+        return scores
+
+
+class Uncertainty(Acquisition):
+    """max_k p of the models' mean: the least confident prediction first."""
+
+    def score_models(self, labels: Labels, models: Models, *, seed: int = 0) -> Float64s:
+        scores = np.empty(labels.n_examples)
+        for block in blocks(labels):
+            scores[block.start : block.stop] = mean_probs(models, block.start, block.stop).max(axis=1)
+        return scores
+
+
+def negative_entropy(p: Float64s) -> Float64s:
+    """Σ_k p log p of each row."""
+    return np.einsum("ij,ij->i", p, np.log(np.maximum(p, TINY)))

@@ -1,0 +1,256 @@
+"""Temperature scaling against the annotators' empirical label distribution (SPEC Part 1 §6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+
+from activelab._errors import InputError
+from activelab._kernels import TINY, Block, blocks, log_probs, row_sums, temper
+from activelab._typing import Float64s, Floats, Models
+from activelab.labels import Labels
+from activelab.pred_probs import check_pred_probs
+
+__all__ = ["TemperatureScaling"]
+
+BOUNDS = (0.05, 20.0)
+_COARSE_GRID = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0, 3.0, 5.0, 8.0)
+_SAMPLE_ROWS = 50_000
+
+
+class TemperatureScaling:
+    """Calibrate predicted probabilities by one temperature a model.
+
+    p^(T) = softmax(log p / T) [G], with T minimising the soft cross-entropy to the share of the labels
+    each class has on each labelled example [A §2.2]. In 1/T the objective is convex; its optimum is
+    found by Newton's method.
+
+    Parameters
+    ----------
+    search : {"optimum", "grid"}
+        The optimum itself, or the coarse and fine grid of the reference implementation.
+    bounds : (float, float)
+        Range of T for the optimum.
+
+    Attributes
+    ----------
+    temperature_ : ndarray of float64, shape (n_models,)
+        Fitted temperatures. 1 where nothing can be estimated: no example has two labels, or the model
+        gives every class the same probability.
+    notes_ : tuple of str
+        What could not be estimated, in words.
+
+    Examples
+    --------
+    >>> import activelab as al
+    >>> labels = al.Labels.from_wide([[0, 0], [1, 1], [0, 1], [1, 1]])
+    >>> pred_probs = [[0.8, 0.2], [0.3, 0.7], [0.6, 0.4], [0.4, 0.6]]
+    >>> scaling = al.TemperatureScaling().fit(labels, pred_probs)
+    >>> scaling.temperature_.round(3)
+    array([0.28])
+    >>> scaling.transform(pred_probs).round(2)
+    array([[0.99, 0.01],
+           [0.05, 0.95],
+           [0.81, 0.19],
+           [0.19, 0.81]])
+    """
+
+    temperature_: Float64s
+    notes_: tuple[str, ...]
+
+    def __init__(
+        self,
+        search: Literal["optimum", "grid"] = "optimum",
+        bounds: tuple[float, float] = BOUNDS,
+    ) -> None:
+        if search not in ("optimum", "grid"):
+            raise InputError(f"search must be 'optimum' or 'grid', got {search!r}.")
+        if not 0 < bounds[0] <= 1 <= bounds[1] <= 20:
+            raise InputError(f"bounds must satisfy 0 < low <= 1 <= high <= 20, got {bounds}.")
+        self.search, self.bounds = search, bounds
+
+    def __repr__(self) -> str:
+        return f"TemperatureScaling(search={self.search!r}, bounds={self.bounds})"
+
+    def fit(self, labels: Labels, pred_probs: Any) -> TemperatureScaling:
+        """Find the temperature of each model.
+
+        Parameters
+        ----------
+        labels : Labels
+        pred_probs : array-like
+            Out-of-sample probabilities, shape ``(n_examples, n_classes)`` or ``(n_models, n_examples,
+            n_classes)``.
+
+        Returns
+        -------
+        TemperatureScaling
+            This object.
+
+        Raises
+        ------
+        InputError
+            If ``pred_probs`` does not match ``labels``.
+        """
+        return self.fit_models(labels, check_pred_probs(pred_probs, labels))
+
+    def fit_models(self, labels: Labels, models: Models) -> TemperatureScaling:
+        """`fit` over probabilities that are already checked."""
+        if labels.n_labels == 0 or labels.counts.max() < 2:
+            self.temperature_ = np.ones(len(models))
+            self.notes_ = ("no example has two labels: no temperature can be estimated; T = 1.",)
+            return self
+        find = _find_optimum if self.search == "optimum" else _find_on_grid
+        found = [find(labels, model, self.bounds) for model in models]
+        self.temperature_ = np.array([temperature for temperature, _ in found])
+        self.notes_ = tuple(
+            f"temperature of model {number}: {note}" for number, (_, note) in enumerate(found) if note
+        )
+        return self
+
+    @property
+    def betas(self) -> tuple[float, ...]:
+        """Inverse temperatures 1/T."""
+        return tuple((1 / self.temperature_).tolist())
+
+    def transform(self, pred_probs: Any) -> Floats:
+        """Calibrated probabilities, in a new array of the same shape and floating dtype.
+
+        Raises
+        ------
+        InputError
+            If the number of models differs from that of `fit`, or `fit` has not been called.
+        """
+        if not hasattr(self, "temperature_"):
+            raise InputError("call fit before transform.")
+        array = np.asarray(pred_probs)
+        dtype = array.dtype if array.dtype.kind == "f" else np.dtype(np.float64)
+        if array.ndim not in (2, 3):
+            raise InputError(f"pred_probs must have two or three dimensions, got {array.shape}.")
+        models = array[None] if array.ndim == 2 else array
+        if len(models) != len(self.temperature_):
+            raise InputError(
+                f"fitted on {len(self.temperature_)} models, but pred_probs holds {len(models)}."
+            )
+        result = np.empty(models.shape, dtype=dtype)
+        for model, beta, out in zip(models, self.betas, result, strict=True):
+            for start in range(0, len(model), 1 << 16):
+                out[start : start + (1 << 16)] = temper(model[start : start + (1 << 16)], beta)
+        return result[0] if array.ndim == 2 else result
+
+
+def _find_optimum(labels: Labels, model: Floats, bounds: tuple[float, float]) -> tuple[float, str | None]:
+    """Temperature at the optimum and, if it is a bound or a convention, a note that says so."""
+    low, high = 1 / bounds[1], 1 / bounds[0]
+    beta = 1.0
+    if labels.n_examples > 2 * _SAMPLE_ROWS:
+        # A sample brings Newton's method within a step or two of the optimum of the whole.
+        rows = np.linspace(0, labels.n_examples - 1, _SAMPLE_ROWS).astype(np.int64)
+        mask = np.zeros(labels.n_examples, dtype=bool)
+        mask[rows] = True
+        sample = _Objective(labels.select(mask), model[rows])
+        beta = _minimise(sample.derivatives, beta, low, high)
+    objective = _Objective(labels, model)
+    if objective.derivatives(1.0)[1] <= 1e-12:
+        return 1.0, "the model gives every class the same probability, so T = 1."
+    beta = _minimise(objective.derivatives, beta, low, high)
+    at_bound = beta in (low, high)
+    note = f"the optimum lies at or beyond the bound T = {1 / beta:g}." if at_bound else None
+    return 1 / beta, note
+
+
+class _Objective:
+    """Σ_i [ log Σ_k p_ik^β − β Σ_k e_ik log p_ik ] over labelled examples, as a function of β.
+
+    Equal to the soft cross-entropy up to a factor; the normalisation of p cancels.
+    """
+
+    def __init__(self, labels: Labels, model: Floats) -> None:
+        self.labels, self.model = labels, model
+        self.n_labelled = int(np.count_nonzero(labels.labelled))
+        self.empirical: float | None = None
+
+    def derivatives(self, beta: float) -> tuple[float, float]:
+        """First and second derivative of the mean over the labelled examples."""
+        slope = curvature = 0.0
+        empirical = 0.0
+        for block in blocks(self.labels):
+            labelled = block.counts > 0
+            log_p = log_probs(self.model[block.start : block.stop])
+            if self.empirical is None:
+                empirical += _mean_log_prob(block, log_p)
+            if not labelled.all():
+                log_p = log_p[labelled]
+            # The largest p is at least 1/K less the tolerance: no shift is needed for β ≤ 20.
+            p = log_p * beta
+            np.exp(p, out=p)
+            total = row_sums(p)
+            mean = np.einsum("ij,ij->i", p, log_p) / total
+            square = np.einsum("ij,ij,ij->i", p, log_p, log_p) / total
+            slope += float(mean.sum())
+            curvature += float((square - mean * mean).sum())
+        if self.empirical is None:
+            self.empirical = empirical
+        return (slope - self.empirical) / self.n_labelled, max(curvature, 0.0) / self.n_labelled
+
+
+def _mean_log_prob(block: Block, log_p: Float64s) -> float:
+    """Σ_i Σ_k e_ik log p_ik over a block, e_ik the share of labels k of example i."""
+    total = np.bincount(block.row, log_p[block.row, block.label], minlength=block.size)
+    return float((total / np.maximum(block.counts, 1)).sum())
+
+
+def _minimise(
+    derivatives: Callable[[float], tuple[float, float]], beta: float, low: float, high: float
+) -> float:
+    """Minimum of a convex function on [low, high]: Newton's method inside a shrinking bracket."""
+    for _ in range(100):
+        slope, curvature = derivatives(beta)
+        if slope == 0:
+            return beta
+        low, high = (beta, high) if slope < 0 else (low, beta)
+        step = -slope / curvature if curvature > 0 else np.inf * -slope
+        new = beta + step
+        if not low < new < high:
+            edge = high if slope < 0 else low
+            new = edge if _edge_is_minimum(derivatives, edge, slope < 0) else (low + high) / 2
+            if new == edge:
+                return edge
+        # Convergence is quadratic: after a step this small the error is far below rounding.
+        if abs(new - beta) <= 1e-8 * new:
+            return new
+        beta = new
+    return beta
+
+
+def _edge_is_minimum(derivatives: Callable[[float], tuple[float, float]], edge: float, upper: bool) -> bool:
+    slope = derivatives(edge)[0]
+    return slope <= 0 if upper else slope >= 0
+
+
+def _find_on_grid(labels: Labels, model: Floats, bounds: tuple[float, float]) -> tuple[float, str | None]:
+    """The reference's two grids (SPEC Part 2 §5); ``bounds`` play no part."""
+    coarse = np.array(_COARSE_GRID)
+    best = int(np.argmin(_losses(labels, model, coarse)))
+    below = coarse[max(best - 1, 0) : best + 1]
+    above = coarse[best : best + 2]
+    fine = [np.linspace(*below, 4, endpoint=False)] if len(below) == 2 else []
+    fine += [np.linspace(*above, 5)] if len(above) == 2 else []
+    grid = np.concatenate(fine)
+    return float(grid[np.argmin(_losses(labels, model, grid))]), None
+
+
+def _losses(labels: Labels, model: Floats, temperatures: Float64s) -> Float64s:
+    """Soft cross-entropy at each temperature; unlike in `temper`, p = 0 stays 0 here."""
+    total = np.zeros(len(temperatures))
+    for block in blocks(labels):
+        p = model[block.start : block.stop].astype(np.float64)
+        with np.errstate(divide="ignore"):
+            log_p = np.log(p)
+        for position, temperature in enumerate(temperatures):
+            scaled = np.exp(log_p / temperature)
+            scaled /= row_sums(scaled)[:, None]
+            total[position] -= _mean_log_prob(block, np.log(np.maximum(scaled, TINY)))
+    return total

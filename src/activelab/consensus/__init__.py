@@ -1,0 +1,18 @@
+"""Consensus labels from many annotators, with or without models: one method a file."""
+
+from activelab.consensus._annotators import AnnotatorTable
+from activelab.consensus._consensus import Consensus
+from activelab.consensus._crowdkit import CROWDKIT_METHODS, crowdkit
+from activelab.consensus._crowdlab import crowdlab
+from activelab.consensus._dawid_skene import dawid_skene
+from activelab.consensus._majority_vote import majority_vote
+
+__all__ = [
+    "CROWDKIT_METHODS",
+    "AnnotatorTable",
+    "Consensus",
+    "crowdkit",
+    "crowdlab",
+    "dawid_skene",
+    "majority_vote",
+]

@@ -1,0 +1,157 @@
+"""Statistics of each annotator against a consensus (SPEC Part 2 §4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from activelab._kernels import blocks
+from activelab._typing import Bools, Float64s, Ids, Ints
+from activelab._vocabulary import factorize
+from activelab.consensus._statistics import LabelSums
+from activelab.labels import Labels
+
+
+@dataclass(frozen=True, eq=False)
+class AnnotatorTable:
+    """One entry an annotator, in the order of ``labels.annotators``. NaN means not estimable.
+
+    Attributes
+    ----------
+    annotator : ndarray, shape (n_annotators,)
+        Ids.
+    quality : ndarray of float64 in [0, 1]
+        Overall quality; NaN for an annotator who shares no example with another.
+    agreement_with_consensus : ndarray of float64 in [0, 1]
+        Share of the annotator's labels equal to the consensus; NaN without labels.
+    weight : ndarray of float64
+        Weight in the consensus, w_j for CROWDLAB [A eq. 3].
+    num_labels, num_overlapping : ndarray of int64
+        Labels given, and those on examples that others labelled too.
+    worst_class : ndarray
+        Id of the class, among those the annotator used, whose labels agree least with the consensus;
+        None without labels.
+    """
+
+    annotator: Ids
+    quality: Float64s
+    agreement_with_consensus: Float64s
+    weight: Float64s
+    num_labels: Ints
+    num_overlapping: Ints
+    worst_class: Ids
+
+    def __len__(self) -> int:
+        return len(self.annotator)
+
+    def __getitem__(self, column: str) -> Ids:
+        return self.to_dict()[column]
+
+    def __repr__(self) -> str:
+        return f"AnnotatorTable({len(self)} annotators; {', '.join(self.to_dict())})"
+
+    @property
+    def verified(self) -> Bools:
+        """Mask of annotators who share an example with another, so that quality can be estimated."""
+        return self.num_overlapping > 0
+
+    def to_dict(self) -> dict[str, Ids]:
+        """The columns by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def to_frame(self, backend: str = "pandas") -> Any:
+        """A dataframe of the columns; ``backend`` is "pandas", "polars" or "pyarrow"."""
+        from activelab._frames import make_frame
+
+        return make_frame(self.to_dict(), backend)
+
+
+def annotator_table(
+    labels: Labels,
+    consensus: Ints,
+    quality: Float64s,
+    sums: LabelSums,
+    weight: Float64s,
+    *,
+    label_quality: Float64s | None = None,
+    model_weight: Float64s | None = None,
+) -> AnnotatorTable:
+    """Annotator statistics.
+
+    Parameters
+    ----------
+    labels, sums
+        The labels and their sums.
+    consensus, quality
+        Consensus label (code) and its quality for each example.
+    weight
+        Weight of each annotator.
+    label_quality
+        Posterior of each label given, shape (n_labels,). Without it the quality of an annotator is
+        the agreement with the consensus on shared examples.
+    model_weight
+        Weights of the models, used to balance the two.
+    """
+    size = labels.n_annotators
+    n_labels, n_shared = np.zeros(size), np.zeros(size)
+    right, right_shared = np.zeros(size), np.zeros(size)
+    for block in blocks(labels):
+        equal = block.label == consensus[block.start : block.stop][block.row]
+        shared = block.counts[block.row] > 1
+        n_labels += np.bincount(block.annotator, minlength=size)
+        n_shared += np.bincount(block.annotator, shared, minlength=size)
+        right += np.bincount(block.annotator, equal, minlength=size)
+        right_shared += np.bincount(block.annotator, equal & shared, minlength=size)
+    overall = _ratio(right_shared, n_shared)
+    if label_quality is not None and model_weight is not None:
+        total = np.bincount(labels.annotator, label_quality, minlength=size)
+        mean_weight = float(model_weight.mean())
+        share = mean_weight / (mean_weight + weight.sum() * sums.mean_labels / max(size, 1))
+        overall = share * _ratio(total, n_labels) + (1 - share) * overall
+    return AnnotatorTable(
+        annotator=labels.annotators,
+        quality=overall,
+        agreement_with_consensus=_ratio(right, n_labels),
+        weight=weight,
+        num_labels=n_labels.astype(np.int64),
+        num_overlapping=n_shared.astype(np.int64),
+        worst_class=_class_ids(worst_class(labels, consensus, quality), labels),
+    )
+
+
+def worst_class(labels: Labels, consensus: Ints, quality: Float64s) -> Ints:
+    """Code of each annotator's worst class, -1 without labels.
+
+    Lowest accuracy against the consensus; then most labels; then highest mean quality of the consensus
+    of the examples so labelled; then lowest class (SPEC Part 2 §4).
+    """
+    worst = np.full(labels.n_annotators, -1, dtype=np.int64)
+    if not labels.n_labels:
+        return worst
+    key = labels.annotator.astype(np.int64) * labels.n_classes + labels.label
+    pair, pairs = factorize(key, "pair")
+    example = labels.example
+    used = np.bincount(pair)
+    right = np.bincount(pair, consensus[example] == labels.label)
+    mean_quality = np.bincount(pair, quality[example]) / used
+    annotator, label = np.divmod(pairs.values, labels.n_classes)
+    order = np.lexsort((label, -mean_quality, -used, right / used, annotator))
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = annotator[order][1:] != annotator[order][:-1]
+    worst[annotator[order][first]] = label[order][first]
+    return worst
+
+
+def _class_ids(codes: Ints, labels: Labels) -> Ids:
+    if (codes >= 0).all():
+        return labels.classes[codes]
+    ids = np.full(len(codes), None, dtype=object)
+    ids[codes >= 0] = labels.classes[codes[codes >= 0]]
+    return ids
+
+
+def _ratio(numerator: Float64s, denominator: Float64s) -> Float64s:
+    nan = np.full(len(denominator), np.nan)
+    return np.divide(numerator, denominator, out=nan, where=denominator > 0)

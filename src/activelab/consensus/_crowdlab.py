@@ -1,0 +1,207 @@
+"""CROWDLAB: labels and models weighed by how far each can be trusted (SPEC Part 1 §2-5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from activelab._conventions import PAPER, Conventions
+from activelab._kernels import Block, blocks, temper
+from activelab._typing import Float64s, Ints, Models
+from activelab.consensus._consensus import Consensus
+from activelab.consensus._majority_vote import vote_labels
+from activelab.consensus._statistics import ConsensusSums, LabelSums, consensus_sums, label_sums
+from activelab.labels import Labels
+from activelab.pred_probs import check_pred_probs
+
+_FLOOR = 1e-6
+
+Betas = tuple[float | None, ...]
+"""Inverse temperature of each model; None leaves its probabilities as they are."""
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How far annotators and models can be trusted.
+
+    Attributes
+    ----------
+    annotator_weight : ndarray, shape (n_annotators,)
+        w_j [A eq. 3].
+    model_weight : ndarray, shape (n_models,)
+        w_M of each model [A eq. 4].
+    annotator_accuracy : float
+        P, the chance that a label equals the consensus; NaN if no example has two labels.
+    """
+
+    annotator_weight: Float64s
+    model_weight: Float64s
+    annotator_accuracy: float
+
+    @property
+    def estimated(self) -> bool:
+        """Whether any example has two labels, so that trust could be estimated at all."""
+        return not np.isnan(self.annotator_accuracy)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Consensus labels with the trust they rest on: CROWDLAB without its tables.
+
+    ``label`` is int32 of shape (n_examples,), -1 without labels.
+    """
+
+    label: Ints
+    trust: Trust
+    sums: LabelSums
+
+
+def crowdlab(labels: Labels, pred_probs: Any, *, seed: int = 0) -> Consensus:
+    """Consensus by CROWDLAB [C; A §2.1].
+
+    Each annotator and each model votes with a weight that grows with its agreement with the others,
+    relative to always naming the most labelled class. Two passes: the majority vote gives first
+    weights, these a consensus, and that the final weights and posterior.
+
+    Parameters
+    ----------
+    labels : Labels
+    pred_probs : array-like or dataframe
+        Out-of-sample probabilities, shape ``(n_examples, n_classes)``, or ``(n_models, n_examples,
+        n_classes)`` for an ensemble. Not calibrated here (see `TemperatureScaling`).
+    seed : int
+        Seed of the last tie-break of the majority vote.
+
+    Returns
+    -------
+    Consensus
+        If no example has two labels, trust cannot be estimated: the consensus is the label given, the
+        posterior the mean of the models, and ``notes`` says so.
+
+    Raises
+    ------
+    InputError
+        If ``pred_probs`` does not match ``labels``.
+
+    Examples
+    --------
+    >>> import activelab as al
+    >>> labels = al.Labels.from_wide([[0, 0, 1], [1, 1, None], [0, None, 1], [1, 1, 1]])
+    >>> pred_probs = [[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.1, 0.9]]
+    >>> consensus = al.crowdlab(labels, pred_probs)
+    >>> consensus.label.tolist()
+    [0, 1, 1, 1]
+    """
+    models = check_pred_probs(pred_probs, labels)
+    return crowdlab_consensus(labels, models, seed=seed)
+
+
+def crowdlab_consensus(
+    labels: Labels,
+    models: Models,
+    betas: Betas | None = None,
+    *,
+    seed: int = 0,
+    conventions: Conventions = PAPER,
+    label: Ints | None = None,
+) -> Consensus:
+    """`crowdlab` over checked models, optionally calibrated, or around given consensus labels."""
+    betas = (None,) * len(models) if betas is None else betas
+    if label is None:
+        estimate = crowdlab_estimate(labels, models, betas, seed=seed, conventions=conventions)
+    else:
+        sums = label_sums(labels)
+        trust = estimate_trust(sums, consensus_sums(labels, models, label), len(models), conventions)
+        estimate = Estimate(label, trust, sums)
+    trust = estimate.trust
+    posterior = np.empty((labels.n_examples, labels.n_classes))
+    for block in blocks(labels):
+        posterior[block.start : block.stop] = block_posterior(block, models, betas, trust)
+    return Consensus.build(
+        labels,
+        estimate.label,
+        posterior,
+        estimate.sums,
+        annotator_weight=trust.annotator_weight,
+        model_weight=trust.model_weight,
+        use_label_quality=True,
+    )
+
+
+def crowdlab_estimate(
+    labels: Labels,
+    models: Models,
+    betas: Betas,
+    *,
+    seed: int = 0,
+    conventions: Conventions = PAPER,
+) -> Estimate:
+    """Consensus labels and final trust, in memory that does not grow with n_examples × n_classes."""
+    sums = label_sums(labels)
+    votes = vote_labels(labels, sums, models, betas, seed=seed, conventions=conventions)
+    first_sums = consensus_sums(labels, models, votes)
+    trust = estimate_trust(sums, first_sums, len(models), conventions)
+    if not trust.estimated:
+        return Estimate(votes, trust, sums)
+    label = votes.copy()
+    second_sums = ConsensusSums(len(models), labels.n_classes)
+    for block in blocks(labels):
+        here = label[block.start : block.stop]
+        labelled = np.flatnonzero(block.counts)
+        posterior = block_posterior(block, models, betas, trust)[labelled]
+        best = posterior.argmax(axis=1)
+        top = posterior[np.arange(len(best)), best]
+        unique = np.count_nonzero(posterior == top[:, None], axis=1) == 1
+        here[labelled[unique]] = best[unique]
+        second_sums.add(block, models, here)
+    return Estimate(label, estimate_trust(sums, second_sums, len(models), conventions), sums)
+
+
+def estimate_trust(
+    sums: LabelSums, about_consensus: ConsensusSums, n_models: int, conventions: Conventions
+) -> Trust:
+    """Weights and P from the sums [A eq. 3-4]; equal weights where nothing can be estimated."""
+    n_annotators, n_multiple = len(sums.agreements), about_consensus.n_multiple
+    if not n_multiple:
+        return Trust(np.ones(n_annotators), np.ones(n_models), float("nan"))
+    counts = about_consensus.consensus_counts
+    most_likely = sums.class_counts if conventions.baseline == "annotations" else counts
+    baseline_error = max(1 - counts[most_likely.argmax()] / n_multiple, _FLOOR)
+    model_error = 1 - about_consensus.model_correct / n_multiple
+    annotator_weight = np.maximum(1 - (1 - sums.agreement) / baseline_error, _FLOOR)
+    model_weight = np.maximum(1 - model_error / baseline_error, _FLOOR) * np.sqrt(sums.mean_labels)
+    return Trust(annotator_weight, model_weight, about_consensus.agreement_with_consensus)
+
+
+def mixture(block: Block, models: Models, betas: Betas, weight: Float64s) -> Float64s:
+    """Σ_l w_M^l p^l over a block, shape (size, n_classes); p^l calibrated by its beta."""
+    total = None
+    for model, beta, one in zip(models, betas, weight, strict=True):
+        part = temper(model[block.start : block.stop], beta)
+        part *= one
+        total = part if total is None else np.add(total, part, out=total)
+    assert total is not None
+    return total
+
+
+def block_posterior(block: Block, models: Models, betas: Betas, trust: Trust) -> Float64s:
+    """q of SPEC Part 1 §5 over a block; the mean of the models where trust is not estimable."""
+    total = mixture(block, models, betas, trust.model_weight)
+    if not trust.estimated:
+        total /= trust.model_weight.sum()
+        return total
+    right, wrong = likelihood(trust.annotator_accuracy, total.shape[1])
+    weight = block.weight(trust.annotator_weight)
+    votes = block.weighted_votes(trust.annotator_weight, total.shape[1])
+    votes *= right - wrong
+    total += votes
+    total += (wrong * weight)[:, None]
+    total /= (trust.model_weight.sum() + weight)[:, None]
+    return total
+
+
+def likelihood(accuracy: float, n_classes: int) -> tuple[float, float]:
+    """Probability an annotator's label lends the class chosen and each other class (SPEC §3)."""
+    return accuracy, (1 - accuracy) / max(n_classes - 1, 1)

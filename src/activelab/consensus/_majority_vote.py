@@ -1,0 +1,176 @@
+"""Majority vote with a chain of tie-breaks (SPEC Part 1 §1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from activelab._conventions import PAPER, Conventions
+from activelab._kernels import Block, blocks, temper, tie_break
+from activelab._typing import Bools, Float64s, Ints, Models
+from activelab.consensus._consensus import Consensus
+from activelab.consensus._statistics import LabelSums, label_sums
+from activelab.labels import Labels
+from activelab.pred_probs import check_pred_probs
+
+
+def majority_vote(labels: Labels, pred_probs: Any = None, *, seed: int = 0) -> Consensus:
+    """Consensus by majority vote.
+
+    A tie goes to the class with the highest mean model probability (if ``pred_probs`` is given), then
+    to the class most frequent over all annotations, then to the class chosen by annotators who agree
+    more with the others, then to a seeded draw [A §2.1, C].
+
+    Parameters
+    ----------
+    labels : Labels
+    pred_probs : array-like, optional
+        Shape ``(n_examples, n_classes)`` or ``(n_models, n_examples, n_classes)``; breaks ties.
+    seed : int
+        Seed of the last tie-break.
+
+    Returns
+    -------
+    Consensus
+        ``posterior`` is the share of the labels each class has; ``quality`` that of the consensus.
+
+    Raises
+    ------
+    InputError
+        If ``pred_probs`` does not match ``labels``.
+
+    Examples
+    --------
+    >>> import activelab as al
+    >>> labels = al.Labels.from_wide([[0, 1, 1], [0, 0, None]])
+    >>> al.majority_vote(labels).label.tolist()
+    [1, 0]
+    """
+    models = () if pred_probs is None else check_pred_probs(pred_probs, labels)
+    sums = label_sums(labels)
+    label = vote_labels(labels, sums, models, (None,) * len(models), seed=seed)
+    posterior = np.full((labels.n_examples, labels.n_classes), np.nan)
+    for block in blocks(labels):
+        given = block.counts > 0
+        votes = block.votes(labels.n_classes)[given]
+        posterior[block.start : block.stop][given] = votes / block.counts[given, None]
+    return Consensus.build(labels, label, posterior, sums, annotator_weight=np.ones(labels.n_annotators))
+
+
+def vote_labels(
+    labels: Labels,
+    sums: LabelSums,
+    models: Models,
+    betas: tuple[float | None, ...],
+    *,
+    seed: int = 0,
+    conventions: Conventions = PAPER,
+) -> Ints:
+    """Majority vote of every example, int32 of shape (n_examples,); -1 without labels."""
+    label = np.full(labels.n_examples, -1, dtype=np.int32)
+    ties = _TieBreaker(labels, sums, models, betas, seed, conventions)
+    for block in blocks(labels):
+        votes = block.votes(labels.n_classes)
+        winner = votes.argmax(axis=1)
+        candidates, tied = _candidates(votes, winner, block.counts)
+        if len(tied):
+            winner[tied] = ties.settle(block, votes, tied, candidates)
+        winner[block.counts == 0] = -1
+        label[block.start : block.stop] = winner
+    return label
+
+
+def _candidates(votes: Float64s, winner: Ints, counts: Ints) -> tuple[Bools, Ints]:
+    """Classes with the maximal count, for the rows in which there are several, and those rows."""
+    shared = np.flatnonzero(counts > 1)
+    top = votes[shared] == votes[shared, winner[shared]][:, None]
+    several = np.count_nonzero(top, axis=1) > 1
+    return top[several], shared[several]
+
+
+class _TieBreaker:
+    """Narrows tied classes by one criterion after the other, until one is left."""
+
+    def __init__(
+        self,
+        labels: Labels,
+        sums: LabelSums,
+        models: Models,
+        betas: tuple[float | None, ...],
+        seed: int,
+        conventions: Conventions,
+    ) -> None:
+        self.labels, self.sums, self.models, self.betas = labels, sums, models, betas
+        self.seed, self.conventions = seed, conventions
+        self._reliability: Float64s | None = None
+
+    @property
+    def reliability(self) -> Float64s:
+        """Reliability of each annotator, worked out once a tie needs it."""
+        if self._reliability is None:
+            if self.conventions.tie_annotators == "agreement":
+                self._reliability = np.nan_to_num(self.sums.agreement, nan=0.0)
+            else:
+                self._reliability = untied_reliability(self.labels)
+        return self._reliability
+
+    def settle(self, block: Block, votes: Float64s, rows: Ints, candidates: Bools) -> Ints:
+        """Winning class of each of the tied ``rows`` of the block."""
+        result = np.full(len(rows), -1)
+        open_ = np.arange(len(rows))
+        for criterion in (self._by_models, self._by_class, self._by_annotators, self._by_draw):
+            score = criterion(block, votes, rows[open_])
+            if score is None:
+                continue
+            allowed = np.where(candidates, score, -np.inf)
+            candidates = candidates & (allowed == allowed.max(axis=1, keepdims=True))
+            settled = np.count_nonzero(candidates, axis=1) == 1
+            result[open_[settled]] = candidates[settled].argmax(axis=1)
+            open_, candidates = open_[~settled], candidates[~settled]
+            if not len(open_):
+                break
+        return result
+
+    def _by_models(self, block: Block, votes: Float64s, rows: Ints) -> Float64s | None:
+        if not self.models:
+            return None
+        total = np.zeros((len(rows), votes.shape[1]))
+        for model, beta in zip(self.models, self.betas, strict=True):
+            total += temper(model[block.start + rows], beta)
+        return total / len(self.models)
+
+    def _by_class(self, block: Block, votes: Float64s, rows: Ints) -> Float64s:
+        sign = 1 if self.conventions.tie_class == "most_frequent" else -1
+        return np.broadcast_to(sign * self.sums.class_counts, (len(rows), votes.shape[1]))
+
+    def _by_annotators(self, block: Block, votes: Float64s, rows: Ints) -> Float64s:
+        total = block.weighted_votes(self.reliability, votes.shape[1])[rows]
+        return total / np.maximum(votes[rows], 1)
+
+    def _by_draw(self, block: Block, votes: Float64s, rows: Ints) -> Float64s:
+        n_classes = votes.shape[1]
+        cell = (block.start + rows)[:, None] * n_classes + np.arange(n_classes)
+        return tie_break(self.seed, cell)
+
+
+def untied_reliability(labels: Labels) -> Float64s:
+    """Agreement of each annotator with the majority on examples whose vote is not tied.
+
+    Annotators without such an example get the mean of the others (0 if there is none).
+    """
+    right, seen = np.zeros(labels.n_annotators), np.zeros(labels.n_annotators)
+    for block in blocks(labels):
+        votes = block.votes(labels.n_classes)
+        winner = votes.argmax(axis=1)
+        untied = np.ones(block.size, dtype=bool)
+        untied[_candidates(votes, winner, block.counts)[1]] = False
+        kept = untied[block.row]
+        annotator = block.annotator[kept]
+        equal = block.label[kept] == winner[block.row[kept]]
+        right += np.bincount(annotator, equal, minlength=labels.n_annotators)
+        seen += np.bincount(annotator, minlength=labels.n_annotators)
+    known = seen > 0
+    reliability = np.divide(right, seen, out=np.zeros(len(seen)), where=known)
+    reliability[~known] = reliability[known].mean() if known.any() else 0.0
+    return reliability

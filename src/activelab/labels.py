@@ -81,7 +81,7 @@ class Labels:
             _vocabulary(annotators, "annotator"),
             _vocabulary(classes, "class"),
         )
-        codes = [np.asarray(column) for column in (example, annotator, label)]
+        codes = [_codes(column) for column in (example, annotator, label)]
         names = ("example", "annotator", "label")
         for name, array, vocabulary in zip(names, codes, vocabularies, strict=True):
             if array.ndim != 1 or (len(array) and array.dtype.kind not in "iu"):
@@ -660,6 +660,11 @@ def _sorted(
         annotator.astype(_code_type(len(annotators))),
         label.astype(_code_type(len(classes))),
     )
+
+
+def _codes(column: Iterable[int]) -> Ints:
+    array = np.asarray(column)
+    return array if array.size else array.astype(np.int64)
 
 
 def _code_type(size: int) -> type[np.signedinteger[Any]]:

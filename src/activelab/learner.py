@@ -1,0 +1,291 @@
+"""ActiveLearner: Algorithm 1 of the paper as ask and tell."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from activelab._errors import InputError, unknown
+from activelab._kernels import temper
+from activelab._typing import Float64s, Ids, Ints, Models
+from activelab.acquisition import Acquisition, Assessment, get_method
+from activelab.classifiers import FoldModel, cross_val_pred_probs
+from activelab.consensus import dawid_skene, majority_vote
+from activelab.consensus._crowdlab import crowdlab_estimate
+from activelab.labels import Labels
+from activelab.pred_probs import check_pred_probs
+from activelab.selection import Batch, check_batch_size, explain_batch, select_batch
+
+__all__ = ["ActiveLearner", "RoundResult"]
+
+_CONSENSUS = ("crowdlab", "majority_vote", "dawid_skene")
+
+
+@dataclass(frozen=True, eq=False)
+class RoundResult:
+    """What one round estimated and chose.
+
+    Attributes
+    ----------
+    number : int
+        Round, counted from 0.
+    batch : Batch
+        What to label next, with the reason for each example.
+    training_label : ndarray of int, shape (n_examples,)
+        Class codes of the consensus the classifiers were trained on; -1 without labels.
+    assessment : Assessment
+        Scores, consensus after training, temperatures, weights and P.
+    pred_probs : ndarray of float64, shape (n_models, n_examples, n_classes)
+        Out-of-sample probabilities, before calibration.
+    examples, classes : ndarray
+        Ids the rows and codes stand for.
+    notes : tuple of str
+        What could not be estimated, in words.
+    """
+
+    number: int
+    batch: Batch
+    training_label: Ints
+    assessment: Assessment
+    pred_probs: Float64s
+    examples: Ids
+    classes: Ids
+    notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"RoundResult(round {self.number}, {self.batch!r})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python values, ready for JSON; what cannot be estimated is None.
+
+        ``pred_probs`` is left out: it is the one part whose size is n_examples × n_classes × n_models.
+        """
+        a = self.assessment
+        return {
+            "round": self.number,
+            "batch": {name: _plain(values) for name, values in self.batch.to_dict().items()},
+            "examples": _plain(self.examples),
+            "classes": _plain(self.classes),
+            "training_label": _plain(self._names(self.training_label)),
+            "consensus_label": _plain(self._names(a.consensus_label)),
+            "predicted_label": _plain(self._names(a.predicted_label)),
+            "quality": _plain(a.quality),
+            "scores": _plain(a.scores),
+            "temperature": _plain(a.temperature),
+            "model_weight": _plain(a.model_weight),
+            "annotator_weight": _plain(a.annotator_weight),
+            "annotator_accuracy": _plain(np.array([a.annotator_accuracy]))[0],
+            "notes": list(self.notes),
+        }
+
+    def to_json(self) -> str:
+        """`to_dict` as a JSON text."""
+        return json.dumps(self.to_dict(), allow_nan=False)
+
+    def _names(self, codes: Ints) -> Ids:
+        names = np.full(len(codes), None, dtype=object)
+        names[codes >= 0] = self.classes[codes[codes >= 0]]
+        return names
+
+
+class ActiveLearner:
+    """Active learning with re-labelling over any classifier [A, Algorithm 1].
+
+    Each `ask` estimates a consensus, trains the classifiers on it with cross-validation, calibrates their
+    out-of-sample probabilities, scores every example of the pool and returns the batch to label next. The
+    labels collected enter through `Labels.tell`, and the next `ask` follows.
+
+    The consensus of the first round is the majority vote; later CROWDLAB rounds use the models of the
+    round before, as the paper does.
+
+    Parameters
+    ----------
+    model : classifier or list of classifiers
+        Any scikit-learn-compatible classifier; a list is an ensemble. None if `ask` is always given
+        ``pred_probs``.
+    method : str or Acquisition
+        Acquisition method (see `activelab.methods`).
+    cv : int or splitter
+        Folds of the cross-validation (see `cross_val_pred_probs`).
+    consensus : {"crowdlab", "majority_vote", "dawid_skene"}, optional
+        Consensus to train on. By default CROWDLAB for ActiveLab, majority vote for the other methods,
+        as in the paper.
+    seed : int
+        Seed of folds, classifiers, random methods and ties. Equal seeds and equal calls give equal
+        results.
+    n_jobs : int, optional
+        Parallel fits, as in joblib.
+
+    Attributes
+    ----------
+    round_ : RoundResult
+        The last round, after `ask`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> import activelab as al
+    >>> X = np.arange(20.0)[:, None]
+    >>> labels = al.Labels.from_records(
+    ...     [(i, "ann", int(i > 9)) for i in range(0, 20, 2)], examples=range(20)
+    ... )
+    >>> learner = al.ActiveLearner(LogisticRegression(), seed=0)
+    >>> batch = learner.ask(X, labels, batch_size=2)
+    >>> labels = labels.tell(batch.examples, annotator="bob", label=[0, 1])
+    >>> learner.predict_proba([[3.0]]).shape
+    (1, 2)
+    """
+
+    round_: RoundResult
+
+    def __init__(
+        self,
+        model: Any = None,
+        method: str | Acquisition = "activelab",
+        cv: Any = 5,
+        *,
+        consensus: str | None = None,
+        seed: int = 0,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.model, self.cv, self.seed, self.n_jobs = model, cv, seed, n_jobs
+        self.method = get_method(method)
+        self.consensus = consensus or self.method.consensus
+        if self.consensus not in _CONSENSUS:
+            raise unknown("consensus", self.consensus, _CONSENSUS)
+        self._fold_models: tuple[tuple[FoldModel, ...], ...] = ()
+        self._next_round = 0
+
+    def __repr__(self) -> str:
+        return (
+            f"ActiveLearner({self.model!r}, method={self.method!r}, cv={self.cv!r}, "
+            f"consensus={self.consensus!r}, seed={self.seed})"
+        )
+
+    def ask(self, X: Any, labels: Labels, batch_size: int = 100, *, pred_probs: Any = None) -> Batch:
+        """One round: what to label next.
+
+        Parameters
+        ----------
+        X : array-like with n_examples rows, sparse matrix, dataframe or list
+            Features of the whole pool; row i is example i of ``labels``. None with ``pred_probs``.
+        labels : Labels
+            The labels collected so far.
+        batch_size : int
+            Number of examples, each of which gets one more label.
+        pred_probs : array-like, optional
+            Out-of-sample probabilities from elsewhere, which take the place of training.
+
+        Returns
+        -------
+        Batch
+            The same object as ``round_.batch``.
+
+        Raises
+        ------
+        InputError
+            If X or ``pred_probs`` does not match ``labels``, the batch size is not between 1 and the
+            number of examples, or fewer than two examples are labelled.
+        """
+        check_batch_size(batch_size, labels.n_examples)
+        seed = self.seed + self._next_round
+        training_label = self._training_label(labels, seed)
+        fold_models: tuple[tuple[FoldModel, ...], ...] = ()
+        notes: tuple[str, ...] = ()
+        if pred_probs is not None:
+            models = check_pred_probs(pred_probs, labels)
+        elif self.model is None:
+            raise InputError("an ActiveLearner without a model needs pred_probs= in ask.")
+        else:
+            trained = cross_val_pred_probs(
+                self.model,
+                X,
+                training_label,
+                labels.n_classes,
+                cv=self.cv,
+                seed=seed,
+                n_jobs=self.n_jobs,
+            )
+            fold_models, notes = trained.fold_models, trained.notes
+            models = check_pred_probs(trained.pred_probs, labels)
+        assessment = self.method.assess_models(labels, models, seed=seed)
+        chosen = select_batch(assessment.scores, batch_size, seed=seed)
+        self.round_ = RoundResult(
+            number=self._next_round,
+            batch=explain_batch(labels, assessment, chosen),
+            training_label=training_label,
+            assessment=assessment,
+            pred_probs=np.stack(models),
+            examples=labels.examples,
+            classes=labels.classes,
+            notes=(*notes, *assessment.notes),
+        )
+        self._fold_models, self._next_round = fold_models, self._next_round + 1
+        return self.round_.batch
+
+    def _training_label(self, labels: Labels, seed: int) -> Ints:
+        """Consensus to train on, given the models of the round before if they are of this pool."""
+        if self.consensus == "dawid_skene":
+            return dawid_skene(labels, seed=seed).label
+        models = self._previous_models(labels)
+        if self.consensus == "majority_vote" or models is None:
+            return majority_vote(labels, models, seed=seed).label
+        betas = tuple((1 / self.round_.assessment.temperature).tolist())
+        return crowdlab_estimate(labels, models, betas, seed=seed).label
+
+    def _previous_models(self, labels: Labels) -> Models | None:
+        last = getattr(self, "round_", None)
+        if last is None:
+            return None
+        same = np.array_equal(last.examples, labels.examples) and np.array_equal(
+            last.classes, labels.classes
+        )
+        return tuple(last.pred_probs) if same else None
+
+    def predict_proba(self, X: Any) -> Float64s:
+        """Class probabilities of new examples by the models of the last round.
+
+        The mean of each model's fold models, calibrated by its temperature, averaged over the models
+        with their weights w_M.
+
+        Parameters
+        ----------
+        X : array-like with rows, sparse matrix, dataframe or list
+
+        Returns
+        -------
+        ndarray of float64, shape (n_rows, n_classes)
+            Columns in the order of ``labels.classes``; rows sum to 1.
+
+        Raises
+        ------
+        InputError
+            Before the first `ask`, or after an `ask` with ``pred_probs``.
+        """
+        if not self._fold_models:
+            raise InputError("predict_proba needs a model trained by ask.")
+        assessment = self.round_.assessment
+        weight = assessment.model_weight / assessment.model_weight.sum()
+        total = None
+        for folds, beta, w in zip(
+            self._fold_models, 1 / assessment.temperature, weight, strict=True
+        ):
+            mean = np.mean([fold.predict_proba(X) for fold in folds], axis=0)
+            part = w * temper(mean, float(beta))
+            total = part if total is None else total + part
+        assert total is not None
+        return total
+
+    def predict(self, X: Any) -> Ids:
+        """Class ids of new examples: the most probable class of `predict_proba`."""
+        return self.round_.classes[self.predict_proba(X).argmax(axis=1)]
+
+
+def _plain(values: Any) -> list[Any]:
+    """Python values; NaN and infinity become None."""
+    items = np.asarray(values).tolist()
+    return [None if isinstance(v, float) and not np.isfinite(v) else v for v in items]

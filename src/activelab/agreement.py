@@ -124,7 +124,8 @@ def agreement_statistics(
     counts = labels.counts
     n_items, n_labels = int(np.count_nonzero(counts > 1)), int(counts[counts > 1].sum())
     if not n_items:
-        return [Agreement(name, *[np.nan] * 3, 0, 0, "no example has two labels") for name in _UNDEFINED]
+        why = "no example has two labels"
+        return [Agreement(name, np.nan, np.nan, np.nan, 0, 0, why) for name in _UNDEFINED]
     patterns = _patterns(labels)
     values = _coefficients(patterns, patterns.number[None, :])
     resampled = _resampled(patterns, n_bootstrap if n_items > 1 else 0, np.random.default_rng(seed))

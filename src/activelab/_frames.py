@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from activelab._errors import InputError, first
 from activelab._typing import Ids
+
+Backend = Literal["pandas", "polars", "pyarrow"]
 
 
 class Column(NamedTuple):
@@ -100,7 +102,8 @@ def wide_values(matrix: Any) -> tuple[Ids, Ids | None, Ids | None]:
     """
     rows = columns = None
     if isinstance(matrix, np.ma.MaskedArray):
-        values = matrix.astype(object).filled(None)
+        values = matrix.data.astype(object)
+        values[np.ma.getmaskarray(matrix)] = None
     elif hasattr(matrix, "iloc") and hasattr(matrix, "columns"):
         rows, columns = np.asarray(matrix.index), np.asarray(matrix.columns)
         numeric = all(dtype.kind in "iufb" for dtype in matrix.dtypes)
@@ -123,7 +126,7 @@ def wide_values(matrix: Any) -> tuple[Ids, Ids | None, Ids | None]:
     return values, rows, columns
 
 
-def make_frame(columns: Mapping[str, Ids], backend: str) -> Any:
+def make_frame(columns: Mapping[str, Ids], backend: Backend) -> Any:
     """A native dataframe of the named library."""
     import narwhals as nw
 

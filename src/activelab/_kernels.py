@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -20,63 +21,88 @@ TINY = 1e-30
 _CELLS_A_BLOCK = 1 << 17
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Block:
-    """Consecutive examples ``start:stop`` and their labels.
+    """Some examples of the pool, in its order, and their labels.
 
-    ``row`` is the position in the block of the example of each label; ``counts`` the number of
-    labels of each example.
+    ``index`` selects them from any array over the pool; ``counts`` is the number of labels of each.
     """
 
-    start: int
-    stop: int
-    row: Ints
-    annotator: Ints
-    label: Ints
+    labels: Labels
+    index: slice | Ints
     counts: Ints
 
     @property
     def size(self) -> int:
-        return self.stop - self.start
+        return len(self.counts)
 
-    def votes(self, n_classes: int) -> Float64s:
+    @cached_property
+    def row(self) -> Ints:
+        """Position in the block of the example of each label."""
+        return np.repeat(np.arange(self.size), self.counts)
+
+    @cached_property
+    def _labels(self) -> slice | Ints:
+        """Positions of the block's labels in the arrays of ``labels``."""
+        first = self.labels.offsets[:-1][self.index]
+        if isinstance(self.index, slice):
+            return slice(int(first[0]), int(first[-1] + self.counts[-1])) if self.size else slice(0)
+        before = np.cumsum(self.counts) - self.counts
+        return np.repeat(first - before, self.counts) + np.arange(len(self.row))
+
+    @cached_property
+    def annotator(self) -> Ints:
+        """Annotator of each label."""
+        return self.labels.annotator[self._labels].astype(np.int64)
+
+    @cached_property
+    def label(self) -> Ints:
+        """Class of each label."""
+        return self.labels.label[self._labels].astype(np.int64)
+
+    @cached_property
+    def cell(self) -> Ints:
+        """Position of each label in an array of shape (size, n_classes)."""
+        return self.row * self.labels.n_classes + self.label
+
+    def votes(self) -> Ints:
         """Labels of each class, shape (size, n_classes)."""
-        cell = self.row * n_classes + self.label
-        votes = np.bincount(cell, minlength=self.size * n_classes)
-        return votes.reshape(self.size, n_classes).astype(np.float64)
+        n_classes = self.labels.n_classes
+        return np.bincount(self.cell, minlength=self.size * n_classes).reshape(-1, n_classes)
 
-    def weighted_votes(self, weight: Float64s, n_classes: int) -> Float64s:
+    def weighted_votes(self, weight: Float64s) -> Float64s:
         """Sum of the annotators' weights on each class, shape (size, n_classes)."""
-        cell = self.row * n_classes + self.label
-        votes = np.bincount(cell, weight[self.annotator], minlength=self.size * n_classes)
-        return votes.reshape(self.size, n_classes)
+        n_classes = self.labels.n_classes
+        votes = np.bincount(self.cell, weight[self.annotator], self.size * n_classes)
+        return votes.astype(np.float64, copy=False).reshape(-1, n_classes)
 
-    def weight(self, weight: Float64s) -> Float64s:
-        """Sum of the annotators' weights on each example, shape (size,)."""
-        return np.bincount(self.row, weight[self.annotator], minlength=self.size)
+    def total(self, values: Floats) -> Float64s:
+        """Sum over each example of a value for each of its labels, shape (size,)."""
+        # bincount of no labels at all returns integers.
+        return np.bincount(self.row, values, self.size).astype(np.float64, copy=False)
 
 
-def blocks(labels: Labels, start: int = 0, stop: int | None = None) -> Iterator[Block]:
-    """Walk the pool, or the examples ``start:stop`` of it, in blocks."""
-    stop = labels.n_examples if stop is None else stop
+def blocks(labels: Labels, at_least: int = 0) -> Iterator[Block]:
+    """Walk the examples that have ``at_least`` so many labels, in blocks."""
     size = max(_CELLS_A_BLOCK // max(labels.n_classes, 1), 1)
-    for low in range(start, stop, size):
-        high = min(low + size, stop)
-        first, last = int(labels.offsets[low]), int(labels.offsets[high])
-        counts = np.diff(labels.offsets[low : high + 1])
-        yield Block(
-            start=low,
-            stop=high,
-            row=np.repeat(np.arange(high - low), counts),
-            annotator=labels.annotator[first:last].astype(np.int64),
-            label=labels.label[first:last].astype(np.int64),
-            counts=counts,
-        )
+    counts = labels.counts
+    if not at_least:
+        for start in range(0, labels.n_examples, size):
+            run = slice(start, min(start + size, labels.n_examples))
+            yield Block(labels, run, counts[run])
+        return
+    chosen = np.flatnonzero(counts >= at_least)
+    for start in range(0, len(chosen), size):
+        index = chosen[start : start + size]
+        first, last = int(index[0]), int(index[-1])
+        whole = last - first + 1 == len(index)
+        yield Block(labels, slice(first, last + 1) if whole else index, counts[index])
 
 
 def row_sums(values: Float64s) -> Float64s:
     """Sum of each row, in an order that does not depend on the number of rows."""
-    return np.einsum("ij->i", values)
+    total: Float64s = np.einsum("ij->i", values)
+    return total
 
 
 def log_probs(pred_probs: Floats) -> Float64s:
@@ -85,19 +111,19 @@ def log_probs(pred_probs: Floats) -> Float64s:
     return np.log(values, out=values)
 
 
-def temper(pred_probs: Floats, beta: float | None) -> Float64s:
-    """softmax(β log p) as a new float64 array; with ``beta=None`` p as it is.
+def temper(pred_probs: Floats, beta: float | None, weight: float = 1.0) -> Float64s:
+    """softmax(β log p), times a weight, as a new float64 array; with ``beta=None`` p as it is.
 
     The largest p of a row is at least 1/K less the tolerance, so that p^β does not underflow in all
     of a row's entries for the β ≤ 20 that calibration allows.
     """
     if beta is None:
-        return pred_probs.astype(np.float64)
+        return np.multiply(pred_probs, weight, dtype=np.float64)
     values = log_probs(pred_probs)
     if beta != 1.0:
         values *= beta
     np.exp(values, out=values)
-    values /= row_sums(values)[:, None]
+    values *= (weight / row_sums(values))[:, None]
     return values
 
 
@@ -112,4 +138,5 @@ def tie_break(seed: int, index: Ints) -> Float64s:
     x = index.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + offset
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return ((x ^ (x >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) / 2**53
+    x = (x ^ (x >> np.uint64(31))) >> np.uint64(11)
+    return np.asarray(x / 2.0**53)

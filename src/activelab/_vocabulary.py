@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from activelab._errors import InputError, first
 from activelab._typing import Bools, Ids, Ints
-
 
 _NOUN = {"class": "label"}
 
@@ -176,7 +176,7 @@ def missing(values: Ids) -> Bools:
         return np.isnan(values)
     if values.dtype.kind != "O":
         return np.zeros(values.shape, dtype=bool)
-    return cast(Bools, np.frompyfunc(_is_missing, 1, 1)(values).astype(bool))
+    return np.asarray(np.frompyfunc(_is_missing, 1, 1)(values), dtype=bool)
 
 
 def _is_missing(value: object) -> bool:
@@ -196,10 +196,8 @@ def factorize(values: Iterable[Any], kind: str) -> tuple[Ints, Vocabulary]:
     if ids.dtype.kind in "ib" and len(ids):
         return _factorize_integers(ids, kind)
     distinct = list(dict.fromkeys(ids.tolist()))
-    try:
+    with contextlib.suppress(TypeError):
         distinct.sort()
-    except TypeError:
-        pass
     vocabulary = Vocabulary(distinct, kind)
     return vocabulary.encode(ids), vocabulary
 

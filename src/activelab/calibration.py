@@ -18,6 +18,7 @@ __all__ = ["TemperatureScaling"]
 BOUNDS = (0.05, 20.0)
 _COARSE_GRID = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0, 3.0, 5.0, 8.0)
 _SAMPLE_ROWS = 50_000
+_FLAT = 1e-12
 
 
 class TemperatureScaling:
@@ -151,11 +152,11 @@ def _find_optimum(labels: Labels, model: Floats, bounds: tuple[float, float]) ->
         mask = np.zeros(labels.n_examples, dtype=bool)
         mask[rows] = True
         sample = _Objective(labels.select(mask), model[rows])
-        beta = _minimise(sample.derivatives, beta, low, high)
-    objective = _Objective(labels, model)
-    if objective.derivatives(1.0)[1] <= 1e-12:
+        if sample.n_labelled:
+            beta = np.nan_to_num(_minimise(sample.derivatives, beta, low, high), nan=1.0)
+    beta = _minimise(_Objective(labels, model).derivatives, beta, low, high)
+    if np.isnan(beta):
         return 1.0, "the model gives every class the same probability, so T = 1."
-    beta = _minimise(objective.derivatives, beta, low, high)
     at_bound = beta in (low, high)
     note = f"the optimum lies at or beyond the bound T = {1 / beta:g}." if at_bound else None
     return 1 / beta, note
@@ -174,23 +175,20 @@ class _Objective:
 
     def derivatives(self, beta: float) -> tuple[float, float]:
         """First and second derivative of the mean over the labelled examples."""
-        slope = curvature = 0.0
-        empirical = 0.0
-        for block in blocks(self.labels):
-            labelled = block.counts > 0
-            log_p = log_probs(self.model[block.start : block.stop])
+        slope = curvature = empirical = 0.0
+        for block in blocks(self.labels, at_least=1):
+            log_p = log_probs(self.model[block.index])
             if self.empirical is None:
                 empirical += _mean_log_prob(block, log_p)
-            if not labelled.all():
-                log_p = log_p[labelled]
             # The largest p is at least 1/K less the tolerance: no shift is needed for β ≤ 20.
             p = log_p * beta
             np.exp(p, out=p)
             total = row_sums(p)
-            mean = np.einsum("ij,ij->i", p, log_p) / total
-            square = np.einsum("ij,ij,ij->i", p, log_p, log_p) / total
+            p *= log_p
+            mean = row_sums(p) / total
+            p *= log_p
             slope += float(mean.sum())
-            curvature += float((square - mean * mean).sum())
+            curvature += float((row_sums(p) / total - mean * mean).sum())
         if self.empirical is None:
             self.empirical = empirical
         return (slope - self.empirical) / self.n_labelled, max(curvature, 0.0) / self.n_labelled
@@ -198,16 +196,20 @@ class _Objective:
 
 def _mean_log_prob(block: Block, log_p: Float64s) -> float:
     """Σ_i Σ_k e_ik log p_ik over a block, e_ik the share of labels k of example i."""
-    total = np.bincount(block.row, log_p[block.row, block.label], minlength=block.size)
-    return float((total / np.maximum(block.counts, 1)).sum())
+    return float((block.total(log_p.reshape(-1)[block.cell]) / block.counts).sum())
 
 
 def _minimise(
     derivatives: Callable[[float], tuple[float, float]], beta: float, low: float, high: float
 ) -> float:
-    """Minimum of a convex function on [low, high]: Newton's method inside a shrinking bracket."""
-    for _ in range(100):
+    """Minimum of a convex function on [low, high]: Newton's method inside a shrinking bracket.
+
+    NaN if the function is flat.
+    """
+    for attempt in range(100):
         slope, curvature = derivatives(beta)
+        if attempt == 0 and curvature <= _FLAT:
+            return float("nan")
         if slope == 0:
             return beta
         low, high = (beta, high) if slope < 0 else (low, beta)
@@ -232,12 +234,13 @@ def _edge_is_minimum(derivatives: Callable[[float], tuple[float, float]], edge: 
 
 def _find_on_grid(labels: Labels, model: Floats, bounds: tuple[float, float]) -> tuple[float, str | None]:
     """The reference's two grids (SPEC Part 2 §5); ``bounds`` play no part."""
-    coarse = np.array(_COARSE_GRID)
-    best = int(np.argmin(_losses(labels, model, coarse)))
-    below = coarse[max(best - 1, 0) : best + 1]
-    above = coarse[best : best + 2]
-    fine = [np.linspace(*below, 4, endpoint=False)] if len(below) == 2 else []
-    fine += [np.linspace(*above, 5)] if len(above) == 2 else []
+    coarse = _COARSE_GRID
+    best = int(np.argmin(_losses(labels, model, np.array(coarse))))
+    fine = []
+    if best > 0:
+        fine.append(np.linspace(coarse[best - 1], coarse[best], 4, endpoint=False))
+    if best < len(coarse) - 1:
+        fine.append(np.linspace(coarse[best], coarse[best + 1], 5))
     grid = np.concatenate(fine)
     return float(grid[np.argmin(_losses(labels, model, grid))]), None
 
@@ -245,8 +248,8 @@ def _find_on_grid(labels: Labels, model: Floats, bounds: tuple[float, float]) ->
 def _losses(labels: Labels, model: Floats, temperatures: Float64s) -> Float64s:
     """Soft cross-entropy at each temperature; unlike in `temper`, p = 0 stays 0 here."""
     total = np.zeros(len(temperatures))
-    for block in blocks(labels):
-        p = model[block.start : block.stop].astype(np.float64)
+    for block in blocks(labels, at_least=1):
+        p = model[block.index].astype(np.float64)
         with np.errstate(divide="ignore"):
             log_p = np.log(p)
         for position, temperature in enumerate(temperatures):

@@ -40,13 +40,12 @@ class FoldModel:
 
     def __init__(self, model: Any, X: Any, y: Ints, n_classes: int, seed: int) -> None:
         self.n_classes = n_classes
+        self.columns = np.arange(n_classes)
         present = np.unique(y)
         if len(present) == 1:
-            self.columns = present
-            self.model = DummyClassifier(strategy="prior").fit(np.zeros((len(y), 1)), y)
+            self.model = DummyClassifier(strategy="prior").fit(X, y)
             return
         try:
-            self.columns = np.arange(n_classes)
             self.model = _seeded(model, seed).fit(X, y)
         except ValueError:
             if present[-1] == len(present) - 1:
@@ -56,8 +55,7 @@ class FoldModel:
 
     def predict_proba(self, X: Any) -> Float64s:
         """Probabilities of shape ``(n_rows, n_classes)``; classes never seen get 0."""
-        rows = np.zeros((_n_rows(X), 1)) if isinstance(self.model, DummyClassifier) else X
-        raw = np.asarray(self.model.predict_proba(rows), dtype=np.float64)
+        raw = np.asarray(self.model.predict_proba(X), dtype=np.float64)
         seen = getattr(self.model, "classes_", None)
         if raw.ndim != 2 or len(raw) != _n_rows(X):
             raise InputError(
@@ -65,9 +63,7 @@ class FoldModel:
                 f"{_n_rows(X)} rows."
             )
         out = np.zeros((len(raw), self.n_classes))
-        if seen is not None and len(seen) == raw.shape[1] and isinstance(self.model, DummyClassifier):
-            out[:, np.asarray(seen, dtype=int)] = raw
-        elif seen is not None and len(seen) == raw.shape[1]:
+        if seen is not None and len(seen) == raw.shape[1]:
             out[:, self.columns[np.asarray(seen, dtype=int)]] = raw
         elif raw.shape[1] in (self.n_classes, len(self.columns)):
             # Networks give a column for every class they were built for, seen or not.
@@ -199,9 +195,7 @@ def cross_val_pred_probs(
     folds[labelled] = held_out
     return CrossValidated(
         pred_probs=pred_probs,
-        fold_models=tuple(
-            tuple(fitted[m * n_folds : (m + 1) * n_folds]) for m in range(len(models))
-        ),
+        fold_models=tuple(tuple(fitted[m * n_folds : (m + 1) * n_folds]) for m in range(len(models))),
         folds=folds,
         notes=_notes(cv, y, held_out, n_folds),
     )

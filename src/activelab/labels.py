@@ -14,6 +14,8 @@ from activelab._vocabulary import Vocabulary, as_ids, factorize, missing
 if TYPE_CHECKING:
     from narwhals.typing import IntoDataFrame
 
+    from activelab._frames import Backend
+
 __all__ = ["Labels"]
 
 Keep = Literal["error", "first", "last"]
@@ -555,7 +557,7 @@ class Labels:
 
     # ------------------------------------------------------------------ out
 
-    def to_long(self, backend: str = "pandas") -> Any:
+    def to_long(self, backend: Backend = "pandas") -> Any:
         """A dataframe with columns example, annotator, label, one row a label.
 
         Parameters

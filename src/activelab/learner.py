@@ -241,9 +241,7 @@ class ActiveLearner:
         last = getattr(self, "round_", None)
         if last is None:
             return None
-        same = np.array_equal(last.examples, labels.examples) and np.array_equal(
-            last.classes, labels.classes
-        )
+        same = np.array_equal(last.examples, labels.examples) and np.array_equal(last.classes, labels.classes)
         return tuple(last.pred_probs) if same else None
 
     def predict_proba(self, X: Any) -> Float64s:
@@ -270,19 +268,16 @@ class ActiveLearner:
             raise InputError("predict_proba needs a model trained by ask.")
         assessment = self.round_.assessment
         weight = assessment.model_weight / assessment.model_weight.sum()
-        total = None
-        for folds, beta, w in zip(
-            self._fold_models, 1 / assessment.temperature, weight, strict=True
-        ):
+        total: Float64s = np.zeros(())
+        for folds, beta, w in zip(self._fold_models, 1 / assessment.temperature, weight, strict=True):
             mean = np.mean([fold.predict_proba(X) for fold in folds], axis=0)
-            part = w * temper(mean, float(beta))
-            total = part if total is None else total + part
-        assert total is not None
+            total = total + w * temper(mean, float(beta))
         return total
 
     def predict(self, X: Any) -> Ids:
         """Class ids of new examples: the most probable class of `predict_proba`."""
-        return self.round_.classes[self.predict_proba(X).argmax(axis=1)]
+        names: Ids = self.round_.classes[self.predict_proba(X).argmax(axis=1)]
+        return names
 
 
 def _plain(values: Any) -> list[Any]:

@@ -16,11 +16,9 @@ import numpy as np
 import pandas as pd
 
 from activelab._conventions import REFERENCE
-from activelab._errors import InputError, first
-from activelab._kernels import temper
+from activelab._errors import first
 from activelab._typing import Float64s, Floats, Ids, Ints, Models
 from activelab.acquisition import ActiveLab
-from activelab.acquisition._activelab import Assessment
 from activelab.calibration import TemperatureScaling
 from activelab.consensus._annotators import AnnotatorTable, annotator_table
 from activelab.consensus._consensus import Consensus
@@ -214,7 +212,7 @@ def get_active_learning_scores(
     >>> pred_probs = np.array([[0.9, 0.1], [0.3, 0.7], [0.2, 0.8]])
     >>> labeled, unlabeled = get_active_learning_scores(labels, pred_probs, np.array([[0.5, 0.5]]))
     >>> labeled.round(2), unlabeled.round(2)
-    (array([0.9 , 0.68, 0.9 ]), array([0.5]))
+    (array([0.95, 0.81, 0.9 ]), array([0.5]))
     """
     return _active_learning_scores(labels_multiannotator, pred_probs, pred_probs_unlabeled, 2)
 
@@ -395,9 +393,7 @@ class _Wide:
                 )
             key = np.sort(self.row * (self.value.max(initial=0) + 1) + self.value)
             if not (key[1:] == key[:-1]).any():
-                warnings.warn(
-                    "Annotators do not agree on any example. Check input data.", stacklevel=3
-                )
+                warnings.warn("Annotators do not agree on any example. Check input data.", stacklevel=3)
         if (self.value != np.floor(self.value)).any() or not np.isfinite(self.value).all():
             raise ValueError("labels must be integers 0, 1, …, K-1.")
         if self.value.min(initial=0) < 0:
@@ -524,17 +520,17 @@ def _scoring(options: dict[str, Any]) -> Any:
     method = options.get("method", "self_confidence")
 
     def self_confidence(row: Ints, label: Ints, q: Float64s) -> Float64s:
-        return q[row, label]
+        return np.asarray(q[row, label])
 
     def normalized_margin(row: Ints, label: Ints, q: Float64s) -> Float64s:
         others = q[row]
         others[np.arange(len(row)), label] = -np.inf
-        return (q[row, label] - others.max(axis=1) + 1) / 2
+        return np.asarray((q[row, label] - others.max(axis=1) + 1) / 2)
 
     def confidence_weighted_entropy(row: Ints, label: Ints, q: Float64s) -> Float64s:
         entropy = -np.einsum("ij,ij->i", q, np.log(np.maximum(q, 1e-300))) / np.log(q.shape[1])
         ratio = entropy[row] / np.maximum(q[row, label], 1e-6)
-        return np.log1p(ratio) / np.maximum(ratio, 1e-6)
+        return np.asarray(np.log1p(ratio) / np.maximum(ratio, 1e-6))
 
     known = {f.__name__: f for f in (self_confidence, normalized_margin, confidence_weighted_entropy)}
     if method not in known:
@@ -542,9 +538,7 @@ def _scoring(options: dict[str, Any]) -> Any:
     return known[method]
 
 
-def _report(
-    wide: _Wide, results: dict[str, _Quality], detailed: bool, statistics: bool
-) -> dict[str, Any]:
+def _report(wide: _Wide, results: dict[str, _Quality], detailed: bool, statistics: bool) -> dict[str, Any]:
     """The frames of `get_label_quality_multiannotator`."""
     main, *others = results.items()
     columns = _columns(main[1], "") | {"num_annotations": wide.counts}
@@ -557,9 +551,7 @@ def _report(
         cells[labels.example, labels.annotator] = main[1].label_quality
         ids = range(wide.shape[1]) if wide.columns is None else wide.columns
         names = [f"quality_annotator_{annotator}" for annotator in ids]
-        info["detailed_label_quality"] = pd.DataFrame(
-            cells, index=wide.index, columns=names, copy=False
-        )
+        info["detailed_label_quality"] = pd.DataFrame(cells, index=wide.index, columns=names, copy=False)
     if statistics:
         table = main[1].table
         frame = pd.DataFrame(

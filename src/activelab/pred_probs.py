@@ -174,7 +174,8 @@ def _check_values(model: Floats, labels: Labels, where: str) -> None:
         bad = ~(off <= SUM_TOLERANCE) | ~(block >= 0).all(axis=1)
         row = int(np.argmax(bad))
         values = block[row]
-        example = f"{where}row {start + row} of pred_probs (example {labels.examples[start + row : start + row + 1].tolist()[0]!r})"
+        name = labels.examples[start + row : start + row + 1].tolist()[0]
+        example = f"{where}row {start + row} of pred_probs (example {name!r})"
         if np.isnan(values).any():
             raise InputError(f"{example} holds NaN.")
         if (values < 0).any() or (values > 1 + SUM_TOLERANCE).any():

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from activelab._errors import InputError
+from activelab._frames import Backend, make_frame
 from activelab._kernels import tie_break
 from activelab._typing import Float64s, Ids, Ints
 from activelab.acquisition import Acquisition, Assessment, get_method
@@ -63,10 +64,8 @@ class Batch:
         columns = {field.name: getattr(self, field.name) for field in fields(self)}
         return {"example": columns.pop("examples"), **columns}
 
-    def to_frame(self, backend: str = "pandas") -> Any:
+    def to_frame(self, backend: Backend = "pandas") -> Any:
         """A dataframe of `to_dict`; ``backend`` is "pandas", "polars" or "pyarrow"."""
-        from activelab._frames import make_frame
-
         return make_frame(self.to_dict(), backend)
 
 
@@ -151,10 +150,7 @@ def select_batch(scores: Float64s, batch_size: int, *, seed: int = 0) -> Ints:
     """
     scores = np.asarray(scores)
     check_batch_size(batch_size, len(scores))
-    if batch_size == len(scores):
-        last = scores.max()
-    else:
-        last = np.partition(scores, batch_size - 1)[batch_size - 1]
+    last = np.partition(scores, batch_size - 1)[batch_size - 1]
     if not np.isfinite(last):
         considered = int(np.isfinite(scores).sum())
         raise InputError(

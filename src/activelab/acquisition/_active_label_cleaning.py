@@ -21,10 +21,9 @@ class ActiveLabelCleaning(Acquisition):
 
     def score_models(self, labels: Labels, models: Models, *, seed: int = 0) -> Float64s:
         scores = np.full(labels.n_examples, np.inf)
-        for block in blocks(labels):
-            given = np.flatnonzero(block.counts)
-            p = mean_probs(models, block.start, block.stop)[given]
-            share = block.votes(labels.n_classes)[given] / block.counts[given, None]
+        for block in blocks(labels, at_least=1):
+            p = mean_probs(models, block)
+            share = block.votes() / block.counts[:, None]
             cross = np.einsum("ij,ij->i", share, log_probs(p))
-            scores[block.start + given] = cross - negative_entropy(p)
+            scores[block.index] = cross - negative_entropy(p)
         return scores

@@ -47,7 +47,8 @@ class ActiveLab(Acquisition):
 
     def assess_models(self, labels: Labels, models: Models, *, seed: int = 0) -> Assessment:
         """Scores with the temperatures, weights and consensus they rest on."""
-        temperature, notes = np.ones(len(models)), ()
+        temperature = np.ones(len(models))
+        notes: tuple[str, ...] = ()
         if self.calibrate:
             scaling = TemperatureScaling(search=self.conventions.temperature)
             scaling.fit_models(labels, models)

@@ -67,15 +67,17 @@ def assess_pool(
     """
     betas: Betas = tuple((1 / temperature).tolist()) if calibrated else (None,) * len(models)
     estimate = crowdlab_estimate(labels, models, betas, seed=seed, conventions=conventions)
-    predicted = np.empty(labels.n_examples, dtype=np.int32)
+    # A single model's class is known; that of several models follows from their mixture.
+    predicted = estimate.predicted[0]
     scores, quality = np.empty(labels.n_examples), np.empty(labels.n_examples)
     chosen = estimate.label
     if conventions.unlabelled == "vote":
         chosen = _with_votes_of_models(labels, models, betas, chosen, seed, conventions)
     for block in blocks(labels):
-        here = slice(block.start, block.stop)
+        here = block.index
         mixed = mixture(block, models, betas, estimate.trust.model_weight)
-        predicted[here] = mixed.argmax(axis=1)
+        if len(models) > 1:
+            predicted[here] = mixed.argmax(axis=1)
         target = np.where(chosen[here] >= 0, chosen[here], predicted[here])
         at_target = mixed[np.arange(block.size), target]
         scores[here], quality[here] = _score(block, at_target, target, estimate, labels.n_classes)
@@ -102,13 +104,13 @@ def _score(
     """
     trust = estimate.trust
     model_weight = trust.model_weight.sum()
-    weight = block.weight(trust.annotator_weight)
+    annotator_weight = trust.annotator_weight[block.annotator]
+    weight = block.total(annotator_weight)
     total = model_weight + weight
     if trust.estimated:
         right, wrong = likelihood(trust.annotator_accuracy, n_classes)
         agree = np.where(block.label == target[block.row], right, wrong)
-        votes = trust.annotator_weight[block.annotator] * agree
-        support = at_target + np.bincount(block.row, votes, minlength=block.size)
+        support = at_target + block.total(annotator_weight * agree)
     else:
         # Appendix H: with single labels nothing tells P, and the models speak for the label.
         support = at_target / model_weight * total

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from activelab._kernels import Block
 from activelab._typing import Float64s, Models
 from activelab.acquisition._assessment import Assessment, assess_pool
 from activelab.labels import Labels
@@ -65,10 +66,10 @@ class Acquisition(ABC):
         return replace(assessment, scores=self.score_models(labels, models, seed=seed))
 
 
-def mean_probs(models: Models, start: int, stop: int) -> Float64s:
-    """Mean of the models' probabilities over examples ``start:stop``, float64."""
-    total = models[0][start:stop].astype(np.float64)
+def mean_probs(models: Models, block: Block) -> Float64s:
+    """Mean of the models' probabilities over a block, float64."""
+    total = models[0][block.index].astype(np.float64)
     for model in models[1:]:
-        total += model[start:stop]
+        total += model[block.index]
     total /= len(models)
     return total

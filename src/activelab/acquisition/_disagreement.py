@@ -41,15 +41,15 @@ class Disagreement(Acquisition):
             )
         scores = np.empty(labels.n_examples)
         for block in blocks(labels):
-            mean = mean_probs(models, block.start, block.stop)
+            mean = mean_probs(models, block)
             log_mean = log_probs(mean)
             total = np.zeros(block.size)
             for model in models:
-                p = model[block.start : block.stop].astype(np.float64)
+                p = model[block.index].astype(np.float64)
                 log_p = log_probs(p)
                 if self.measure == "kl":
                     total += np.einsum("ij,ij->i", p, log_p - log_mean)
                 else:
                     total -= np.einsum("ij,ij->i", mean, log_p)
-            scores[block.start : block.stop] = -total / len(models)
+            scores[block.index] = -total / len(models)
         return scores

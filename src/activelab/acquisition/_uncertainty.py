@@ -16,8 +16,7 @@ class Entropy(Acquisition):
     def score_models(self, labels: Labels, models: Models, *, seed: int = 0) -> Float64s:
         scores = np.empty(labels.n_examples)
         for block in blocks(labels):
-            p = mean_probs(models, block.start, block.stop)
-            scores[block.start : block.stop] = negative_entropy(p)
+            scores[block.index] = negative_entropy(mean_probs(models, block))
         return scores
 
 
@@ -27,10 +26,11 @@ class Uncertainty(Acquisition):
     def score_models(self, labels: Labels, models: Models, *, seed: int = 0) -> Float64s:
         scores = np.empty(labels.n_examples)
         for block in blocks(labels):
-            scores[block.start : block.stop] = mean_probs(models, block.start, block.stop).max(axis=1)
+            scores[block.index] = mean_probs(models, block).max(axis=1)
         return scores
 
 
 def negative_entropy(p: Float64s) -> Float64s:
     """Σ_k p log p of each row."""
-    return np.einsum("ij,ij->i", p, np.log(np.maximum(p, TINY)))
+    total: Float64s = np.einsum("ij,ij->i", p, np.log(np.maximum(p, TINY)))
+    return total

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from activelab._frames import Backend, make_frame
 from activelab._kernels import blocks
 from activelab._typing import Bools, Float64s, Ids, Ints
 from activelab._vocabulary import factorize
@@ -61,10 +62,8 @@ class AnnotatorTable:
         """The columns by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
-    def to_frame(self, backend: str = "pandas") -> Any:
+    def to_frame(self, backend: Backend = "pandas") -> Any:
         """A dataframe of the columns; ``backend`` is "pandas", "polars" or "pyarrow"."""
-        from activelab._frames import make_frame
-
         return make_frame(self.to_dict(), backend)
 
 
@@ -97,8 +96,8 @@ def annotator_table(
     size = labels.n_annotators
     n_labels, n_shared = np.zeros(size), np.zeros(size)
     right, right_shared = np.zeros(size), np.zeros(size)
-    for block in blocks(labels):
-        equal = block.label == consensus[block.start : block.stop][block.row]
+    for block in blocks(labels, at_least=1):
+        equal = block.label == consensus[block.index][block.row]
         shared = block.counts[block.row] > 1
         n_labels += np.bincount(block.annotator, minlength=size)
         n_shared += np.bincount(block.annotator, shared, minlength=size)
@@ -106,7 +105,7 @@ def annotator_table(
         right_shared += np.bincount(block.annotator, equal & shared, minlength=size)
     overall = _ratio(right_shared, n_shared)
     if label_quality is not None and model_weight is not None:
-        total = np.bincount(labels.annotator, label_quality, minlength=size)
+        total = np.bincount(labels.annotator, label_quality, size).astype(np.float64)
         mean_weight = float(model_weight.mean())
         share = mean_weight / (mean_weight + weight.sum() * sums.mean_labels / max(size, 1))
         overall = share * _ratio(total, n_labels) + (1 - share) * overall
@@ -154,4 +153,5 @@ def _class_ids(codes: Ints, labels: Labels) -> Ids:
 
 def _ratio(numerator: Float64s, denominator: Float64s) -> Float64s:
     nan = np.full(len(denominator), np.nan)
-    return np.divide(numerator, denominator, out=nan, where=denominator > 0)
+    np.divide(numerator, denominator, out=nan, where=denominator > 0)
+    return nan

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from activelab._errors import first
+from activelab._frames import Backend, make_frame
 from activelab._kernels import blocks
 from activelab._typing import Float64s, Ids, Ints
 from activelab.consensus._annotators import AnnotatorTable, annotator_table
@@ -114,21 +115,16 @@ class Consensus:
             "num_labels": self.labels.counts[given],
         }
 
-    def to_frame(self, backend: str = "pandas") -> Any:
+    def to_frame(self, backend: Backend = "pandas") -> Any:
         """A dataframe of `to_dict`; ``backend`` is "pandas", "polars" or "pyarrow"."""
-        from activelab._frames import make_frame
-
         return make_frame(self.to_dict(), backend)
 
 
 def agreement_with_label(labels: Labels, label: Ints) -> Float64s:
     """Share of each example's labels that equal ``label``; NaN without labels."""
     share = np.full(labels.n_examples, np.nan)
-    for block in blocks(labels):
-        equal = block.label == label[block.start : block.stop][block.row]
-        right = np.bincount(block.row, equal, minlength=block.size)
-        given = block.counts > 0
-        np.divide(right, block.counts, out=share[block.start : block.stop], where=given)
+    for block in blocks(labels, at_least=1):
+        share[block.index] = block.total(block.label == label[block.index][block.row]) / block.counts
     return share
 
 
@@ -139,6 +135,8 @@ def overlap_notes(labels: Labels, sums: LabelSums) -> tuple[str, ...]:
             "no example has two labels: the agreement of annotators and their quality cannot be "
             "estimated; models and annotators get equal weight.",
         )
+    if sums.verified.all():
+        return ()
     with_labels = np.bincount(labels.annotator, minlength=labels.n_annotators) > 0
     alone = labels.annotators[~sums.verified & with_labels]
     if not len(alone):

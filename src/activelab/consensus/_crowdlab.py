@@ -12,7 +12,13 @@ from activelab._kernels import Block, blocks, temper
 from activelab._typing import Float64s, Ints, Models
 from activelab.consensus._consensus import Consensus
 from activelab.consensus._majority_vote import vote_labels
-from activelab.consensus._statistics import ConsensusSums, LabelSums, consensus_sums, label_sums
+from activelab.consensus._statistics import (
+    ConsensusSums,
+    LabelSums,
+    consensus_sums,
+    label_sums,
+    predicted_classes,
+)
 from activelab.labels import Labels
 from activelab.pred_probs import check_pred_probs
 
@@ -50,12 +56,14 @@ class Trust:
 class Estimate:
     """Consensus labels with the trust they rest on: CROWDLAB without its tables.
 
-    ``label`` is int32 of shape (n_examples,), -1 without labels.
+    ``label`` is int32 of shape (n_examples,), -1 without labels; ``predicted`` the class of each
+    example by each model.
     """
 
     label: Ints
     trust: Trust
     sums: LabelSums
+    predicted: tuple[Ints, ...]
 
 
 def crowdlab(labels: Labels, pred_probs: Any, *, seed: int = 0) -> Consensus:
@@ -112,13 +120,13 @@ def crowdlab_consensus(
     if label is None:
         estimate = crowdlab_estimate(labels, models, betas, seed=seed, conventions=conventions)
     else:
-        sums = label_sums(labels)
-        trust = estimate_trust(sums, consensus_sums(labels, models, label), len(models), conventions)
-        estimate = Estimate(label, trust, sums)
+        sums, predicted = label_sums(labels), predicted_classes(models)
+        trust = estimate_trust(sums, consensus_sums(labels, predicted, label), conventions)
+        estimate = Estimate(label, trust, sums, predicted)
     trust = estimate.trust
     posterior = np.empty((labels.n_examples, labels.n_classes))
     for block in blocks(labels):
-        posterior[block.start : block.stop] = block_posterior(block, models, betas, trust)
+        posterior[block.index] = block_posterior(block, models, betas, trust)
     return Consensus.build(
         labels,
         estimate.label,
@@ -139,33 +147,26 @@ def crowdlab_estimate(
     conventions: Conventions = PAPER,
 ) -> Estimate:
     """Consensus labels and final trust, in memory that does not grow with n_examples × n_classes."""
-    sums = label_sums(labels)
-    votes = vote_labels(labels, sums, models, betas, seed=seed, conventions=conventions)
-    first_sums = consensus_sums(labels, models, votes)
-    trust = estimate_trust(sums, first_sums, len(models), conventions)
-    if not trust.estimated:
-        return Estimate(votes, trust, sums)
-    label = votes.copy()
-    second_sums = ConsensusSums(len(models), labels.n_classes)
-    for block in blocks(labels):
-        here = label[block.start : block.stop]
-        labelled = np.flatnonzero(block.counts)
-        posterior = block_posterior(block, models, betas, trust)[labelled]
-        best = posterior.argmax(axis=1)
-        top = posterior[np.arange(len(best)), best]
-        unique = np.count_nonzero(posterior == top[:, None], axis=1) == 1
-        here[labelled[unique]] = best[unique]
-        second_sums.add(block, models, here)
-    return Estimate(label, estimate_trust(sums, second_sums, len(models), conventions), sums)
+    sums, predicted = label_sums(labels), predicted_classes(models)
+    label = vote_labels(labels, sums, models, betas, seed=seed, conventions=conventions)
+    trust = estimate_trust(sums, consensus_sums(labels, predicted, label), conventions)
+    if trust.estimated:
+        for block in blocks(labels, at_least=1):
+            support = _support(block, models, betas, trust)
+            best = support.argmax(axis=1)
+            top = support == support[np.arange(block.size), best][:, None]
+            unique = np.count_nonzero(top, axis=1) == 1
+            label[block.index] = np.where(unique, best, label[block.index])
+        trust = estimate_trust(sums, consensus_sums(labels, predicted, label), conventions)
+    return Estimate(label, trust, sums, predicted)
 
 
-def estimate_trust(
-    sums: LabelSums, about_consensus: ConsensusSums, n_models: int, conventions: Conventions
-) -> Trust:
+def estimate_trust(sums: LabelSums, about_consensus: ConsensusSums, conventions: Conventions) -> Trust:
     """Weights and P from the sums [A eq. 3-4]; equal weights where nothing can be estimated."""
-    n_annotators, n_multiple = len(sums.agreements), about_consensus.n_multiple
+    n_multiple = about_consensus.n_multiple
     if not n_multiple:
-        return Trust(np.ones(n_annotators), np.ones(n_models), float("nan"))
+        ones = np.ones_like(sums.agreements), np.ones_like(about_consensus.model_correct)
+        return Trust(*ones, annotator_accuracy=float("nan"))
     counts = about_consensus.consensus_counts
     most_likely = sums.class_counts if conventions.baseline == "annotations" else counts
     baseline_error = max(1 - counts[most_likely.argmax()] / n_multiple, _FLOOR)
@@ -177,29 +178,35 @@ def estimate_trust(
 
 def mixture(block: Block, models: Models, betas: Betas, weight: Float64s) -> Float64s:
     """Σ_l w_M^l p^l over a block, shape (size, n_classes); p^l calibrated by its beta."""
-    total = None
-    for model, beta, one in zip(models, betas, weight, strict=True):
-        part = temper(model[block.start : block.stop], beta)
-        part *= one
-        total = part if total is None else np.add(total, part, out=total)
-    assert total is not None
+    parts = [
+        temper(model[block.index], beta, one)
+        for model, beta, one in zip(models, betas, weight.tolist(), strict=True)
+    ]
+    total = parts[0]
+    for part in parts[1:]:
+        total += part
+    return total
+
+
+def _support(block: Block, models: Models, betas: Betas, trust: Trust) -> Float64s:
+    """Weighted votes of models and annotators for each class: q of SPEC Part 1 §5 times its weight."""
+    total = mixture(block, models, betas, trust.model_weight)
+    right, wrong = likelihood(trust.annotator_accuracy, total.shape[1])
+    votes = block.weighted_votes(trust.annotator_weight)
+    votes *= right - wrong
+    total += votes
+    total += (wrong * block.total(trust.annotator_weight[block.annotator]))[:, None]
     return total
 
 
 def block_posterior(block: Block, models: Models, betas: Betas, trust: Trust) -> Float64s:
     """q of SPEC Part 1 §5 over a block; the mean of the models where trust is not estimable."""
-    total = mixture(block, models, betas, trust.model_weight)
     if not trust.estimated:
-        total /= trust.model_weight.sum()
-        return total
-    right, wrong = likelihood(trust.annotator_accuracy, total.shape[1])
-    weight = block.weight(trust.annotator_weight)
-    votes = block.weighted_votes(trust.annotator_weight, total.shape[1])
-    votes *= right - wrong
-    total += votes
-    total += (wrong * weight)[:, None]
-    total /= (trust.model_weight.sum() + weight)[:, None]
-    return total
+        return mixture(block, models, betas, trust.model_weight / trust.model_weight.sum())
+    weight = block.total(trust.annotator_weight[block.annotator])
+    posterior = _support(block, models, betas, trust)
+    posterior /= (trust.model_weight.sum() + weight)[:, None]
+    return posterior
 
 
 def likelihood(accuracy: float, n_classes: int) -> tuple[float, float]:

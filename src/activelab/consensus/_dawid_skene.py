@@ -185,4 +185,5 @@ class _ConfusionModel:
 
     def expected_accuracy(self) -> Float64s:
         """Σ_k π_k θ_jkk of each annotator."""
-        return np.einsum("jkk,k->j", self.table, self.prior)
+        accuracy: Float64s = np.einsum("jkk,k->j", self.table, self.prior)
+        return accuracy

@@ -51,10 +51,8 @@ def majority_vote(labels: Labels, pred_probs: Any = None, *, seed: int = 0) -> C
     sums = label_sums(labels)
     label = vote_labels(labels, sums, models, (None,) * len(models), seed=seed)
     posterior = np.full((labels.n_examples, labels.n_classes), np.nan)
-    for block in blocks(labels):
-        given = block.counts > 0
-        votes = block.votes(labels.n_classes)[given]
-        posterior[block.start : block.stop][given] = votes / block.counts[given, None]
+    for block in blocks(labels, at_least=1):
+        posterior[block.index] = block.votes() / block.counts[:, None]
     return Consensus.build(labels, label, posterior, sums, annotator_weight=np.ones(labels.n_annotators))
 
 
@@ -69,24 +67,24 @@ def vote_labels(
 ) -> Ints:
     """Majority vote of every example, int32 of shape (n_examples,); -1 without labels."""
     label = np.full(labels.n_examples, -1, dtype=np.int32)
+    single = labels.counts == 1
+    label[single] = labels.label[labels.offsets[:-1][single]]
     ties = _TieBreaker(labels, sums, models, betas, seed, conventions)
-    for block in blocks(labels):
-        votes = block.votes(labels.n_classes)
-        winner = votes.argmax(axis=1)
-        candidates, tied = _candidates(votes, winner, block.counts)
+    for block in blocks(labels, at_least=2):
+        votes = block.votes()
+        winner, tied, candidates = _winners(votes)
         if len(tied):
             winner[tied] = ties.settle(block, votes, tied, candidates)
-        winner[block.counts == 0] = -1
-        label[block.start : block.stop] = winner
+        label[block.index] = winner
     return label
 
 
-def _candidates(votes: Float64s, winner: Ints, counts: Ints) -> tuple[Bools, Ints]:
-    """Classes with the maximal count, for the rows in which there are several, and those rows."""
-    shared = np.flatnonzero(counts > 1)
-    top = votes[shared] == votes[shared, winner[shared]][:, None]
-    several = np.count_nonzero(top, axis=1) > 1
-    return top[several], shared[several]
+def _winners(votes: Ints) -> tuple[Ints, Ints, Bools]:
+    """First class with the maximal count, the rows in which there are several, and all of them there."""
+    winner = votes.argmax(axis=1)
+    top = votes == votes[np.arange(len(votes)), winner][:, None]
+    tied = np.flatnonzero(np.count_nonzero(top, axis=1) > 1)
+    return winner, tied, top[tied]
 
 
 class _TieBreaker:
@@ -115,7 +113,7 @@ class _TieBreaker:
                 self._reliability = untied_reliability(self.labels)
         return self._reliability
 
-    def settle(self, block: Block, votes: Float64s, rows: Ints, candidates: Bools) -> Ints:
+    def settle(self, block: Block, votes: Ints, rows: Ints, candidates: Bools) -> Ints:
         """Winning class of each of the tied ``rows`` of the block."""
         result = np.full(len(rows), -1)
         open_ = np.arange(len(rows))
@@ -132,25 +130,26 @@ class _TieBreaker:
                 break
         return result
 
-    def _by_models(self, block: Block, votes: Float64s, rows: Ints) -> Float64s | None:
+    def _by_models(self, block: Block, votes: Ints, rows: Ints) -> Float64s | None:
         if not self.models:
             return None
         total = np.zeros((len(rows), votes.shape[1]))
         for model, beta in zip(self.models, self.betas, strict=True):
-            total += temper(model[block.start + rows], beta)
+            total += temper(model[block.index][rows], beta)
         return total / len(self.models)
 
-    def _by_class(self, block: Block, votes: Float64s, rows: Ints) -> Float64s:
+    def _by_class(self, block: Block, votes: Ints, rows: Ints) -> Float64s:
         sign = 1 if self.conventions.tie_class == "most_frequent" else -1
         return np.broadcast_to(sign * self.sums.class_counts, (len(rows), votes.shape[1]))
 
-    def _by_annotators(self, block: Block, votes: Float64s, rows: Ints) -> Float64s:
-        total = block.weighted_votes(self.reliability, votes.shape[1])[rows]
+    def _by_annotators(self, block: Block, votes: Ints, rows: Ints) -> Float64s:
+        total = block.weighted_votes(self.reliability)[rows]
         return total / np.maximum(votes[rows], 1)
 
-    def _by_draw(self, block: Block, votes: Float64s, rows: Ints) -> Float64s:
+    def _by_draw(self, block: Block, votes: Ints, rows: Ints) -> Float64s:
         n_classes = votes.shape[1]
-        cell = (block.start + rows)[:, None] * n_classes + np.arange(n_classes)
+        example = np.arange(self.labels.n_examples)[block.index][rows]
+        cell = example[:, None] * n_classes + np.arange(n_classes)
         return tie_break(self.seed, cell)
 
 
@@ -160,11 +159,10 @@ def untied_reliability(labels: Labels) -> Float64s:
     Annotators without such an example get the mean of the others (0 if there is none).
     """
     right, seen = np.zeros(labels.n_annotators), np.zeros(labels.n_annotators)
-    for block in blocks(labels):
-        votes = block.votes(labels.n_classes)
-        winner = votes.argmax(axis=1)
+    for block in blocks(labels, at_least=1):
+        winner, tied, _ = _winners(block.votes())
         untied = np.ones(block.size, dtype=bool)
-        untied[_candidates(votes, winner, block.counts)[1]] = False
+        untied[tied] = False
         kept = untied[block.row]
         annotator = block.annotator[kept]
         equal = block.label[kept] == winner[block.row[kept]]

@@ -6,12 +6,13 @@ or on how the pool is cut.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from activelab._kernels import Block, blocks
+from activelab._kernels import blocks
 from activelab._typing import Bools, Float64s, Ints, Models
 from activelab.labels import Labels
 
@@ -48,51 +49,35 @@ class LabelSums:
 
 def label_sums(labels: Labels) -> LabelSums:
     """Count the labels and the agreements between annotators."""
-    n_classes, n_annotators = labels.n_classes, labels.n_annotators
-    class_counts = np.zeros(n_classes)
+    n_annotators = labels.n_annotators
     agreements, opportunities = np.zeros(n_annotators), np.zeros(n_annotators)
-    n_labelled = n_multiple = 0
-    for block in blocks(labels):
-        votes = block.votes(n_classes)
-        class_counts += votes.sum(axis=0)
-        n_labelled += np.count_nonzero(block.counts)
-        shared = block.counts > 1
-        n_multiple += np.count_nonzero(shared)
-        of_shared = shared[block.row]
-        row, annotator = block.row[of_shared], block.annotator[of_shared]
-        same = votes[row, block.label[of_shared]] - 1
-        agreements += np.bincount(annotator, same, minlength=n_annotators)
-        opportunities += np.bincount(annotator, block.counts[row] - 1, minlength=n_annotators)
-    return LabelSums(labels.n_labels, n_labelled, n_multiple, class_counts, agreements, opportunities)
+    for block in blocks(labels, at_least=2):
+        same = block.votes().reshape(-1)[block.cell] - 1
+        agreements += np.bincount(block.annotator, same, minlength=n_annotators)
+        others = np.repeat(block.counts - 1, block.counts)
+        opportunities += np.bincount(block.annotator, others, minlength=n_annotators)
+    return LabelSums(
+        n_labels=labels.n_labels,
+        n_labelled=int(np.count_nonzero(labels.labelled)),
+        n_multiple=int(np.count_nonzero(labels.counts > 1)),
+        class_counts=np.bincount(labels.label, minlength=labels.n_classes).astype(np.float64),
+        agreements=agreements,
+        opportunities=opportunities,
+    )
 
 
+@dataclass
 class ConsensusSums:
-    """What the labels and models tell once a consensus is given, over multiply-labelled examples."""
+    """What labels and models tell once a consensus is given, over multiply-labelled examples.
 
-    def __init__(self, n_models: int, n_classes: int) -> None:
-        self.n_multiple = 0
-        self.agreeing = np.zeros(0)
-        """Entry n: labels equal to the consensus, summed over the examples with n labels."""
-        self.consensus_counts = np.zeros(n_classes)
-        self.model_correct = np.zeros(n_models)
+    Entry n of ``agreeing`` is the number of labels equal to the consensus, summed over the examples
+    with n labels.
+    """
 
-    def add(self, block: Block, models: Models, consensus: Ints) -> None:
-        """Add a block; ``consensus`` holds its consensus labels."""
-        shared = np.flatnonzero(block.counts > 1)
-        if not len(shared):
-            return
-        self.n_multiple += len(shared)
-        target = consensus[shared]
-        self.consensus_counts += np.bincount(target, minlength=len(self.consensus_counts))
-        equal = np.bincount(block.row, consensus[block.row] == block.label, minlength=block.size)
-        agreeing = np.bincount(block.counts[shared], equal[shared])
-        total = np.zeros(max(len(agreeing), len(self.agreeing)))
-        total[: len(self.agreeing)] = self.agreeing
-        total[: len(agreeing)] += agreeing
-        self.agreeing = total
-        for number, model in enumerate(models):
-            predicted = model[block.start : block.stop][shared].argmax(axis=1)
-            self.model_correct[number] += np.count_nonzero(predicted == target)
+    n_multiple: int
+    agreeing: Float64s
+    consensus_counts: Float64s
+    model_correct: Float64s
 
     @property
     def agreement_with_consensus(self) -> float:
@@ -103,9 +88,21 @@ class ConsensusSums:
         return float((self.agreeing / size).sum() / self.n_multiple)
 
 
-def consensus_sums(labels: Labels, models: Models, consensus: Ints) -> ConsensusSums:
-    """`ConsensusSums` of the whole pool; ``consensus`` has shape (n_examples,)."""
-    sums = ConsensusSums(len(models), labels.n_classes)
-    for block in blocks(labels):
-        sums.add(block, models, consensus[block.start : block.stop])
+def consensus_sums(labels: Labels, predicted: Sequence[Ints], consensus: Ints) -> ConsensusSums:
+    """Sums about a consensus, shape (n_examples,), and the class each model predicts."""
+    longest = int(labels.counts.max(initial=0))
+    sums = ConsensusSums(0, np.zeros(longest + 1), np.zeros(labels.n_classes), np.zeros(len(predicted)))
+    for block in blocks(labels, at_least=2):
+        target = consensus[block.index]
+        sums.n_multiple += block.size
+        sums.consensus_counts += np.bincount(target, minlength=labels.n_classes)
+        equal = block.total(target[block.row] == block.label)
+        sums.agreeing += np.bincount(block.counts, equal, minlength=longest + 1)
+        for number, classes in enumerate(predicted):
+            sums.model_correct[number] += np.count_nonzero(classes[block.index] == target)
     return sums
+
+
+def predicted_classes(models: Models) -> tuple[Ints, ...]:
+    """Most probable class of each example by each model, int32; a temperature does not change it."""
+    return tuple(model.argmax(axis=1).astype(np.int32) for model in models)

@@ -130,12 +130,12 @@ def make_frame(columns: Mapping[str, Ids], backend: Backend) -> Any:
     """A native dataframe of the named library."""
     import narwhals as nw
 
-    native = {name: _plain(values) for name, values in columns.items()}
+    native = {name: _plain(values, backend) for name, values in columns.items()}
     return nw.from_dict(native, backend=backend).to_native()
 
 
-def _plain(values: Ids) -> Any:
-    if values.dtype.kind != "O":
+def _plain(values: Ids, backend: Backend) -> Any:
+    if values.dtype.kind != "O" or backend == "pandas":
         return values
     items = values.tolist()
     kinds = {type(item) for item in items if item is not None}

@@ -354,7 +354,7 @@ class PairwiseKappa:
         matrix[self.first, self.second] = matrix[self.second, self.first] = getattr(self, value)
         return matrix
 
-    def to_frame(self, backend: str = "pandas") -> Any:
+    def to_frame(self, backend: Backend = "pandas") -> Any:
         """A dataframe, one row a pair, with the annotators' ids; "pandas", "polars" or "pyarrow"."""
         from activelab._frames import make_frame
 

@@ -95,7 +95,7 @@ def _aligned(model: Any, labels: Labels) -> Floats:
             "be example i of the pool; pass examples= to Labels to list the whole pool, or give "
             "pred_probs as a dataframe with a column 'example' to align by id."
         )
-    return array if array.dtype.kind == "f" else array.astype(np.float64)
+    return array if array.dtype in (np.float16, np.float32, np.float64) else array.astype(np.float64)
 
 
 def _check_classes(columns: int, labels: Labels) -> None:
@@ -177,12 +177,15 @@ def _check_values(model: Floats, labels: Labels, where: str) -> None:
         name = labels.examples[start + row : start + row + 1].tolist()[0]
         example = f"{where}row {start + row} of pred_probs (example {name!r})"
         if np.isnan(values).any():
-            raise InputError(f"{example} holds NaN.")
+            raise InputError(f"{example} holds NaN.", row=start + row)
         if (values < 0).any() or (values > 1 + SUM_TOLERANCE).any():
             wrong = values[(values < 0) | (values > 1 + SUM_TOLERANCE)][0]
-            raise InputError(f"{example} holds {wrong:g}; probabilities lie between 0 and 1.")
+            raise InputError(
+                f"{example} holds {wrong:g}; probabilities lie between 0 and 1.", row=start + row
+            )
         raise InputError(
-            f"{example} sums to {values.astype(float).sum():.6g}, not to 1 within {SUM_TOLERANCE:g}."
+            f"{example} sums to {values.astype(float).sum():.6g}, not to 1 within {SUM_TOLERANCE:g}.",
+            row=start + row,
         )
 
 

@@ -16,7 +16,7 @@ from activelab.acquisition import Acquisition, Assessment, get_method
 from activelab.labels import Labels
 from activelab.pred_probs import check_pred_probs, frame_examples
 
-__all__ = ["Batch", "select_batch", "suggest"]
+__all__ = ["Batch", "assess_and_suggest", "select_batch", "suggest"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,13 +113,29 @@ def suggest(
     >>> batch.examples.tolist(), batch.kind.tolist()
     ([4, 1], ['new', 'relabel'])
     """
+    return assess_and_suggest(labels, pred_probs, batch_size, method, seed=seed)[2]
+
+
+def assess_and_suggest(
+    labels: Labels,
+    pred_probs: Any,
+    batch_size: int = 100,
+    method: str | Acquisition = "activelab",
+    *,
+    seed: int = 0,
+) -> tuple[Labels, Assessment, Batch]:
+    """`suggest` with what it rests on: the pool, its assessment, and the batch.
+
+    Parameters and errors are those of `suggest`.
+    """
     chosen = get_method(method)
     ids = frame_examples(pred_probs)
     if ids is not None:
         labels = labels.with_examples(ids)
     check_batch_size(batch_size, labels.n_examples)
     assessment = chosen.assess_models(labels, check_pred_probs(pred_probs, labels), seed=seed)
-    return explain_batch(labels, assessment, select_batch(assessment.scores, batch_size, seed=seed))
+    positions = select_batch(assessment.scores, batch_size, seed=seed)
+    return labels, assessment, explain_batch(labels, assessment, positions)
 
 
 def select_batch(scores: Float64s, batch_size: int, *, seed: int = 0) -> Ints:

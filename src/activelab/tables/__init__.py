@@ -1,0 +1,28 @@
+"""Tables in and out of files: CSV, Parquet and JSON lines by file ending, arrays as .npy and .npz."""
+
+from activelab.tables._arrays import is_array_file, read_arrays
+from activelab.tables._columns import find_column
+from activelab.tables._errors import FileError, naming
+from activelab.tables._formats import format_of
+from activelab.tables._ids import as_text, integers_if_canonical, unify
+from activelab.tables._read import column_names, read_ids, read_pred_probs
+from activelab.tables._write import check_output, csv_blocks, to_arrow, write_table
+
+__all__ = [
+    "FileError",
+    "as_text",
+    "check_output",
+    "column_names",
+    "csv_blocks",
+    "find_column",
+    "format_of",
+    "integers_if_canonical",
+    "is_array_file",
+    "naming",
+    "read_arrays",
+    "read_ids",
+    "read_pred_probs",
+    "to_arrow",
+    "unify",
+    "write_table",
+]

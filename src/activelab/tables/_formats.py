@@ -1,0 +1,117 @@
+"""File endings, what a file really holds, and opening it."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Literal
+
+from activelab._errors import InputError
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of tables."""
+
+    kind: Literal["csv", "parquet", "jsonl"]
+    delimiter: str = ","
+    gzipped: bool = False
+
+
+_ENDINGS = {
+    ".csv": Format("csv"),
+    ".csv.gz": Format("csv", gzipped=True),
+    ".tsv": Format("csv", "\t"),
+    ".tsv.gz": Format("csv", "\t", gzipped=True),
+    ".parquet": Format("parquet"),
+    ".pq": Format("parquet"),
+    ".jsonl": Format("jsonl"),
+    ".jsonl.gz": Format("jsonl", gzipped=True),
+    ".ndjson": Format("jsonl"),
+    ".ndjson.gz": Format("jsonl", gzipped=True),
+}
+_NAMES = {"csv": "CSV", "parquet": "Parquet", "jsonl": "JSON lines"}
+_MAGIC = {
+    b"PAR1": "Parquet",
+    b"\x1f\x8b": "gzip",
+    b"PK\x03\x04": "a zip archive, such as .npz or .xlsx",
+    b"\x93NUMPY": "a numpy array (.npy)",
+    b"\xff\xfe": "UTF-16 text; save it as UTF-8",
+    b"\xfe\xff": "UTF-16 text; save it as UTF-8",
+}
+
+
+def format_of(path: str | os.PathLike[str]) -> Format:
+    """The format of a table by the ending of its file name.
+
+    Raises
+    ------
+    InputError
+        If the ending is unknown.
+
+    Examples
+    --------
+    >>> from activelab.tables import format_of
+    >>> format_of("labels.csv.gz")
+    Format(kind='csv', delimiter=',', gzipped=True)
+    """
+    name = os.fspath(path).lower()
+    for ending, format_ in _ENDINGS.items():
+        if name.endswith(ending):
+            return format_
+    raise InputError(f"unknown file ending. Tables end in {', '.join(_ENDINGS)}.")
+
+
+def check_file(path: str | os.PathLike[str]) -> None:
+    """Raise unless the path is an existing file that holds something."""
+    if Path(path).is_dir():
+        raise InputError("is a folder, not a file.")
+    if not Path(path).exists():
+        raise InputError("no such file.")
+    if not Path(path).stat().st_size:
+        raise InputError("the file is empty.")
+
+
+def check_content(path: str | os.PathLike[str]) -> Format:
+    """The format of an existing table file, whose first bytes must fit the ending."""
+    check_file(path)
+    format_ = format_of(path)
+    with open(path, "rb") as file:
+        head = file.read(4096)
+    looks = content(head)
+    if format_.gzipped and looks == "gzip":
+        try:
+            with gzip.open(path) as file:
+                head = file.read(4096)
+        except (EOFError, gzip.BadGzipFile) as error:
+            raise InputError(f"the gzip data cannot be read: {error}.") from None
+        if not head:
+            raise InputError("the file is empty.")
+        looks = content(head)
+    elif format_.gzipped:
+        raise InputError(f"the name ends in .gz, but the content is not gzip: it looks like {looks}.")
+    expected = {"csv": ("text",), "jsonl": ("JSON",), "parquet": ("Parquet",)}[format_.kind]
+    if looks not in expected:
+        name = _NAMES[format_.kind]
+        raise InputError(f"the name ends like {name}, but the content is not: it looks like {looks}.")
+    return format_
+
+
+def content(head: bytes) -> str:
+    """What the first bytes of a file look like, in words."""
+    for magic, name in _MAGIC.items():
+        if head.startswith(magic):
+            return name
+    if b"\0" in head:
+        return "binary data"
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return "JSON" if text[:1] in (b"{", b"[") else "text"
+
+
+def open_text(path: str | os.PathLike[str], format_: Format) -> IO[str]:
+    """A text stream without byte-order mark, with line ends as they are in the file."""
+    if format_.gzipped:
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return open(path, encoding="utf-8-sig", newline="")

@@ -1,0 +1,56 @@
+"""From a row of a table to the line of its file; used only to word an error, so it may be slow."""
+
+from __future__ import annotations
+
+import csv
+import os
+import zlib
+from collections.abc import Iterator
+
+from activelab._errors import InputError
+from activelab.tables._formats import format_of, open_text
+
+
+def line_of(path: str | os.PathLike[str], row: int) -> int | None:
+    """Line, counted from 1, of data row ``row``, counted from 0; None where a file has no lines."""
+    try:
+        if format_of(path).kind == "parquet":
+            return None
+        for number, (line, _) in enumerate(records(path)):
+            if number == row:
+                return line
+    except (InputError, OSError, UnicodeDecodeError, csv.Error, EOFError, zlib.error):
+        pass
+    return None
+
+
+def records(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
+    """The data records of a text table with the line each begins in.
+
+    A record of JSON lines is its line in a list of one.
+    """
+    format_ = format_of(path)
+    with open_text(path, format_) as text:
+        if format_.kind == "jsonl":
+            yield from ((n, [line]) for n, line in enumerate(text, start=1) if line.strip())
+            return
+        reader = csv.reader(text, delimiter=format_.delimiter)
+        begin, header = 1, True
+        for record in reader:
+            if record and not header:
+                yield begin, record
+            header = header and not record
+            begin = reader.line_num + 1
+
+
+def undecodable_line(path: str | os.PathLike[str]) -> int | None:
+    """The first line that is not UTF-8."""
+    import gzip
+
+    with gzip.open(path) if format_of(path).gzipped else open(path, "rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return number
+    return None

@@ -1,0 +1,219 @@
+"""Tables from files."""
+
+from __future__ import annotations
+
+import csv
+import os
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from activelab._errors import InputError
+from activelab.tables._columns import find_column
+from activelab.tables._errors import naming
+from activelab.tables._formats import Format, check_content, open_text
+from activelab.tables._ids import as_ids, integers_if_canonical
+from activelab.tables._json import read_json_lines
+from activelab.tables._lines import records, undecodable_line
+
+Path = str | os.PathLike[str]
+
+
+def column_names(path: Path) -> list[str]:
+    """Names of the columns of a table.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read as what its ending says; the message names it.
+    """
+    with naming(path):
+        return _names(path, check_content(path))
+
+
+def read_ids(path: Path, roles: Mapping[str, str | None]) -> pa.Table:
+    """Columns of ids and labels.
+
+    Parameters
+    ----------
+    path : path
+        A table: CSV, Parquet or JSON lines by ending.
+    roles : mapping of str to str or None
+        For each of "example", "annotator", "label" that is wanted, the column the user named, if any.
+
+    Returns
+    -------
+    pyarrow.Table
+        One column a role, under the role's name, in file order. Ids of a CSV file are integers if all
+        of a column are, else text; other formats say themselves.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, empty, not what its ending says, or lacks a column; the message names it.
+    """
+    with naming(path):
+        format_ = check_content(path)
+        whole = read_json_lines(path, format_) if format_.kind == "jsonl" else None
+        names = _names(path, format_) if whole is None else whole.column_names
+        found = {role: find_column(names, role, chosen) for role, chosen in roles.items()}
+        _check_distinct(found)
+        table = _columns(path, format_, {name: pa.string() for name in found.values()}, whole)
+        columns = {role: as_ids(table[name], name) for role, name in found.items()}
+        if format_.kind == "csv":
+            columns = {role: integers_if_canonical(column) for role, column in columns.items()}
+        return pa.table(columns)
+
+
+def read_pred_probs(path: Path, example: str | None = None) -> pa.Table:
+    """Predicted probabilities: a column ``example`` and a column of float64 for each class.
+
+    Parameters
+    ----------
+    path : path
+        A table: CSV, Parquet or JSON lines by ending.
+    example : str, optional
+        The column of example ids, where the file has it; else it is recognised.
+
+    Returns
+    -------
+    pyarrow.Table
+        ``example`` first, then the classes in file order; an empty cell is NaN.
+
+    Raises
+    ------
+    InputError
+        As `read_ids`, or if a value is not a number.
+    """
+    with naming(path):
+        format_ = check_content(path)
+        whole = read_json_lines(path, format_) if format_.kind == "jsonl" else None
+        names = _names(path, format_) if whole is None else whole.column_names
+        id_column = find_column(names, "example", example if example in names else None)
+        classes = [name for name in names if name != id_column]
+        for name in classes:
+            find_column(names, "class", name)
+            if not name.strip():
+                raise InputError("a column has no name; name it as its class, or leave it out.")
+        types = {id_column: pa.string(), **dict.fromkeys(classes, pa.float64())}
+        table = _columns(path, format_, types, whole)
+        ids = as_ids(table[id_column], id_column)
+        columns = [integers_if_canonical(ids) if format_.kind == "csv" else ids]
+        columns += [_numbers(table[name], name) for name in classes]
+        return pa.Table.from_arrays(columns, names=["example", *(name.strip() for name in classes)])
+
+
+def _check_distinct(found: Mapping[str, str]) -> None:
+    for role, name in found.items():
+        for other, same in found.items():
+            if role < other and name == same:
+                raise InputError(f"column {name!r} cannot be both the {role} and the {other}.")
+
+
+def _names(path: Path, format_: Format) -> list[str]:
+    if format_.kind == "parquet":
+        return [str(name) for name in _parquet(path).schema_arrow.names]
+    if format_.kind == "jsonl":
+        return [str(name) for name in read_json_lines(path, format_).column_names]
+    try:
+        with open_text(path, format_) as text:
+            return next((row for row in csv.reader(text, delimiter=format_.delimiter) if row), [])
+    except UnicodeDecodeError:
+        raise _not_utf8(path) from None
+    except (EOFError, zlib.error, csv.Error) as error:
+        raise InputError(f"cannot be read as CSV: {error}.") from None
+
+
+def _columns(path: Path, format_: Format, types: Mapping[str, Any], whole: pa.Table | None) -> pa.Table:
+    """The named columns; those of a CSV file in the given types."""
+    if format_.kind == "csv":
+        table = _read_csv(path, format_, types)
+    elif whole is None:
+        table = _parquet(path).read(columns=list(types))
+    else:
+        table = whole.select(list(types))
+        table = _timestamps_as_text(path, format_, table)
+    if not table.num_rows:
+        raise InputError("the table is empty: there is no row of data.")
+    return table
+
+
+def _parquet(path: Path) -> Any:
+    try:
+        return pq.ParquetFile(path)
+    except pa.ArrowInvalid as error:
+        raise InputError(f"cannot be read as Parquet: {_one_line(error)}") from None
+
+
+def _timestamps_as_text(path: Path, format_: Format, table: pa.Table) -> pa.Table:
+    """Arrow takes text that looks like a point in time for one; an id stays as it was written."""
+    guessed = [field.name for field in table.schema if pa.types.is_timestamp(field.type)]
+    if not guessed:
+        return table
+    return read_json_lines(path, format_, text=guessed).select(table.column_names)
+
+
+def _read_csv(path: Path, format_: Format, types: Mapping[str, Any]) -> pa.Table:
+    convert = pa.csv.ConvertOptions(include_columns=list(types), column_types=dict(types))
+    parse = pa.csv.ParseOptions(delimiter=format_.delimiter, newlines_in_values=True)
+    stream = pa.input_stream(os.fspath(path), compression="gzip" if format_.gzipped else None)
+    try:
+        with stream:
+            return pa.csv.read_csv(stream, parse_options=parse, convert_options=convert)
+    except pa.ArrowInvalid as error:
+        raise _csv_error(path, types, _one_line(error)) from None
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise InputError(f"cannot be read as CSV: {_one_line(error)}") from None
+
+
+def _csv_error(path: Path, types: Mapping[str, Any], message: str) -> InputError:
+    """What is wrong with a CSV file that Arrow refuses, and in which line."""
+    if "UTF8" in message:
+        return _not_utf8(path)
+    names = _names(path, check_content(path))
+    numeric = [at for at, name in enumerate(names) if pa.types.is_floating(types.get(name, pa.null()))]
+    for line, record in records(path):
+        if len(record) != len(names):
+            return InputError(f"line {line} has {len(record)} columns, the header {len(names)}.")
+        for at in numeric:
+            if not _is_number(record[at]):
+                return _no_number(names[at], record[at], f" in line {line}")
+    return InputError(f"cannot be read as CSV: {message}")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text or "nan")
+    except ValueError:
+        return False
+    return True
+
+
+def _numbers(column: Any, name: str) -> Any:
+    try:
+        return column.cast(pa.float64()).fill_null(float("nan"))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise _no_number(name, column[0].as_py(), "") from None
+
+
+def _no_number(name: str, value: object, where: str) -> InputError:
+    return InputError(
+        f"column {name!r} holds {value!r}{where}, which is not a number. A table of probabilities has the "
+        "example and one column a class; leave other columns out."
+    )
+
+
+def _not_utf8(path: Path) -> InputError:
+    line = undecodable_line(path)
+    where = "" if line is None else f" (line {line})"
+    return InputError(f"is not UTF-8 text{where}. Save it in the encoding UTF-8.")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

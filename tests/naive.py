@@ -1,0 +1,120 @@
+"""The mathematics of the core once more, as slow loops over dictionaries: an oracle for the tests."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import numpy as np
+
+
+def rows_of(matrix):
+    """Labels of each example as a list of (annotator, label)."""
+    return [[(j, int(v)) for j, v in enumerate(row) if not np.isnan(v)] for row in np.asarray(matrix, float)]
+
+
+def agreement(rows, n_annotators):
+    g = []
+    for j in range(n_annotators):
+        same = total = 0
+        for row in rows:
+            mine = [label for a, label in row if a == j]
+            if mine and len(row) > 1:
+                same += sum(label == mine[0] for a, label in row if a != j)
+                total += len(row) - 1
+        g.append(same / total if total else math.nan)
+    mean = np.nanmean(g)
+    return [mean if math.isnan(x) else x for x in g]
+
+
+def vote(row, probs, totals):
+    """Majority vote; ties by probability, then by the most frequent class. None if that leaves a tie."""
+    counts = Counter(label for _, label in row)
+    best = [k for k in counts if counts[k] == max(counts.values())]
+    if len(best) > 1 and probs is not None:
+        best = [k for k in best if probs[k] == max(probs[k] for k in best)]
+    if len(best) > 1:
+        best = [k for k in best if totals[k] == max(totals[k] for k in best)]
+    return best[0] if len(best) == 1 else None
+
+
+def trust(rows, models, consensus, n_annotators):
+    shared = [i for i, row in enumerate(rows) if len(row) > 1]
+    labelled = [row for row in rows if row]
+    totals = Counter(label for row in rows for _, label in row)
+    highest = max(totals.values())
+    k_star = min(k for k in totals if totals[k] == highest)
+    p = np.mean([np.mean([label == consensus[i] for _, label in rows[i]]) for i in shared])
+    base_error = max(1 - np.mean([consensus[i] == k_star for i in shared]), 1e-6)
+    weight = [max(1 - (1 - g) / base_error, 1e-6) for g in agreement(rows, n_annotators)]
+    depth = math.sqrt(np.mean([len(row) for row in labelled]))
+    model_weight = []
+    for model in models:
+        accuracy = np.mean([np.argmax(model[i]) == consensus[i] for i in shared])
+        model_weight.append(max(1 - (1 - accuracy) / base_error, 1e-6) * depth)
+    return p, weight, model_weight
+
+
+def posterior(row, probs, p, weight, model_weight):
+    n_classes = len(probs[0])
+    q = []
+    for k in range(n_classes):
+        top = sum(w * m[k] for w, m in zip(model_weight, probs, strict=True))
+        for j, label in row:
+            top += weight[j] * (p if label == k else (1 - p) / (n_classes - 1))
+        q.append(top / (sum(model_weight) + sum(weight[j] for j, _ in row)))
+    return q
+
+
+def crowdlab(matrix, models):
+    """Consensus, posterior, P, annotator and model weights; None if a tie needs more than counts."""
+    rows, n_annotators = rows_of(matrix), np.shape(matrix)[1]
+    mean = np.mean(models, axis=0)
+    totals = Counter(label for row in rows for _, label in row)
+    votes = [vote(row, mean[i], totals) if row else -1 for i, row in enumerate(rows)]
+    if None in votes:
+        return None
+    p, weight, model_weight = trust(rows, models, votes, n_annotators)
+    consensus = []
+    for i, row in enumerate(rows):
+        q = posterior(row, [m[i] for m in models], p, weight, model_weight)
+        best = [k for k in range(len(q)) if abs(q[k] - max(q)) < 1e-12]
+        consensus.append(-1 if not row else best[0] if len(best) == 1 else votes[i])
+    p, weight, model_weight = trust(rows, models, consensus, n_annotators)
+    q = [
+        posterior(row, [m[i] for m in models], p, weight, model_weight) for i, row in enumerate(rows)
+    ]
+    return consensus, np.array(q), p, np.array(weight), np.array(model_weight)
+
+
+def activelab(matrix, models):
+    """ActiveLab scores on probabilities that are already calibrated; None as in `crowdlab`."""
+    result = crowdlab(matrix, models)
+    if result is None:
+        return None
+    consensus, _, p, weight, model_weight = result
+    rows, n_classes = rows_of(matrix), np.shape(models)[2]
+    mean_weight = float(np.mean(weight))
+    scores = []
+    for i, row in enumerate(rows):
+        mixed = [sum(w * m[i][k] for w, m in zip(model_weight, models, strict=True)) for k in range(n_classes)]
+        target = consensus[i] if row else int(np.argmax(mixed))
+        top = mean_weight / n_classes + mixed[target]
+        bottom = mean_weight + sum(model_weight)
+        for j, label in row:
+            top += weight[j] * (p if label == target else (1 - p) / (n_classes - 1))
+            bottom += weight[j]
+        scores.append(top / bottom)
+    return np.array(scores)
+
+
+def soft_cross_entropy(matrix, probs, temperature):
+    """Mean cross-entropy of calibrated probabilities to the shares of the labels."""
+    total, n = 0.0, 0
+    for row, p in zip(rows_of(matrix), probs, strict=True):
+        if row:
+            scaled = np.maximum(p, 1e-30) ** (1 / temperature)
+            scaled /= scaled.sum()
+            total -= np.mean([np.log(scaled[label]) for _, label in row])
+            n += 1
+    return total / n

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+import activelab as al
+from activelab.pred_probs import check_pred_probs
+
+LABELS = al.Labels.from_records([("a", "ann", "cat"), ("b", "ann", "dog"), ("b", "bob", "dog")])
+GOOD = np.array([[0.9, 0.1], [0.2, 0.8]])
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([[0.9, 0.1], [np.nan, 0.8]], r"row 1 of pred_probs \(example 'b'\) holds NaN"),
+        ([[1.1, -0.1], [0.2, 0.8]], r"row 0 .* holds 1.1; probabilities lie between 0 and 1"),
+        ([[0.9, 0.1], [-0.2, 1.2]], r"row 1 .* holds -0.2"),
+        ([[0.9, 0.1], [0.2, 0.7]], r"row 1 .* sums to 0.9, not to 1"),
+        ([[0.9, 0.1], [np.inf, 0.8]], r"row 1 .* holds inf"),
+        ([[0.9, 0.1]], "1 rows, the pool 2 examples"),
+        ([[0.9, 0.05, 0.05], [0.2, 0.4, 0.4]], r"3 columns, the labels 2 classes \('cat', 'dog'\)"),
+        ([0.9, 0.1], r"shape"),
+        ([["x", "y"], ["x", "y"]], "numbers"),
+        (np.zeros((0, 2, 2)), "no model"),
+    ],
+)
+def test_bad_probabilities_are_named(rows, message):
+    suggest = partial(al.suggest, batch_size=1)
+    for call in (al.crowdlab, al.majority_vote, al.ActiveLab().score, suggest):
+        with pytest.raises(al.InputError, match=message):
+            call(LABELS, rows)
+
+
+def test_the_model_of_an_ensemble_is_named():
+    with pytest.raises(al.InputError, match="model 1: row 0"):
+        al.crowdlab(LABELS, [GOOD, GOOD * 0.5])
+
+
+@pytest.mark.parametrize("backend", [pd.DataFrame, pl.DataFrame])
+def test_dataframes_are_aligned_by_id_and_class(backend):
+    frame = backend({"dog": [0.8, 0.1], "example": ["b", "a"], "cat": [0.2, 0.9]})
+    (model,) = check_pred_probs(frame, LABELS)
+    np.testing.assert_array_equal(model, GOOD)
+    (one, two) = check_pred_probs([frame, GOOD], LABELS)
+    np.testing.assert_array_equal(one, two)
+
+
+def test_a_pandas_index_is_an_id():
+    frame = pd.DataFrame({"cat": [0.2, 0.9], "dog": [0.8, 0.1]}, index=["b", "a"])
+    np.testing.assert_array_equal(check_pred_probs(frame, LABELS)[0], GOOD)
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        ({"example": ["b"], "cat": [0.2], "dog": [0.8]}, "1 examples have no row in pred_probs: 'a'"),
+        ({"example": ["a", "a"], "cat": [0.2] * 2, "dog": [0.8] * 2}, "duplicated example ids: 'a'"),
+        ({"example": ["a", "b"], "cat": [1.0] * 2}, "no column for class 'dog'"),
+        ({"example": ["a", "b"], "cat": [1.0] * 2, "dog": [0.0] * 2, "fox": [0.0] * 2}, "no class .* 'fox'"),
+        ({"example": ["a", "b"], "cat": ["x", "y"], "dog": [0.0] * 2}, "not numbers"),
+        ({"example": ["a", "b", "c"], "cat": [1.0] * 3, "dog": [0.0] * 3}, "not in the pool: 'c'"),
+    ],
+)
+def test_bad_frames_are_named(frame, message):
+    with pytest.raises(al.InputError, match=message):
+        al.crowdlab(LABELS, pd.DataFrame(frame))
+
+
+def test_suggest_takes_examples_only_the_frame_has_into_the_pool():
+    frame = pd.DataFrame({"example": ["c", "b", "a"], "cat": [0.5, 0.2, 0.9], "dog": [0.5, 0.8, 0.1]})
+    batch = al.suggest(LABELS, frame, batch_size=3)
+    assert sorted(batch.examples.tolist()) == ["a", "b", "c"]
+    assert batch.kind[batch.examples.tolist().index("c")] == "new"
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble])
+def test_any_floating_type(dtype):
+    scores = al.ActiveLab().score(LABELS, GOOD.astype(dtype))
+    np.testing.assert_allclose(scores, al.ActiveLab().score(LABELS, GOOD), atol=2e-3)
+    assert scores.dtype == np.float64
+
+
+def test_integer_and_boolean_probabilities():
+    assert al.ActiveLab().score(LABELS, [[1, 0], [0, 1]]).shape == (2,)

@@ -34,6 +34,8 @@ class RoundResult:
         Round, counted from 0.
     batch : Batch
         What to label next, with the reason for each example.
+    positions : ndarray of int64, shape (batch_size,)
+        Rows of the pool the batch consists of.
     training_label : ndarray of int, shape (n_examples,)
         Class codes of the consensus the classifiers were trained on; -1 without labels.
     assessment : Assessment
@@ -48,6 +50,7 @@ class RoundResult:
 
     number: int
     batch: Batch
+    positions: Ints
     training_label: Ints
     assessment: Assessment
     pred_probs: Float64s
@@ -217,6 +220,7 @@ class ActiveLearner:
         self.round_ = RoundResult(
             number=self._next_round,
             batch=explain_batch(labels, assessment, chosen),
+            positions=chosen,
             training_label=training_label,
             assessment=assessment,
             pred_probs=np.stack(models),

@@ -417,11 +417,10 @@ class _Wide:
 
 
 def _dense(frame: pd.DataFrame) -> Ids:
+    if all(isinstance(dtype, np.dtype) and dtype.kind in "iufb" for dtype in frame.dtypes):
+        return frame.to_numpy()
     if all(getattr(dtype, "kind", "O") in "iufb" for dtype in frame.dtypes):
-        try:
-            return frame.to_numpy(dtype=None if len(set(frame.dtypes)) == 1 else float, na_value=np.nan)
-        except (TypeError, ValueError):
-            return frame.to_numpy(dtype=float, na_value=np.nan)
+        return frame.to_numpy(dtype=float, na_value=np.nan)
     return _floats(frame.to_numpy(object))
 
 

@@ -1,0 +1,143 @@
+"""``activelab demo``: the whole loop on real data, with nothing to prepare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from activelab.learner import RoundResult
+    from activelab.simulation import SimulatedRound
+
+_TEST, _START, _BATCH, _ROUNDS = 500, 250, 100, 8
+
+
+def demo(
+    folder: Annotated[
+        Path, typer.Option("--folder", "-f", help="Where to put the files; made if it is missing.")
+    ] = Path("activelab-demo"),
+    seed: Annotated[int, typer.Option("--seed", help="Seed of everything random.")] = 0,
+) -> None:
+    """ActiveLab on 1,797 real images of handwritten digits, in less than two minutes, without a network.
+
+    Twenty simulated annotators, right 50 % to 90 % of the time, label the images. ActiveLab and random
+    choice each spend the same number of labels; a table shows what they buy.
+
+    \b
+    Examples:
+      activelab demo
+      activelab demo --folder /tmp/digits --seed 1
+    """
+    from sklearn.datasets import load_digits
+
+    images, digit = load_digits(return_X_y=True)
+    if not folder.parent.is_dir():
+        raise typer.BadParameter(f"{folder.parent} is not a folder.", param_hint="--folder")
+    folder.mkdir(exist_ok=True)
+    typer.echo(
+        f"{len(digit):,} images of handwritten digits: {_TEST} kept apart as a test, the others a pool of "
+        f"which {_START}\nhave one label. Each round collects {_BATCH} labels from 20 annotators who are "
+        "right 50 % to 90 % of the time.\n"
+    )
+    typer.echo(
+        f"{'':9}{'ActiveLab':^38}  {'random choice':^26}\n"
+        f"{'labels':>7}  {'test accuracy':>13} {'consensus':>10} {'re-labels':>12}"
+        f"   {'test accuracy':>13} {'consensus':>11}"
+    )
+    history, last = _run(images, digit, seed)
+    _write(folder, history, last)
+    gain = history["activelab"][-1].test_accuracy - history["random"][-1].test_accuracy
+    typer.echo(
+        f"\nWith the same {history['activelab'][-1].n_labels:,} labels the classifier is right on "
+        f"{history['activelab'][-1].test_accuracy:.1%} of the test images with ActiveLab,\non "
+        f"{history['random'][-1].test_accuracy:.1%} with random choice ({gain:+.1%}). "
+        "The last batch was asked for, not answered: it is in batch.csv.\n"
+        f"\nIn {folder}: labels.csv, pred_probs.csv, batch.csv (what to label next), learning_curves.png\n"
+        "\nOn your own data, with a table of labels (example, annotator, label) and one of a model's\n"
+        "out-of-sample probabilities (example, and a column for each class):\n"
+        f"  activelab suggest {folder}/labels.csv --pred-probs {folder}/pred_probs.csv -o next.csv\n"
+        f"  activelab consensus {folder}/labels.csv --pred-probs {folder}/pred_probs.csv -o consensus.csv\n"
+        f"  activelab annotators {folder}/labels.csv --pred-probs {folder}/pred_probs.csv"
+    )
+
+
+def _run(
+    images: object, digit: object, seed: int
+) -> tuple[dict[str, list[SimulatedRound]], RoundResult]:
+    """Both methods round by round, a line of the table each; and ActiveLab's last round."""
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import MinMaxScaler
+
+    from activelab.labels import Labels
+    from activelab.learner import ActiveLearner
+    from activelab.simulation import AnnotatorTeam, simulate_rounds
+
+    X, y = np.asarray(images), np.asarray(digit)
+    order = np.random.default_rng(seed).permutation(len(y))
+    test, pool = order[:_TEST], np.sort(order[_TEST:])
+    team = AnnotatorTeam.heterogeneous(20, 10, accuracy=(0.5, 0.9), seed=seed)
+    started = np.random.default_rng(seed).permutation(len(pool))[:_START]
+    first = np.random.default_rng(seed).integers(0, team.n_annotators, _START)
+    labels = Labels(
+        started,
+        first,
+        team.answer(started, first, y[pool[started]]),
+        examples=[f"image-{number:04d}" for number in pool],
+        annotators=[f"annotator-{number:02d}" for number in range(team.n_annotators)],
+        classes=10,
+    )
+    learners = {
+        method: ActiveLearner(
+            make_pipeline(MinMaxScaler(), LogisticRegression(max_iter=500)), method, seed=seed
+        )
+        for method in ("activelab", "random")
+    }
+    runs = {
+        method: simulate_rounds(
+            learner,
+            X[pool],
+            y[pool],
+            labels,
+            team,
+            rounds=_ROUNDS,
+            batch_size=_BATCH,
+            X_test=X[test],
+            truth_test=y[test],
+            seed=seed,
+        )
+        for method, learner in learners.items()
+    }
+    history: dict[str, list[SimulatedRound]] = {method: [] for method in runs}
+    for ours, other in zip(runs["activelab"], runs["random"], strict=True):
+        history["activelab"].append(ours)
+        history["random"].append(other)
+        typer.echo(
+            f"{ours.n_labels:>7,}  {ours.test_accuracy:>13.1%} {ours.consensus_accuracy:>10.1%} "
+            f"{ours.relabel_share:>12.0%}   {other.test_accuracy:>13.1%} {other.consensus_accuracy:>11.1%}"
+        )
+    return history, learners["activelab"].round_
+
+
+def _write(folder: Path, history: dict[str, list[SimulatedRound]], last: RoundResult) -> None:
+    import pyarrow as pa
+
+    from activelab.plots import learning_curves
+    from activelab.tables import to_arrow, write_table
+
+    write_table(folder / "labels.csv", history["activelab"][-1].labels.to_long("pyarrow"))
+    probs = {str(name): last.pred_probs[0][:, k] for k, name in enumerate(last.classes)}
+    examples = pa.array(last.examples.tolist())
+    write_table(folder / "pred_probs.csv", pa.table({"example": examples, **probs}))
+    write_table(folder / "batch.csv", to_arrow(last.batch.to_dict()))
+    figure = learning_curves(
+        {
+            method: ([r.n_labels for r in rounds], [r.test_accuracy for r in rounds])
+            for method, rounds in history.items()
+        },
+        title="Handwritten digits: what the same labels buy",
+    )
+    figure.savefig(folder / "learning_curves.png", dpi=150)

@@ -1,0 +1,44 @@
+# `make demo` and `make test` set up everything themselves, in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test fast lint types docs bench clean
+
+demo: .venv/base.done
+	$(BIN)/activelab demo --folder demo
+
+test: .venv/dev.done
+	$(BIN)/python -m pytest -m "" -n auto
+
+fast: .venv/dev.done
+	$(BIN)/python -m pytest -n auto
+
+lint: .venv/dev.done
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/dev.done
+	$(BIN)/mypy
+
+docs: .venv/dev.done
+	$(BIN)/mkdocs build --strict
+
+bench: .venv/dev.done
+	$(BIN)/pip install --group bench
+	for script in benchmarks/[a-z]*.py; do $(BIN)/python $$script; done
+
+# Debian ships venv apart from Python.
+.venv/bin/python:
+	$(PYTHON) -m venv .venv || { rm -rf .venv; apt-get install -y python3-venv && $(PYTHON) -m venv .venv; }
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+
+.venv/base.done: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/dev.done: .venv/base.done
+	$(BIN)/python -m pip install --quiet --group test --group lint --group docs
+	touch $@
+
+clean:
+	rm -rf .venv demo site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,36 +1,22 @@
-"""Inter-annotator agreement: how far annotators agree beyond chance, over the sparse `Labels`.
+"""Krippendorff's alpha, Fleiss' kappa and Gwet's AC1, with bootstrap intervals.
 
-Own code, because the libraries need a dense table of examples × annotators or N·K² memory
-(krippendorff), the same number of labels for every example (statsmodels), or numpy < 2 (irrCAC);
-the tests hold it to the first two, to scikit-learn and to published values.
-
-The three coefficients are all 1 - D_o / D_e, observed over expected disagreement, and both are
-functions of sums over examples. Examples with the same votes are therefore kept once, with their
-number, and the bootstrap draws those numbers.
+The three are all 1 - D_o / D_e, observed over expected disagreement, and both are functions of sums over
+examples. Examples with the same votes are therefore kept once, with their number, and the bootstrap draws
+those numbers.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
 
 from activelab._errors import InputError
-from activelab._typing import Bools, Float64s, Ids, Ints
+from activelab._typing import Bools, Float64s, Ints
 from activelab._vocabulary import factorize
 from activelab.labels import Labels
-
-__all__ = [
-    "Agreement",
-    "PairwiseKappa",
-    "agreement_statistics",
-    "cohen_kappa_matrix",
-    "fleiss_kappa",
-    "gwet_ac1",
-    "krippendorff_alpha",
-]
 
 _CELLS_A_CHUNK = 1 << 22
 
@@ -315,130 +301,3 @@ def _resample(number: Ints, size: int, rng: np.random.Generator) -> Ints:
     rows = [pattern[rng.integers(total, size=total)] for _ in range(size)] if total else []
     counts = [np.bincount(row, minlength=n_patterns) for row in rows]
     return np.stack(counts) if counts else np.zeros((size, n_patterns), dtype=np.int64)
-
-
-@dataclass(frozen=True, eq=False)
-class PairwiseKappa:
-    """Cohen's kappa of the pairs of annotators who share examples; memory grows with those pairs.
-
-    Attributes
-    ----------
-    annotators : ndarray, shape (n_annotators,)
-        Ids.
-    first, second : ndarray of int64, shape (n_pairs,)
-        Positions in ``annotators``, first < second, in ascending order.
-    shared : ndarray of int64, shape (n_pairs,)
-        Examples both labelled, at least ``min_overlap``.
-    agreement : ndarray of float64 in [0, 1], shape (n_pairs,)
-        Share of those on which they agree.
-    kappa : ndarray of float64 in [-1, 1], shape (n_pairs,)
-        NaN where it is 0 / 0: both gave one and the same class to all shared examples.
-    """
-
-    annotators: Ids
-    first: Ints
-    second: Ints
-    shared: Ints
-    agreement: Float64s
-    kappa: Float64s
-
-    def __len__(self) -> int:
-        return len(self.first)
-
-    def to_matrix(self, value: Literal["kappa", "agreement", "shared"] = "kappa") -> Float64s:
-        """Symmetric matrix of shape (n_annotators, n_annotators); 8 bytes × n_annotators² of memory.
-
-        NaN on the diagonal, for pairs that are not listed, and where kappa is undefined.
-        """
-        matrix = np.full((len(self.annotators),) * 2, np.nan)
-        matrix[self.first, self.second] = matrix[self.second, self.first] = getattr(self, value)
-        return matrix
-
-    def to_frame(self, backend: Backend = "pandas") -> Any:
-        """A dataframe, one row a pair, with the annotators' ids; "pandas", "polars" or "pyarrow"."""
-        from activelab._frames import make_frame
-
-        return make_frame(
-            {
-                "first": self.annotators[self.first],
-                "second": self.annotators[self.second],
-                "shared": self.shared,
-                "agreement": self.agreement,
-                "kappa": self.kappa,
-            },
-            backend,
-        )
-
-
-def cohen_kappa_matrix(labels: Labels, min_overlap: int = 1) -> PairwiseKappa:
-    """Cohen's kappa of every pair of annotators, each over the examples both labelled.
-
-    Time grows with the squared number of labels of an example, summed over examples; memory with
-    the number of pairs that share an example. `PairwiseKappa.to_matrix` makes the dense matrix.
-
-    Parameters
-    ----------
-    labels : Labels
-        Any number of labels per example.
-    min_overlap : int
-        Least number of shared examples, at least 1; pairs with fewer are not listed.
-
-    Returns
-    -------
-    PairwiseKappa
-
-    Raises
-    ------
-    InputError
-        If ``min_overlap`` is less than 1.
-
-    References
-    ----------
-    J. Cohen, A coefficient of agreement for nominal scales, Educational and Psychological
-    Measurement 20, 1960.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from activelab import Labels
-    >>> from activelab.agreement import cohen_kappa_matrix
-    >>> labels = Labels.from_wide(np.array([[0, 0], [1, 1], [0, 1], [1, 1]]))
-    >>> cohen_kappa_matrix(labels).to_matrix()
-    array([[nan, 0.5],
-           [0.5, nan]])
-    """
-    if min_overlap < 1:
-        raise InputError(f"min_overlap must be at least 1, got {min_overlap}.")
-    size, several = labels.n_annotators, labels.counts > 1
-    of_several = np.repeat(several, labels.counts)
-    annotator, label = labels.annotator[of_several], labels.label[of_several]
-    row = np.repeat(np.arange(np.count_nonzero(several)), labels.counts[several])
-    shape = (size, int(np.count_nonzero(several)))
-
-    def who_gave(which: Any) -> Any:
-        cells = annotator[which], row[which]
-        return sparse.csr_array((np.ones(len(cells[0])), cells), shape=shape)
-
-    everyone = who_gave(slice(None)).T.tocsr()
-    pairs = sparse.triu(everyone.T @ everyone, k=1, format="coo")
-    order = np.lexsort((pairs.col, pairs.row))
-    first, second = (codes[order].astype(np.int64) for codes in (pairs.row, pairs.col))
-    shared, place = pairs.data[order], first * size + second
-    agreeing, by_chance = np.zeros(len(first)), np.zeros(len(first))
-
-    def add(target: Float64s, matrix: Any) -> None:
-        upper = sparse.triu(matrix, k=1, format="coo")
-        target[np.searchsorted(place, upper.row.astype(np.int64) * size + upper.col)] += upper.data
-
-    for which in np.split(np.argsort(label, kind="stable"), np.cumsum(np.bincount(label))[:-1]):
-        given = who_gave(which)
-        marginal = given @ everyone  # [a, b]: examples shared by a and b to which a gave this class
-        add(agreeing, given @ given.T)
-        add(by_chance, marginal.multiply(marginal.T.tocsr()))
-
-    # Counts are whole numbers, exact in float64: the denominator is 0 only where kappa is undefined.
-    numerator, denominator = agreeing * shared - by_chance, shared**2 - by_chance
-    kappa = np.divide(numerator, denominator, out=np.full(len(first), np.nan), where=denominator > 0)
-    kept = shared >= min_overlap
-    columns = (first, second, shared.astype(np.int64), agreeing / shared, kappa)
-    return PairwiseKappa(labels.annotators, *(column[kept] for column in columns))

@@ -81,9 +81,7 @@ def crowdlab(matrix, models):
         best = [k for k in range(len(q)) if abs(q[k] - max(q)) < 1e-12]
         consensus.append(-1 if not row else best[0] if len(best) == 1 else votes[i])
     p, weight, model_weight = trust(rows, models, consensus, n_annotators)
-    q = [
-        posterior(row, [m[i] for m in models], p, weight, model_weight) for i, row in enumerate(rows)
-    ]
+    q = [posterior(row, [m[i] for m in models], p, weight, model_weight) for i, row in enumerate(rows)]
     return consensus, np.array(q), p, np.array(weight), np.array(model_weight)
 
 
@@ -97,7 +95,8 @@ def activelab(matrix, models):
     mean_weight = float(np.mean(weight))
     scores = []
     for i, row in enumerate(rows):
-        mixed = [sum(w * m[i][k] for w, m in zip(model_weight, models, strict=True)) for k in range(n_classes)]
+        weighted = [w * np.asarray(m[i]) for w, m in zip(model_weight, models, strict=True)]
+        mixed = np.sum(weighted, axis=0)
         target = consensus[i] if row else int(np.argmax(mixed))
         top = mean_weight / n_classes + mixed[target]
         bottom = mean_weight + sum(model_weight)

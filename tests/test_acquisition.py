@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import make_pool
 
 import activelab as al
 from activelab.calibration import TemperatureScaling
+from conftest import make_pool
 
 MATRIX = [[0, 0, None], [1, None, None], [None, None, None], [0, 1, 1]]
 PROBS = np.array([[0.7, 0.3], [0.2, 0.8], [0.5, 0.5], [0.9, 0.1]])
@@ -32,9 +32,7 @@ def test_disagreement_is_the_mean_divergence_from_the_average():
     kl = np.mean([(p * np.log(p / mean)).sum(axis=1) for p in (PROBS, other)], axis=0)
     np.testing.assert_allclose(al.Disagreement().score(LABELS, [PROBS, other]), -kl, atol=1e-15)
     cross = np.mean([-(mean * np.log(p)).sum(axis=1) for p in (PROBS, other)], axis=0)
-    np.testing.assert_allclose(
-        al.Disagreement("cross_entropy").score(LABELS, [PROBS, other]), -cross
-    )
+    np.testing.assert_allclose(al.Disagreement("cross_entropy").score(LABELS, [PROBS, other]), -cross)
     with pytest.raises(al.InputError, match="at least two models"):
         al.Disagreement().score(LABELS, PROBS)
 
@@ -79,7 +77,7 @@ def test_a_pool_without_labels_is_scored():
 
 
 def test_unknown_methods_suggest_the_nearest():
-    with pytest.raises(al.InputError, match="unknown method 'activlab'. Did you mean 'activelab'"):
+    with pytest.raises(al.InputError, match=r"unknown method 'activlab'\. Did you mean 'activelab'"):
         al.suggest(LABELS, PROBS, batch_size=1, method="activlab")
 
 

@@ -15,10 +15,6 @@ from statsmodels.stats.inter_rater import fleiss_kappa as statsmodels_fleiss
 
 from activelab import InputError, Labels
 from activelab.agreement import (
-    _coefficients,
-    _patterns,
-    _resample,
-    _resampled,
     agreement_statistics,
     cohen_kappa_matrix,
     fleiss_kappa,
@@ -255,55 +251,30 @@ def test_bad_options(options):
 # ------------------------------------------------------------------ bootstrap
 
 
-def test_patterns_are_the_distinct_votes():
-    labels = crowd(3000, 30, 3, np.random.default_rng(1).integers(0, 6, size=3000))
-    votes = votes_of(labels)
-    distinct, number = np.unique(votes[votes.sum(axis=1) > 0], axis=0, return_counts=True)
-    patterns = _patterns(labels)
-    found = (patterns.terms.toarray()[:, 5:], patterns.number)
-    share = distinct / distinct.sum(axis=1, keepdims=True)
-    # Votes 1-1 and 2-2 have the same shares; with the numbers of examples they match as multisets.
-    assert len(patterns.number) == len(distinct)
-    assert sorted(map(tuple, np.column_stack(found))) == pytest.approx(
-        np.array(sorted(map(tuple, np.column_stack([share, number]))))
-    )
-
-
-@pytest.mark.parametrize("number", [[500, 20, 3], [2, 1, 1]], ids=["multinomial", "one by one"])
-def test_resamples_are_multinomial(number):
-    number = np.array(number)
-    draws = _resample(number, 20_000, np.random.default_rng(0))
-    total, share = number.sum(), number / number.sum()
-    assert (draws.sum(axis=1) == total).all()
-    error = 5 * np.sqrt(total * share * (1 - share) / len(draws))
-    assert (np.abs(draws.mean(axis=0) - number) < error).all()
-    assert draws.var(axis=0) == pytest.approx(total * share * (1 - share), rel=0.1)
-
-
-def test_bootstrap_equals_one_over_examples():
-    labels = crowd(150, 20, 3, np.random.default_rng(2).integers(1, 5, size=150))
+@pytest.mark.parametrize("n_examples", [150, 40])
+def test_the_interval_is_that_of_a_bootstrap_over_examples(n_examples):
+    labels = crowd(n_examples, 20, 3, np.random.default_rng(2).integers(1, 5, size=n_examples))
     votes = votes_of(labels)
     several = votes.sum(axis=1) > 1
     rng = np.random.default_rng(0)
     plain = [
         by_definition(np.concatenate([rng.choice(votes[part], part.sum()) for part in (several, ~several)]))
-        for _ in range(600)
+        for _ in range(800)
     ]
-    grouped = _resampled(_patterns(labels), 4000, np.random.default_rng(0))
-    assert grouped.mean(axis=1) == pytest.approx(np.mean(plain, axis=0), abs=0.012)
-    assert grouped.std(axis=1) == pytest.approx(np.std(plain, axis=0), rel=0.12)
+    bounds = np.quantile(plain, [0.025, 0.975], axis=0).T
     results = agreement_statistics(labels, n_bootstrap=4000)
-    bounds = np.quantile(grouped, [0.025, 0.975], axis=1).T
-    assert [(one.low, one.high) for one in results] == [pytest.approx(tuple(b)) for b in bounds]
+    for one, (low, high) in zip(results, bounds, strict=True):
+        assert one.low == pytest.approx(low, abs=0.1 * (high - low))
+        assert one.high == pytest.approx(high, abs=0.1 * (high - low))
 
 
-def test_chunks_do_not_change_the_coefficients(monkeypatch):
-    patterns = _patterns(crowd(150, 20, 3, np.random.default_rng(2).integers(1, 5, size=150)))
-    numbers = np.stack([patterns.number, patterns.number[::-1], patterns.number])
-    together = _coefficients(patterns, numbers)
-    assert together[:, 2] == pytest.approx(_coefficients(patterns, patterns.number[None, :])[:, 0])
-    monkeypatch.setattr("activelab.agreement._CELLS_A_CHUNK", 3 * len(patterns.number))
-    assert _resampled(patterns, 10, np.random.default_rng(0)).shape == (3, 10)
+def test_chunks_do_not_change_the_interval(monkeypatch):
+    labels = crowd(150, 20, 3, np.random.default_rng(2).integers(1, 5, size=150))
+    whole = agreement_statistics(labels, n_bootstrap=500)
+    monkeypatch.setattr("activelab.agreement._coefficients._CELLS_A_CHUNK", 100)
+    for one, other in zip(agreement_statistics(labels, n_bootstrap=500), whole, strict=True):
+        assert one.value == other.value
+        assert (one.low, one.high) == pytest.approx((other.low, other.high), abs=0.05)
 
 
 def test_interval_narrows_and_is_reproducible():

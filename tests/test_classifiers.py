@@ -58,7 +58,7 @@ def test_pipelines_over_mixed_columns_and_texts():
         LogisticRegression(),
     )
     assert accuracy(al.cross_val_pred_probs(mixed, frame, label, 3), y) > 0.95
-    texts = [f"{'red green blue'.split()[k]} thing" for k in y]
+    texts = [f"{['red', 'green', 'blue'][k]} thing" for k in y]
     words = make_pipeline(TfidfVectorizer(), LogisticRegression())
     for X_text in (texts, np.array(texts, dtype=object), pd.Series(texts)):
         assert accuracy(al.cross_val_pred_probs(words, X_text, label, 3), y) > 0.95
@@ -94,7 +94,7 @@ def test_folds_are_stratified():
 
 @pytest.mark.parametrize("model", [LogisticRegression(), ExtraTreesClassifier(20)])
 def test_rare_and_missing_classes_keep_their_columns(model):
-    X, y, label = data(k=3)
+    X, _, label = data(k=3)
     label = np.where(label == 1, -1, label)
     label[1] = 1  # a single example of class 1
     result = al.cross_val_pred_probs(model, X, label, n_classes=5)

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make_pool
 
 import activelab as al
+from conftest import make_pool
 
 CROWDS = ["dog", "duck", "product", "face"]
 
@@ -22,10 +22,6 @@ def test_majority_vote_breaks_ties_in_order():
     labels = al.Labels.from_wide([[0, 1, None], [1, 1, None], [None, None, None]])
     assert al.majority_vote(labels).label.tolist() == [1, 1, -1]
     assert al.majority_vote(labels, [[0.6, 0.4]] * 3).label.tolist() == [0, 1, -1]
-    # Classes 0 and 1 are equally frequent: annotators 0 and 2, who agree more, win for class 0.
-    matrix = [[0, 1, 0, 1], [0, 1, 0, None], [1, 0, 1, None], [1, None, 1, 0], [0, 1, None, 1]]
-    tied = al.Labels.from_wide(matrix)
-    assert np.bincount(tied.label).tolist() == [8, 8] or al.majority_vote(tied).label[0] in (0, 1)
 
 
 def test_the_more_agreeing_annotators_win_a_tie():
@@ -80,8 +76,8 @@ def test_dawid_skene_stays_sane_with_single_labels(data, name):
     assert any("cannot be estimated" in note for note in consensus.notes)
 
 
-def test_dawid_skene_learns_a_systematic_confusion():
-    """Two of three annotators swap the classes whenever the truth is 1; agreement alone cannot tell."""
+def test_dawid_skene_learns_whom_to_trust():
+    """Three annotators are right by chance only; their votes count for nothing."""
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 2, 400)
     accuracy = np.array([0.95, 0.9, 0.9, 0.55, 0.55, 0.5])
@@ -90,7 +86,6 @@ def test_dawid_skene_learns_a_systematic_confusion():
     labels = al.Labels.from_wide(matrix)
     consensus = al.dawid_skene(labels)
     assert (consensus.label == truth).mean() > (al.majority_vote(labels).label == truth).mean() + 0.02
-    assert consensus.annotators.weight.argsort().tolist()[-3:] != [3, 4, 5]
     assert np.abs(consensus.annotators.weight - right.mean(axis=0)).max() < 0.05
 
 
@@ -137,7 +132,8 @@ def test_annotator_table():
     assert table["num_labels"].tolist() == [4, 4, 1]
     assert table["num_overlapping"].tolist() == [4, 4, 0]
     assert table.agreement_with_consensus.tolist() == [1.0, 0.75, 1.0]
-    assert table.worst_class.tolist() == [1.0, 1.0, 1.0] or table.worst_class.tolist()[1] == 1
+    # bob's one error is a 1 where the consensus is 0; ann has none, and used class 0 as often as 1.
+    assert table.worst_class[1] == 1
     assert np.isnan(table.quality[2])
     assert not np.isnan(table.quality[:2]).any()
     assert table.verified.tolist() == [True, True, False]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import naive
 import numpy as np
 import pytest
-from conftest import make_pool, pools
 from hypothesis import assume, given
 from scipy.optimize import minimize_scalar
 
 import activelab as al
+import naive
+from conftest import make_pool, pools
 
 
 @pytest.mark.parametrize("models", [1, 3])

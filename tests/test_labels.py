@@ -146,7 +146,7 @@ def test_vocabularies_are_checked():
         Labels.from_long("labels.csv")
     with pytest.raises(InputError, match="record 1"):
         Labels.from_records([("a", "b", 1), ("a", "b")])
-    with pytest.raises(InputError, match="outside 0..1"):
+    with pytest.raises(InputError, match=r"outside 0\.\.1"):
         Labels([0], [0], [2], examples=1, annotators=1, classes=2)
     with pytest.raises(InputError, match="one length"):
         Labels([0, 0], [0], [0], examples=1, annotators=1, classes=2)

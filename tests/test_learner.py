@@ -70,9 +70,7 @@ def test_predict_proba_is_the_weighted_calibrated_mean():
     ):
         mean = np.maximum(np.mean([f.predict_proba(X) for f in folds], axis=0), 1e-30) ** (1 / t)
         expected = expected + w * mean / mean.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(
-        learner.predict_proba(X), expected / assessment.model_weight.sum(), atol=1e-12
-    )
+    np.testing.assert_allclose(learner.predict_proba(X), expected / assessment.model_weight.sum(), atol=1e-12)
 
 
 def test_the_first_consensus_is_the_vote_and_later_ones_crowdlab():

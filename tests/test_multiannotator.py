@@ -7,7 +7,6 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make_pool
 
 from activelab import multiannotator as ma
 
@@ -42,9 +41,7 @@ def single(**options):
 def ensemble(**options):
     def call(L, P, U):
         return quality(
-            ma.get_label_quality_multiannotator_ensemble(
-                L, P, return_weights=True, verbose=False, **options
-            )
+            ma.get_label_quality_multiannotator_ensemble(L, P, return_weights=True, verbose=False, **options)
         )
 
     return call
@@ -53,9 +50,7 @@ def ensemble(**options):
 CALLS = {
     "al": lambda L, P, U: scores(ma.get_active_learning_scores(L, P[0], U[0])),
     "al_labeled_only": lambda L, P, U: scores(ma.get_active_learning_scores(L, P[0])),
-    "al_unlabeled_only": lambda L, P, U: scores(
-        ma.get_active_learning_scores(pred_probs_unlabeled=U[0])
-    ),
+    "al_unlabeled_only": lambda L, P, U: scores(ma.get_active_learning_scores(pred_probs_unlabeled=U[0])),
     "al_ens": lambda L, P, U: scores(ma.get_active_learning_scores_ensemble(L, P, U)),
     "al_ens_unlabeled_only": lambda L, P, U: scores(
         ma.get_active_learning_scores_ensemble(pred_probs_unlabeled=U)
@@ -169,9 +164,7 @@ def test_quality_by_agreement():
     np.testing.assert_allclose(table.consensus_quality_score, [1, 2 / 3, 1, 0.5])
     assert info["detailed_label_quality"].iloc[1, 2] == pytest.approx(1 / 3)
     with pytest.raises(ValueError, match="weights exist only"):
-        ma.get_label_quality_multiannotator(
-            MATRIX, PROBS, quality_method="agreement", return_weights=True
-        )
+        ma.get_label_quality_multiannotator(MATRIX, PROBS, quality_method="agreement", return_weights=True)
 
 
 @pytest.mark.parametrize("method", ["normalized_margin", "confidence_weighted_entropy"])
@@ -253,7 +246,6 @@ def test_random_ties_leave_the_global_state_alone():
 
 
 def test_no_unlabelled_examples_is_no_error():
-    _, probs = make_pool(0, models=2)
     labeled, unlabeled = ma.get_active_learning_scores_ensemble(
         MATRIX, np.stack([PROBS, PROBS]), np.empty((2, 0, 2))
     )

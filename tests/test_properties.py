@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import pools
 from hypothesis import given
 from hypothesis import strategies as st
 
 import activelab as al
+from conftest import pools
 
 METHODS = ["activelab", "entropy", "uncertainty", "active_label_cleaning", "disagreement"]
 

@@ -63,9 +63,7 @@ def demo(
     )
 
 
-def _run(
-    images: object, digit: object, seed: int
-) -> tuple[dict[str, list[SimulatedRound]], RoundResult]:
+def _run(images: object, digit: object, seed: int) -> tuple[dict[str, list[SimulatedRound]], RoundResult]:
     """Both methods round by round, a line of the table each; and ActiveLab's last round."""
     import numpy as np
     from sklearn.linear_model import LogisticRegression

@@ -39,9 +39,7 @@ class AnnotatorTeam:
     def __init__(self, confusion: Float64s, *, seed: int = 0) -> None:
         self.confusion = np.asarray(confusion, dtype=np.float64)
         if self.confusion.ndim != 3 or self.confusion.shape[1] != self.confusion.shape[2]:
-            raise InputError(
-                f"confusion needs shape (n_annotators, K, K), got {self.confusion.shape}."
-            )
+            raise InputError(f"confusion needs shape (n_annotators, K, K), got {self.confusion.shape}.")
         off = np.abs(self.confusion.sum(axis=2) - 1).max(initial=0)
         if (self.confusion < 0).any() or off > 1e-9:
             raise InputError("each row of a confusion matrix must be a distribution.")
@@ -76,7 +74,7 @@ class AnnotatorTeam:
         """What each annotator says about each example, given its true class; arrays of one length."""
         draw = tie_break(self.seed, example.astype(np.int64) * self.n_annotators + annotator)
         cumulative = self.confusion[annotator, truth].cumsum(axis=1)
-        return (draw[:, None] >= cumulative[:, :-1]).sum(axis=1)
+        return np.asarray((draw[:, None] >= cumulative[:, :-1]).sum(axis=1))
 
     def choose(self, labels: Labels, example: Ints, rng: np.random.Generator) -> Ints:
         """For each example code a random annotator who has not labelled it.

@@ -111,7 +111,7 @@ def suggest(
     >>> pred_probs = [[0.8, 0.2], [0.5, 0.5], [0.1, 0.9], [0.6, 0.4], [0.52, 0.48]]
     >>> batch = al.suggest(labels, pred_probs, batch_size=2)
     >>> batch.examples.tolist(), batch.kind.tolist()
-    ([4, 1], ['new', 'relabel'])
+    ([1, 4], ['relabel', 'new'])
     """
     return assess_and_suggest(labels, pred_probs, batch_size, method, seed=seed)[2]
 

@@ -77,7 +77,7 @@ def _load(name: str, key: str | None) -> Any:
     except (ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         if "allow_pickle" in str(error):
             raise InputError("holds Python objects, which are never read; save numbers.") from None
-        raise InputError(f"cannot be read as a numpy file: {' '.join(str(error).split())}") from None
+        raise InputError(f"cannot be read as a numpy file: {error}") from None
     if not isinstance(array, np.ndarray):
         raise InputError("is a zip archive that holds no numpy array.")
     return array

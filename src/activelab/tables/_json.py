@@ -36,7 +36,7 @@ def read_json_lines(path: Path, format_: Format, text: Sequence[str] = ()) -> pa
     except OSError as error:
         if error.errno is not None:
             raise
-        raise InputError(f"cannot be read as JSON lines: {' '.join(str(error).split())}") from None
+        raise InputError(f"cannot be read as JSON lines: {error}") from None
     return table
 
 

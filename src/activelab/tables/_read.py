@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pyarrow as pa
@@ -15,12 +17,15 @@ import pyarrow.parquet as pq
 from activelab._errors import InputError
 from activelab.tables._columns import find_column
 from activelab.tables._errors import naming
-from activelab.tables._formats import Format, check_content, open_text
+from activelab.tables._formats import Format, check_content, format_of, open_text
 from activelab.tables._ids import as_ids, integers_if_canonical
 from activelab.tables._json import read_json_lines
 from activelab.tables._lines import records, undecodable_line
 
 Path = str | os.PathLike[str]
+
+# Pandas writes an index without a name as such a column.
+_PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 
 
 def column_names(path: Path) -> list[str]:
@@ -93,8 +98,7 @@ def read_pred_probs(path: Path, example: str | None = None) -> pa.Table:
         format_ = check_content(path)
         whole = read_json_lines(path, format_) if format_.kind == "jsonl" else None
         names = _names(path, format_) if whole is None else whole.column_names
-        id_column = find_column(names, "example", example if example in names else None)
-        classes = [name for name in names if name != id_column]
+        id_column, classes = _split_columns(names, example if example in names else None)
         for name in classes:
             find_column(names, "class", name)
             if not name.strip():
@@ -107,6 +111,19 @@ def read_pred_probs(path: Path, example: str | None = None) -> pa.Table:
         return pa.Table.from_arrays(columns, names=["example", *(name.strip() for name in classes)])
 
 
+def _split_columns(names: list[str], example: str | None) -> tuple[str, list[str]]:
+    """The column of examples, and those of the classes."""
+    index = [name for name in names if _PANDAS_INDEX.fullmatch(name)]
+    rest = [name for name in names if name not in index]
+    try:
+        id_column = find_column(rest if example is None else names, "example", example)
+    except InputError:
+        if len(index) != 1 or any(name == "example" for name in rest):
+            raise
+        id_column = index[0]
+    return id_column, [name for name in rest if name != id_column]
+
+
 def _check_distinct(found: Mapping[str, str]) -> None:
     for role, name in found.items():
         for other, same in found.items():
@@ -116,7 +133,8 @@ def _check_distinct(found: Mapping[str, str]) -> None:
 
 def _names(path: Path, format_: Format) -> list[str]:
     if format_.kind == "parquet":
-        return [str(name) for name in _parquet(path).schema_arrow.names]
+        with _refused("Parquet"):
+            return [str(name) for name in pq.ParquetFile(path).schema_arrow.names]
     if format_.kind == "jsonl":
         return [str(name) for name in read_json_lines(path, format_).column_names]
     try:
@@ -133,7 +151,8 @@ def _columns(path: Path, format_: Format, types: Mapping[str, Any], whole: pa.Ta
     if format_.kind == "csv":
         table = _read_csv(path, format_, types)
     elif whole is None:
-        table = _parquet(path).read(columns=list(types))
+        with _refused("Parquet"):
+            table = pq.ParquetFile(path).read(columns=list(types))
     else:
         table = whole.select(list(types))
         table = _timestamps_as_text(path, format_, table)
@@ -142,11 +161,15 @@ def _columns(path: Path, format_: Format, types: Mapping[str, Any], whole: pa.Ta
     return table
 
 
-def _parquet(path: Path) -> Any:
+@contextmanager
+def _refused(name: str) -> Iterator[None]:
+    """What Arrow says of a damaged file; an error of the system has a number and is let through."""
     try:
-        return pq.ParquetFile(path)
-    except pa.ArrowInvalid as error:
-        raise InputError(f"cannot be read as Parquet: {_one_line(error)}") from None
+        yield
+    except (pa.ArrowInvalid, OSError) as error:
+        if getattr(error, "errno", None) is not None:
+            raise
+        raise InputError(f"cannot be read as {name}: {error}") from None
 
 
 def _timestamps_as_text(path: Path, format_: Format, table: pa.Table) -> pa.Table:
@@ -160,31 +183,28 @@ def _timestamps_as_text(path: Path, format_: Format, table: pa.Table) -> pa.Tabl
 def _read_csv(path: Path, format_: Format, types: Mapping[str, Any]) -> pa.Table:
     convert = pa.csv.ConvertOptions(include_columns=list(types), column_types=dict(types))
     parse = pa.csv.ParseOptions(delimiter=format_.delimiter, newlines_in_values=True)
-    stream = pa.input_stream(os.fspath(path), compression="gzip" if format_.gzipped else None)
+    packing = "gzip" if format_.gzipped else None
     try:
-        with stream:
+        with _refused("CSV"), pa.input_stream(os.fspath(path), compression=packing) as stream:
             return pa.csv.read_csv(stream, parse_options=parse, convert_options=convert)
-    except pa.ArrowInvalid as error:
-        raise _csv_error(path, types, _one_line(error)) from None
-    except OSError as error:
-        if error.errno is not None:
-            raise
-        raise InputError(f"cannot be read as CSV: {_one_line(error)}") from None
+    except InputError as error:
+        raise _csv_error(path, types, error) from None
 
 
-def _csv_error(path: Path, types: Mapping[str, Any], message: str) -> InputError:
-    """What is wrong with a CSV file that Arrow refuses, and in which line."""
-    if "UTF8" in message:
+def _csv_error(path: Path, types: Mapping[str, Any], error: InputError) -> InputError:
+    """What is wrong with a CSV file that Arrow refuses, and in which line; else Arrow's own words."""
+    if "UTF8" in str(error):
         return _not_utf8(path)
-    names = _names(path, check_content(path))
+    names = _names(path, format_of(path))
     numeric = [at for at, name in enumerate(names) if pa.types.is_floating(types.get(name, pa.null()))]
-    for line, record in records(path):
-        if len(record) != len(names):
-            return InputError(f"line {line} has {len(record)} columns, the header {len(names)}.")
-        for at in numeric:
-            if not _is_number(record[at]):
-                return _no_number(names[at], record[at], f" in line {line}")
-    return InputError(f"cannot be read as CSV: {message}")
+    with suppress(csv.Error, EOFError, zlib.error):
+        for line, record in records(path):
+            if len(record) != len(names):
+                return InputError(f"line {line} has {len(record)} columns, the header {len(names)}.")
+            for at in numeric:
+                if not _is_number(record[at]):
+                    return _no_number(names[at], record[at], f" in line {line}")
+    return error
 
 
 def _is_number(text: str) -> bool:
@@ -213,7 +233,3 @@ def _not_utf8(path: Path) -> InputError:
     line = undecodable_line(path)
     where = "" if line is None else f" (line {line})"
     return InputError(f"is not UTF-8 text{where}. Save it in the encoding UTF-8.")
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

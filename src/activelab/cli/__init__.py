@@ -1,0 +1,66 @@
+"""The command ``activelab``: one file a command group, each calling the layer above and printing.
+
+What computes is imported inside the commands, so that ``--help`` and completion answer at once.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from activelab.cli._annotators import annotators
+from activelab.cli._consensus import consensus
+from activelab.cli._demo import demo
+from activelab.cli._errors import CommandGroup
+from activelab.cli._suggest import suggest
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="activelab",
+    cls=CommandGroup,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from activelab import __version__
+
+        typer.echo(f"activelab {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _activelab(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """What to label next: a new example, or one that deserves another opinion.
+
+    \b
+    Examples:
+      activelab suggest labels.csv --pred-probs probs.csv -o batch.csv
+      activelab consensus labels.csv --pred-probs probs.csv -o consensus.csv
+      activelab annotators labels.csv -o annotators.csv
+      activelab demo
+
+    LABELS is a table with one row a label: example, annotator, label. "activelab COMMAND --help" says more.
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+# Every command is registered here, in the order of the help page.
+for _command in (suggest, consensus, annotators, demo):
+    app.command()(_command)
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="activelab")

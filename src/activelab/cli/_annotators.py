@@ -1,0 +1,91 @@
+"""``activelab annotators``: how far each annotator can be trusted, and how far they agree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from activelab.cli._consensus import ConsensusMethod, check_method, run_method
+from activelab.cli._inputs import Request, read_inputs
+from activelab.cli._options import (
+    AnnotatorColumn,
+    Classes,
+    ExampleColumn,
+    Examples,
+    Json,
+    Keep,
+    KeepOption,
+    LabelColumn,
+    LabelsFile,
+    OptionalPredProbsFiles,
+    Output,
+    Seed,
+)
+from activelab.cli._output import deliver, working
+
+if TYPE_CHECKING:
+    from activelab.agreement import Agreement
+
+
+def annotators(
+    labels: LabelsFile,
+    pred_probs: OptionalPredProbsFiles = None,
+    method: ConsensusMethod = "auto",
+    bootstrap: Annotated[
+        int, typer.Option(min=0, help="Resamples for the intervals of the agreement; 0 for none.")
+    ] = 1000,
+    classes: Classes = None,
+    examples: Examples = None,
+    example_column: ExampleColumn = None,
+    annotator_column: AnnotatorColumn = None,
+    label_column: LabelColumn = None,
+    keep: KeepOption = Keep.error,
+    seed: Seed = 0,
+    as_json: Json = False,
+    output: Output = None,
+) -> None:
+    """How far each annotator can be trusted; the summary says how far annotators agree beyond chance.
+
+    \b
+    Examples:
+      activelab annotators labels.csv -o annotators.csv
+      activelab annotators labels.csv --pred-probs probs.csv -o annotators.csv
+      activelab annotators labels.csv --json | jq '.agreement[0].value'
+
+    The table has the columns annotator, quality, agreement_with_consensus, weight, num_labels,
+    num_overlapping (labels on examples that others labelled too) and worst_class.
+    """
+    from activelab.agreement import agreement_statistics
+    from activelab.tables import check_output, to_arrow
+
+    request = Request(
+        labels, pred_probs or (), classes, examples, example_column, annotator_column, label_column, keep
+    )
+    check_method(method, with_models=bool(pred_probs))
+    if output is not None:
+        check_output(output, request.files)
+    with working("Reading the files"):
+        pool, models = read_inputs(request)
+    with working("Estimating consensus and agreement"):
+        result, used, reason = run_method(method, pool, models, seed)
+        agreement = agreement_statistics(pool, n_bootstrap=bootstrap, seed=seed)
+    summary = {
+        "method": used,
+        "method_reason": reason,
+        "annotators": pool.n_annotators,
+        "n_labels": pool.n_labels,
+        "labelled": int(pool.labelled.sum()),
+        "classes": pool.n_classes,
+        "n_models": len(models),
+        "model_weight": result.model_weight,
+        "agreement": [_statistic(one) for one in agreement],
+        "notes": result.notes,
+    }
+    table = to_arrow(result.annotators.to_dict())
+    deliver(table, summary, output=output, as_json=as_json, absent="not estimable")
+
+
+def _statistic(one: Agreement) -> dict[str, Any]:
+    names = ("name", "value", "low", "high", "n_items", "note")
+    return {name: getattr(one, name) for name in names}

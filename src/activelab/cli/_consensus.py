@@ -1,0 +1,156 @@
+"""``activelab consensus``: the most likely label of every labelled example."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from activelab.cli._errors import CommandError
+from activelab.cli._inputs import Request, read_inputs
+from activelab.cli._options import (
+    AnnotatorColumn,
+    Classes,
+    ExampleColumn,
+    Examples,
+    Json,
+    Keep,
+    KeepOption,
+    LabelColumn,
+    LabelsFile,
+    OptionalPredProbsFiles,
+    Output,
+    Seed,
+)
+from activelab.cli._output import deliver, working
+
+if TYPE_CHECKING:
+    from activelab._typing import Ids, Models
+    from activelab.consensus import Consensus
+    from activelab.labels import Labels
+
+_LABELS_FOR_DAWID_SKENE = 3
+"""Mean labels a labelled example from which confusion matrices are worth estimating."""
+
+
+def consensus_methods() -> list[str]:
+    """Names ``--method`` takes."""
+    from activelab.consensus import CROWDKIT_METHODS
+
+    return ["auto", "crowdlab", "majority_vote", "dawid_skene", *CROWDKIT_METHODS]
+
+
+ConsensusMethod = Annotated[
+    str,
+    typer.Option(
+        "--method",
+        "-m",
+        help="crowdlab (needs probabilities), majority_vote, dawid_skene, or by crowd-kit glad, mace, "
+        "one_coin_dawid_skene, mmsr, kos. auto: crowdlab with probabilities, else dawid_skene from "
+        f"{_LABELS_FOR_DAWID_SKENE} labels an example on average, else majority_vote.",
+        autocompletion=consensus_methods,
+    ),
+]
+
+
+def check_method(method: str, *, with_models: bool) -> None:
+    """Raise unless the method exists and has what it needs, before any file is read."""
+    from activelab._errors import InputError, unknown
+
+    if method not in consensus_methods():
+        raise unknown("method", method, consensus_methods())
+    if method == "crowdlab" and not with_models:
+        raise InputError("method crowdlab needs the predictions of a model: give --pred-probs.")
+
+
+def run_method(method: str, labels: Labels, models: Models, seed: int) -> tuple[Consensus, str, str]:
+    """The consensus, the name of the method that gave it, and why that method."""
+    from activelab.consensus import crowdkit, crowdlab, dawid_skene, majority_vote
+
+    reason = "chosen with --method"
+    if method == "auto":
+        mean = labels.n_labels / max(int(labels.labelled.sum()), 1)
+        several = mean >= _LABELS_FOR_DAWID_SKENE
+        method = "crowdlab" if models else "dawid_skene" if several else "majority_vote"
+        reason = "with --pred-probs" if models else f"without --pred-probs, {mean:.2f} labels an example"
+    if method == "crowdlab":
+        return crowdlab(labels, models, seed=seed), method, reason
+    if method == "dawid_skene":
+        return dawid_skene(labels, seed=seed), method, reason
+    if method == "majority_vote":
+        return majority_vote(labels, models or None, seed=seed), method, reason
+    try:
+        return crowdkit(labels, method), method, reason
+    except ImportError as error:
+        raise CommandError(str(error)) from error
+
+
+def consensus(
+    labels: LabelsFile,
+    pred_probs: OptionalPredProbsFiles = None,
+    method: ConsensusMethod = "auto",
+    classes: Classes = None,
+    examples: Examples = None,
+    example_column: ExampleColumn = None,
+    annotator_column: AnnotatorColumn = None,
+    label_column: LabelColumn = None,
+    keep: KeepOption = Keep.error,
+    seed: Seed = 0,
+    as_json: Json = False,
+    output: Output = None,
+) -> None:
+    """The most likely label of every labelled example, and how far it can be trusted.
+
+    \b
+    Examples:
+      activelab consensus labels.csv -o consensus.csv
+      activelab consensus labels.csv --pred-probs probs.csv -o consensus.parquet
+      activelab consensus labels.csv --method glad --label-column answer | sort -t, -k3 -g | head
+
+    The table has the columns example, consensus_label, quality, agreement, num_labels and
+    predicted_label, which is empty without probabilities.
+    """
+    from activelab.tables import check_output, to_arrow
+
+    request = Request(
+        labels, pred_probs or (), classes, examples, example_column, annotator_column, label_column, keep
+    )
+    check_method(method, with_models=bool(pred_probs))
+    if output is not None:
+        check_output(output, request.files)
+    with working("Reading the files"):
+        pool, models = read_inputs(request)
+    with working("Estimating the consensus"):
+        result, used, reason = run_method(method, pool, models, seed)
+    columns = {**result.to_dict(), "predicted_label": _predicted(pool, models)}
+    table = to_arrow(columns)
+    table = to_arrow(columns, {"predicted_label": table["consensus_label"].type})
+    summary = {
+        "method": used,
+        "method_reason": reason,
+        "labelled": int(pool.labelled.sum()),
+        "pool": pool.n_examples,
+        "n_labels": pool.n_labels,
+        "annotators": pool.n_annotators,
+        "classes": pool.n_classes,
+        "n_models": len(models),
+        "mean_quality": float(columns["quality"].mean()),
+        "mean_agreement": float(columns["agreement"].mean()),
+        "model_weight": result.model_weight,
+        "notes": result.notes,
+    }
+    deliver(table, summary, output=output, as_json=as_json)
+
+
+def _predicted(labels: Labels, models: Models) -> Ids:
+    """Class the mean of the models predicts for each labelled example; None without models."""
+    import numpy as np
+
+    given = labels.labelled
+    if not models:
+        return np.full(int(given.sum()), None, dtype=object)
+    total: Any = models[0][given].astype(np.float64)
+    for model in models[1:]:
+        total += model[given]
+    predicted: Ids = labels.classes[total.argmax(axis=1)]
+    return predicted

@@ -1,0 +1,225 @@
+"""The files a command names, as checked `Labels` and model probabilities of one pool."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from activelab._errors import InputError, first
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from activelab._typing import Models
+    from activelab.labels import Labels
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked to read."""
+
+    labels: Path
+    pred_probs: Sequence[Path]
+    classes: str | None
+    examples: Path | None
+    example_column: str | None
+    annotator_column: str | None
+    label_column: str | None
+    keep: str
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that are read."""
+        optional = () if self.examples is None else (self.examples,)
+        return tuple(os.fspath(path) for path in (self.labels, *self.pred_probs, *optional))
+
+
+def read_inputs(request: Request) -> tuple[Labels, Models]:
+    """Labels over the whole pool, and one checked array a model.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, or labels and probabilities do not match; the message names the file.
+    """
+    from activelab import tables
+
+    roles = {
+        "example": request.example_column,
+        "annotator": request.annotator_column,
+        "label": request.label_column,
+    }
+    given = tables.read_ids(request.labels, roles)
+    models = [_read_model(path, request.example_column) for path in request.pred_probs]
+    pool = None if request.examples is None else _read_pool(request.examples, request.example_column)
+    given, pool, models = _with_one_type_of_ids(given, pool, models)
+    given, classes = _with_one_type_of_classes(given, _class_names(request.classes, models))
+    labels = _labels(request, given, pool, classes, models)
+    return labels, _checked(request, labels, models)
+
+
+def _read_model(path: Path, example_column: str | None) -> Any:
+    """A table, or a list of arrays."""
+    from activelab import tables
+
+    if tables.is_array_file(path):
+        return tables.read_arrays(path)
+    return tables.read_pred_probs(path, example_column)
+
+
+def _read_pool(path: Path, example_column: str | None) -> Any:
+    from activelab import tables
+
+    if path.suffix.lower() == ".txt":
+        import pyarrow as pa
+
+        return tables.integers_if_canonical(pa.chunked_array([pa.array(read_lines(path), pa.string())]))
+    names = tables.column_names(path)
+    chosen = example_column if example_column in names else None
+    return tables.read_ids(path, {"example": chosen})["example"]
+
+
+def read_lines(path: str | Path) -> list[str]:
+    """The lines of a text file that are not blank.
+
+    Raises
+    ------
+    InputError
+        If there is no such text file, or it holds none; the message names it.
+    """
+    from activelab.tables import naming
+
+    with naming(path):
+        if not Path(path).is_file():
+            raise InputError("is a folder, not a file." if Path(path).is_dir() else "no such file.")
+        try:
+            lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+        except UnicodeDecodeError:
+            raise InputError("is not UTF-8 text. Save it in the encoding UTF-8.") from None
+        found = [line.strip() for line in lines if line.strip()]
+        if not found:
+            raise InputError("the file is empty.")
+        return found
+
+
+def _with_one_type_of_ids(given: pa.Table, pool: Any, models: list[Any]) -> tuple[pa.Table, Any, list[Any]]:
+    """Ids that are numbers in one file and text in another are compared as text."""
+    from activelab import tables
+
+    with_ids = [at for at, model in enumerate(models) if not isinstance(model, list)]
+    columns = [given["example"], *(models[at]["example"] for at in with_ids)]
+    columns = tables.unify(columns if pool is None else [*columns, pool])
+    models = list(models)
+    for at, column in zip(with_ids, columns[1:], strict=False):
+        models[at] = models[at].set_column(0, "example", column)
+    given = given.set_column(0, "example", columns[0])
+    return given, None if pool is None else columns[-1], models
+
+
+def _class_names(option: str | None, models: list[Any]) -> list[str] | None:
+    """The classes by ``--classes``, else by the columns of the first table of probabilities."""
+    if option is None:
+        tables = (model for model in models if not isinstance(model, list))
+        return next((table.column_names[1:] for table in tables), None)
+    if option.startswith("@"):
+        names = read_lines(option[1:])
+    elif "," not in option and Path(option).is_file():
+        names = read_lines(option)
+    else:
+        names = [name.strip() for name in option.split(",")]
+    if "" in names:
+        raise InputError(f"--classes {option}: a class is empty.")
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if twice:
+        raise InputError(f"--classes {option}: {first(twice)} is listed twice.")
+    return names
+
+
+def _with_one_type_of_classes(given: pa.Table, names: list[str] | None) -> tuple[pa.Table, Any]:
+    import pyarrow as pa
+
+    from activelab import tables
+
+    if names is None:
+        return given, None
+    classes = tables.integers_if_canonical(pa.chunked_array([pa.array(names, pa.string())]))
+    column, classes = tables.unify([given["label"], classes])
+    at = given.column_names.index("label")
+    return given.set_column(at, "label", column), classes.to_pylist()
+
+
+def _labels(request: Request, given: pa.Table, pool: Any, classes: Any, models: list[Any]) -> Labels:
+    from activelab.labels import Labels
+    from activelab.tables import naming
+
+    examples = None
+    if pool is not None:
+        with naming(request.examples or ""):
+            examples = _distinct(pool)
+    elif any(isinstance(model, list) for model in models):
+        examples = _row_numbers(request, given, models)
+    with naming(request.labels):
+        labels = Labels.from_long(given, classes=classes, examples=examples, keep=request.keep)  # type: ignore[arg-type]
+    if pool is None:
+        for path, model in zip(request.pred_probs, models, strict=True):
+            if not isinstance(model, list):
+                with naming(path):
+                    labels = labels.with_examples(model["example"].to_numpy(zero_copy_only=False))
+    return labels
+
+
+def _distinct(pool: Any) -> Any:
+    from activelab._vocabulary import Vocabulary
+
+    return Vocabulary(pool.to_numpy(), "example").values
+
+
+def _row_numbers(request: Request, given: pa.Table, models: list[Any]) -> int:
+    """Without ``--examples`` the rows of an array are examples 0 to n - 1, if the labels allow it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    path, arrays = next(
+        (p, m) for p, m in zip(request.pred_probs, models, strict=True) if isinstance(m, list)
+    )
+    size = len(arrays[0])
+    ids = given["example"]
+    if pa.types.is_int64(ids.type) and pc.min(ids).as_py() >= 0 and pc.max(ids).as_py() < size:
+        return size
+    raise InputError(
+        f"{path}: the rows of an array carry no ids, and the examples of {request.labels} are not the row "
+        f"numbers 0 to {size - 1:,}. List the ids in the order of the rows with --examples FILE."
+    )
+
+
+def _checked(request: Request, labels: Labels, models: list[Any]) -> Models:
+    from activelab.pred_probs import check_pred_probs
+    from activelab.tables import naming
+
+    checked: list[Any] = []
+    for path, model in zip(request.pred_probs, models, strict=True):
+        with naming(path):
+            if isinstance(model, list):
+                for array in model:
+                    checked += check_pred_probs(array, labels)
+            else:
+                try:
+                    checked += check_pred_probs(model, labels)
+                except InputError as error:
+                    raise _in_file_order(error, model, labels) from None
+    return tuple(checked)
+
+
+def _in_file_order(error: InputError, table: pa.Table, labels: Labels) -> InputError:
+    """The error with the row of the table in place of the row of the pool it was aligned to."""
+    if error.row is None:
+        return error
+    import pyarrow.compute as pc
+
+    example = labels.examples[error.row : error.row + 1].tolist()[0]
+    message = re.sub(r"^row \d+ of pred_probs \((.*)\) (?=holds|sums)", r"\1 ", str(error))
+    return InputError(message, row=pc.index(table["example"], example).as_py())

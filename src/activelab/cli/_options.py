@@ -1,0 +1,91 @@
+"""Arguments and options that several commands share.
+
+Paths are not checked here (``readable=False``): what reads them words the error.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+LabelsFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="LABELS",
+        help="Table with one row a label: example, annotator, label. CSV, TSV, Parquet or JSON lines by "
+        "ending (.csv .tsv .parquet .jsonl, text also .gz).",
+        show_default=False,
+        readable=False,
+    ),
+]
+
+_PRED_PROBS = (
+    "Predicted class probabilities, out-of-sample: a table with the example and a column for each class, "
+    "or .npy, .npz or PROBS.npz:KEY of shape (n, K) with rows in the order of --examples. Repeat for an "
+    "ensemble."
+)
+PredProbsFiles = Annotated[
+    list[Path],
+    typer.Option("--pred-probs", "-p", metavar="PROBS", help=_PRED_PROBS, show_default=False, readable=False),
+]
+OptionalPredProbsFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--pred-probs", "-p", metavar="PROBS", help=_PRED_PROBS, show_default=False, readable=False),
+]
+Classes = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LIST|FILE",
+        help="Every class, used or not, in the order of the columns of arrays: a,b,c or a text file with "
+        "one class a line (@FILE if in doubt).",
+        show_default=False,
+    ),
+]
+Examples = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Ids of the whole pool in the order of the rows of arrays: a text file with one id a line, or "
+        "a table with a column of examples.",
+        show_default=False,
+        readable=False,
+    ),
+]
+ExampleColumn = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Column of the examples.", show_default="recognised")
+]
+AnnotatorColumn = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Column of the annotators.", show_default="recognised")
+]
+LabelColumn = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Column of the labels.", show_default="recognised")
+]
+
+
+class Keep(StrEnum):
+    """What to do when an annotator labelled an example more than once."""
+
+    error = "error"
+    first = "first"
+    last = "last"
+
+
+KeepOption = Annotated[
+    Keep, typer.Option("--keep", help="Which label counts if an annotator labelled an example repeatedly.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of random draws and of ties.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write the table there, by ending. Without it: a summary on a terminal, CSV in a pipe.",
+        show_default=False,
+        readable=False,
+    ),
+]

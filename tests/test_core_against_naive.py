@@ -74,7 +74,7 @@ def test_temperature_is_the_optimum(pool):
 
 
 def test_temperature_of_a_large_pool_is_the_optimum_too():
-    matrix, probs = make_pool(0, n=120_000, m=3, density=0.6)
+    matrix, probs = make_pool(0, n=500_000, m=2, density=0.6)
     labels = al.Labels.from_wide(matrix, classes=3)
     scaling = al.TemperatureScaling().fit(labels, probs)
     calibrated = scaling.transform(probs)

@@ -45,8 +45,9 @@ class Block:
     def _labels(self) -> slice | Ints:
         """Positions of the block's labels in the arrays of ``labels``."""
         first = self.labels.offsets[:-1][self.index]
-        if isinstance(self.index, slice):
-            return slice(int(first[0]), int(first[-1] + self.counts[-1])) if self.size else slice(0)
+        low, high = int(first[0]), int(first[-1] + self.counts[-1])
+        if high - low == len(self.row):
+            return slice(low, high)
         before = np.cumsum(self.counts) - self.counts
         return np.repeat(first - before, self.counts) + np.arange(len(self.row))
 
@@ -85,18 +86,18 @@ class Block:
 def blocks(labels: Labels, at_least: int = 0) -> Iterator[Block]:
     """Walk the examples that have ``at_least`` so many labels, in blocks."""
     size = max(_CELLS_A_BLOCK // max(labels.n_classes, 1), 1)
-    counts = labels.counts
-    if not at_least:
-        for start in range(0, labels.n_examples, size):
-            run = slice(start, min(start + size, labels.n_examples))
-            yield Block(labels, run, counts[run])
-        return
-    chosen = np.flatnonzero(counts >= at_least)
-    for start in range(0, len(chosen), size):
-        index = chosen[start : start + size]
-        first, last = int(index[0]), int(index[-1])
-        whole = last - first + 1 == len(index)
-        yield Block(labels, slice(first, last + 1) if whole else index, counts[index])
+    stride = max(size, _CELLS_A_BLOCK) if at_least else size
+    for low in range(0, labels.n_examples, stride):
+        counts = np.diff(labels.offsets[low : low + stride + 1])
+        if not at_least:
+            yield Block(labels, slice(low, low + len(counts)), counts)
+            continue
+        chosen = np.flatnonzero(counts >= at_least)
+        for start in range(0, len(chosen), size):
+            index = chosen[start : start + size]
+            whole = index[-1] - index[0] + 1 == len(index)
+            here = slice(low + int(index[0]), low + int(index[-1]) + 1) if whole else low + index
+            yield Block(labels, here, counts[index])
 
 
 def row_sums(values: Float64s) -> Float64s:

@@ -17,7 +17,7 @@ __all__ = ["TemperatureScaling"]
 
 BOUNDS = (0.05, 20.0)
 _COARSE_GRID = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0, 3.0, 5.0, 8.0)
-_SAMPLE_ROWS = 50_000
+_SAMPLE_ROWS = 200_000
 _FLAT = 1e-12
 
 
@@ -220,8 +220,8 @@ def _minimise(
             new = edge if _edge_is_minimum(derivatives, edge, slope < 0) else (low + high) / 2
             if new == edge:
                 return edge
-        # Convergence is quadratic: after a step this small the error is far below rounding.
-        if abs(new - beta) <= 1e-8 * new:
+        # Convergence is quadratic: after a step this small the relative error is near 1e-10.
+        if abs(new - beta) <= 1e-5 * new:
             return new
         beta = new
     return beta

@@ -34,7 +34,7 @@ class ActiveLab(Acquisition):
     >>> labels = al.Labels.from_wide([[0, 0], [1, 0], [1, 1], [1, 1], [None, None]])
     >>> pred_probs = [[0.8, 0.2], [0.5, 0.5], [0.1, 0.9], [0.6, 0.4], [0.52, 0.48]]
     >>> al.ActiveLab().score(labels, pred_probs).round(2)
-    array([0.82, 0.49, 0.86, 0.69, 0.53])
+    array([0.79, 0.5 , 0.82, 0.62, 0.52])
     """
 
     consensus: ClassVar[str] = "crowdlab"

@@ -126,8 +126,9 @@ def get_label_quality_multiannotator(
     )
     info = _report(wide, results, return_detailed_quality, return_annotator_stats)
     if return_weights:
-        info["model_weight"] = float(results[names[0]].consensus.model_weight[0])
-        info["annotator_weight"] = results[names[0]].consensus.annotators.weight
+        # Of several consensus methods the reference reports the weights of the last.
+        info["model_weight"] = float(results[names[-1]].consensus.model_weight[0])
+        info["annotator_weight"] = results[names[-1]].consensus.annotators.weight
     return info
 
 

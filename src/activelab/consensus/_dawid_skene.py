@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csc_array, csr_array
 
 from activelab._errors import InputError
 from activelab._kernels import row_sums, tie_break
-from activelab._typing import Float64s
+from activelab._typing import Float64s, Ints
 from activelab.consensus._consensus import Consensus
 from activelab.consensus._statistics import label_sums
 from activelab.labels import Labels
 
 _CELLS_A_BLOCK = 1 << 20
 _TINY = 1e-300
+_SMALL = 1e-200
 
 
 def dawid_skene(
@@ -76,114 +78,130 @@ def dawid_skene(
             break
         previous = likelihood
     posterior = model.posterior()
-    jitter = tie_break(seed, np.arange(posterior.size)).reshape(posterior.shape)
-    best = posterior.max(axis=1, keepdims=True)
-    label = np.where(posterior == best, jitter, -1).argmax(axis=1).astype(np.int32)
-    label[~labels.labelled] = -1
     return Consensus.build(
         labels,
-        label,
+        _most_probable(posterior, labels, seed),
         posterior,
         label_sums(labels),
         annotator_weight=model.expected_accuracy(),
     )
 
 
+def _most_probable(posterior: Float64s, labels: Labels, seed: int) -> Ints:
+    """Most probable class of each labelled example, exact ties by a seeded draw; -1 for the others."""
+    label = posterior.argmax(axis=1)
+    top = posterior == posterior[np.arange(len(label)), label][:, None]
+    if np.count_nonzero(top) > len(label):
+        tied = np.flatnonzero(np.count_nonzero(top, axis=1) > 1)
+        cell = tied[:, None] * labels.n_classes + np.arange(labels.n_classes)
+        label[tied] = np.where(top[tied], tie_break(seed, cell), -1).argmax(axis=1)
+    label[~labels.labelled] = -1
+    return np.asarray(label, dtype=np.int32)
+
+
 class _ConfusionModel:
     """Confusion matrices and class prior, with one fused expectation-maximisation step.
 
-    A label is a column ``annotator * n_classes + label`` of a sparse indicator matrix with one row an
-    example, so that both halves of a step are products of that matrix with a dense one.
+    Everything rests on a sparse indicator matrix with one row an example. A label is its column
+    ``annotator * n_classes + label``; one more column, which every example has, is the class prior. Its
+    product with the log-parameters are the scores of the classes, and the product of its transpose with
+    the posteriors are the counts that give new parameters.
     """
 
     def __init__(self, labels: Labels, annotator_prior: float, pooled_prior: float) -> None:
         self.labels, self.annotator_prior = labels, annotator_prior
         self.n_classes, self.n_annotators = labels.n_classes, labels.n_annotators
-        self.column = labels.annotator.astype(np.int64) * self.n_classes + labels.label
-        if self.n_annotators * self.n_classes <= np.iinfo(np.int32).max:
-            self.column = self.column.astype(np.int32)
         right = 0.7 if self.n_classes > 1 else 1.0
         off = (1 - right) / max(self.n_classes - 1, 1)
         self.pooled_counts = pooled_prior * (off + (right - off) * np.eye(self.n_classes))
-        self.several = labels.counts > 1
-        self._maximise(*self._vote_sums())
+        self.several = list(self._indicators(np.flatnonzero(labels.counts > 1)))
+        self.n_several = sum(len(index) for index, _, _ in self.several)
+        self._maximise(self._vote_counts())
 
-    def _indicators(self) -> Iterator[tuple[int, int, csr_array]]:
-        size = max(_CELLS_A_BLOCK // self.n_classes, 1)
-        offsets = self.labels.offsets
-        for start in range(0, self.labels.n_examples, size):
-            stop = min(start + size, self.labels.n_examples)
-            first, last = offsets[start], offsets[stop]
-            indptr = (offsets[start : stop + 1] - first).astype(self.column.dtype)
-            shape = (stop - start, self.n_annotators * self.n_classes)
-            data = np.ones(last - first)
-            yield start, stop, csr_array((data, self.column[first:last], indptr), shape=shape)
+    def _indicators(self, examples: Ints) -> Iterator[tuple[Ints, csr_array, csc_array]]:
+        """Some examples in blocks, the rows of the indicator matrix that are theirs, and their transpose."""
+        columns = self.n_annotators * self.n_classes + 1
+        dtype = np.int32 if columns <= np.iinfo(np.int32).max else np.int64
+        # A block no smaller than the parameters: each costs a pass over them.
+        size = max(_CELLS_A_BLOCK // self.n_classes, columns)
+        for start in range(0, len(examples), size):
+            index = examples[start : start + size]
+            counts = self.labels.counts[index]
+            indptr = np.zeros(len(index) + 1, dtype=np.int64)
+            np.cumsum(counts + 1, out=indptr[1:])
+            column = np.full(indptr[-1], columns - 1, dtype=dtype)
+            is_label = np.ones(len(column), dtype=bool)
+            is_label[indptr[1:] - 1] = False
+            here = _ranges(self.labels.offsets[index], counts)
+            column[is_label] = self.labels.annotator[here].astype(dtype) * self.n_classes
+            column[is_label] += self.labels.label[here]
+            entries = (np.ones(len(column)), column, indptr.astype(dtype))
+            indicator = csr_array(entries, shape=(len(index), columns))
+            yield index, indicator, indicator.T
 
-    def _vote_sums(self) -> tuple[Float64s, Float64s]:
-        """Sums of the first step: each example's posterior is its share of the votes."""
-        eye = np.tile(np.eye(self.n_classes), (self.n_annotators, 1))
-        confusion, prior = np.zeros_like(eye), np.zeros(self.n_classes)
-        for start, stop, indicator in self._indicators():
+    def _vote_counts(self) -> Float64s:
+        """Counts of the first step: each example's posterior is its share of the votes."""
+        eye = np.vstack([np.tile(np.eye(self.n_classes), (self.n_annotators, 1)), np.zeros(self.n_classes)])
+        counts = np.zeros_like(eye)
+        for _, indicator, transposed in self.several:
             votes = indicator @ eye
-            votes /= np.maximum(row_sums(votes), 1)[:, None]
-            self._add(confusion, prior, indicator, votes, self.several[start:stop])
-        return confusion, prior
+            votes /= row_sums(votes)[:, None]
+            counts += transposed @ votes
+        return counts
 
-    @staticmethod
-    def _add(
-        confusion: Float64s,
-        prior: Float64s,
-        indicator: csr_array,
-        posterior: Float64s,
-        several: np.ndarray[tuple[int], np.dtype[np.bool_]],
-    ) -> None:
-        posterior = posterior * several[:, None]
-        confusion += indicator.T @ posterior
-        prior += posterior.sum(axis=0)
-
-    def _maximise(self, confusion: Float64s, prior: Float64s) -> None:
+    def _maximise(self, counts: Float64s) -> None:
         """New log-parameters. Row (j, l), column k of a table: annotator j says l when the truth is k."""
-        counts = confusion.reshape(self.n_annotators, self.n_classes, self.n_classes)
-        pooled = self.pooled_counts.T + counts.sum(axis=0)
+        confusion, prior = counts[:-1].reshape(-1, self.n_classes, self.n_classes), counts[-1]
+        pooled = self.pooled_counts.T + confusion.sum(axis=0)
         pooled /= np.maximum(pooled.sum(axis=0), _TINY)
-        table = counts + self.annotator_prior * pooled
-        table /= np.maximum(table.sum(axis=1, keepdims=True), _TINY)
+        self.table = confusion + self.annotator_prior * pooled
+        self.table /= np.maximum(self.table.sum(axis=1, keepdims=True), _TINY)
         self.prior = (prior + 1) / (prior.sum() + self.n_classes)
-        self.table = table
-        self.log_prior = np.log(self.prior)
-        self.log_table = np.log(np.maximum(table, _TINY)).reshape(-1, self.n_classes)
+        parameters = np.vstack([self.table.reshape(-1, self.n_classes), self.prior])
+        self.log_parameters = np.log(np.maximum(parameters, _TINY, out=parameters), out=parameters)
 
     def _posterior(self, indicator: csr_array) -> tuple[Float64s, Float64s]:
         """Posterior of a block and the log-likelihood of each of its examples."""
-        scores = indicator @ self.log_table
-        scores += self.log_prior
-        top = scores.max(axis=1)
-        scores -= top[:, None]
-        np.exp(scores, out=scores)
-        total = row_sums(scores)
-        scores /= total[:, None]
-        return scores, top + np.log(total)
+        joint = indicator @ self.log_parameters
+        np.exp(joint, out=joint)
+        total = row_sums(joint)
+        log_total = np.zeros(len(total))
+        # So many labels, or so unlikely ones, that the product of their probabilities underflows.
+        small = np.flatnonzero(total < _SMALL)
+        if len(small):
+            scores = indicator[small] @ self.log_parameters
+            log_total[small] = scores.max(axis=1)
+            joint[small] = np.exp(scores - log_total[small, None])
+            total[small] = row_sums(joint[small])
+        joint /= total[:, None]
+        log_total += np.log(total)
+        return joint, log_total
 
     def step(self) -> float:
         """One step of both halves; returns the mean log-likelihood before it."""
-        confusion, prior = np.zeros_like(self.log_table), np.zeros(self.n_classes)
+        counts = np.zeros_like(self.log_parameters)
         total = 0.0
-        for start, stop, indicator in self._indicators():
+        for _, indicator, transposed in self.several:
             posterior, likelihood = self._posterior(indicator)
-            several = self.several[start:stop]
-            total += float(likelihood[several].sum())
-            self._add(confusion, prior, indicator, posterior, several)
-        self._maximise(confusion, prior)
-        return total / max(int(self.several.sum()), 1)
+            total += float(likelihood.sum())
+            counts += transposed @ posterior
+        self._maximise(counts)
+        return total / max(self.n_several, 1)
 
     def posterior(self) -> Float64s:
         """Posterior of every example, shape (n_examples, n_classes)."""
         out = np.empty((self.labels.n_examples, self.n_classes))
-        for start, stop, indicator in self._indicators():
-            out[start:stop] = self._posterior(indicator)[0]
+        others = self._indicators(np.flatnonzero(self.labels.counts < 2))
+        for index, indicator, _ in chain(self.several, others):
+            out[index] = self._posterior(indicator)[0]
         return out
 
     def expected_accuracy(self) -> Float64s:
         """Σ_k π_k θ_jkk of each annotator."""
         accuracy: Float64s = np.einsum("jkk,k->j", self.table, self.prior)
         return accuracy
+
+
+def _ranges(start: Ints, size: Ints) -> Ints:
+    """The integers from each start, as many as its size, one after another."""
+    return np.repeat(start - (np.cumsum(size) - size), size) + np.arange(size.sum())

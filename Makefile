@@ -1,6 +1,8 @@
 # `make demo` and `make test` set up everything themselves, in .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+# One test process a core: threads of the linear algebra would fight over them.
+export OMP_NUM_THREADS ?= 1
 
 .PHONY: demo test fast lint types docs bench clean
 

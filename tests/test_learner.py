@@ -66,7 +66,7 @@ def test_predict_proba_is_the_weighted_calibrated_mean():
     assessment = learner.round_.assessment
     expected = 0
     for folds, t, w in zip(
-        learner._fold_models, assessment.temperature, assessment.model_weight, strict=True
+        learner.fold_models, assessment.temperature, assessment.model_weight, strict=True
     ):
         mean = np.maximum(np.mean([f.predict_proba(X) for f in folds], axis=0), 1e-30) ** (1 / t)
         expected = expected + w * mean / mean.sum(axis=1, keepdims=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +12,7 @@ import numpy as np
 
 from activelab._errors import InputError, unknown
 from activelab._kernels import temper
-from activelab._typing import Float64s, Ids, Ints, Models
+from activelab._typing import Bools, Float64s, Ids, Ints, Models
 from activelab.acquisition import Acquisition, Assessment, get_method
 from activelab.classifiers import FoldModel, cross_val_pred_probs
 from activelab.consensus import dawid_skene, majority_vote
@@ -44,6 +46,8 @@ class RoundResult:
         Out-of-sample probabilities, before calibration.
     examples, classes : ndarray
         Ids the rows and codes stand for.
+    fit_seconds : float
+        Time spent inside the classifiers.
     notes : tuple of str
         What could not be estimated, in words.
     """
@@ -56,6 +60,7 @@ class RoundResult:
     pred_probs: Float64s
     examples: Ids
     classes: Ids
+    fit_seconds: float
     notes: tuple[str, ...]
 
     def __repr__(self) -> str:
@@ -169,7 +174,15 @@ class ActiveLearner:
             f"consensus={self.consensus!r}, seed={self.seed})"
         )
 
-    def ask(self, X: Any, labels: Labels, batch_size: int = 100, *, pred_probs: Any = None) -> Batch:
+    def ask(
+        self,
+        X: Any,
+        labels: Labels,
+        batch_size: int = 100,
+        *,
+        pred_probs: Any = None,
+        eligible: Bools | None = None,
+    ) -> Batch:
         """One round: what to label next.
 
         Parameters
@@ -182,6 +195,8 @@ class ActiveLearner:
             Number of examples, each of which gets one more label.
         pred_probs : array-like, optional
             Out-of-sample probabilities from elsewhere, which take the place of training.
+        eligible : ndarray of bool, shape (n_examples,), optional
+            Examples that may be asked for; the others still train and are scored. By default all.
 
         Returns
         -------
@@ -199,6 +214,7 @@ class ActiveLearner:
         training_label = self._training_label(labels, seed)
         fold_models: tuple[tuple[FoldModel, ...], ...] = ()
         notes: tuple[str, ...] = ()
+        started = time.perf_counter()
         if pred_probs is not None:
             models = check_pred_probs(pred_probs, labels)
         elif self.model is None:
@@ -215,8 +231,10 @@ class ActiveLearner:
             )
             fold_models, notes = trained.fold_models, trained.notes
             models = check_pred_probs(trained.pred_probs, labels)
+        fit_seconds = time.perf_counter() - started
         assessment = self.method.assess_models(labels, models, seed=seed)
-        chosen = select_batch(assessment.scores, batch_size, seed=seed)
+        scores = assessment.scores if eligible is None else np.where(eligible, assessment.scores, np.inf)
+        chosen = select_batch(scores, batch_size, seed=seed)
         self.round_ = RoundResult(
             number=self._next_round,
             batch=explain_batch(labels, assessment, chosen),
@@ -226,6 +244,7 @@ class ActiveLearner:
             pred_probs=np.stack(models),
             examples=labels.examples,
             classes=labels.classes,
+            fit_seconds=fit_seconds,
             notes=(*notes, *assessment.notes),
         )
         self._fold_models, self._next_round = fold_models, self._next_round + 1
@@ -268,14 +287,29 @@ class ActiveLearner:
         InputError
             Before the first `ask`, or after an `ask` with ``pred_probs``.
         """
+        means = [np.mean([fold.predict_proba(X) for fold in folds], axis=0) for folds in self.fold_models]
+        return self.combine(means)
+
+    @property
+    def fold_models(self) -> tuple[tuple[FoldModel, ...], ...]:
+        """The fitted classifiers of the last round: for each model, one a fold.
+
+        Raises
+        ------
+        InputError
+            Before the first `ask`, or after an `ask` with ``pred_probs``.
+        """
         if not self._fold_models:
             raise InputError("predict_proba needs a model trained by ask.")
+        return self._fold_models
+
+    def combine(self, pred_probs: Sequence[Float64s]) -> Float64s:
+        """Calibrate and average the predictions of each model, shape (n_rows, n_classes) each."""
         assessment = self.round_.assessment
         weight = assessment.model_weight / assessment.model_weight.sum()
         total: Float64s = np.zeros(())
-        for folds, beta, w in zip(self._fold_models, 1 / assessment.temperature, weight, strict=True):
-            mean = np.mean([fold.predict_proba(X) for fold in folds], axis=0)
-            total = total + w * temper(mean, float(beta))
+        for mean, beta, w in zip(pred_probs, 1 / assessment.temperature, weight, strict=True):
+            total = total + temper(mean, float(beta), float(w))
         return total
 
     def predict(self, X: Any) -> Ids:

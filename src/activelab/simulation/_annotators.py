@@ -1,25 +1,76 @@
-"""Annotators that err, for simulations and demonstrations."""
+"""Teams of annotators: simulated ones that err, and recorded ones that are replayed."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 
-from activelab._errors import InputError
+from activelab._errors import InputError, unknown
 from activelab._kernels import tie_break
-from activelab._typing import Float64s, Ints
+from activelab._typing import Bools, Float64s, Ids, Ints
 from activelab.labels import Labels
+from activelab.simulation._datasets import Dataset
+
+KINDS = ("homogeneous", "heterogeneous", "class-conditional", "adversarial", "difficulty", "replay")
+"""Kinds of teams `make_team` knows."""
 
 
-class AnnotatorTeam:
+class Team(ABC):
+    """Annotators who answer when asked.
+
+    Contract: an answer depends on the example and the annotator alone, not on when it is asked for, so
+    that methods under comparison meet the same people. Annotator codes of the labels are those of the
+    team.
+
+    Attributes
+    ----------
+    annotators : ndarray
+        Ids.
+    """
+
+    annotators: Ids
+
+    @property
+    def n_annotators(self) -> int:
+        """Number of annotators."""
+        return len(self.annotators)
+
+    @abstractmethod
+    def candidates(self, example: int) -> Ints:
+        """Codes of the annotators who could ever label an example, ascending."""
+
+    @abstractmethod
+    def answer(self, example: Ints, annotator: Ints) -> Ints:
+        """Class codes the annotators give to the examples; arrays of one length."""
+
+    def can_answer(self, labels: Labels) -> Bools:
+        """Mask of the examples somebody is left to label, shape (n_examples,)."""
+        return labels.counts < self.n_annotators
+
+    def choose(self, labels: Labels, example: Ints, rng: np.random.Generator) -> Ints:
+        """For each example a random annotator who has not labelled it; -1 if nobody is left."""
+        chosen = np.full(len(example), -1, dtype=np.int64)
+        for position, code in enumerate(example.tolist()):
+            asked = labels.annotator[labels.offsets[code] : labels.offsets[code + 1]]
+            free = np.setdiff1d(self.candidates(code), asked, assume_unique=True)
+            if len(free):
+                chosen[position] = rng.choice(free)
+        return chosen
+
+
+class SimulatedTeam(Team):
     """A team whose members answer by their confusion matrices.
-
-    The answer of an annotator to an example is a function of the seed alone: it does not depend on when
-    it is asked for, so that methods under comparison meet the same team.
 
     Parameters
     ----------
+    truth : ndarray of int, shape (n_examples,)
+        True class codes.
     confusion : array-like of float, shape (n_annotators, n_classes, n_classes)
         Entry (j, k, l): probability that annotator j says l when the truth is k.
+    difficulty : ndarray of float, shape (n_examples,), optional
+        Factor on the probability of an error on each example, capped so that an error is never surer than
+        a random answer. By default 1.
     seed : int
         Seed of the answers.
 
@@ -30,67 +81,180 @@ class AnnotatorTeam:
 
     Examples
     --------
-    >>> from activelab.simulation import AnnotatorTeam
-    >>> team = AnnotatorTeam.heterogeneous(5, n_classes=3, accuracy=(0.6, 0.9), seed=0)
-    >>> team.n_annotators, team.accuracy.round(2).tolist()
-    (5, [0.79, 0.68, 0.61, 0.6, 0.84])
+    >>> import numpy as np
+    >>> from activelab.simulation import SimulatedTeam
+    >>> always_right = SimulatedTeam(np.array([0, 1, 1]), np.tile(np.eye(2), (3, 1, 1)))
+    >>> always_right.answer(np.array([0, 2]), np.array([0, 1])).tolist()
+    [0, 1]
     """
 
-    def __init__(self, confusion: Float64s, *, seed: int = 0) -> None:
+    def __init__(
+        self,
+        truth: Ints,
+        confusion: Float64s,
+        *,
+        difficulty: Float64s | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.truth, self.difficulty, self.seed = np.asarray(truth), difficulty, seed
         self.confusion = np.asarray(confusion, dtype=np.float64)
         if self.confusion.ndim != 3 or self.confusion.shape[1] != self.confusion.shape[2]:
             raise InputError(f"confusion needs shape (n_annotators, K, K), got {self.confusion.shape}.")
         off = np.abs(self.confusion.sum(axis=2) - 1).max(initial=0)
         if (self.confusion < 0).any() or off > 1e-9:
             raise InputError("each row of a confusion matrix must be a distribution.")
-        self.seed = seed
-
-    @classmethod
-    def heterogeneous(
-        cls,
-        n_annotators: int,
-        n_classes: int,
-        *,
-        accuracy: tuple[float, float] = (0.6, 0.95),
-        seed: int = 0,
-    ) -> AnnotatorTeam:
-        """A team whose members' accuracies are drawn uniformly; errors fall on any other class alike."""
-        drawn = np.random.default_rng(seed).uniform(*accuracy, n_annotators)[:, None, None]
-        right = np.eye(n_classes)
-        return cls(drawn * right + (1 - drawn) * (1 - right) / max(n_classes - 1, 1), seed=seed)
-
-    @property
-    def n_annotators(self) -> int:
-        """Number of annotators."""
-        return len(self.confusion)
+        self.annotators = np.array([f"annotator-{j:02d}" for j in range(len(self.confusion))], object)
 
     @property
     def accuracy(self) -> Float64s:
-        """Mean accuracy over the classes of each annotator, shape (n_annotators,)."""
-        diagonal = np.einsum("jkk->jk", self.confusion)
-        return np.asarray(diagonal.mean(axis=1))
+        """Mean accuracy over the classes of each annotator at difficulty 1, shape (n_annotators,)."""
+        return np.asarray(np.einsum("jkk->jk", self.confusion).mean(axis=1))
 
-    def answer(self, example: Ints, annotator: Ints, truth: Ints) -> Ints:
-        """What each annotator says about each example, given its true class; arrays of one length."""
+    def candidates(self, example: int) -> Ints:
+        return np.arange(self.n_annotators)
+
+    def answer(self, example: Ints, annotator: Ints) -> Ints:
+        truth = self.truth[example]
+        rows = self.confusion[annotator, truth]
+        if self.difficulty is not None:
+            right = np.eye(rows.shape[1])[truth]
+            error = 1 - rows[np.arange(len(rows)), truth]
+            cap = 1 - 1 / rows.shape[1]
+            scaled = np.minimum(error * self.difficulty[example], np.maximum(cap, error))
+            factor = np.divide(scaled, error, out=np.zeros(len(error)), where=error > 0)
+            rows = rows * factor[:, None] * (1 - right) + (1 - scaled)[:, None] * right
         draw = tie_break(self.seed, example.astype(np.int64) * self.n_annotators + annotator)
-        cumulative = self.confusion[annotator, truth].cumsum(axis=1)
-        return np.asarray((draw[:, None] >= cumulative[:, :-1]).sum(axis=1))
+        return np.asarray((draw[:, None] >= rows.cumsum(axis=1)[:, :-1]).sum(axis=1))
 
-    def choose(self, labels: Labels, example: Ints, rng: np.random.Generator) -> Ints:
-        """For each example code a random annotator who has not labelled it.
 
-        Annotator codes of ``labels`` must be those of the team.
+class ReplayedTeam(Team):
+    """People whose labels were recorded: an answer is revealed when it is asked for.
 
-        Raises
-        ------
-        InputError
-            If every annotator has labelled an example.
-        """
-        chosen = np.empty(len(example), dtype=np.int64)
-        for position, code in enumerate(example.tolist()):
-            asked = labels.annotator[labels.offsets[code] : labels.offsets[code + 1]]
-            free = np.setdiff1d(np.arange(self.n_annotators), asked)
-            if not len(free):
-                raise InputError(f"every annotator has labelled example {labels.examples[code]!r}.")
-            chosen[position] = rng.choice(free)
-        return chosen
+    Parameters
+    ----------
+    recorded : Labels
+        Who said what. An example can be asked of those who labelled it, and of nobody else.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from activelab import Labels
+    >>> from activelab.simulation import ReplayedTeam
+    >>> team = ReplayedTeam(Labels.from_wide([[0, 1], [1, None]]))
+    >>> team.answer(np.array([0, 1]), np.array([1, 0])).tolist(), team.candidates(1).tolist()
+    ([1, 1], [0])
+    """
+
+    def __init__(self, recorded: Labels) -> None:
+        self.recorded, self.annotators = recorded, recorded.annotators
+
+    def candidates(self, example: int) -> Ints:
+        offsets = self.recorded.offsets
+        return self.recorded.annotator[offsets[example] : offsets[example + 1]].astype(np.int64)
+
+    def answer(self, example: Ints, annotator: Ints) -> Ints:
+        recorded = self.recorded
+        key = recorded.example.astype(np.int64) * self.n_annotators + recorded.annotator
+        wanted = example.astype(np.int64) * self.n_annotators + annotator
+        at = np.minimum(np.searchsorted(key, wanted), max(len(key) - 1, 0))
+        if not (key[at] == wanted).all():
+            raise InputError("an annotator was asked for a label that was never recorded.")
+        return recorded.label[at].astype(np.int64)
+
+    def can_answer(self, labels: Labels) -> Bools:
+        return labels.counts < self.recorded.counts
+
+
+def make_team(
+    kind: str,
+    dataset: Dataset,
+    rows: Ints,
+    *,
+    noise: float = 0.15,
+    num_annotators: int = 30,
+    seed: int = 0,
+) -> Team:
+    """A team for some examples of a dataset.
+
+    Parameters
+    ----------
+    kind : {"homogeneous", "heterogeneous", "class-conditional", "adversarial", "difficulty", "replay"}
+        homogeneous: everybody errs with probability ``noise``, on any other class alike. heterogeneous:
+        accuracies spread around 1 − ``noise``, and one in ten annotators is hardly better than chance.
+        class-conditional: one random confusion matrix for all, with trace (1 − ``noise``) K [A §4].
+        adversarial: homogeneous, but one in ten always gives the next class and one in ten answers at
+        random. difficulty: homogeneous, with errors concentrated on a few hard examples. replay: the
+        labels recorded with the dataset.
+    dataset : Dataset
+    rows : ndarray of int
+        Rows of the dataset that form the pool.
+    noise : float
+        Mean probability of an error, between 0 and 1 − 1/K.
+    num_annotators : int
+    seed : int
+
+    Returns
+    -------
+    Team
+
+    Raises
+    ------
+    InputError
+        If the kind is unknown, a parameter is out of range, or there are no recorded labels to replay.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from activelab.simulation import load_dataset, make_team
+    >>> team = make_team("class-conditional", load_dataset("digits"), np.arange(100), noise=0.2)
+    >>> round(float(team.accuracy.mean()), 6), team.n_annotators
+    (0.8, 30)
+    """
+    n_classes = len(dataset.classes)
+    if kind not in KINDS:
+        raise unknown("kind of annotators", kind, KINDS)
+    if kind == "replay":
+        if dataset.labels is None:
+            raise InputError(f"dataset {dataset.name!r} has no recorded labels to replay.")
+        recorded = dataset.labels.select(dataset.labels.examples[rows])
+        return ReplayedTeam(recorded)
+    if not 0 <= noise <= 1 - 1 / n_classes:
+        raise InputError(f"noise must lie between 0 and 1 - 1/K = {1 - 1 / n_classes:g}, got {noise:g}.")
+    if num_annotators < 1:
+        raise InputError(f"num_annotators must be at least 1, got {num_annotators}.")
+    rng = np.random.default_rng(seed)
+    accuracy = np.full(num_annotators, 1 - noise)
+    difficulty = None
+    if kind == "heterogeneous":
+        accuracy = rng.uniform(max(1 - 2 * noise, 1 / n_classes), 1, num_annotators)
+        accuracy[: num_annotators // 10] = 1 / n_classes + 0.05
+    confusion = _symmetric(accuracy, n_classes)
+    if kind == "class-conditional":
+        confusion = np.tile(_class_conditional(noise, n_classes, rng), (num_annotators, 1, 1))
+    elif kind == "adversarial":
+        tenth = max(num_annotators // 10, 1)
+        confusion[:tenth] = np.roll(np.eye(n_classes), 1, axis=1)
+        confusion[tenth : 2 * tenth] = 1 / n_classes
+    elif kind == "difficulty":
+        # A quarter of the examples carry most of the errors; the mean factor is 1.
+        difficulty = rng.gamma(0.5, 2.0, len(rows))
+    return SimulatedTeam(dataset.truth[rows], confusion, difficulty=difficulty, seed=seed)
+
+
+def _symmetric(accuracy: Float64s, n_classes: int) -> Float64s:
+    right = np.eye(n_classes)
+    a = accuracy[:, None, None]
+    return np.asarray(a * right + (1 - a) * (1 - right) / max(n_classes - 1, 1))
+
+
+def _class_conditional(noise: float, n_classes: int, rng: np.random.Generator) -> Float64s:
+    """A random confusion matrix whose mean diagonal is 1 − noise and whose rows err unevenly."""
+    spread = noise * (n_classes * rng.dirichlet(np.ones(n_classes)) - 1)
+    # An error above one half would make another class the likelier answer: shrink the spread.
+    limit = max(0.5 - noise, 0.0)
+    error = noise + spread * min(1.0, limit / max(spread.max(), 1e-12))
+    matrix = np.diag(1 - error)
+    for k in range(n_classes):
+        others = np.arange(n_classes) != k
+        matrix[k, others] = error[k] * rng.dirichlet(np.ones(n_classes - 1))
+    return matrix

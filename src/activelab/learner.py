@@ -250,6 +250,16 @@ class ActiveLearner:
         self._fold_models, self._next_round = fold_models, self._next_round + 1
         return self.round_.batch
 
+    def state(self) -> tuple[RoundResult | None, int]:
+        """What the next `ask` depends on, ready to pickle; without the fitted classifiers."""
+        return getattr(self, "round_", None), self._next_round
+
+    def restore(self, state: tuple[RoundResult | None, int]) -> None:
+        """Go back to a `state`; `predict_proba` works again after the next `ask`."""
+        last, self._next_round = state
+        if last is not None:
+            self.round_ = last
+
     def _training_label(self, labels: Labels, seed: int) -> Ints:
         """Consensus to train on, given the models of the round before if they are of this pool."""
         if self.consensus == "dawid_skene":

@@ -2,6 +2,13 @@
 
 from activelab.simulation._annotators import KINDS, ReplayedTeam, SimulatedTeam, Team, make_team
 from activelab.simulation._datasets import Dataset, dataset_names, load_dataset
+from activelab.simulation._experiment import (
+    Experiment,
+    make_model,
+    model_names,
+    results_table,
+    run_experiment,
+)
 from activelab.simulation._rounds import (
     SimulatedRound,
     Simulation,
@@ -12,6 +19,7 @@ from activelab.simulation._rounds import (
 __all__ = [
     "KINDS",
     "Dataset",
+    "Experiment",
     "ReplayedTeam",
     "SimulatedRound",
     "SimulatedTeam",
@@ -20,6 +28,10 @@ __all__ = [
     "dataset_names",
     "initial_labels",
     "load_dataset",
+    "make_model",
     "make_team",
+    "model_names",
+    "results_table",
+    "run_experiment",
     "simulate_rounds",
 ]

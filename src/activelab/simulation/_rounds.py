@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from activelab._errors import InputError
-from activelab._typing import Float64s, Ints
+from activelab._typing import Bools, Float64s, Ints
 from activelab.labels import Labels
 from activelab.learner import ActiveLearner
 from activelab.simulation._annotators import Team
@@ -74,6 +74,8 @@ class Simulation:
     X_test, truth_test
         Examples kept apart.
     batch_size : int
+    single_label : bool
+        Never ask for a second label of an example.
     seed : int
         Seed of the choice of annotators.
 
@@ -94,10 +96,12 @@ class Simulation:
         X_test: Any,
         truth_test: Ints,
         batch_size: int,
+        single_label: bool = False,
         seed: int = 0,
     ) -> None:
         self.learner, self.X, self.truth, self.team = learner, X, truth, team
         self.X_test, self.truth_test, self.batch_size = X_test, truth_test, batch_size
+        self.single_label = single_label
         self.labels, self.number = labels, 0
         self.rng = np.random.default_rng(seed)
 
@@ -111,7 +115,7 @@ class Simulation:
         """
         started = time.perf_counter()
         labels = self.labels
-        eligible = self.team.can_answer(labels)
+        eligible = self._eligible()
         size = min(self.batch_size, int(eligible.sum()))
         if not size:
             raise InputError("nobody is left to label any example.")
@@ -135,6 +139,29 @@ class Simulation:
         )
         self.number += 1
         return measured
+
+    def can_go_on(self) -> bool:
+        """Whether anybody is left to label any example."""
+        return bool(self._eligible().any())
+
+    def state(self) -> dict[str, Any]:
+        """All that the next round depends on, ready to pickle; without the fitted classifiers."""
+        return {
+            "labels": self.labels,
+            "number": self.number,
+            "rng": self.rng.bit_generator.state,
+            "learner": self.learner.state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to a `state`."""
+        self.labels, self.number = state["labels"], state["number"]
+        self.rng.bit_generator.state = state["rng"]
+        self.learner.restore(state["learner"])
+
+    def _eligible(self) -> Bools:
+        eligible = self.team.can_answer(self.labels)
+        return eligible & ~self.labels.labelled if self.single_label else eligible
 
     def _test_accuracy(self) -> tuple[float, float, float]:
         started = time.perf_counter()
@@ -163,23 +190,32 @@ class Simulation:
 def simulate_rounds(simulation: Simulation, rounds: int) -> Iterator[SimulatedRound]:
     """``rounds`` rounds and a last measure; fewer if nobody is left to ask."""
     for _ in range(rounds + 1):
-        if not simulation.team.can_answer(simulation.labels).any():
+        if not simulation.can_go_on():
             return
         yield simulation.round()
 
 
-def initial_labels(team: Team, n_examples: int, n_classes: int, size: int, seed: int = 0) -> Labels:
+def initial_labels(
+    team: Team,
+    n_examples: int,
+    n_classes: int,
+    size: int,
+    *,
+    seed: int = 0,
+    single_label: bool = False,
+) -> Labels:
     """Labels of the first examples of a pool, as in the published runs: mostly one each.
 
     Nine examples in ten have one label, nearly all others two (1797, 193, 9 and 1 of 2000 had one to
-    four). Examples ``0..size-1`` are labelled.
+    four), or all exactly one with ``single_label``. Examples ``0..size-1`` are labelled.
     """
     rng = np.random.default_rng(seed)
     wanted = rng.choice([1, 2, 3, 4], size, p=[0.8985, 0.0965, 0.0045, 0.0005])
     example, annotator = [], []
     for code in range(size):
         candidates = team.candidates(code)
-        chosen = rng.choice(candidates, min(int(wanted[code]), len(candidates)), replace=False)
+        number = 1 if single_label else min(int(wanted[code]), len(candidates))
+        chosen = rng.choice(candidates, number, replace=False)
         example += [code] * len(chosen)
         annotator += chosen.tolist()
     codes = np.array(example, dtype=np.int64), np.array(annotator, dtype=np.int64)

@@ -1,0 +1,360 @@
+"""Experiments: every method × trial of a configuration, in parallel, resumable."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import os
+import pickle
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from activelab._errors import InputError, unknown
+from activelab.learner import ActiveLearner
+from activelab.simulation._annotators import make_team
+from activelab.simulation._datasets import load_dataset
+from activelab.simulation._rounds import SimulatedRound, Simulation, initial_labels
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_COLUMNS = (
+    "dataset",
+    "model",
+    "method",
+    "trial",
+    "round",
+    "num_annotations",
+    "test_accuracy",
+    "test_accuracy_averaged",
+    "consensus_accuracy",
+    "num_labelled",
+    "relabel_share",
+    "temperature",
+    "model_weight",
+    "seconds",
+    "fit_seconds",
+)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A whole experiment: what is compared, on what, how often.
+
+    Attributes
+    ----------
+    dataset : str
+        A name or a folder (see `load_dataset`).
+    model : str
+        "extra-trees", "mlp", "knn", "logistic-regression", "ensemble" (the paper's three), or an import
+        path ``module:attribute`` of a classifier, a class or function that makes one, or a list of them.
+    methods : tuple of str
+        Acquisition methods.
+    labelled, unlabelled, test : int
+        Sizes of the three parts, drawn without replacement for each trial. With ``test`` 0 the examples
+        the dataset keeps apart are the test; ``unlabelled`` −1 takes all that remain.
+    batch_size, rounds, trials, cv : int
+    annotators : str
+        Kind of team (see `make_team`).
+    noise : float
+    num_annotators : int
+    single_label : bool
+        Never ask for a second label of an example.
+    seed : int
+        Trial t uses seed + t for data, team, initial labels and learner: the methods share them.
+    """
+
+    dataset: str = "wall-robot"
+    model: str = "extra-trees"
+    methods: tuple[str, ...] = ("activelab", "random")
+    labelled: int = 500
+    unlabelled: int = 1500
+    test: int = 1000
+    batch_size: int = 100
+    rounds: int = 20
+    trials: int = 5
+    cv: int = 5
+    annotators: str = "class-conditional"
+    noise: float = 0.15
+    num_annotators: int = 30
+    single_label: bool = False
+    seed: int = 0
+
+    @classmethod
+    def from_toml(cls, path: str | os.PathLike[str]) -> Experiment:
+        """Read a configuration; keys are the attributes, those left out keep their defaults.
+
+        Raises
+        ------
+        InputError
+            If the file is not TOML, or a key is unknown or of another type.
+        """
+        try:
+            with open(path, "rb") as file:
+                given = tomllib.load(file)
+        except FileNotFoundError:
+            raise InputError(f"{path}: no such file.") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{path} is not TOML: {error}.") from None
+        types = {field.name: type(field.default) for field in fields(cls)}
+        for key, value in given.items():
+            if key not in types:
+                raise unknown(f"key in {path}", key, list(types))
+            wanted = (int, float) if types[key] is float else types[key]
+            if types[key] is tuple:
+                wanted = list
+            if not isinstance(value, wanted) or (isinstance(value, bool) and types[key] is not bool):
+                raise InputError(f"{path}: {key} = {value!r} should be of type {types[key].__name__}.")
+        if "methods" in given:
+            given["methods"] = tuple(given["methods"])
+        return cls(**given)
+
+    def to_toml(self) -> str:
+        """The configuration as TOML."""
+        lines = []
+        for name, value in asdict(self).items():
+            shown = json.dumps(list(value) if isinstance(value, tuple) else value)
+            lines.append(f"{name} = {shown}")
+        return "\n".join(lines) + "\n"
+
+    @property
+    def key(self) -> str:
+        """Identifies all that decides a trial of one method: everything but methods, rounds and trials."""
+        deciding = replace(self, methods=(), rounds=0, trials=0)
+        return hashlib.sha256(deciding.to_toml().encode()).hexdigest()[:16]
+
+
+def make_model(name: str) -> Any:
+    """A classifier by name, or by import path ``module:attribute``; a list for an ensemble.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown or nothing can be imported.
+
+    Examples
+    --------
+    >>> from activelab.simulation import make_model
+    >>> make_model("sklearn.naive_bayes:GaussianNB")
+    GaussianNB()
+    """
+    if name in _MODELS:
+        return _MODELS[name]()
+    if ":" not in name:
+        raise unknown("model (and no import path module:attribute)", name, list(_MODELS))
+    module, attribute = name.split(":", 1)
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"cannot import model {name!r}: {error}.") from None
+    made = isinstance(found, list) or (hasattr(found, "get_params") and not isinstance(found, type))
+    return found if made else found()
+
+
+def _extra_trees() -> Any:
+    from sklearn.ensemble import ExtraTreesClassifier
+
+    return ExtraTreesClassifier()
+
+
+def _mlp() -> Any:
+    from sklearn.neural_network import MLPClassifier
+
+    return MLPClassifier(max_iter=500)
+
+
+def _knn() -> Any:
+    from sklearn.neighbors import KNeighborsClassifier
+
+    return KNeighborsClassifier(weights="distance")
+
+
+def _logistic_regression() -> Any:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+
+
+_MODELS: dict[str, Callable[[], Any]] = {
+    "extra-trees": _extra_trees,
+    "mlp": _mlp,
+    "knn": _knn,
+    "logistic-regression": _logistic_regression,
+    "ensemble": lambda: [_mlp(), _extra_trees(), _knn()],
+}
+
+
+def model_names() -> list[str]:
+    """Names `make_model` knows."""
+    return list(_MODELS)
+
+
+def prepare(experiment: Experiment, method: str, trial: int) -> Simulation:
+    """The simulation of one method and trial, before its first round.
+
+    Raises
+    ------
+    InputError
+        If the dataset has too few examples, or a name is unknown.
+    """
+    dataset = load_dataset(experiment.dataset)
+    seed = experiment.seed + trial
+    order = np.random.default_rng(seed).permutation(len(dataset.X))
+    test, rest = order[: experiment.test], order[experiment.test :]
+    if experiment.test == 0 and dataset.X_test is None:
+        raise InputError(f"dataset {dataset.name!r} keeps no test examples apart: give test > 0.")
+    size = len(rest) if experiment.unlabelled < 0 else experiment.labelled + experiment.unlabelled
+    if size > len(rest) or experiment.labelled > size:
+        raise InputError(
+            f"dataset {dataset.name!r} has {len(order):,} examples, fewer than labelled + unlabelled + test."
+        )
+    pool = rest[:size]
+    team = make_team(
+        experiment.annotators,
+        dataset,
+        pool,
+        noise=experiment.noise,
+        num_annotators=experiment.num_annotators,
+        seed=seed,
+    )
+    labels = initial_labels(
+        team,
+        size,
+        len(dataset.classes),
+        experiment.labelled,
+        seed=seed,
+        single_label=experiment.single_label,
+    )
+    X_test, truth_test = dataset.X[test], dataset.truth[test]
+    if dataset.X_test is not None and dataset.truth_test is not None and experiment.test == 0:
+        X_test, truth_test = dataset.X_test, dataset.truth_test
+    return Simulation(
+        ActiveLearner(make_model(experiment.model), method, experiment.cv, seed=seed),
+        dataset.X[pool],
+        dataset.truth[pool],
+        labels,
+        team,
+        X_test=X_test,
+        truth_test=truth_test,
+        batch_size=experiment.batch_size,
+        single_label=experiment.single_label,
+        seed=seed,
+    )
+
+
+def run_experiment(
+    experiment: Experiment, folder: str | os.PathLike[str], *, n_jobs: int | None = None
+) -> Iterator[tuple[str, int, int]]:
+    """Run what is missing of an experiment; results and checkpoints live in ``folder``.
+
+    After every round a checkpoint holds the rows so far and all that the next round follows from. A run
+    that was killed therefore goes on with the round it was in, and gives the same table as one that was
+    not.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    folder : path
+        Made if it is missing. ``experiment.toml`` in it states the experiment.
+    n_jobs : int, optional
+        Parallel trials, as in joblib.
+
+    Yields
+    ------
+    (method, trial, rounds) : tuple of (str, int, int)
+        As each method and trial is done: how many rounds it has.
+
+    Raises
+    ------
+    InputError
+        If the folder holds another experiment.
+    """
+    from joblib import Parallel, delayed
+
+    place = Path(folder)
+    place.mkdir(exist_ok=True)
+    _state(experiment, place)
+    units = [(method, trial) for trial in range(experiment.trials) for method in experiment.methods]
+    for method in experiment.methods:
+        prepare(experiment, method, 0)  # a mistake in the configuration shows at once
+    jobs = (delayed(run_unit)(experiment, method, trial, place) for method, trial in units)
+    yield from Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs)
+
+
+def _state(experiment: Experiment, place: Path) -> None:
+    stated = place / "experiment.toml"
+    if stated.exists() and Experiment.from_toml(stated).key != experiment.key:
+        raise InputError(
+            f"{place} holds another experiment (see {stated}); only methods, rounds and trials may change. "
+            "Choose another folder."
+        )
+    _write(stated, experiment.to_toml().encode())
+
+
+def run_unit(experiment: Experiment, method: str, trial: int, place: Path) -> tuple[str, int, int]:
+    """Run one method and trial to its last round, from its checkpoint if there is one."""
+    from threadpoolctl import threadpool_limits
+
+    checkpoint = _checkpoint(place, method, trial)
+    simulation, rows = prepare(experiment, method, trial), list[dict[str, Any]]()
+    if checkpoint.exists():
+        with open(checkpoint, "rb") as file:
+            state, rows = pickle.load(file)
+        simulation.restore(state)
+    with threadpool_limits(1):
+        while simulation.number <= experiment.rounds and simulation.can_go_on():
+            rows.append(_row(experiment, method, trial, simulation.round()))
+            _write(checkpoint, pickle.dumps((simulation.state(), rows)))
+    return method, trial, len(rows)
+
+
+def _row(experiment: Experiment, method: str, trial: int, measured: SimulatedRound) -> dict[str, Any]:
+    values = {
+        "dataset": experiment.dataset,
+        "model": experiment.model,
+        "method": method,
+        "trial": trial,
+        "round": measured.number,
+        "num_annotations": measured.labels.n_labels,
+    }
+    rest = [name for name in _COLUMNS if name not in values]
+    return values | {name: getattr(measured, name) for name in rest}
+
+
+def results_table(experiment: Experiment, folder: str | os.PathLike[str]) -> pa.Table:
+    """The rows of an experiment so far, ordered by method, trial and round.
+
+    The configuration is stored with them, as the schema's metadata ``experiment``.
+    """
+    import pyarrow as pa
+
+    rows: list[dict[str, Any]] = []
+    for method in experiment.methods:
+        for trial in range(experiment.trials):
+            checkpoint = _checkpoint(Path(folder), method, trial)
+            if checkpoint.exists():
+                with open(checkpoint, "rb") as file:
+                    rows += [row for row in pickle.load(file)[1] if row["round"] <= experiment.rounds]
+    table = pa.table({name: [row[name] for row in rows] for name in _COLUMNS})
+    return table.replace_schema_metadata({"experiment": experiment.to_toml()})
+
+
+def _checkpoint(place: Path, method: str, trial: int) -> Path:
+    return place / f"{method}-{trial:03d}.checkpoint"
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    with open(temporary, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)

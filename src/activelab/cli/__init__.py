@@ -13,6 +13,7 @@ from activelab.cli._annotators import annotators
 from activelab.cli._consensus import consensus
 from activelab.cli._demo import demo
 from activelab.cli._errors import CommandGroup
+from activelab.cli._simulate import reproduce, simulate
 from activelab.cli._suggest import suggest
 
 __all__ = ["app", "main"]
@@ -57,7 +58,7 @@ def _activelab(
 
 
 # Every command is registered here, in the order of the help page.
-for _command in (suggest, consensus, annotators, demo):
+for _command in (suggest, consensus, annotators, simulate, reproduce, demo):
     app.command()(_command)
 
 

@@ -9,29 +9,45 @@ from activelab.simulation._experiment import (
     results_table,
     run_experiment,
 )
+from activelab.simulation._paper import FIGURES, Panel, figure_panels
 from activelab.simulation._rounds import (
     SimulatedRound,
     Simulation,
     initial_labels,
     simulate_rounds,
 )
+from activelab.simulation._summary import (
+    Curves,
+    PublishedCurve,
+    learning_curves_of,
+    read_published,
+    summary_markdown,
+)
 
 __all__ = [
+    "FIGURES",
     "KINDS",
+    "Curves",
     "Dataset",
     "Experiment",
+    "Panel",
+    "PublishedCurve",
     "ReplayedTeam",
     "SimulatedRound",
     "SimulatedTeam",
     "Simulation",
     "Team",
     "dataset_names",
+    "figure_panels",
     "initial_labels",
+    "learning_curves_of",
     "load_dataset",
     "make_model",
     "make_team",
     "model_names",
+    "read_published",
     "results_table",
     "run_experiment",
     "simulate_rounds",
+    "summary_markdown",
 ]

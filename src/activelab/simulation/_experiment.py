@@ -8,6 +8,7 @@ import json
 import os
 import pickle
 import tomllib
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -301,6 +302,7 @@ def _state(experiment: Experiment, place: Path) -> None:
 
 def run_unit(experiment: Experiment, method: str, trial: int, place: Path) -> tuple[str, int, int]:
     """Run one method and trial to its last round, from its checkpoint if there is one."""
+    from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
     checkpoint = _checkpoint(place, method, trial)
@@ -309,7 +311,9 @@ def run_unit(experiment: Experiment, method: str, trial: int, place: Path) -> tu
         with open(checkpoint, "rb") as file:
             state, rows = pickle.load(file)
         simulation.restore(state)
-    with threadpool_limits(1):
+    with threadpool_limits(1), warnings.catch_warnings():
+        # The paper stops its MLP after 500 iterations, converged or not.
+        warnings.simplefilter("ignore", ConvergenceWarning)
         while simulation.number <= experiment.rounds and simulation.can_go_on():
             rows.append(_row(experiment, method, trial, simulation.round()))
             _write(checkpoint, pickle.dumps((simulation.state(), rows)))

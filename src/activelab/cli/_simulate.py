@@ -1,0 +1,221 @@
+"""``activelab simulate`` and ``activelab reproduce``: experiments on annotators who err."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from activelab.cli._output import deliver
+
+if TYPE_CHECKING:
+    from activelab.simulation import Experiment, Panel
+
+Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Trials run in parallel; -1 for one a core.")]
+
+
+def simulate(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Table of results; beside it FILE.parts to resume from.")
+    ] = Path("results.parquet"),
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="TOML file that states the experiment.")
+    ] = None,
+    dataset: Annotated[str | None, typer.Option(help="A name, or a folder.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="extra-trees, mlp, knn, logistic-regression, ensemble, or an import path module:attribute."
+        ),
+    ] = None,
+    method: Annotated[str | None, typer.Option("--method", "-m", help="Methods, with commas.")] = None,
+    labelled: Annotated[int | None, typer.Option(help="Examples labelled at the start.")] = None,
+    unlabelled: Annotated[int | None, typer.Option(help="Other examples of the pool; -1 for all.")] = None,
+    test: Annotated[int | None, typer.Option(help="Examples kept apart; 0 for the dataset's own.")] = None,
+    rounds: Annotated[int | None, typer.Option(help="Batches.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Labels a batch.")] = None,
+    trials: Annotated[int | None, typer.Option(help="Repetitions, each on other draws.")] = None,
+    annotators: Annotated[
+        str | None,
+        typer.Option(
+            help="homogeneous, heterogeneous, class-conditional, adversarial, difficulty or replay."
+        ),
+    ] = None,
+    noise: Annotated[float | None, typer.Option(help="Mean probability of an error.")] = None,
+    num_annotators: Annotated[int | None, typer.Option(help="Size of the team.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    jobs: Jobs = 1,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the summary as JSON, and nothing else.")
+    ] = False,
+) -> None:
+    """Compare methods where the truth is known: rounds of labelling by simulated or recorded annotators.
+
+    Options override the configuration. What an interrupted run has finished is kept and not run again.
+
+    \b
+    Examples:
+      activelab simulate --dataset digits --model logistic-regression --labelled 200 --unlabelled 800 \\
+        --test 500 --method activelab,random --rounds 10 --trials 3 -o digits.parquet
+      activelab simulate --dataset labelme --annotators replay --config experiment.toml --jobs 2
+    """
+    from dataclasses import replace
+
+    from activelab._errors import InputError
+    from activelab.simulation import Experiment, learning_curves_of, results_table
+    from activelab.tables import check_output, write_table
+
+    given = {
+        "dataset": dataset,
+        "model": model,
+        "methods": None if method is None else tuple(name.strip() for name in method.split(",")),
+        "labelled": labelled,
+        "unlabelled": unlabelled,
+        "test": test,
+        "rounds": rounds,
+        "batch_size": batch_size,
+        "trials": trials,
+        "annotators": annotators,
+        "noise": noise,
+        "num_annotators": num_annotators,
+        "seed": seed,
+    }
+    stated = Experiment() if config is None else Experiment.from_toml(config)
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    experiment = replace(stated, **changes)
+    check_output(output, ())
+    if not output.parent.is_dir():
+        raise InputError(f"{output.parent} is not a folder.")
+    parts = output.with_name(f"{output.name}.parts")
+    for _ in _run([("", experiment, parts)], jobs):
+        write_table(output, results_table(experiment, parts))
+    table = results_table(experiment, parts)
+    write_table(output, table)
+    curves = learning_curves_of(table)
+    rows = [
+        {
+            "method": name,
+            "final_accuracy": float(one.final.mean()),
+            "area": float(one.area.mean()),
+            "trials": len(one.final),
+        }
+        for name, one in curves.items()
+    ]
+    summary = {"dataset": experiment.dataset, "model": experiment.model, "methods": rows, "notes": []}
+    deliver(table, summary, output=output, as_json=as_json)
+
+
+def reproduce(
+    figure: Annotated[
+        str, typer.Argument(help="fig1, fig2, s1 to s5, noise, people, or all; commas between several.")
+    ],
+    folder: Annotated[
+        Path, typer.Option("--folder", "-f", help="Where results are kept and resumed from; made if missing.")
+    ] = Path("reproduction"),
+    published: Annotated[
+        Path | None, typer.Option("--published", help="Table of published curves, drawn beside ours.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Markdown page to write, with the figures beside it.")
+    ] = None,
+    rounds: Annotated[int | None, typer.Option(help="Batches, instead of the paper's.")] = None,
+    trials: Annotated[int | None, typer.Option(help="Trials, instead of the paper's.")] = None,
+    jobs: Jobs = 1,
+) -> None:
+    """The paper's experiments with its settings, and the same on people's recorded labels.
+
+    fig1: Wall Robot; fig2: CIFAR-10H on fixed embeddings; s1: new examples or another label; s2: Wall Robot
+    with an MLP; s3, s4: Wall Robot Complete; s5: one label an example; noise: Wall Robot at 12 % and 15 %;
+    people: product, sentiment-polarity, labelme and bluebirds, replayed.
+
+    \b
+    Examples:
+      activelab reproduce fig1 --jobs 2
+      activelab reproduce all --published published_curves.csv --report results.md --jobs 2
+    """
+    from dataclasses import replace
+
+    from activelab._errors import InputError
+    from activelab.simulation import FIGURES, figure_panels
+
+    names = list(FIGURES) if figure == "all" else [name.strip() for name in figure.split(",")]
+    changes: dict[str, Any] = {"rounds": rounds, "trials": trials}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    panels = {
+        name: [replace(p, experiment=replace(p.experiment, **changes)) for p in figure_panels(name)]
+        for name in names
+    }
+    if report is not None and not report.parent.is_dir():
+        raise InputError(f"{report.parent} is not a folder.")
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        (folder / name).mkdir(exist_ok=True)
+    units = [(f"{n} {p.name}: ", p.experiment, folder / n / p.name) for n in names for p in panels[n]]
+    for _ in _run(units, jobs):
+        pass
+    page = ["# Results", ""]
+    for name in names:
+        page += _report(name, panels[name], folder, published, (report or folder / "x").parent)
+    target = folder / "results.md" if report is None else report
+    target.write_text("\n".join(page), encoding="utf-8")
+    typer.echo(f"{target}: the tables and figures of {', '.join(names)}")
+
+
+def _run(units: Sequence[tuple[str, Experiment, Path]], jobs: int) -> Iterator[None]:
+    """Run experiments one after the other with a bar on a terminal; yields as each trial is done."""
+    import sys
+
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from activelab.simulation import run_experiment
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as progress:
+        total = sum(len(experiment.methods) * experiment.trials for _, experiment, _ in units)
+        task = progress.add_task("", total=total)
+        for name, experiment, folder in units:
+            for method, trial, _ in run_experiment(experiment, folder, n_jobs=jobs):
+                progress.update(task, advance=1, description=f"{name}{method}, trial {trial}")
+                yield
+
+
+def _report(
+    name: str, panels: Sequence[Panel], folder: Path, published: Path | None, beside: Path
+) -> list[str]:
+    """A section of the page and the figure beside it."""
+    from activelab.plots import compared_curves
+    from activelab.simulation import (
+        learning_curves_of,
+        read_published,
+        results_table,
+        summary_markdown,
+    )
+    from activelab.tables import write_table
+
+    lines, drawn = [f"## {name}", "", f"![{name}]({name}.png)", ""], {}
+    for panel in panels:
+        table = results_table(panel.experiment, folder / name / panel.name)
+        write_table(folder / name / f"{panel.name}.parquet", table)
+        curves = learning_curves_of(table)
+        others = read_published(str(published), *panel.published) if published and panel.published else []
+        drawn[panel.title] = curves, others
+        seconds, inside = sum(table["seconds"].to_pylist()), sum(table["fit_seconds"].to_pylist())
+        lines += [
+            f"### {panel.title}",
+            "",
+            f"{panel.experiment.trials} trials; {seconds / 60:.1f} minutes, {inside / seconds:.0%} of them "
+            f"inside the classifiers. Configuration: `{name}/{panel.name}/experiment.toml`.",
+            "",
+            summary_markdown(curves),
+        ]
+    compared_curves(drawn).savefig(beside / f"{name}.png", dpi=110)
+    return lines

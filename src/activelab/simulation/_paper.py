@@ -1,0 +1,188 @@
+"""The paper's experiments [A §4, appendices], and the same on people's recorded labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from activelab._errors import unknown
+from activelab._typing import Float64s, Models
+from activelab.acquisition import Random, register
+from activelab.labels import Labels
+from activelab.simulation._experiment import Experiment
+
+_SINGLE = ("random", "good_random", "entropy", "uncertainty", "activelab")
+_WITH_CLEANING = (*_SINGLE[:-1], "active_label_cleaning", "activelab")
+_ENSEMBLE = ("random", "disagreement", "activelab")
+
+
+@register("relabel_random")
+class RelabelRandom(Random):
+    """Random among the labelled examples with the fewest labels; unlabelled ones are not considered."""
+
+    def score_models(self, labels: Labels, models: Models, *, seed: int = 0) -> Float64s:
+        scores = super().score_models(labels, models, seed=seed) + labels.counts
+        return np.where(labels.labelled, scores, np.inf)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One panel of a figure.
+
+    Attributes
+    ----------
+    name : str
+        Short name, used for folders.
+    title : str
+    experiment : Experiment
+    published : tuple of str
+        Benchmark and beginning of the model's name in the file of published curves; empty if none are.
+    """
+
+    name: str
+    title: str
+    experiment: Experiment
+    published: tuple[str, ...] = ()
+
+
+_WALL = Experiment(methods=_SINGLE, noise=0.12)
+_COMPLETE = Experiment(
+    dataset="wall-robot-complete",
+    methods=_WITH_CLEANING,
+    labelled=2000,
+    unlabelled=0,
+    noise=0.2,
+)
+_CIFAR = Experiment(
+    dataset="cifar10h",
+    model="logistic-regression",
+    methods=_SINGLE,
+    labelled=1000,
+    unlabelled=4000,
+    test=5000,
+    batch_size=500,
+    rounds=13,
+    annotators="replay",
+)
+_CROWD = Experiment(
+    model="logistic-regression", methods=_WITH_CLEANING, annotators="replay", rounds=20, trials=5
+)
+
+
+def _with(experiment: Experiment, **changes: object) -> Experiment:
+    from dataclasses import replace
+
+    return replace(experiment, **changes)  # type: ignore[arg-type]
+
+
+FIGURES: dict[str, tuple[Panel, ...]] = {
+    "fig1": (
+        Panel("extra-trees", "Wall Robot, extra trees", _WALL, ("wall_robot", "et")),
+        Panel(
+            "ensemble",
+            "Wall Robot, ensemble of MLP, extra trees and k-NN",
+            _with(_WALL, model="ensemble", methods=_ENSEMBLE),
+            ("wall_robot", "ensemble"),
+        ),
+    ),
+    "fig2": (
+        Panel(
+            "logistic-regression",
+            "CIFAR-10H, linear head on fixed embeddings",
+            _CIFAR,
+            ("cifar10h", "resnet18"),
+        ),
+    ),
+    "s1": tuple(
+        Panel(
+            f"noise-{round(100 * noise):02d}",
+            f"New examples or another label, {noise:.0%} noise",
+            _with(_WALL, methods=("good_random", "relabel_random"), noise=noise, rounds=15),
+        )
+        for noise in (0.4, 0.3, 0.2, 0.1, 0.0)
+    ),
+    "s2": (Panel("mlp", "Wall Robot, MLP", _with(_WALL, model="mlp"), ("wall_robot", "mlp")),),
+    "s3": (
+        Panel(
+            "extra-trees",
+            "Wall Robot Complete, extra trees",
+            _COMPLETE,
+            ("wall_robot_complete", "et"),
+        ),
+        Panel(
+            "ensemble",
+            "Wall Robot Complete, ensemble",
+            _with(_COMPLETE, model="ensemble", methods=_ENSEMBLE),
+            ("wall_robot_complete", "ensemble"),
+        ),
+    ),
+    "s4": (
+        Panel(
+            "mlp",
+            "Wall Robot Complete, MLP",
+            _with(_COMPLETE, model="mlp"),
+            ("wall_robot_complete", "mlp"),
+        ),
+    ),
+    "s5": (
+        Panel(
+            "extra-trees",
+            "Wall Robot, one label an example",
+            _with(
+                _WALL,
+                methods=("random", "entropy", "uncertainty", "activelab"),
+                noise=0.4,
+                rounds=10,
+                single_label=True,
+            ),
+        ),
+    ),
+    "noise": (
+        Panel("noise-12", "Wall Robot, 12 % noise (published start)", _WALL, ("wall_robot", "et")),
+        Panel("noise-15", "Wall Robot, 15 % noise (as stated)", _with(_WALL, noise=0.15)),
+    ),
+    "people": (
+        Panel(
+            "product",
+            "Product",
+            _with(_CROWD, dataset="product", labelled=300, unlabelled=2700, test=4000, batch_size=150),
+        ),
+        Panel(
+            "sentiment-polarity",
+            "Sentence Polarity",
+            _with(
+                _CROWD,
+                dataset="sentiment-polarity",
+                labelled=500,
+                unlabelled=1500,
+                test=0,
+                batch_size=200,
+            ),
+        ),
+        Panel(
+            "labelme",
+            "LabelMe",
+            _with(_CROWD, dataset="labelme", labelled=200, unlabelled=800, test=0, batch_size=100, rounds=15),
+        ),
+        Panel(
+            "bluebirds",
+            "Bluebirds",
+            _with(_CROWD, dataset="bluebirds", labelled=20, unlabelled=50, test=38, batch_size=20, trials=10),
+        ),
+    ),
+}
+"""Panels of each figure: the paper's (fig1 to s5), Wall Robot at both noise levels, and real people."""
+
+
+def figure_panels(figure: str) -> tuple[Panel, ...]:
+    """Panels of a figure.
+
+    Raises
+    ------
+    InputError
+        If there is no such figure.
+    """
+    if figure not in FIGURES:
+        raise unknown("figure", figure, list(FIGURES))
+    return FIGURES[figure]

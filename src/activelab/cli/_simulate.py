@@ -27,7 +27,7 @@ def simulate(
     model: Annotated[
         str | None,
         typer.Option(
-            help="extra-trees, mlp, knn, logistic-regression, ensemble, or an import path module:attribute."
+            help="extra-trees, mlp, knn, logistic-regression, linear-head, ensemble, or module:attribute."
         ),
     ] = None,
     method: Annotated[str | None, typer.Option("--method", "-m", help="Methods, with commas.")] = None,
@@ -127,7 +127,7 @@ def reproduce(
     """The paper's experiments with its settings, and the same on people's recorded labels.
 
     fig1: Wall Robot; fig2: CIFAR-10H on fixed embeddings; s1: new examples or another label; s2: Wall Robot
-    with an MLP; s3, s4: Wall Robot Complete; s5: one label an example; noise: Wall Robot at 12 % and 15 %;
+    with an MLP; s3, s4: Wall Robot Complete; s5: one label an example; noise: fig1 at the 15 % noise the paper states;
     people: product, sentiment-polarity, labelme and bluebirds, replayed.
 
     \b

@@ -53,8 +53,8 @@ class Experiment:
     dataset : str
         A name or a folder (see `load_dataset`).
     model : str
-        "extra-trees", "mlp", "knn", "logistic-regression", "ensemble" (the paper's three), or an import
-        path ``module:attribute`` of a classifier, a class or function that makes one, or a list of them.
+        "extra-trees", "mlp", "knn", "logistic-regression", "linear-head" (for embeddings), "ensemble" (the
+        paper's three), or an import path ``module:attribute`` of a classifier, a class or function that makes one, or a list of them.
     methods : tuple of str
         Acquisition methods.
     labelled, unlabelled, test : int
@@ -184,11 +184,19 @@ def _logistic_regression() -> Any:
     return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
 
 
+def _linear_head() -> Any:
+    """A strongly regularised linear model, for embeddings of unit scale."""
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(C=0.01, max_iter=200)
+
+
 _MODELS: dict[str, Callable[[], Any]] = {
     "extra-trees": _extra_trees,
     "mlp": _mlp,
     "knn": _knn,
     "logistic-regression": _logistic_regression,
+    "linear-head": _linear_head,
     "ensemble": lambda: [_mlp(), _extra_trees(), _knn()],
 }
 

@@ -127,8 +127,8 @@ def reproduce(
     """The paper's experiments with its settings, and the same on people's recorded labels.
 
     fig1: Wall Robot; fig2: CIFAR-10H on fixed embeddings; s1: new examples or another label; s2: Wall Robot
-    with an MLP; s3, s4: Wall Robot Complete; s5: one label an example; noise: fig1 at the 15 % noise the paper states;
-    people: product, sentiment-polarity, labelme and bluebirds, replayed.
+    with an MLP; s3, s4: Wall Robot Complete; s5: one label an example; noise: fig1 at the 15 % noise the
+    paper states; people: product, sentiment-polarity, labelme and bluebirds, replayed.
 
     \b
     Examples:

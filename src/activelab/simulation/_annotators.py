@@ -189,7 +189,8 @@ def make_team(
     rows : ndarray of int
         Rows of the dataset that form the pool.
     noise : float
-        Mean probability of an error, between 0 and 1 − 1/K.
+        Mean probability of an error, between 0 and 1 − 1/K; of a heterogeneous or adversarial team, among
+        those who are neither outliers, adversaries nor spammers.
     num_annotators : int
     seed : int
 
@@ -226,7 +227,8 @@ def make_team(
     accuracy = np.full(num_annotators, 1 - noise)
     difficulty = None
     if kind == "heterogeneous":
-        accuracy = rng.uniform(max(1 - 2 * noise, 1 / n_classes), 1, num_annotators)
+        spread = min(noise, 1 - 1 / n_classes - noise)
+        accuracy = rng.uniform(1 - noise - spread, 1 - noise + spread, num_annotators)
         accuracy[: num_annotators // 10] = 1 / n_classes + 0.05
     confusion = _symmetric(accuracy, n_classes)
     if kind == "class-conditional":
@@ -236,9 +238,22 @@ def make_team(
         confusion[:tenth] = np.roll(np.eye(n_classes), 1, axis=1)
         confusion[tenth : 2 * tenth] = 1 / n_classes
     elif kind == "difficulty":
-        # A quarter of the examples carry most of the errors; the mean factor is 1.
-        difficulty = rng.gamma(0.5, 2.0, len(rows))
+        # A quarter of the examples carry most of the errors.
+        difficulty = _rescaled(rng.gamma(0.5, 2.0, len(rows)), noise, 1 - 1 / n_classes)
     return SimulatedTeam(dataset.truth[rows], confusion, difficulty=difficulty, seed=seed)
+
+
+def _rescaled(difficulty: Float64s, noise: float, cap: float) -> Float64s:
+    """Difficulties scaled so that errors of probability min(noise · difficulty, cap) average to noise."""
+    if noise == 0 or not len(difficulty):
+        return difficulty
+    ascending, number = np.sort(difficulty), len(difficulty)
+    # If the m hardest are at the cap, the others carry what is left; take the first m that is true of.
+    left = number * noise - np.arange(number) * cap
+    scale = left / (noise * ascending.cumsum()[::-1])
+    consistent = noise * scale * ascending[::-1] <= cap
+    consistent[-1] = True
+    return difficulty * scale[consistent.argmax()]
 
 
 def _symmetric(accuracy: Float64s, n_classes: int) -> Float64s:

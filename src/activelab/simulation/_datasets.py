@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -56,7 +57,7 @@ def load_dataset(name: str | os.PathLike[str]) -> Dataset:
     OpenML into scikit-learn's cache, digits come with scikit-learn.
 
     A folder holds ``features.npz`` with an array ``X`` (one row an example; of several arrays whose names
-    begin with X the first), ``truth`` (class codes), optionally ``X_test`` with ``truth_test`` or
+    begin with X the first), ``truth`` (class codes from 0), optionally ``X_test`` with ``truth_test`` or
     ``y_test``; and, if people have labelled the examples, ``labels.csv``, ``.csv.gz`` or ``.parquet`` with
     columns example (the row of X), annotator, label. The truth may be a column of ``items.csv`` or
     ``items.parquet`` instead.
@@ -98,28 +99,43 @@ def _from_folder(folder: Path, name: str) -> Dataset:
     features = folder / "features.npz"
     if not features.is_file():
         raise InputError(f"{folder} holds no features.npz; load_dataset describes the folder it needs.")
-    with np.load(features, allow_pickle=False) as stored:
-        arrays = {key: stored[key] for key in stored.files}
-    key = "X" if "X" in arrays else next((k for k in arrays if k.startswith("X")), None)
+    try:
+        with np.load(features, allow_pickle=False) as stored:
+            arrays = {key: stored[key] for key in stored.files}
+    except (OSError, ValueError, EOFError, BadZipFile, AttributeError) as error:
+        raise InputError(f"{features} is no npz file of plain arrays: {error}.") from None
+    key = "X" if "X" in arrays else next((k for k in arrays if k.startswith("X") and k != "X_test"), None)
     if key is None:
         raise InputError(f"{features} holds no array X; it holds: {', '.join(arrays)}.")
     truth = arrays["truth"] if "truth" in arrays else _truth_of_items(folder)
-    if truth.shape != (len(arrays[key]),):
-        raise InputError(
-            f"{folder}: X has {len(arrays[key])} rows, the truth shape {truth.shape}; they must match."
-        )
-    n_classes = int(truth.max()) + 1
-    labels = _recorded_labels(folder, len(truth), n_classes)
-    test = arrays.get("truth_test", arrays.get("y_test"))
+    X, truth = _checked(folder, key, arrays[key], "truth", truth)
+    X_test, truth_test = None, arrays.get("truth_test", arrays.get("y_test"))
+    if ("X_test" in arrays) != (truth_test is not None):
+        raise InputError(f"{features}: X_test and truth_test (or y_test) must come together.")
+    if truth_test is not None:
+        X_test, truth_test = _checked(folder, "X_test", arrays["X_test"], "truth_test", truth_test)
+        if X_test.shape[1] != X.shape[1]:
+            raise InputError(f"{folder}: {key} has {X.shape[1]} columns, X_test {X_test.shape[1]}.")
+    n_classes = int(max(codes.max() for codes in (truth, truth_test) if codes is not None)) + 1
     return Dataset(
         name=name,
-        X=arrays[key].astype(np.float32),
-        truth=truth.astype(np.int64),
+        X=X,
+        truth=truth,
         classes=np.arange(n_classes),
-        labels=labels,
-        X_test=arrays["X_test"].astype(np.float32) if test is not None else None,
-        truth_test=test.astype(np.int64) if test is not None else None,
+        labels=_recorded_labels(folder, len(truth), n_classes),
+        X_test=X_test,
+        truth_test=truth_test,
     )
+
+
+def _checked(folder: Path, key: str, X: Floats, what: str, truth: Ints) -> tuple[Floats, Ints]:
+    if X.ndim != 2 or not X.size or X.dtype.kind not in "biuf" or not np.isfinite(X).all():
+        raise InputError(f"{folder}: {key} must be a matrix of finite numbers with a row an example.")
+    if truth.shape != (len(X),):
+        raise InputError(f"{folder}: {key} has {len(X)} rows, {what} shape {truth.shape}; they must match.")
+    if truth.dtype.kind not in "iu" or truth.min() < 0:
+        raise InputError(f"{folder}: {what} must hold class codes, integers from 0.")
+    return X.astype(np.float32), truth.astype(np.int64)
 
 
 def _truth_of_items(folder: Path) -> Ints:
@@ -127,7 +143,10 @@ def _truth_of_items(folder: Path) -> Ints:
 
     for file, read in (("items.csv", pd.read_csv), ("items.parquet", pd.read_parquet)):
         if (folder / file).is_file():
-            return np.asarray(read(folder / file)["truth"], dtype=np.int64)
+            items = read(folder / file)
+            if "truth" not in items:
+                raise InputError(f"{folder / file} has no column 'truth'.")
+            return items["truth"].to_numpy()
     raise InputError(
         f"{folder} tells no truth: features.npz has no array 'truth' and there is no items file."
     )
@@ -153,11 +172,14 @@ def _digits(name: str) -> Dataset:
     return Dataset(name, X, y.astype(np.int64), np.arange(10))
 
 
-# Number of features, OpenML id, and sha256 of the readings as little-endian float64.
+# Number of features, OpenML id, and sha256 of the readings as little-endian float64 with the class codes
+# as little-endian int64.
 _WALL_ROBOT = {
     4: (1526, "fb0dbcd9da3c35801ef086ca74362b30b7a39be531fba83c60cf575d37fddd48"),
     24: (1497, "38fea71a4e4f0bfd861f407a290ae5ef015dcd1eb0f5b415affeff3e6db18c74"),
 }
+# In the order in which they first appear: sources name the classes differently.
+_TURNS = ("APPEARANCE",)
 
 
 def _wall_robot(n_features: int) -> Callable[[str], Dataset]:
@@ -166,18 +188,28 @@ def _wall_robot(n_features: int) -> Callable[[str], Dataset]:
     def load(name: str) -> Dataset:
         file = _data_folder("wall_robot", f"sensor_readings_{n_features}.data")
         if file is not None:
-            cells = np.loadtxt(file, delimiter=",", dtype=str)
-            X: Floats = cells[:, :n_features].astype(np.float64)
-            names = cells[:, n_features]
+            X, names = _read_wall_robot(file, n_features)
         else:
             X, names = _fetch_openml(name, openml)
-        found = hashlib.sha256(np.ascontiguousarray(X, dtype="<f8").tobytes()).hexdigest()
+        _, first, code = np.unique(names, return_index=True, return_inverse=True)
+        appearance = first.argsort().argsort()
+        classes, sorted_code = np.unique(_TURNS, return_inverse=True)
+        truth = sorted_code[appearance[code] % len(_TURNS)].astype(np.int64)
+        content = X.astype("<f8").tobytes() + truth.astype("<i8").tobytes()
+        found = hashlib.sha256(content).hexdigest()
         if found != checksum:
             raise InputError(f"the readings of {name} differ from the published ones (sha256 {found}).")
-        classes, truth = np.unique(names, return_inverse=True)
-        return Dataset(name, X, truth.astype(np.int64), classes.astype(object))
+        return Dataset(name, X, truth, classes.astype(object))
 
     return load
+
+
+def _read_wall_robot(file: Path, n_features: int) -> tuple[Floats, Ids]:
+    try:
+        cells = np.loadtxt(file, delimiter=",", dtype=str, ndmin=2)
+        return cells[:, :n_features].astype(np.float64), cells[:, n_features]
+    except (ValueError, IndexError) as error:
+        raise InputError(f"{file} is not the published file: {error}.") from None
 
 
 def _fetch_openml(name: str, data_id: int) -> tuple[Floats, Ids]:

@@ -43,6 +43,17 @@ _COLUMNS = (
     "fit_seconds",
 )
 
+_LEAST = {
+    "labelled": 2,
+    "unlabelled": -1,
+    "test": 0,
+    "batch_size": 1,
+    "rounds": 0,
+    "trials": 0,
+    "cv": 2,
+    "seed": 0,
+}
+
 
 @dataclass(frozen=True)
 class Experiment:
@@ -54,7 +65,8 @@ class Experiment:
         A name or a folder (see `load_dataset`).
     model : str
         "extra-trees", "mlp", "knn", "logistic-regression", "linear-head" (for embeddings), "ensemble" (the
-        paper's three), or an import path ``module:attribute`` of a classifier, a class or function that makes one, or a list of them.
+        paper's three), or an import path ``module:attribute`` of a classifier, a class or function that
+        makes one, or a list of them.
     methods : tuple of str
         Acquisition methods.
     labelled, unlabelled, test : int
@@ -87,6 +99,13 @@ class Experiment:
     single_label: bool = False
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        for name, least in _LEAST.items():
+            if getattr(self, name) < least:
+                raise InputError(f"{name} must be at least {least}, got {getattr(self, name)}.")
+        if len(set(self.methods)) < len(self.methods):
+            raise InputError(f"methods names a method twice: {', '.join(self.methods)}.")
+
     @classmethod
     def from_toml(cls, path: str | os.PathLike[str]) -> Experiment:
         """Read a configuration; keys are the attributes, those left out keep their defaults.
@@ -110,8 +129,12 @@ class Experiment:
             wanted = (int, float) if types[key] is float else types[key]
             if types[key] is tuple:
                 wanted = list
-            if not isinstance(value, wanted) or (isinstance(value, bool) and types[key] is not bool):
-                raise InputError(f"{path}: {key} = {value!r} should be of type {types[key].__name__}.")
+            fits = isinstance(value, wanted) and isinstance(value, bool) == (wanted is bool)
+            if wanted is list:
+                fits = fits and all(isinstance(one, str) for one in value)
+            if not fits:
+                name = "list of str" if wanted is list else types[key].__name__
+                raise InputError(f"{path}: {key} = {value!r} should be of type {name}.")
         if "methods" in given:
             given["methods"] = tuple(given["methods"])
         return cls(**given)
@@ -120,7 +143,7 @@ class Experiment:
         """The configuration as TOML."""
         lines = []
         for name, value in asdict(self).items():
-            shown = json.dumps(list(value) if isinstance(value, tuple) else value)
+            shown = json.dumps(float(value) if name == "noise" else value, ensure_ascii=False)
             lines.append(f"{name} = {shown}")
         return "\n".join(lines) + "\n"
 
@@ -152,10 +175,10 @@ def make_model(name: str) -> Any:
     module, attribute = name.split(":", 1)
     try:
         found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise InputError(f"cannot import model {name!r}: {error}.") from None
-    made = isinstance(found, list) or (hasattr(found, "get_params") and not isinstance(found, type))
-    return found if made else found()
+        made = isinstance(found, list) or (hasattr(found, "get_params") and not isinstance(found, type))
+        return found if made else found()
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise InputError(f"cannot make model {name!r}: {error}.") from None
 
 
 def _extra_trees() -> Any:
@@ -289,11 +312,11 @@ def run_experiment(
     from joblib import Parallel, delayed
 
     place = Path(folder)
-    place.mkdir(exist_ok=True)
-    _state(experiment, place)
     units = [(method, trial) for trial in range(experiment.trials) for method in experiment.methods]
     for method in experiment.methods:
-        prepare(experiment, method, 0)  # a mistake in the configuration shows at once
+        prepare(experiment, method, 0)  # a mistake in the configuration shows before anything is written
+    place.mkdir(parents=True, exist_ok=True)
+    _state(experiment, place)
     jobs = (delayed(run_unit)(experiment, method, trial, place) for method, trial in units)
     yield from Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs)
 

@@ -253,7 +253,7 @@ def _rescaled(difficulty: Float64s, noise: float, cap: float) -> Float64s:
     scale = left / (noise * ascending.cumsum()[::-1])
     consistent = noise * scale * ascending[::-1] <= cap
     consistent[-1] = True
-    return difficulty * scale[consistent.argmax()]
+    return np.asarray(difficulty * scale[consistent.argmax()])
 
 
 def _symmetric(accuracy: Float64s, n_classes: int) -> Float64s:

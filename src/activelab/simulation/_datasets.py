@@ -60,7 +60,7 @@ def load_dataset(name: str | os.PathLike[str]) -> Dataset:
     begin with X the first), ``truth`` (class codes from 0), optionally ``X_test`` with ``truth_test`` or
     ``y_test``; and, if people have labelled the examples, ``labels.csv``, ``.csv.gz`` or ``.parquet`` with
     columns example (the row of X), annotator, label. The truth may be a column of ``items.csv`` or
-    ``items.parquet`` instead.
+    ``items.parquet`` instead, row i of which is example i.
 
     Parameters
     ----------
@@ -175,11 +175,11 @@ def _digits(name: str) -> Dataset:
 # Number of features, OpenML id, and sha256 of the readings as little-endian float64 with the class codes
 # as little-endian int64.
 _WALL_ROBOT = {
-    4: (1526, "fb0dbcd9da3c35801ef086ca74362b30b7a39be531fba83c60cf575d37fddd48"),
-    24: (1497, "38fea71a4e4f0bfd861f407a290ae5ef015dcd1eb0f5b415affeff3e6db18c74"),
+    4: (1526, "0f011e172a8c5f655405bab2b559bf883ddd075dcff6593fcec3bc0d86317031"),
+    24: (1497, "5024e78d73ecf655918ad24b3bd6a4d94409c6da70aeac57ac3a2324ee53bddd"),
 }
 # In the order in which they first appear: sources name the classes differently.
-_TURNS = ("APPEARANCE",)
+_TURNS = ("Slight-Right-Turn", "Sharp-Right-Turn", "Move-Forward", "Slight-Left-Turn")
 
 
 def _wall_robot(n_features: int) -> Callable[[str], Dataset]:

@@ -63,9 +63,11 @@ def simulate(
     """
     from dataclasses import replace
 
+    import numpy as np
+
     from activelab._errors import InputError
     from activelab.simulation import Experiment, learning_curves_of, results_table
-    from activelab.tables import check_output, write_table
+    from activelab.tables import check_output, to_arrow, write_table
 
     given = {
         "dataset": dataset,
@@ -94,17 +96,21 @@ def simulate(
     table = results_table(experiment, parts)
     write_table(output, table)
     curves = learning_curves_of(table)
-    rows = [
-        {
-            "method": name,
-            "final_accuracy": float(one.final.mean()),
-            "area": float(one.area.mean()),
-            "trials": len(one.final),
-        }
-        for name, one in curves.items()
-    ]
-    summary = {"dataset": experiment.dataset, "model": experiment.model, "methods": rows, "notes": []}
-    deliver(table, summary, output=output, as_json=as_json)
+    compared = {
+        "method": np.array(list(curves), dtype=object),
+        "final_accuracy": np.array([one.final.mean() for one in curves.values()]),
+        "area_under_curve": np.array([one.area.mean() for one in curves.values()]),
+        "trials": np.array([len(one.final) for one in curves.values()]),
+    }
+    summary: dict[str, Any] = {
+        "dataset": experiment.dataset,
+        "model": experiment.model,
+        "results": str(output),
+        "notes": [],
+    }
+    if as_json:
+        summary["methods"] = compared
+    deliver(to_arrow(compared), summary, output=None, as_json=as_json)
 
 
 def reproduce(

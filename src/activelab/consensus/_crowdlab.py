@@ -155,8 +155,10 @@ def crowdlab_estimate(
             support = _support(block, models, betas, trust)
             best = support.argmax(axis=1)
             top = support == support[np.arange(block.size), best][:, None]
-            unique = np.count_nonzero(top, axis=1) == 1
-            label[block.index] = np.where(unique, best, label[block.index])
+            if np.count_nonzero(top) > block.size:
+                unique = np.count_nonzero(top, axis=1) == 1
+                best = np.where(unique, best, label[block.index])
+            label[block.index] = best
         trust = estimate_trust(sums, consensus_sums(labels, predicted, label), conventions)
     return Estimate(label, trust, sums, predicted)
 

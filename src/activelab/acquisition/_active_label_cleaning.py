@@ -19,6 +19,8 @@ class ActiveLabelCleaning(Acquisition):
     paper prints the other sign.) Unlabelled examples are not considered: their score is +inf.
     """
 
+    relabels_only = True
+
     def score_models(self, labels: Labels, models: Models, *, seed: int = 0) -> Float64s:
         scores = np.full(labels.n_examples, np.inf)
         for block in blocks(labels, at_least=1):

@@ -27,9 +27,12 @@ class Acquisition(ABC):
     consensus : str
         Consensus a classifier is trained on in rounds that use this method; the paper gives only
         ActiveLab the CROWDLAB consensus [A §4].
+    relabels_only : bool
+        Whether it considers labelled examples alone.
     """
 
     consensus: ClassVar[str] = "majority_vote"
+    relabels_only: ClassVar[bool] = False
 
     def score(self, labels: Labels, pred_probs: Any, *, seed: int = 0) -> Float64s:
         """Score every example of the pool, labelled or not.

@@ -100,9 +100,9 @@ def _from_folder(folder: Path, name: str) -> Dataset:
     if not features.is_file():
         raise InputError(f"{folder} holds no features.npz; load_dataset describes the folder it needs.")
     try:
-        with np.load(features, allow_pickle=False) as stored:
+        with open(features, "rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {key: stored[key] for key in stored.files}
-    except (OSError, ValueError, EOFError, BadZipFile, AttributeError) as error:
+    except (OSError, ValueError, EOFError, BadZipFile, TypeError) as error:
         raise InputError(f"{features} is no npz file of plain arrays: {error}.") from None
     key = "X" if "X" in arrays else next((k for k in arrays if k.startswith("X") and k != "X_test"), None)
     if key is None:

@@ -21,6 +21,8 @@ _ENSEMBLE = ("random", "disagreement", "activelab")
 class RelabelRandom(Random):
     """Random among the labelled examples with the fewest labels; unlabelled ones are not considered."""
 
+    relabels_only = True
+
     def score_models(self, labels: Labels, models: Models, *, seed: int = 0) -> Float64s:
         scores = super().score_models(labels, models, seed=seed) + labels.counts
         return np.where(labels.labelled, scores, np.inf)

@@ -111,7 +111,7 @@ class Simulation:
         Raises
         ------
         InputError
-            If nobody is left to label any example.
+            If nobody is left to label any example the method considers.
         """
         started = time.perf_counter()
         labels = self.labels
@@ -141,7 +141,7 @@ class Simulation:
         return measured
 
     def can_go_on(self) -> bool:
-        """Whether anybody is left to label any example."""
+        """Whether anybody is left to label any example the method considers."""
         return bool(self._eligible().any())
 
     def state(self) -> dict[str, Any]:
@@ -161,6 +161,8 @@ class Simulation:
 
     def _eligible(self) -> Bools:
         eligible = self.team.can_answer(self.labels)
+        if self.learner.method.relabels_only:
+            eligible = eligible & self.labels.labelled
         return eligible & ~self.labels.labelled if self.single_label else eligible
 
     def _test_accuracy(self) -> tuple[float, float, float]:

@@ -65,9 +65,7 @@ def test_predict_proba_is_the_weighted_calibrated_mean():
     learner.ask(X, labels, batch_size=5)
     assessment = learner.round_.assessment
     expected = 0
-    for folds, t, w in zip(
-        learner.fold_models, assessment.temperature, assessment.model_weight, strict=True
-    ):
+    for folds, t, w in zip(learner.fold_models, assessment.temperature, assessment.model_weight, strict=True):
         mean = np.maximum(np.mean([f.predict_proba(X) for f in folds], axis=0), 1e-30) ** (1 / t)
         expected = expected + w * mean / mean.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(learner.predict_proba(X), expected / assessment.model_weight.sum(), atol=1e-12)

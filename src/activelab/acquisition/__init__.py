@@ -5,7 +5,7 @@ from activelab.acquisition._activelab import ActiveLab
 from activelab.acquisition._assessment import Assessment
 from activelab.acquisition._base import Acquisition
 from activelab.acquisition._disagreement import Disagreement
-from activelab.acquisition._random import GoodRandom, Random
+from activelab.acquisition._random import GoodRandom, Random, RelabelRandom
 from activelab.acquisition._registry import get_method, methods, register
 from activelab.acquisition._uncertainty import Entropy, Uncertainty
 
@@ -18,6 +18,7 @@ __all__ = [
     "Entropy",
     "GoodRandom",
     "Random",
+    "RelabelRandom",
     "Uncertainty",
     "get_method",
     "methods",

@@ -1,4 +1,4 @@
-"""Random choice, among all examples or among those with the fewest labels [A appendix A]."""
+"""Random choice: among all examples, those with the fewest labels, or labelled ones [A appendix A]."""
 
 from __future__ import annotations
 
@@ -22,3 +22,10 @@ class GoodRandom(Random):
 
     def score_models(self, labels: Labels, models: Models, *, seed: int = 0) -> Float64s:
         return super().score_models(labels, models, seed=seed) + labels.counts
+
+
+class RelabelRandom(GoodRandom):
+    """Random among the labelled examples with the fewest labels; unlabelled ones are not considered."""
+
+    def score_models(self, labels: Labels, models: Models, *, seed: int = 0) -> Float64s:
+        return np.where(labels.labelled, super().score_models(labels, models, seed=seed), np.inf)

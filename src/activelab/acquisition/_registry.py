@@ -14,7 +14,7 @@ from activelab.acquisition._active_label_cleaning import ActiveLabelCleaning
 from activelab.acquisition._activelab import ActiveLab
 from activelab.acquisition._base import Acquisition
 from activelab.acquisition._disagreement import Disagreement
-from activelab.acquisition._random import GoodRandom, Random
+from activelab.acquisition._random import GoodRandom, Random, RelabelRandom
 from activelab.acquisition._uncertainty import Entropy, Uncertainty
 from activelab.labels import Labels
 
@@ -22,6 +22,7 @@ _METHODS: dict[str, Callable[[], Acquisition]] = {
     "activelab": ActiveLab,
     "random": Random,
     "good_random": GoodRandom,
+    "relabel_random": RelabelRandom,
     "entropy": Entropy,
     "uncertainty": Uncertainty,
     "active_label_cleaning": ActiveLabelCleaning,

@@ -80,9 +80,7 @@ def _run(images: object, digit: object, seed: int) -> tuple[dict[str, list[Simul
     X, y = np.asarray(images), np.asarray(digit)
     order = np.random.default_rng(seed).permutation(len(y))
     test, pool = order[:_TEST], order[_TEST:]
-    accuracy = np.random.default_rng(seed).uniform(0.5, 0.9, _ANNOTATORS)[:, None, None]
-    right = np.eye(10)
-    team = SimulatedTeam(y[pool], accuracy * right + (1 - accuracy) * (1 - right) / 9, seed=seed)
+    team = SimulatedTeam.heterogeneous(y[pool], _ANNOTATORS, 10, accuracy=(0.5, 0.9), seed=seed)
     started = np.arange(_START)
     first = np.random.default_rng(seed).integers(0, _ANNOTATORS, _START)
     labels = Labels(

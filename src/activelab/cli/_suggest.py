@@ -39,7 +39,8 @@ def suggest(
         typer.Option(
             "--method",
             "-m",
-            help="activelab, random, good_random, entropy, uncertainty, active_label_cleaning, disagreement.",
+            help="activelab, random, good_random, relabel_random, entropy, uncertainty, "
+            "active_label_cleaning or disagreement.",
             autocompletion=_methods,
         ),
     ] = "activelab",

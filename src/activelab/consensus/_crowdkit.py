@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import Any
 
 import numpy as np
@@ -74,10 +75,13 @@ def crowdkit(labels: Labels, method: str, **options: Any) -> Consensus:
     frame = pd.DataFrame(columns)
     aggregator = getattr(aggregation, CROWDKIT_METHODS[method])(**options)
     try:
-        if hasattr(aggregator, "fit_predict_proba"):
-            result = aggregator.fit_predict_proba(frame)
-        else:
-            result = pd.get_dummies(aggregator.fit_predict(frame), dtype=float)
+        with warnings.catch_warnings():
+            # crowd-kit's own use of pandas and numpy is not the caller's business.
+            warnings.simplefilter("ignore")
+            if hasattr(aggregator, "fit_predict_proba"):
+                result = aggregator.fit_predict_proba(frame)
+            else:
+                result = pd.get_dummies(aggregator.fit_predict(frame), dtype=float)
     except Exception as error:
         raise InputError(f"crowd-kit's {method} cannot aggregate these labels: {error}") from error
     posterior = _posterior(result, labels)

@@ -105,6 +105,20 @@ class SimulatedTeam(Team):
             raise InputError("each row of a confusion matrix must be a distribution.")
         self.annotators = np.array([f"annotator-{j:02d}" for j in range(len(self.confusion))], object)
 
+    @classmethod
+    def heterogeneous(
+        cls,
+        truth: Ints,
+        n_annotators: int,
+        n_classes: int,
+        *,
+        accuracy: tuple[float, float] = (0.6, 0.95),
+        seed: int = 0,
+    ) -> SimulatedTeam:
+        """A team whose members' accuracies are drawn uniformly; errors fall on any other class alike."""
+        drawn = np.random.default_rng(seed).uniform(*accuracy, n_annotators)
+        return cls(truth, _symmetric(drawn, n_classes), seed=seed)
+
     @property
     def accuracy(self) -> Float64s:
         """Mean accuracy over the classes of each annotator at difficulty 1, shape (n_annotators,)."""

@@ -4,28 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from activelab._errors import unknown
-from activelab._typing import Float64s, Models
-from activelab.acquisition import Random, register
-from activelab.labels import Labels
 from activelab.simulation._experiment import Experiment
 
 _SINGLE = ("random", "good_random", "entropy", "uncertainty", "activelab")
 _WITH_CLEANING = (*_SINGLE[:-1], "active_label_cleaning", "activelab")
 _ENSEMBLE = ("random", "disagreement", "activelab")
-
-
-@register("relabel_random")
-class RelabelRandom(Random):
-    """Random among the labelled examples with the fewest labels; unlabelled ones are not considered."""
-
-    relabels_only = True
-
-    def score_models(self, labels: Labels, models: Models, *, seed: int = 0) -> Float64s:
-        scores = super().score_models(labels, models, seed=seed) + labels.counts
-        return np.where(labels.labelled, scores, np.inf)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """Dawid-Skene against crowd-kit's at equal iterations, 300,000 labels and ten times as many.
 
-Ten iterations each, and crowd-kit's default of 100 on the smaller data. Both stop only then (tolerance 0); the
-script checks that they did. Ours starts from a
-`Labels`, crowd-kit's from its data frame; a second line adds the time `Labels.from_long` takes on that frame.
-Ours is the best of three, crowd-kit's the best of two, once for the larger data. Ratios are of CPU seconds.
+Ten iterations each, and crowd-kit's default of 100 on the smaller data. Both stop only then (tolerance 0);
+the script checks that they did. Ours starts from a `Labels`, crowd-kit's from its data frame; a second line
+adds the time `Labels.from_long` takes on that frame. Ours is the best of three, crowd-kit's the best of two,
+once for what takes longer. Ratios are of CPU seconds.
 """
 
 from __future__ import annotations

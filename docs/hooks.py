@@ -1,0 +1,47 @@
+"""What the build adds to the pages: the help of every command, as it is now; and one repair."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+MARKER = "<!-- help of every command -->"
+_WIDTH = "82"  # as many characters as a block of code is wide
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Put the help of every command in place of the marker."""
+    return markdown.replace(MARKER, help_pages()) if MARKER in markdown else markdown
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """A type such as "int or array-like" is taken for a subtraction, and printed as one."""
+    return html.replace("array - like", "array-like")
+
+
+def help_pages() -> str:
+    """A section for each command with its ``--help``."""
+    return "\n".join(f"## {' '.join(path)}\n\n```\n{_help(path)}```\n" for path in commands())
+
+
+def commands() -> list[list[str]]:
+    """Every command: the program, its commands in the order of the help page, and theirs."""
+    import typer
+
+    from activelab.cli import app
+
+    return _walk(["activelab"], typer.main.get_command(app))
+
+
+def _walk(path: list[str], command: Any) -> list[list[str]]:
+    below = getattr(command, "commands", {})
+    return [path, *(one for name in below for one in _walk([*path, name], below[name]))]
+
+
+def _help(path: list[str]) -> str:
+    command = [sys.executable, "-m", *path, "--help"]
+    environment = {**os.environ, "COLUMNS": _WIDTH, "TERM": "dumb"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout

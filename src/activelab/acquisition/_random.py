@@ -27,5 +27,7 @@ class GoodRandom(Random):
 class RelabelRandom(GoodRandom):
     """Random among the labelled examples with the fewest labels; unlabelled ones are not considered."""
 
+    relabels_only = True
+
     def score_models(self, labels: Labels, models: Models, *, seed: int = 0) -> Float64s:
         return np.where(labels.labelled, super().score_models(labels, models, seed=seed), np.inf)

@@ -150,7 +150,7 @@ def test_skorch(missing):
     )
     X, y, label = data()
     label = np.where(label == missing, -1, label) if missing is not None else label
-    result = al.cross_val_pred_probs(net, X.astype(np.float32), label, 3)
+    result = al.cross_val_pred_probs(net, X.astype(np.float32), label.astype(np.int32), 3)
     kept = y != missing if missing is not None else np.ones(120, dtype=bool)
     assert (result.pred_probs[0, kept].argmax(axis=1) == y[kept]).mean() > 0.85
 

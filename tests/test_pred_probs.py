@@ -50,6 +50,13 @@ def test_dataframes_are_aligned_by_id_and_class(backend):
     np.testing.assert_array_equal(one, two)
 
 
+def test_integer_classes_may_be_integer_columns():
+    labels = al.Labels.from_wide([[0, 1], [1, None]])
+    np.testing.assert_array_equal(check_pred_probs(pd.DataFrame(GOOD), labels)[0], GOOD)
+    named = pd.DataFrame({"example": [1, 0], 1: [0.8, 0.1], 0: [0.2, 0.9]})
+    np.testing.assert_array_equal(check_pred_probs(named, labels)[0], GOOD)
+
+
 def test_a_pandas_index_is_an_id():
     frame = pd.DataFrame({"cat": [0.2, 0.9], "dog": [0.8, 0.1]}, index=["b", "a"])
     np.testing.assert_array_equal(check_pred_probs(frame, LABELS)[0], GOOD)

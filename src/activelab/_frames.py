@@ -51,7 +51,7 @@ def columns_of(frame: Any, names: Sequence[str]) -> dict[str, Column]:
             f"got {type(frame).__name__}."
         )
     _require_columns(names, table.columns)
-    return {name: _column(table[name]) for name in names}
+    return {name: _column(table.get_column(name)) for name in names}
 
 
 def _require_columns(names: Sequence[str], present: Sequence[Any]) -> None:

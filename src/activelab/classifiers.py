@@ -164,7 +164,7 @@ def cross_val_pred_probs(
                 f"{type(one).__name__} has no fit and predict_proba. Pick a classifier with probabilities, "
                 "or wrap it in sklearn.calibration.CalibratedClassifierCV."
             )
-    label = np.asarray(label)
+    label = np.asarray(label, dtype=np.int64)
     if _n_rows(X) != len(label):
         raise InputError(
             f"X has {_n_rows(X):,} rows, the pool {len(label):,} examples. Row i of X must be example i."
@@ -174,7 +174,7 @@ def cross_val_pred_probs(
         raise InputError(
             f"training with cross-validation needs at least two labelled examples, got {len(labelled)}."
         )
-    y = label[labelled].astype(np.int64)
+    y = label[labelled]
     held_out = _folds(cv, _rows(X, labelled), y, seed)
     n_folds = int(held_out.max()) + 1
     unlabelled = np.flatnonzero(label < 0)

@@ -542,6 +542,24 @@ def test_trial_t_is_trial_0_of_the_next_seed(tmp_path):
     assert untimed(last) == untimed(two)
 
 
+def test_a_trial_seeds_its_learner(tmp_path, monkeypatch):
+    seeds, whole = [], Simulation.round
+
+    def noted(self):
+        seeds.append(self.learner.seed)
+        return whole(self)
+
+    monkeypatch.setattr(Simulation, "round", noted)
+    run(replace(SMALL, methods=("random",), rounds=0, trials=3, seed=7), tmp_path)
+    assert seeds == [7, 8, 9]
+
+
+def test_single_label_in_an_experiment(tmp_path):
+    table = run(replace(SMALL, single_label=True, trials=1, rounds=9), tmp_path)
+    assert table["num_annotations"].tolist() == table["num_labelled"].tolist() == [60, 75, 90, 105] * 2
+    assert table["relabel_share"].tolist() == [0] * 8
+
+
 def test_methods_of_a_trial_share_data_and_initial_labels(tmp_path):
     methods = tuple(m for m in METHODS if m != "disagreement")
     table = run(replace(SMALL, methods=methods, rounds=0, trials=3), tmp_path)

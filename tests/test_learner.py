@@ -66,7 +66,10 @@ def test_predict_proba_is_the_weighted_calibrated_mean():
     assessment = learner.round_.assessment
     expected = 0
     for folds, t, w in zip(learner.fold_models, assessment.temperature, assessment.model_weight, strict=True):
-        mean = np.maximum(np.mean([f.predict_proba(X) for f in folds], axis=0), 1e-30) ** (1 / t)
+        mean = np.mean([f.predict_proba(X) for f in folds], axis=0)
+        if mean.min() == 0:
+            mean = 0.99 * mean + 0.01 / 3
+        mean = mean ** (1 / t)
         expected = expected + w * mean / mean.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(learner.predict_proba(X), expected / assessment.model_weight.sum(), atol=1e-12)
 
@@ -152,6 +155,20 @@ def test_active_learning_beats_random_on_average():
             final[method] = (consensus[given] == truth[given]).mean()
         gains.append(final["activelab"] - final["random"])
     assert np.mean(gains) > 0.01
+
+
+def test_a_forest_that_is_sure_does_not_spoil_the_temperature():
+    """A forest gives classes probability 0; one label of such a class would ask for the largest T."""
+    X, _, labels = problem(n=400, start=300)
+    temperature = {}
+    for smoothing in (0.0, 0.01):
+        learner = al.ActiveLearner(ExtraTreesClassifier(20), smoothing=smoothing)
+        learner.ask(X, labels, batch_size=5)
+        temperature[smoothing] = float(learner.round_.assessment.temperature[0])
+    assert temperature[0.0] > 5
+    assert 0.5 < temperature[0.01] < 2
+    with pytest.raises(al.InputError, match="smoothing must be"):
+        al.ActiveLearner(LogisticRegression(), smoothing=1.0)
 
 
 def test_bad_input_is_named():

@@ -155,7 +155,11 @@ def _find_optimum(labels: Labels, model: Floats, bounds: tuple[float, float]) ->
     if np.isnan(beta):
         return 1.0, "the model gives every class the same probability, so T = 1."
     at_bound = beta in (low, high)
-    note = f"the optimum lies at or beyond the bound T = {1 / beta:g}." if at_bound else None
+    note = None
+    if at_bound:
+        note = f"the optimum lies at or beyond the bound T = {1 / beta:g}."
+        if beta == low and model.min() == 0:
+            note += " The model gives annotated classes probability 0; mix in a little of the uniform."
     return 1 / beta, note
 
 

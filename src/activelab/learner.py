@@ -43,7 +43,7 @@ class RoundResult:
     assessment : Assessment
         Scores, consensus after training, temperatures, weights and P.
     pred_probs : ndarray of float64, shape (n_models, n_examples, n_classes)
-        Out-of-sample probabilities, before calibration.
+        Out-of-sample probabilities, smoothed, before calibration.
     examples, classes : ndarray
         Ids the rows and codes stand for.
     fit_seconds : float
@@ -126,6 +126,10 @@ class ActiveLearner:
         results.
     n_jobs : int, optional
         Parallel fits, as in joblib.
+    smoothing : float
+        Share of the uniform distribution mixed into the predictions of a model that gives a class
+        probability exactly 0, as forests and nearest neighbours do for want of examples. Taken at its
+        word, one label of such a class would drive the temperature to its bound. 0 for none.
 
     Attributes
     ----------
@@ -159,7 +163,11 @@ class ActiveLearner:
         consensus: str | None = None,
         seed: int = 0,
         n_jobs: int | None = None,
+        smoothing: float = 0.01,
     ) -> None:
+        if not 0 <= smoothing < 1:
+            raise InputError(f"smoothing must be at least 0 and less than 1, got {smoothing!r}.")
+        self.smoothing = smoothing
         self.model, self.cv, self.seed, self.n_jobs = model, cv, seed, n_jobs
         self.method = get_method(method)
         self.consensus = consensus or self.method.consensus
@@ -230,7 +238,8 @@ class ActiveLearner:
                 n_jobs=self.n_jobs,
             )
             fold_models, notes = trained.fold_models, trained.notes
-            models = check_pred_probs(trained.pred_probs, labels)
+            smoothed = [self._smoothed(p) for p in trained.pred_probs]
+            models = check_pred_probs(smoothed, labels)
         fit_seconds = time.perf_counter() - started
         assessment = self.method.assess_models(labels, models, seed=seed)
         scores = assessment.scores if eligible is None else np.where(eligible, assessment.scores, np.inf)
@@ -319,8 +328,13 @@ class ActiveLearner:
         weight = assessment.model_weight / assessment.model_weight.sum()
         total: Float64s = np.zeros(())
         for mean, beta, w in zip(pred_probs, 1 / assessment.temperature, weight, strict=True):
-            total = total + temper(mean, float(beta), float(w))
+            total = total + temper(self._smoothed(mean), float(beta), float(w))
         return total
+
+    def _smoothed(self, pred_probs: Float64s) -> Float64s:
+        if not self.smoothing or pred_probs.min(initial=1) > 0:
+            return pred_probs
+        return np.asarray((1 - self.smoothing) * pred_probs + self.smoothing / pred_probs.shape[1])
 
     def predict(self, X: Any) -> Ids:
         """Class ids of new examples: the most probable class of `predict_proba`."""

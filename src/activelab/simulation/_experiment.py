@@ -80,7 +80,7 @@ class Experiment:
     single_label : bool
         Never ask for a second label of an example.
     seed : int
-        Trial t uses seed + t for data, team, initial labels and learner: the methods share them.
+        Trial t draws data, team, initial labels and learner from seed + t: the methods share them.
     """
 
     dataset: str = "wall-robot"
@@ -238,8 +238,10 @@ def prepare(experiment: Experiment, method: str, trial: int) -> Simulation:
         If the dataset has too few examples, or a name is unknown.
     """
     dataset = load_dataset(experiment.dataset)
-    seed = experiment.seed + trial
-    order = np.random.default_rng(seed).permutation(len(dataset.X))
+    # One independent seed for each thing that is drawn; the methods of a trial share them.
+    source = np.random.SeedSequence(experiment.seed + trial)
+    split, people, start, asked, learning = source.generate_state(5).tolist()
+    order = np.random.default_rng(split).permutation(len(dataset.X))
     test, rest = order[: experiment.test], order[experiment.test :]
     if experiment.test == 0 and dataset.X_test is None:
         raise InputError(f"dataset {dataset.name!r} keeps no test examples apart: give test > 0.")
@@ -255,21 +257,21 @@ def prepare(experiment: Experiment, method: str, trial: int) -> Simulation:
         pool,
         noise=experiment.noise,
         num_annotators=experiment.num_annotators,
-        seed=seed,
+        seed=people,
     )
     labels = initial_labels(
         team,
         size,
         len(dataset.classes),
         experiment.labelled,
-        seed=seed,
+        seed=start,
         single_label=experiment.single_label,
     )
     X_test, truth_test = dataset.X[test], dataset.truth[test]
     if dataset.X_test is not None and dataset.truth_test is not None and experiment.test == 0:
         X_test, truth_test = dataset.X_test, dataset.truth_test
     return Simulation(
-        ActiveLearner(make_model(experiment.model), method, experiment.cv, seed=seed),
+        ActiveLearner(make_model(experiment.model), method, experiment.cv, seed=learning),
         dataset.X[pool],
         dataset.truth[pool],
         labels,
@@ -278,7 +280,7 @@ def prepare(experiment: Experiment, method: str, trial: int) -> Simulation:
         truth_test=truth_test,
         batch_size=experiment.batch_size,
         single_label=experiment.single_label,
-        seed=seed,
+        seed=asked,
     )
 
 

@@ -566,7 +566,7 @@ def test_methods_of_a_trial_share_data_and_initial_labels(tmp_path):
     table = run(replace(SMALL, methods=methods, rounds=0, trials=3), tmp_path)
     shared = ["test_accuracy", "consensus_accuracy", "num_annotations", "num_labelled"]
     assert (table.groupby("trial")[shared].nunique() == 1).all().all()
-    assert table["test_accuracy"].nunique() == 3
+    assert len(table[shared].drop_duplicates()) == 3
 
 
 KILLED = replace(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,6 +53,8 @@ def demo(
     with threadpool_limits(1):
         history, last = _run(images, digit, seed)
     _write(folder, history, last)
+    # In an environment that is not activated (as after `make demo`) the bare name would not be found.
+    program = "activelab" if shutil.which("activelab") else sys.argv[0]
     gain = history["activelab"][-1].test_accuracy_averaged - history["random"][-1].test_accuracy_averaged
     typer.echo(
         f"\nWith the same {history['activelab'][-1].labels.n_labels:,} labels the classifier is right on "
@@ -60,9 +64,9 @@ def demo(
         f"\nIn {folder}: labels.csv, pred_probs.csv, batch.csv (what to label next), learning_curves.png\n"
         "\nOn your own data, with a table of labels (example, annotator, label) and one of a model's\n"
         "out-of-sample probabilities (example, and a column for each class):\n"
-        f"  activelab suggest {folder}/labels.csv --pred-probs {folder}/pred_probs.csv -o next.csv\n"
-        f"  activelab consensus {folder}/labels.csv --pred-probs {folder}/pred_probs.csv -o consensus.csv\n"
-        f"  activelab annotators {folder}/labels.csv --pred-probs {folder}/pred_probs.csv"
+        f"  {program} suggest {folder}/labels.csv --pred-probs {folder}/pred_probs.csv -o next.csv\n"
+        f"  {program} consensus {folder}/labels.csv --pred-probs {folder}/pred_probs.csv -o consensus.csv\n"
+        f"  {program} annotators {folder}/labels.csv --pred-probs {folder}/pred_probs.csv"
     )
 
 

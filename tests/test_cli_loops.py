@@ -1,0 +1,166 @@
+"""The commands that run rounds: demo, simulate, reproduce."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from activelab.cli import app
+from activelab.simulation import (
+    Curves,
+    Experiment,
+    figure_panels,
+    learning_curves_of,
+    read_published,
+    summary_markdown,
+)
+
+SMALL = [
+    *("--dataset", "digits", "--model", "logistic-regression"),
+    *("--labelled", "60", "--unlabelled", "200", "--test", "300"),
+    *("--rounds", "2", "--batch-size", "20", "--trials", "2", "--noise", "0.2"),
+]
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(one) for one in arguments])
+
+
+@pytest.mark.slow
+def test_the_demo_shows_the_gain_and_leaves_files_that_work(tmp_path):
+    folder = tmp_path / "demo"
+    done = run("demo", "--folder", folder)
+    assert done.exit_code == 0, done.output
+    rows = [line.split() for line in done.stdout.splitlines() if line.count("%") >= 4]
+    table = [[float(cell.strip("%").replace(",", "")) for cell in row] for row in rows if len(row) == 6]
+    assert [row[0] for row in table] == list(range(250, 1051, 100))
+    ours, random = table[-1][1], table[-1][4]
+    assert ours > random
+    assert table[-1][2] > 95  # consensus accuracy
+    batch = pd.read_csv(folder / "batch.csv")
+    assert len(batch) == 100
+    assert (folder / "learning_curves.png").read_bytes()[:4] == b"\x89PNG"
+    again = run(
+        "suggest", folder / "labels.csv", "-p", folder / "pred_probs.csv", "-o", tmp_path / "next.csv"
+    )
+    assert again.exit_code == 0, again.output
+    following = pd.read_csv(tmp_path / "next.csv")
+    assert following["example"].tolist() == batch["example"].tolist()
+    np.testing.assert_allclose(following["score"], batch["score"], atol=1e-6)
+
+
+def test_the_demo_names_a_folder_that_cannot_be_made(tmp_path):
+    done = run("demo", "--folder", tmp_path / "no" / "demo")
+    assert done.exit_code == 2
+    assert "is not a folder" in done.output
+
+
+def test_simulate_writes_a_table_and_resumes(tmp_path):
+    output = tmp_path / "results.parquet"
+    done = run("simulate", *SMALL, "-m", "activelab,random", "-o", output, "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["methods"]["method"] == ["activelab", "random"]
+    table = pq.read_table(output)
+    assert table.num_rows == 2 * 2 * 3
+    columns = (
+        "dataset model method trial round num_annotations test_accuracy test_accuracy_averaged "
+        "consensus_accuracy num_labelled relabel_share temperature seconds"
+    )
+    assert set(columns.split()) <= set(table.column_names)
+    assert b"digits" in table.schema.metadata[b"experiment"]
+    # Three more rounds: those that are done keep their times.
+    assert run("simulate", *SMALL, "--rounds", 3, "-m", "activelab,random", "-o", output).exit_code == 0
+    longer = pq.read_table(output).to_pandas()
+    first = longer[longer["round"] < 3].reset_index(drop=True)
+    assert first["seconds"].tolist() == table.to_pandas()["seconds"].tolist()
+    assert len(longer) == 16
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--dataset", "digit"], "Did you mean 'digits'"),
+        ([*SMALL, "--model", "knnn"], "Did you mean 'knn'"),
+        ([*SMALL, "-m", "activlab"], "Did you mean 'activelab'"),
+        ([*SMALL, "--annotators", "replay"], "no recorded labels to replay"),
+        ([*SMALL, "--annotators", "homogenous"], "Did you mean 'homogeneous'"),
+        ([*SMALL, "--noise", "0.95"], "noise must"),
+        ([*SMALL, "--labelled", "5000"], "1,797 examples, fewer than"),
+        (["--config", "missing.toml"], "no such file"),
+    ],
+)
+def test_simulate_names_what_is_wrong(tmp_path, arguments, message):
+    done = run("simulate", *arguments, "-o", tmp_path / "results.parquet")
+    assert done.exit_code == 2
+    assert message in done.output
+    assert not (tmp_path / "results.parquet").exists()
+
+
+def test_reproduce_writes_a_page_with_its_figure(tmp_path, data):
+    published = tmp_path / "published.csv"
+    rows = [
+        ("wall_robot", "et", method, "test_accuracy", trial, number, 100 * number, 0.9 + number / 100)
+        for method in ("activelab", "disagreement")
+        for trial in range(2)
+        for number in range(3)
+    ]
+    names = ["benchmark", "model", "method", "metric", "trial", "round", "n_labels", "value"]
+    pd.DataFrame(rows, columns=names).to_csv(published, index=False)
+    page = tmp_path / "results.md"
+    options = ("--rounds", 1, "--trials", 1, "--published", published, "--report", page)
+    done = run("reproduce", "s5", "-f", tmp_path / "kept", *options)
+    assert done.exit_code == 0, done.output
+    text = page.read_text()
+    assert "| activelab |" in text
+    assert (tmp_path / "s5.png").stat().st_size > 10_000
+    (curve,) = read_published(str(published), "wall_robot", "et")
+    assert (curve.method, curve.mean.round(2).tolist()) == ("activelab", [0.9, 0.91, 0.92])
+    assert run("reproduce", "fig7", "-f", tmp_path / "kept").exit_code == 2
+
+
+def test_the_papers_settings():
+    (trees, ensemble) = (panel.experiment for panel in figure_panels("fig1"))
+    sizes = (trees.labelled, trees.unlabelled, trees.test, trees.batch_size, trees.rounds, trees.trials)
+    assert sizes == (500, 1500, 1000, 100, 20, 5)
+    assert ensemble.model == "ensemble"
+    assert [panel.experiment.noise for panel in figure_panels("s1")] == [0.4, 0.3, 0.2, 0.1, 0.0]
+    complete = figure_panels("s3")[0].experiment
+    assert (complete.labelled, complete.unlabelled, complete.noise) == (2000, 0, 0.2)
+    assert figure_panels("s5")[0].experiment.single_label
+
+
+def test_label_efficiency():
+    curves = Curves(
+        "x",
+        np.array([[100.0, 200, 300, 400]] * 2),
+        np.array([[0.5, 0.7, 0.9, 0.9], [0.5, 0.5, 0.5, 0.5]]),
+    )
+    # Means of neighbouring rounds: 0.6, 0.8, 0.9 at 100, 200 and 300 labels.
+    needed = curves.annotations_to_reach(0.7)
+    assert needed[0] == pytest.approx(150)
+    assert np.isnan(needed[1])
+    assert curves.final.tolist() == [0.9, 0.5]
+    assert curves.area == pytest.approx([0.75, 0.5])
+    text = summary_markdown({"x": curves, "random": curves})
+    assert "| x | 0.700 ± 0.200 |" in text
+
+
+def test_curves_of_a_table_are_cut_to_the_shortest_trial():
+    import pyarrow as pa
+
+    table = pa.table(
+        {
+            "method": ["a"] * 5,
+            "trial": [0, 0, 0, 1, 1],
+            "round": [1, 0, 2, 0, 1],
+            "num_annotations": [20, 10, 30, 10, 20],
+            "test_accuracy": [0.2, 0.1, 0.3, 0.4, 0.5],
+        }
+    )
+    assert learning_curves_of(table)["a"].accuracy.tolist() == [[0.1, 0.2], [0.4, 0.5]]
+    assert Experiment().trials == 5

@@ -78,12 +78,12 @@ def register(name: str) -> Callable[[_Method], _Method]:
     --------
     >>> import numpy as np
     >>> import activelab as al
-    >>> @al.register("margin")
-    ... def margin(labels, pred_probs):
+    >>> @al.register("least_margin")
+    ... def least_margin(labels, pred_probs):
     ...     top = np.sort(pred_probs.mean(axis=0), axis=1)
     ...     return top[:, -1] - top[:, -2]
     >>> labels = al.Labels.from_wide([[0, 1], [1, None]])
-    >>> al.suggest(labels, [[0.5, 0.5], [0.1, 0.9]], batch_size=1, method="margin").examples.tolist()
+    >>> al.suggest(labels, [[0.5, 0.5], [0.1, 0.9]], batch_size=1, method="least_margin").examples.tolist()
     [0]
     """
 

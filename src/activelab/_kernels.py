@@ -48,8 +48,7 @@ class Block:
         low, high = int(first[0]), int(first[-1] + self.counts[-1])
         if high - low == len(self.row):
             return slice(low, high)
-        before = np.cumsum(self.counts) - self.counts
-        return np.repeat(first - before, self.counts) + np.arange(len(self.row))
+        return ranges(first, self.counts)
 
     @cached_property
     def annotator(self) -> Ints:
@@ -98,6 +97,11 @@ def blocks(labels: Labels, at_least: int = 0, every: int = 1) -> Iterator[Block]
             whole = index[-1] - index[0] + 1 == len(index)
             here = slice(low + int(index[0]), low + int(index[-1]) + 1) if whole else low + index
             yield Block(labels, here, counts[index])
+
+
+def ranges(start: Ints, size: Ints) -> Ints:
+    """The integers from each start, as many as its size, one after another."""
+    return np.repeat(start - (np.cumsum(size) - size), size) + np.arange(size.sum())
 
 
 def row_sums(values: Float64s) -> Float64s:

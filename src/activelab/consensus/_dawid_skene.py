@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csc_array, csr_array
 
 from activelab._errors import InputError
-from activelab._kernels import row_sums, tie_break
+from activelab._kernels import ranges, row_sums, tie_break
 from activelab._typing import Float64s, Ints
 from activelab.consensus._consensus import Consensus
 from activelab.consensus._statistics import label_sums
@@ -132,7 +132,7 @@ class _ConfusionModel:
             column = np.full(indptr[-1], columns - 1, dtype=dtype)
             is_label = np.ones(len(column), dtype=bool)
             is_label[indptr[1:] - 1] = False
-            here = _ranges(self.labels.offsets[index], counts)
+            here = ranges(self.labels.offsets[index], counts)
             column[is_label] = self.labels.annotator[here].astype(dtype) * self.n_classes
             column[is_label] += self.labels.label[here]
             entries = (np.ones(len(column)), column, indptr.astype(dtype))
@@ -200,8 +200,3 @@ class _ConfusionModel:
         """Σ_k π_k θ_jkk of each annotator."""
         accuracy: Float64s = np.einsum("jkk,k->j", self.table, self.prior)
         return accuracy
-
-
-def _ranges(start: Ints, size: Ints) -> Ints:
-    """The integers from each start, as many as its size, one after another."""
-    return np.repeat(start - (np.cumsum(size) - size), size) + np.arange(size.sum())

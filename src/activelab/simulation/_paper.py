@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from activelab._errors import unknown
 from activelab.simulation._experiment import Experiment
@@ -56,19 +56,13 @@ _CROWD = Experiment(
 )
 
 
-def _with(experiment: Experiment, **changes: object) -> Experiment:
-    from dataclasses import replace
-
-    return replace(experiment, **changes)  # type: ignore[arg-type]
-
-
 FIGURES: dict[str, tuple[Panel, ...]] = {
     "fig1": (
         Panel("extra-trees", "Wall Robot, extra trees", _WALL, ("wall_robot", "et")),
         Panel(
             "ensemble",
             "Wall Robot, ensemble of MLP, extra trees and k-NN",
-            _with(_WALL, model="ensemble", methods=_ENSEMBLE),
+            replace(_WALL, model="ensemble", methods=_ENSEMBLE),
             ("wall_robot", "ensemble"),
         ),
     ),
@@ -84,11 +78,11 @@ FIGURES: dict[str, tuple[Panel, ...]] = {
         Panel(
             f"noise-{round(100 * noise):02d}",
             f"New examples or another label, {noise:.0%} noise",
-            _with(_WALL, methods=("good_random", "relabel_random"), noise=noise, rounds=15),
+            replace(_WALL, methods=("good_random", "relabel_random"), noise=noise, rounds=15),
         )
         for noise in (0.4, 0.3, 0.2, 0.1, 0.0)
     ),
-    "s2": (Panel("mlp", "Wall Robot, MLP", _with(_WALL, model="mlp"), ("wall_robot", "mlp")),),
+    "s2": (Panel("mlp", "Wall Robot, MLP", replace(_WALL, model="mlp"), ("wall_robot", "mlp")),),
     "s3": (
         Panel(
             "extra-trees",
@@ -99,7 +93,7 @@ FIGURES: dict[str, tuple[Panel, ...]] = {
         Panel(
             "ensemble",
             "Wall Robot Complete, ensemble",
-            _with(_COMPLETE, model="ensemble", methods=_ENSEMBLE),
+            replace(_COMPLETE, model="ensemble", methods=_ENSEMBLE),
             ("wall_robot_complete", "ensemble"),
         ),
     ),
@@ -107,7 +101,7 @@ FIGURES: dict[str, tuple[Panel, ...]] = {
         Panel(
             "mlp",
             "Wall Robot Complete, MLP",
-            _with(_COMPLETE, model="mlp"),
+            replace(_COMPLETE, model="mlp"),
             ("wall_robot_complete", "mlp"),
         ),
     ),
@@ -115,7 +109,7 @@ FIGURES: dict[str, tuple[Panel, ...]] = {
         Panel(
             "extra-trees",
             "Wall Robot, one label an example",
-            _with(
+            replace(
                 _WALL,
                 methods=("random", "entropy", "uncertainty", "activelab"),
                 noise=0.4,
@@ -128,7 +122,7 @@ FIGURES: dict[str, tuple[Panel, ...]] = {
         Panel(
             "extra-trees",
             "Wall Robot, extra trees, 15 % noise",
-            _with(_WALL, noise=0.15),
+            replace(_WALL, noise=0.15),
             ("wall_robot", "et"),
         ),
     ),
@@ -136,12 +130,12 @@ FIGURES: dict[str, tuple[Panel, ...]] = {
         Panel(
             "product",
             "Product",
-            _with(_CROWD, dataset="product", labelled=300, unlabelled=2700, test=4000, batch_size=150),
+            replace(_CROWD, dataset="product", labelled=300, unlabelled=2700, test=4000, batch_size=150),
         ),
         Panel(
             "sentiment-polarity",
             "Sentence Polarity",
-            _with(
+            replace(
                 _CROWD,
                 dataset="sentiment-polarity",
                 labelled=500,
@@ -153,12 +147,16 @@ FIGURES: dict[str, tuple[Panel, ...]] = {
         Panel(
             "labelme",
             "LabelMe",
-            _with(_CROWD, dataset="labelme", labelled=200, unlabelled=800, test=0, batch_size=100, rounds=15),
+            replace(
+                _CROWD, dataset="labelme", labelled=200, unlabelled=800, test=0, batch_size=100, rounds=15
+            ),
         ),
         Panel(
             "bluebirds",
             "Bluebirds",
-            _with(_CROWD, dataset="bluebirds", labelled=20, unlabelled=50, test=38, batch_size=20, trials=10),
+            replace(
+                _CROWD, dataset="bluebirds", labelled=20, unlabelled=50, test=38, batch_size=20, trials=10
+            ),
         ),
     ),
 }

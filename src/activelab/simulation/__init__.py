@@ -9,7 +9,7 @@ from activelab.simulation._experiment import (
     results_table,
     run_experiment,
 )
-from activelab.simulation._paper import FIGURES, Panel, figure_panels
+from activelab.simulation._paper import FIGURES, Panel, Published, ResultFigure, get_figure
 from activelab.simulation._rounds import (
     SimulatedRound,
     Simulation,
@@ -31,14 +31,16 @@ __all__ = [
     "Dataset",
     "Experiment",
     "Panel",
+    "Published",
     "PublishedCurve",
     "ReplayedTeam",
+    "ResultFigure",
     "SimulatedRound",
     "SimulatedTeam",
     "Simulation",
     "Team",
     "dataset_names",
-    "figure_panels",
+    "get_figure",
     "initial_labels",
     "learning_curves_of",
     "load_dataset",

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -24,6 +25,7 @@ class Dataset:
     ----------
     name : str
     X : ndarray, shape (n_examples, n_features)
+        Or images, uint8 of shape (n_examples, height, width, 3).
     truth : ndarray of int64, shape (n_examples,)
         Class codes.
     classes : ndarray
@@ -44,8 +46,9 @@ class Dataset:
 
     def __repr__(self) -> str:
         people = "no recorded labels" if self.labels is None else f"{self.labels.n_labels:,} labels"
+        size = " × ".join(str(width) for width in self.X.shape[1:])
         return (
-            f"Dataset({self.name!r}, {len(self.X):,} examples × {self.X.shape[1]} features, "
+            f"Dataset({self.name!r}, {len(self.X):,} examples × {size} features, "
             f"{len(self.classes)} classes, {people})"
         )
 
@@ -57,10 +60,11 @@ def load_dataset(name: str | os.PathLike[str]) -> Dataset:
     OpenML into scikit-learn's cache, digits come with scikit-learn.
 
     A folder holds ``features.npz`` with an array ``X`` (one row an example; of several arrays whose names
-    begin with X the first), ``truth`` (class codes from 0), optionally ``X_test`` with ``truth_test`` or
-    ``y_test``; and, if people have labelled the examples, ``labels.csv``, ``.csv.gz`` or ``.parquet`` with
-    columns example (the row of X), annotator, label. The truth may be a column of ``items.csv`` or
-    ``items.parquet`` instead, row i of which is example i.
+    begin with X the first; images are uint8 of shape (n, height, width, 3)), ``truth`` (class codes from
+    0), optionally ``X_test`` with ``truth_test`` or ``y_test``; and, if people have labelled the
+    examples, ``labels.csv``, ``.csv.gz`` or ``.parquet`` with columns example (the row of X), annotator,
+    label. The truth may be a column of ``items.csv`` or ``items.parquet`` instead, row i of which is
+    example i.
 
     Parameters
     ----------
@@ -114,8 +118,10 @@ def _from_folder(folder: Path, name: str) -> Dataset:
         raise InputError(f"{features}: X_test and truth_test (or y_test) must come together.")
     if truth_test is not None:
         X_test, truth_test = _checked(folder, "X_test", arrays["X_test"], "truth_test", truth_test)
-        if X_test.shape[1] != X.shape[1]:
-            raise InputError(f"{folder}: {key} has {X.shape[1]} columns, X_test {X_test.shape[1]}.")
+        if X_test.shape[1:] != X.shape[1:]:
+            raise InputError(
+                f"{folder}: a row of {key} has shape {X.shape[1:]}, one of X_test {X_test.shape[1:]}."
+            )
     n_classes = int(max(codes.max() for codes in (truth, truth_test) if codes is not None)) + 1
     return Dataset(
         name=name,
@@ -129,13 +135,16 @@ def _from_folder(folder: Path, name: str) -> Dataset:
 
 
 def _checked(folder: Path, key: str, X: Floats, what: str, truth: Ints) -> tuple[Floats, Ints]:
-    if X.ndim != 2 or not X.size or X.dtype.kind not in "biuf" or not np.isfinite(X).all():
-        raise InputError(f"{folder}: {key} must be a matrix of finite numbers with a row an example.")
+    images = X.ndim == 4 and X.dtype == np.uint8
+    if not (X.ndim == 2 or images) or not X.size or X.dtype.kind not in "biuf" or not np.isfinite(X).all():
+        raise InputError(
+            f"{folder}: {key} must be a matrix of finite numbers with a row an example, or uint8 images."
+        )
     if truth.shape != (len(X),):
         raise InputError(f"{folder}: {key} has {len(X)} rows, {what} shape {truth.shape}; they must match.")
     if truth.dtype.kind not in "iu" or truth.min() < 0:
         raise InputError(f"{folder}: {what} must hold class codes, integers from 0.")
-    return X.astype(np.float32), truth.astype(np.int64)
+    return X if images else X.astype(np.float32), truth.astype(np.int64)
 
 
 def _truth_of_items(folder: Path) -> Ints:
@@ -234,21 +243,43 @@ def _crowd(folder: str) -> Callable[[str], Dataset]:
 
 
 def _cifar10h(name: str) -> Dataset:
-    """Three embeddings side by side; each human label by an annotator of its own, for want of names."""
+    """Three embeddings side by side."""
     folder = _required_folder(name, "cifar10h")
     parts = []
     for file in ("emb_mnv1.npz", "emb_mnv2.npz", "emb_tf2mnv2.npz"):
         with np.load(folder / file) as stored:
             X = stored["X"].astype(np.float32)
             parts.append(X / X.std())
+    return _with_people_of_cifar10h(name, folder, np.hstack(parts))
+
+
+def _cifar10h_images(name: str) -> Dataset:
+    import io
+
+    import pyarrow.parquet as pq
+    from PIL import Image
+
+    folder = _required_folder(name, "cifar10h")
+    stored = pq.read_table(folder / "images_jpeg.parquet").sort_by("index")["jpeg"].to_pylist()
+    pixels = [np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB")) for jpeg in stored]
+    return _with_people_of_cifar10h(name, folder, np.stack(pixels))
+
+
+def _with_people_of_cifar10h(name: str, folder: Path, X: Any) -> Dataset:
+    """Who gave which label is not recorded: labels of an image are dealt to annotators once and for all.
+
+    They are dealt at random: in the order of the classes, the first annotator would look biased towards
+    low ones.
+    """
     with np.load(folder / "labels.npz") as stored:
         counts, truth = stored["counts"].astype(np.int64), stored["true_label"].astype(np.int64)
     given = counts.sum(axis=1)
     example = np.repeat(np.arange(len(counts)), given)
     label = np.repeat(np.tile(np.arange(10), len(counts)), counts.reshape(-1))
+    label = label[np.lexsort((np.random.default_rng(0).random(len(example)), example))]
     turn = np.arange(len(example)) - np.repeat(np.cumsum(given) - given, given)
     labels = Labels(example, turn, label, examples=len(counts), annotators=int(given.max()), classes=10)
-    return Dataset(name, np.hstack(parts), truth, np.arange(10), labels)
+    return Dataset(name, X, truth, np.arange(10), labels)
 
 
 def _required_folder(name: str, folder: str) -> Path:
@@ -274,6 +305,7 @@ _NAMED: dict[str, Callable[[str], Dataset]] = {
     "wall-robot-24": _wall_robot(24),
     "wall-robot-complete": _wall_robot(4),
     "cifar10h": _cifar10h,
+    "cifar10h-images": _cifar10h_images,
     "digits": _digits,
     "product": _crowd("product"),
     "sentiment-polarity": _crowd("sentiment_polarity"),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from activelab._errors import InputError, unknown
+from activelab._typing import Floats
 from activelab.learner import ActiveLearner
 from activelab.simulation._annotators import make_team
 from activelab.simulation._datasets import load_dataset
@@ -64,9 +65,9 @@ class Experiment:
     dataset : str
         A name or a folder (see `load_dataset`).
     model : str
-        "extra-trees", "mlp", "knn", "logistic-regression", "linear-head" (for embeddings), "ensemble" (the
-        paper's three), or an import path ``module:attribute`` of a classifier, a class or function that
-        makes one, or a list of them.
+        "extra-trees", "mlp", "knn", "logistic-regression", "linear-head" (for embeddings), "linear-heads"
+        (an ensemble of one on each third of the columns), "ensemble" (the paper's three), or an import
+        path ``module:attribute`` of a classifier, a class or function that makes one, or a list of them.
     methods : tuple of str
         Acquisition methods.
     labelled, unlabelled, test : int
@@ -214,12 +215,29 @@ def _linear_head() -> Any:
     return LogisticRegression(C=0.01, max_iter=200)
 
 
+def _linear_heads() -> list[Any]:
+    """A linear head on each third of the columns: three embeddings side by side."""
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    return [
+        make_pipeline(FunctionTransformer(_third, kw_args={"which": which}), _linear_head())
+        for which in range(3)
+    ]
+
+
+def _third(X: Floats, which: int) -> Floats:
+    width = X.shape[1]
+    return X[:, which * width // 3 : (which + 1) * width // 3]
+
+
 _MODELS: dict[str, Callable[[], Any]] = {
     "extra-trees": _extra_trees,
     "mlp": _mlp,
     "knn": _knn,
     "logistic-regression": _logistic_regression,
     "linear-head": _linear_head,
+    "linear-heads": _linear_heads,
     "ensemble": lambda: [_mlp(), _extra_trees(), _knn()],
 }
 

@@ -13,6 +13,8 @@ from activelab._typing import Bools, Float64s, Ints
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from activelab.simulation._paper import Published
+
 
 @dataclass(frozen=True, eq=False)
 class Curves:
@@ -104,9 +106,10 @@ def mean_and_error(values: Float64s) -> tuple[float, float]:
     return mean, error
 
 
-def summary_markdown(curves: dict[str, Curves]) -> str:
+def summary_markdown(curves: dict[str, Curves], published: Published | None = None) -> str:
     """Tables of an experiment: accuracy, and labels needed, with ratios paired by trial."""
-    lines = [
+    lines = [] if published is None else _beside_published(curves, published)
+    lines += [
         "| method | final accuracy | area under the curve | area − random's, paired |",
         "|---|---|---|---|",
     ]
@@ -132,6 +135,23 @@ def summary_markdown(curves: dict[str, Curves]) -> str:
             for name, one in curves.items()
         ]
     return "\n".join(lines) + "\n"
+
+
+def _beside_published(curves: dict[str, Curves], published: Published) -> list[str]:
+    lines = [
+        f"After {published.new_labels:,} new labels, mean ± standard deviation over the trials:",
+        "",
+        "| method | ours | published |",
+        "|---|---|---|",
+    ]
+    for name, one in curves.items():
+        spent = one.num_annotations - one.num_annotations[:, :1]
+        at = np.argmin(np.abs(spent - published.new_labels), axis=1)
+        ours = one.accuracy[np.arange(len(at)), at]
+        sd = float(ours.std(ddof=1)) if len(ours) > 1 else float("nan")
+        theirs = _shown(*published.final[name]) if name in published.final else "–"
+        lines.append(f"| {name} | {_shown(float(ours.mean()), sd)} | {theirs} |")
+    return [*lines, ""]
 
 
 def _targets(curves: dict[str, Curves]) -> list[float]:
@@ -176,7 +196,7 @@ class PublishedCurve:
 
 
 def read_published(path: str, benchmark: str, model: str) -> list[PublishedCurve]:
-    """Published test accuracies of a benchmark and of models whose name begins with ``model``.
+    """Published test accuracies of a benchmark and a model, named up to a parenthesis.
 
     ``num_labels`` counts new labels, from 0. Curves named "disagreement" are left out: their scores were
     NaN, so that they are an artefact of sorting.

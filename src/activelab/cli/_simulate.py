@@ -235,13 +235,13 @@ def _report(
         drawn[panel.title] = curves, others
         rows = table.to_pandas()
         start = rows[rows["round"] == 0]["consensus_accuracy"].mean()
-        minutes = rows["seconds"].sum() / 60
+        minutes, inside = rows["seconds"].sum() / 60, rows["fit_seconds"].sum() / rows["seconds"].sum()
         lines += [
             f"### {panel.title}",
             "",
             f"{panel.experiment.trials} trials of {panel.experiment.rounds} batches of "
             f"{panel.experiment.batch_size}; consensus accuracy at the start {start:.3f}; {minutes:.1f} "
-            f"minutes of one core, {rows['fit_seconds'].sum() / 60 / minutes:.0%} of them inside the classifiers.",
+            f"minutes of one core, {inside:.0%} of them inside the classifiers.",
             "",
             summary_markdown(curves, known),
         ]

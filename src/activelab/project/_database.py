@@ -1,0 +1,242 @@
+"""One database of a project, SQLite or PostgreSQL: reads, and writes that are on disk when they return."""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+
+from activelab._errors import InputError
+
+Result = TypeVar("Result")
+
+_GROUP = 64  # writes that share one commit, and with it one wait for the disk
+_RETRIES = 20
+
+
+class StorageError(RuntimeError):
+    """The database cannot be read or written; the message says why, in one line."""
+
+
+def database_url(place: str | os.PathLike[str]) -> URL:
+    """The URL of a file name or of a PostgreSQL address.
+
+    Raises
+    ------
+    InputError
+        If it is a URL of another database.
+    """
+    text = os.fspath(place)
+    if "://" not in text:
+        return URL.create("sqlite", database=str(Path(text).absolute()))
+    try:
+        url = make_url(text)
+    except ArgumentError as error:
+        raise InputError(f"{text!r} is no address of a database: {error}.") from None
+    kind = url.get_backend_name()
+    if kind == "postgres":
+        kind = "postgresql"
+    if kind == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    if kind == "sqlite":
+        return url
+    raise InputError(f"{url.drivername}: a project lives in a file (SQLite) or at postgresql://….")
+
+
+class Database:
+    """Connections to one database.
+
+    SQLite has one writer at a time: a thread of its own takes the writes that have gathered, runs each in
+    a savepoint and commits them together, so that fifty people wait for the disk once and not fifty times.
+    PostgreSQL runs writes side by side, and again after a deadlock or a serialization failure.
+
+    Parameters
+    ----------
+    place : str or path
+        A file, or ``postgresql://user@host/name``.
+    """
+
+    def __init__(self, place: str | os.PathLike[str]) -> None:
+        self.url = database_url(place)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        if self.is_sqlite:
+            self.engine = _sqlite(self.url)
+            self._writer: _Writer | None = None
+            self._starting = threading.Lock()
+        else:
+            self.engine = create_engine(self.url, pool_size=10, max_overflow=20, pool_pre_ping=True)
+
+    @property
+    def name(self) -> str:
+        """The file, or the address without its password."""
+        return str(self.url.database) if self.is_sqlite else self.url.render_as_string(hide_password=True)
+
+    def read(self, work: Callable[[Connection], Result]) -> Result:
+        """Run a function in a transaction that only reads.
+
+        Raises
+        ------
+        StorageError
+        """
+        try:
+            with self.engine.connect() as connection:
+                if self.is_sqlite:
+                    connection.exec_driver_sql("BEGIN")
+                return work(connection)
+        except DBAPIError as error:
+            raise self._explained(error) from error
+
+    def write(self, work: Callable[[Connection], Result]) -> Result:
+        """Run a function in a transaction that is durable when this returns; all of it or nothing.
+
+        The function may run more than once before one run is committed.
+
+        Raises
+        ------
+        StorageError
+        """
+        try:
+            if self.is_sqlite:
+                with self._starting:
+                    if self._writer is None:
+                        self._writer = _Writer(self.engine)
+                result: Result = self._writer.submit(work).result()
+                return result
+            return self._write_side_by_side(work)
+        except DBAPIError as error:
+            raise self._explained(error) from error
+
+    def _write_side_by_side(self, work: Callable[[Connection], Result]) -> Result:
+        for attempt in range(_RETRIES):
+            try:
+                with self.engine.begin() as connection:
+                    return work(connection)
+            except OperationalError as error:
+                state = getattr(error.orig, "sqlstate", None)
+                if state not in ("40001", "40P01") or attempt == _RETRIES - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        """End the writer and the connections."""
+        if self.is_sqlite and self._writer is not None:
+            self._writer.stop()
+            self._writer = None
+        self.engine.dispose()
+
+    def _explained(self, error: DBAPIError) -> StorageError:
+        said = re.sub(r"\s+", " ", str(error.orig)).strip()
+        for pattern, advice in _ADVICE:
+            if re.search(pattern, said, re.IGNORECASE):
+                return StorageError(f"{self.name}: {advice}")
+        return StorageError(f"{self.name}: {said}")
+
+
+_ADVICE = (
+    (
+        "disk is full|No space left",
+        "the disk is full. Nothing of this was stored; free some space and repeat.",
+    ),
+    (
+        "readonly|read-only",
+        "it is read-only. Nothing was stored; change its permissions or those of its folder.",
+    ),
+    ("unable to open", "the file cannot be opened or made. Check that the folder exists and may be written."),
+    ("not a database|malformed", "the file is damaged or not a project."),
+    ("database is locked", "another program holds it for writing. Repeat when that is done."),
+    (
+        "Connection refused|could not (connect|translate)|failed to resolve|server closed|terminat",
+        "the PostgreSQL server cannot be reached.",
+    ),
+    ("authentication failed|no password supplied", "PostgreSQL refused user or password."),
+    (r'database ".*" does not exist', "there is no such database on the server. Make it with createdb."),
+)
+
+
+class _Writer:
+    """The one thread that writes to a SQLite file."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.waiting: queue.SimpleQueue[tuple[Callable[[Connection], Any], Future[Any]] | None] = (
+            queue.SimpleQueue()
+        )
+        self.thread = threading.Thread(target=self._run, name="activelab-writer", daemon=True)
+        self.thread.start()
+
+    def submit(self, work: Callable[[Connection], Result]) -> Future[Result]:
+        future: Future[Result] = Future()
+        self.waiting.put((work, future))
+        return future
+
+    def stop(self) -> None:
+        self.waiting.put(None)
+        self.thread.join()
+
+    def _run(self) -> None:
+        while (first := self.waiting.get()) is not None:
+            group, last = [first], False
+            while len(group) < _GROUP and not last:
+                try:
+                    following = self.waiting.get_nowait()
+                except queue.Empty:
+                    break
+                if following is None:
+                    last = True
+                else:
+                    group.append(following)
+            self._commit(group)
+            if last:
+                return
+
+    def _commit(self, group: list[tuple[Callable[[Connection], Any], Future[Any]]]) -> None:
+        """Results are told when all is on disk; if the commit fails, everybody is told that."""
+        done: list[tuple[Future[Any], Any]] = []
+        try:
+            with self.engine.connect() as connection:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                for work, future in group:
+                    connection.exec_driver_sql("SAVEPOINT work")
+                    try:
+                        result = work(connection)
+                    except Exception as error:
+                        connection.exec_driver_sql("ROLLBACK TO work")
+                        connection.exec_driver_sql("RELEASE work")
+                        future.set_exception(error)
+                        continue
+                    connection.exec_driver_sql("RELEASE work")
+                    done.append((future, result))
+                connection.commit()
+        except BaseException as error:
+            for _, future in group:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for future, result in done:
+            future.set_result(result)
+
+
+def _sqlite(url: URL) -> Engine:
+    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 30})
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _: Any) -> None:
+        # Transactions are begun by hand: the driver would begin one late, and never for a read.
+        connection.isolation_level = None
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            "cache_size = -65536",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine

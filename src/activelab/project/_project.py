@@ -1,0 +1,622 @@
+"""A labelling project that lasts: everything the commands, the pages and the connectors do with it."""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+
+from activelab._errors import InputError, first
+from activelab._typing import Floats
+from activelab.labels import Labels
+from activelab.project import _accounts as accounts
+from activelab.project import _queue as queueing
+from activelab.project import _rounds as rounds
+from activelab.project._database import Database
+from activelab.project._migrations import schema_state, upgrade
+from activelab.project._schema import annotator, answer, audit, event, example, feature_block
+from activelab.project._settings import Settings, load_settings, load_value, store_settings, store_value
+
+Result = TypeVar("Result")
+
+BLOCK = 5_000
+"""Examples written in one transaction while a file is imported."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """An example of the pool.
+
+    Attributes
+    ----------
+    id : int
+        Row of the pool.
+    name : str
+        The user's id.
+    content : dict
+        ``{"text": …}``, ``{"image": path}``, or the columns of a row.
+    gold : int or None
+        Class code, if the right answer is known.
+    num_labels : int
+    """
+
+    id: int
+    name: str
+    content: dict[str, Any]
+    gold: int | None
+    num_labels: int
+
+
+class Project:
+    """A project in a database; `create_project` and `open_project` make one.
+
+    Methods that write return when the change is on disk. One object may be used by many threads.
+
+    Attributes
+    ----------
+    database : Database
+    settings : Settings
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.settings = database.read(load_settings)
+        self._settings_read = time.monotonic()
+
+    def __repr__(self) -> str:
+        return f"Project({self.database.name!r}, {self.settings.title!r})"
+
+    def __enter__(self) -> Project:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.database.close()
+
+    # ------------------------------------------------------------------ settings
+
+    def refresh(self, seconds: float = 2.0) -> Settings:
+        """The settings, read again if they are older than some seconds: another process may change them."""
+        if time.monotonic() - self._settings_read > seconds:
+            self.settings = self.database.read(load_settings)
+            self._settings_read = time.monotonic()
+        return self.settings
+
+    def change_settings(self, changes: Mapping[str, Any], by: int | None = None) -> Settings:
+        """Change some settings.
+
+        Raises
+        ------
+        InputError
+            As `Settings.changed`.
+        """
+
+        def change(connection: Connection) -> Settings:
+            settings = load_settings(connection).changed(changes)
+            store_settings(connection, settings)
+            write_audit(connection, by, "settings changed", dict(changes))
+            return settings
+
+        self.settings = self.database.write(change)
+        return self.settings
+
+    # ------------------------------------------------------------------ the pool
+
+    @property
+    def num_examples(self) -> int:
+        """Examples in the pool."""
+        return int(self.database.read(lambda c: load_value(c, "num_examples", 0)))
+
+    def add_examples(
+        self,
+        examples: Iterable[tuple[str, Mapping[str, Any]]],
+        *,
+        features: Floats | None = None,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> int:
+        """Add examples to the pool: all of them, or none if there is an error.
+
+        They are written in blocks that nobody sees before the last is there, so that labelling goes on.
+
+        Parameters
+        ----------
+        examples : iterable of (str, mapping)
+            Id and content of each; read once.
+        features : ndarray of float, shape (n_new, n_features), optional
+            Features or embeddings. Either all examples of a project have them or none.
+        progress : callable
+            Called with the number of examples written so far.
+
+        Returns
+        -------
+        int
+            How many were added.
+
+        Raises
+        ------
+        InputError
+            If an id is there already or occurs twice, or features do not match.
+        """
+        start = self.database.write(self._clear_unfinished)
+        done, block, seen = 0, list[dict[str, Any]](), set[str]()
+        try:
+            for name, content in examples:
+                if name in seen:
+                    raise InputError(f"example {name!r} occurs twice. Ids must be unique.")
+                seen.add(name)
+                block.append(
+                    {
+                        "id": start + done + len(block),
+                        "name": name,
+                        "content": json.dumps(content, ensure_ascii=False),
+                    }
+                )
+                if len(block) == BLOCK:
+                    done += self._add_block(block)
+                    block = []
+                    progress(done)
+            if block:
+                done += self._add_block(block)
+                progress(done)
+            if features is not None or start:
+                self._add_features(features, start, done)
+            self.database.write(lambda connection: self._show(connection, start, done))
+        except BaseException:
+            self.database.write(self._clear_unfinished)
+            raise
+        return done
+
+    def _clear_unfinished(self, connection: Connection) -> int:
+        """Remove what an import that was cut off has left; the size of the pool."""
+        size = int(load_value(connection, "num_examples", 0))
+        connection.execute(delete(example).where(example.c.id >= size))
+        connection.execute(delete(feature_block).where(feature_block.c.start >= size))
+        return size
+
+    def _add_block(self, block: list[dict[str, Any]]) -> int:
+        def add(connection: Connection) -> None:
+            names = [one["name"] for one in block]
+            there = (
+                connection.execute(select(example.c.name).where(example.c.name.in_(names))).scalars().all()
+            )
+            if there:
+                raise InputError(f"examples {first(there)} are in the project already.")
+            connection.execute(insert(example), block)
+
+        self.database.write(add)
+        return len(block)
+
+    def _add_features(self, features: Floats | None, start: int, count: int) -> None:
+        width = self.database.read(lambda c: load_value(c, "num_features"))
+        if features is None:
+            if width is not None and count:
+                raise InputError(
+                    f"the examples of this project have {width} features; the new ones need them too."
+                )
+            return
+        values = np.asarray(features)
+        if values.ndim != 2 or len(values) != count or values.dtype.kind not in "fiub":
+            raise InputError(f"features need shape ({count:,}, n_features), got {values.shape}.")
+        if start and width is None:
+            raise InputError(
+                "the examples already in the project have no features; new ones cannot have them."
+            )
+        if width is not None and values.shape[1] != width:
+            raise InputError(f"the project has {width} features an example, these have {values.shape[1]}.")
+        for at in range(0, count, BLOCK):
+            part = np.ascontiguousarray(values[at : at + BLOCK], dtype=np.float32)
+            if not np.isfinite(part).all():
+                row = int(np.flatnonzero(~np.isfinite(part).all(axis=1))[0]) + at
+                raise InputError(f"the features of row {row:,} are not all finite.")
+            buffer = io.BytesIO()
+            np.save(buffer, part, allow_pickle=False)
+            stored = {"start": start + at, "data": buffer.getvalue()}
+            self.database.write(functools.partial(_store_block, stored=stored))
+        self.database.write(lambda c: store_value(c, "num_features", int(values.shape[1])))
+
+    def _show(self, connection: Connection, start: int, count: int) -> None:
+        size = int(load_value(connection, "num_examples", 0))
+        if size != start:
+            raise InputError("another import has finished meanwhile; run this one again.")
+        store_value(connection, "num_examples", start + count)
+        write_audit(connection, None, "examples added", {"count": count})
+        if rounds.current_round(connection) < 0:
+            rounds.start_first_round(connection, load_settings(connection))
+        elif count:
+            new = np.arange(start, start + count)
+            rounds.append_to_order(connection, load_settings(connection), new)
+
+    def features(self) -> Floats | None:
+        """Features of the pool, float32 of shape (n_examples, n_features); None if it has none."""
+
+        def load(connection: Connection) -> Floats | None:
+            width, size = (
+                load_value(connection, "num_features"),
+                int(load_value(connection, "num_examples", 0)),
+            )
+            if width is None:
+                return None
+            values: Floats = np.empty((size, width), dtype=np.float32)
+            query = select(feature_block).where(feature_block.c.start < size).order_by(feature_block.c.start)
+            for row in connection.execute(query):
+                part = np.load(io.BytesIO(row.data), allow_pickle=False)
+                values[row.start : row.start + len(part)] = part
+            return values
+
+        return self.database.read(load)
+
+    def examples(self, ids: Sequence[int]) -> list[Example]:
+        """Examples by their rows in the pool, in the order asked for."""
+        found: dict[int, Example] = {}
+
+        def load(connection: Connection) -> None:
+            for at in range(0, len(ids), 10_000):
+                rows = connection.execute(select(example).where(example.c.id.in_(ids[at : at + 10_000])))
+                for row in rows:
+                    found[row.id] = Example(
+                        row.id, row.name, json.loads(row.content), row.gold, row.num_labels
+                    )
+
+        self.database.read(load)
+        return [found[code] for code in ids]
+
+    def example_codes(self, names: Iterable[str]) -> dict[str, int]:
+        """Rows in the pool of ids; ids that are not in the project are missing."""
+        wanted, codes = list(dict.fromkeys(names)), dict[str, int]()
+
+        def load(connection: Connection) -> None:
+            size = int(load_value(connection, "num_examples", 0))
+            for at in range(0, len(wanted), 10_000):
+                query = select(example.c.name, example.c.id).where(
+                    example.c.name.in_(wanted[at : at + 10_000]), example.c.id < size
+                )
+                codes.update(connection.execute(query).all())
+
+        self.database.read(load)
+        return codes
+
+    def example_names(self) -> list[str]:
+        """Ids of the whole pool, in its order."""
+
+        def load(connection: Connection) -> list[str]:
+            size = int(load_value(connection, "num_examples", 0))
+            return list(
+                connection.execute(
+                    select(example.c.name).where(example.c.id < size).order_by(example.c.id)
+                ).scalars()
+            )
+
+        return self.database.read(load)
+
+    # ------------------------------------------------------------------ labels
+
+    def add_labels(self, records: Iterable[tuple[str, str, str]], by: int | None = None) -> int:
+        """Store labels that were collected elsewhere: all of them, or none if there is an error.
+
+        Parameters
+        ----------
+        records : iterable of (str, str, str)
+            Example, annotator, class. People not known yet become accounts without a password. Of several
+            labels of one person on an example the last counts.
+
+        Returns
+        -------
+        int
+            How many labels are new or changed.
+
+        Raises
+        ------
+        InputError
+            If an example or a class is unknown; the message names the first ten.
+        """
+        last = {(e, a): label for e, a, label in records}
+        codes = self.example_codes(e for e, _ in last)
+        missing = [e for e, _ in last if e not in codes]
+        if missing:
+            raise InputError(
+                f"labels of examples that are not in the project: {first(list(dict.fromkeys(missing)))}."
+            )
+        classes = {name: code for code, name in enumerate(self.settings.classes)}
+        strange = [label for label in dict.fromkeys(last.values()) if label not in classes]
+        if strange:
+            raise InputError(
+                f"classes that are not the project's: {first(strange)}. It has {', '.join(classes)}; "
+                "classes can be added with the settings."
+            )
+        now = time.time()
+
+        def store(connection: Connection) -> int:
+            rounds.hold_round(connection)
+            people = dict(connection.execute(select(annotator.c.name, annotator.c.id)).all())
+            for name in dict.fromkeys(a for _, a in last):
+                if name not in people:
+                    people[name] = accounts.add_annotator(connection, name, now)
+            there = {
+                (row.example_id, row.annotator_id): row.class_code
+                for row in connection.execute(
+                    select(answer.c.example_id, answer.c.annotator_id, answer.c.class_code)
+                )
+            }
+            fresh, changed = [], 0
+            for (e, a), label in last.items():
+                key = codes[e], people[a]
+                if key not in there:
+                    fresh.append((*key, classes[label]))
+                elif there[key] != classes[label]:
+                    queueing.put_label(connection, key[1], key[0], classes[label], now, source="import")
+                    changed += 1
+            _insert_labels(connection, fresh, now)
+            write_audit(connection, by, "labels imported", {"new": len(fresh), "changed": changed})
+            return len(fresh) + changed
+
+        return self.database.write(store)
+
+    def set_gold(self, answers: Mapping[str, str | None], by: int | None = None) -> int:
+        """Say what the right answer of some examples is; None takes it back.
+
+        Raises
+        ------
+        InputError
+            If an example or a class is unknown.
+        """
+        codes = self.example_codes(answers)
+        if missing := [name for name in answers if name not in codes]:
+            raise InputError(f"examples that are not in the project: {first(missing)}.")
+        classes: dict[str | None, int | None] = {n: c for c, n in enumerate(self.settings.classes)} | {
+            None: None
+        }
+        if strange := [label for label in answers.values() if label not in classes]:
+            raise InputError(f"classes that are not the project's: {first(list(dict.fromkeys(strange)))}.")
+
+        def store(connection: Connection) -> int:
+            for name, label in answers.items():
+                connection.execute(
+                    update(example).where(example.c.id == codes[name]).values(gold=classes[label])
+                )
+            rounds.drop_from_queue(
+                connection, [codes[n] for n, label in answers.items() if label is not None]
+            )
+            write_audit(connection, by, "gold answers set", {"count": len(answers)})
+            return len(answers)
+
+        return self.database.write(store)
+
+    def labels(self, up_to_event: int | None = None) -> Labels:
+        """All labels, over the whole pool; skips and undone labels are none.
+
+        Parameters
+        ----------
+        up_to_event : int, optional
+            Leave out what came later.
+        """
+
+        def load(connection: Connection) -> tuple[int, list[str], list[Any]]:
+            size = int(load_value(connection, "num_examples", 0))
+            names = connection.execute(select(annotator.c.name).order_by(annotator.c.id)).scalars().all()
+            identity = connection.execute(select(annotator.c.id).order_by(annotator.c.id)).scalars().all()
+            query = select(answer.c.example_id, answer.c.annotator_id, answer.c.class_code).where(
+                answer.c.kind == "label"
+            )
+            if up_to_event is not None:
+                query = query.where(answer.c.event_id <= up_to_event)
+            codes = {one: code for code, one in enumerate(identity)}
+            rows = [(e, codes[a], k) for e, a, k in connection.execute(query)]
+            return size, list(names), rows
+
+        size, names, rows = self.database.read(load)
+        array = np.array(rows, dtype=np.int64).reshape(-1, 3)
+        return Labels(
+            array[:, 0],
+            array[:, 1],
+            array[:, 2],
+            examples=size,
+            annotators=np.array(names, dtype=object),
+            classes=np.array(self.settings.classes, dtype=object),
+        )
+
+    # ------------------------------------------------------------------ labelling
+
+    def lease(self, annotator_id: int, count: int = 1) -> list[queueing.Assignment]:
+        """The next examples of an annotator, kept for them (see the settings for how long).
+
+        Raises
+        ------
+        InputError
+            If the annotator is unknown or disabled.
+        """
+        settings = self.refresh()
+        return self.database.write(lambda c: queueing.lease(c, settings, annotator_id, count, time.time()))
+
+    def record(
+        self,
+        annotator_id: int,
+        assignment_id: int,
+        kind: str,
+        *,
+        label: str | None = None,
+        reason: str | None = None,
+        seconds: float | None = None,
+        source: str = "api",
+        request: str | None = None,
+        then_lease: int = 0,
+    ) -> tuple[queueing.Recorded, list[queueing.Assignment]]:
+        """Store an answer, and lease the next examples in the same transaction.
+
+        Raises
+        ------
+        ConflictError
+            If the assignment is answered already, is not theirs, or its example went to others.
+        InputError
+            If the kind or the class is unknown.
+        """
+        settings = self.refresh()
+        code = None if label is None else self.class_code(label)
+
+        def store(connection: Connection) -> tuple[queueing.Recorded, list[queueing.Assignment]]:
+            now = time.time()
+            stored = queueing.record(
+                connection, settings, annotator_id, assignment_id, kind, now,
+                class_code=code, reason=reason, seconds=seconds, source=source, request=request,
+            )  # fmt: skip
+            following = (
+                queueing.lease(connection, settings, annotator_id, then_lease, now) if then_lease else []
+            )
+            return stored, following
+
+        return self.database.write(store)
+
+    def undo(
+        self, annotator_id: int, *, source: str = "api", request: str | None = None
+    ) -> queueing.Assignment | None:
+        """Take back the last answer of an annotator and lease its example to them again.
+
+        Raises
+        ------
+        ConflictError
+            If there is nothing to undo.
+        """
+        settings = self.refresh()
+        return self.database.write(
+            lambda c: queueing.undo(c, settings, annotator_id, time.time(), source=source, request=request)
+        )
+
+    def put_label(
+        self,
+        annotator_id: int,
+        example_id: int,
+        label: str,
+        *,
+        source: str,
+        seconds: float | None = None,
+        request: str | None = None,
+    ) -> queueing.Recorded:
+        """Store a label nobody was asked for: an adjudicator's, or one from another tool."""
+        code = self.class_code(label)
+        return self.database.write(
+            lambda c: queueing.put_label(
+                c,
+                annotator_id,
+                example_id,
+                code,
+                time.time(),
+                source=source,
+                seconds=seconds,
+                request=request,
+            )
+        )
+
+    def class_code(self, label: str) -> int:
+        """Code of a class.
+
+        Raises
+        ------
+        InputError
+            If the project has no such class.
+        """
+        if label not in self.settings.classes:
+            raise InputError(f"{label!r} is none of the classes {', '.join(self.settings.classes)}.")
+        return self.settings.classes.index(label)
+
+
+def create_project(place: str | os.PathLike[str], settings: Settings) -> Project:
+    """A new project in a new file, or in an empty PostgreSQL database.
+
+    Raises
+    ------
+    InputError
+        If there is one already.
+    StorageError
+        If the database cannot be made.
+    """
+    database = Database(place)
+    if database.is_sqlite and Path(str(database.url.database)).exists():
+        raise InputError(f"{place} exists already. Choose another name, or use the project that is there.")
+    state = schema_state(database)
+    if state != "none":
+        raise InputError(f"{database.name} is not empty.")
+    upgrade(database)
+
+    def begin(connection: Connection) -> None:
+        store_settings(connection, settings)
+        write_audit(connection, None, "project created", {"title": settings.title})
+
+    database.write(begin)
+    return Project(database)
+
+
+def open_project(place: str | os.PathLike[str]) -> Project:
+    """A project that exists; its schema is brought up to date.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it was made by a newer version.
+    StorageError
+        If the database cannot be read.
+    """
+    database = Database(place)
+    if database.is_sqlite and not Path(str(database.url.database)).is_file():
+        raise InputError(f"{place}: there is no such project. Make one with: activelab init {place}")
+    state = schema_state(database)
+    if state in ("none", "foreign"):
+        raise InputError(f"{database.name} holds no project. Make one with: activelab init")
+    if state == "newer":
+        raise InputError(f"{database.name} was made by a newer version of activelab; upgrade the program.")
+    if state == "old":
+        upgrade(database)
+    return Project(database)
+
+
+def write_audit(connection: Connection, by: int | None, action: str, detail: Mapping[str, Any]) -> None:
+    """Append to the audit log."""
+    connection.execute(
+        insert(audit).values(
+            time=time.time(), annotator_id=by, action=action, detail=json.dumps(detail, ensure_ascii=False)
+        )
+    )
+
+
+def _store_block(connection: Connection, stored: dict[str, Any]) -> None:
+    connection.execute(insert(feature_block), stored)
+
+
+def _insert_labels(connection: Connection, fresh: list[tuple[int, int, int]], now: float) -> None:
+    if not fresh:
+        return
+    begin = connection.execute(select(func.coalesce(func.max(event.c.id), 0))).scalar_one() + 1
+    if connection.dialect.name == "postgresql":
+        sequence = func.pg_get_serial_sequence("event", "id")
+        begin = connection.execute(select(func.nextval(sequence))).scalar_one()
+        connection.execute(select(func.setval(sequence, begin + len(fresh))))
+    for at in range(0, len(fresh), BLOCK):
+        part = fresh[at : at + BLOCK]
+        rows = [
+            {"id": begin + at + turn, "example_id": e, "annotator_id": a, "class_code": k}
+            for turn, (e, a, k) in enumerate(part)
+        ]
+        connection.execute(insert(event).values(time=now, kind="label", source="import"), rows)
+        connection.execute(
+            insert(answer).values(kind="label"),
+            [{**{n: v for n, v in row.items() if n != "id"}, "event_id": row["id"]} for row in rows],
+        )
+    counts: dict[int, int] = {}
+    for e, _, _ in fresh:
+        counts[e] = counts.get(e, 0) + 1
+    connection.execute(
+        update(example)
+        .where(example.c.id == bindparam("code"))
+        .values(num_labels=example.c.num_labels + bindparam("more")),
+        [{"code": code, "more": more} for code, more in counts.items()],
+    )

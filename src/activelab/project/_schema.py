@@ -1,0 +1,230 @@
+"""The tables of a project.
+
+Events are appended and never changed; answers, counts and queues are derived from them, for speed. Times are
+seconds since 1970, UTC.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData()
+
+# SQLite counts rows by itself only in columns of exactly this type.
+_Counted = BigInteger().with_variant(Integer, "sqlite")
+
+setting = Table(
+    "setting",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", Text, nullable=False),  # JSON
+)
+
+example = Table(
+    "example",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # 0, 1, 2, …: the row of the pool
+    Column("name", String, nullable=False, unique=True),
+    Column("content", Text, nullable=False),  # JSON object
+    Column("gold", Integer),  # class code, if known
+    Column("num_labels", Integer, nullable=False, server_default="0"),
+    Index(
+        "example_with_gold",
+        "id",
+        sqlite_where=text("gold IS NOT NULL"),
+        postgresql_where=text("gold IS NOT NULL"),
+    ),
+)
+
+annotator = Table(
+    "annotator",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("role", String, nullable=False),  # annotator, adjudicator, admin
+    Column("password", String),  # argon2id; none for people known from imported labels alone
+    Column("disabled", Boolean, nullable=False, server_default=text("false")),
+    Column("created", Float(53), nullable=False),
+    Column("session", Integer, nullable=False, server_default="0"),  # raised to end all sessions
+    Column("num_labels", Integer, nullable=False, server_default="0"),  # collected here, not imported
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("annotator_id", ForeignKey("annotator.id"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("digest", String, nullable=False, unique=True),
+    Column("created", Float(53), nullable=False),
+    Column("expires", Float(53)),
+    Column("revoked", Float(53)),
+)
+
+invite = Table(
+    "invite",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("digest", String, nullable=False, unique=True),
+    Column("role", String, nullable=False),
+    Column("name", String),
+    Column("created", Float(53), nullable=False),
+    Column("expires", Float(53), nullable=False),
+    Column("used", Float(53)),
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("id", _Counted, primary_key=True),
+    Column("time", Float(53), nullable=False),
+    Column("annotator_id", ForeignKey("annotator.id"), nullable=False),
+    Column("example_id", ForeignKey("example.id"), nullable=False),
+    Column("kind", String, nullable=False),  # label, skip, unsure, undo
+    Column("class_code", Integer),
+    Column("reason", Text),
+    Column("seconds", Float(53)),  # between seeing the example and answering
+    Column("source", String, nullable=False),  # page, api, import, adjudication, connector
+    Column("undoes", _Counted),
+    Column("request", String, unique=True),  # chosen by the client: sent twice, it counts once
+)
+
+answer = Table(
+    "answer",
+    metadata,
+    Column("example_id", ForeignKey("example.id"), primary_key=True, autoincrement=False),
+    Column("annotator_id", ForeignKey("annotator.id"), primary_key=True, autoincrement=False),
+    Column("event_id", _Counted, nullable=False),
+    Column("kind", String, nullable=False),  # label, skip, unsure
+    Column("class_code", Integer),
+    Index("answer_of_annotator", "annotator_id", "event_id"),
+    Index("answer_by_event", "event_id"),
+)
+
+round_ = Table(
+    "round",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # 0, 1, 2, …
+    Column("state", String, nullable=False),  # running, ready, failed
+    Column("started", Float(53), nullable=False),
+    Column("heartbeat", Float(53), nullable=False),
+    Column("finished", Float(53)),
+    Column("last_event", _Counted, nullable=False),  # the labels up to here are in it
+    Column("filled", Integer, nullable=False, server_default="0"),  # how far its order is in the queue
+    Column(
+        "summary", Text, nullable=False, server_default="{}"
+    ),  # JSON: model, temperature, weights, metrics
+    # One training at a time, whichever server starts it.
+    Index(
+        "one_running_round",
+        "state",
+        unique=True,
+        sqlite_where=text("state = 'running'"),
+        postgresql_where=text("state = 'running'"),
+    ),
+)
+
+round_array = Table(
+    "round_array",
+    metadata,
+    Column("round_id", ForeignKey("round.id"), primary_key=True, autoincrement=False),
+    Column("name", String, primary_key=True),
+    Column("data", LargeBinary, nullable=False),  # .npy without pickled objects
+)
+
+feature_block = Table(
+    "feature_block",
+    metadata,
+    Column("start", Integer, primary_key=True, autoincrement=False),  # first example of the block
+    Column("data", LargeBinary, nullable=False),  # .npy, float32
+)
+
+queue = Table(
+    "queue",
+    metadata,
+    Column("round_id", ForeignKey("round.id"), primary_key=True, autoincrement=False),
+    Column("example_id", ForeignKey("example.id"), primary_key=True, autoincrement=False),
+    Column("position", Integer, nullable=False),  # 0 is the most worth labelling
+    Column("remaining", Integer, nullable=False),  # labels wanted that nobody holds or has given
+    Index(
+        "queue_order",
+        "round_id",
+        "position",
+        sqlite_where=text("remaining > 0"),
+        postgresql_where=text("remaining > 0"),
+    ),
+)
+
+assignment = Table(
+    "assignment",
+    metadata,
+    Column("id", _Counted, primary_key=True),
+    Column("round_id", Integer, nullable=False),
+    Column("example_id", ForeignKey("example.id"), nullable=False),
+    Column("annotator_id", ForeignKey("annotator.id"), nullable=False),
+    Column("gold", Boolean, nullable=False),
+    Column("leased", Float(53), nullable=False),
+    Column("expires", Float(53), nullable=False),
+    Column("state", String, nullable=False),  # open, done, expired
+    Index(
+        "one_open_assignment",
+        "annotator_id",
+        "example_id",
+        unique=True,
+        sqlite_where=text("state = 'open'"),
+        postgresql_where=text("state = 'open'"),
+    ),
+    Index(
+        "open_until",
+        "expires",
+        sqlite_where=text("state = 'open'"),
+        postgresql_where=text("state = 'open'"),
+    ),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", _Counted, primary_key=True),
+    Column("time", Float(53), nullable=False),
+    Column("annotator_id", ForeignKey("annotator.id")),
+    Column("action", String, nullable=False),
+    Column("detail", Text, nullable=False),  # JSON
+)
+
+# Neither event nor audit can be changed or deleted, whoever asks.
+APPEND_ONLY = ("event", "audit")
+
+
+def append_only_statements(dialect: str) -> list[str]:
+    """SQL that makes the database itself refuse to change what is append-only."""
+    if dialect == "sqlite":
+        return [
+            f"CREATE TRIGGER {table}_no_{change} BEFORE {change} ON {table} "
+            f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+            for table in APPEND_ONLY
+            for change in ("update", "delete")
+        ]
+    return [
+        "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$",
+        *(
+            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+            for table in APPEND_ONLY
+        ),
+    ]

@@ -1,0 +1,1 @@
+"""The annotation page, the dashboard and the HTTP API of a project."""

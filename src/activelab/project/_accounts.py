@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from activelab._errors import InputError, unknown
-from activelab.project._schema import annotator, invite, token
+from activelab.project._schema import annotator, assignment, invite, token
 
 ROLES = ("annotator", "adjudicator", "admin")
 """Each may do what those before it may."""
@@ -109,13 +109,17 @@ def set_disabled(connection: Connection, name: str, disabled: bool) -> None:
         If there is no such account, or it is the last admin.
     """
     found = _required(connection, name)
-    if disabled and found.role == "admin" and count_admins(connection) == 1:
+    if disabled and _is_last_admin(connection, found):
         raise InputError(f"{name!r} is the last admin and cannot be disabled.")
     connection.execute(
         update(annotator)
         .where(annotator.c.id == found.id)
         .values(disabled=disabled, session=annotator.c.session + 1)
     )
+    if disabled:
+        # What they hold goes back to the queue with the next lease of anybody.
+        held = (assignment.c.annotator_id == found.id) & (assignment.c.state == "open")
+        connection.execute(update(assignment).where(held).values(expires=0.0))
 
 
 def set_role(connection: Connection, name: str, role: str) -> None:
@@ -129,7 +133,7 @@ def set_role(connection: Connection, name: str, role: str) -> None:
     if role not in ROLES:
         raise unknown("role", role, ROLES)
     found = _required(connection, name)
-    if found.role == "admin" and role != "admin" and count_admins(connection) == 1:
+    if role != "admin" and _is_last_admin(connection, found):
         raise InputError(f"{name!r} is the last admin and must stay one.")
     connection.execute(update(annotator).where(annotator.c.id == found.id).values(role=role))
 
@@ -150,6 +154,11 @@ def count_admins(connection: Connection) -> int:
         .select_from(annotator)
         .where(annotator.c.role == "admin", ~annotator.c.disabled, annotator.c.password.is_not(None))
     ).scalar_one()
+
+
+def _is_last_admin(connection: Connection, account: Account) -> bool:
+    can_log_in = account.role == "admin" and account.has_password and not account.disabled
+    return can_log_in and count_admins(connection) == 1
 
 
 def hashed(password: str) -> str:
@@ -245,6 +254,30 @@ def accept_invite(connection: Connection, secret: str, name: str, password: str,
     found = find_account(connection, name=name)
     assert found is not None
     return found
+
+
+def list_invites(connection: Connection) -> list[dict[str, Any]]:
+    """Invitations, newest first, without their secrets."""
+    columns = (invite.c.id, invite.c.role, invite.c.name, invite.c.created, invite.c.expires, invite.c.used)
+    return [row._asdict() for row in connection.execute(select(*columns).order_by(invite.c.id.desc()))]
+
+
+def revoke_invite(connection: Connection, invite_id: int, now: float) -> bool:
+    """End an invitation that was not used; False if there is none."""
+    return bool(
+        connection.execute(
+            update(invite)
+            .where(invite.c.id == invite_id, invite.c.used.is_(None), invite.c.expires > now)
+            .values(expires=now)
+        ).rowcount
+    )
+
+
+def end_sessions(connection: Connection, account_id: int) -> None:
+    """Log an account out everywhere."""
+    connection.execute(
+        update(annotator).where(annotator.c.id == account_id).values(session=annotator.c.session + 1)
+    )
 
 
 def create_token(

@@ -1,0 +1,139 @@
+"""What admins do: settings, people, training, data in and out."""
+
+from __future__ import annotations
+
+import time
+
+from fastapi import APIRouter
+from sqlalchemy import Connection, select
+
+from activelab.project import _accounts as accounts
+from activelab.project._project import write_audit
+from activelab.project._schema import invite
+from activelab.web._api_session import account_out
+from activelab.web._bodies import (
+    AccountOut,
+    AnnotatorIn,
+    AnnotatorPatch,
+    InviteIn,
+    InviteOut,
+    Number,
+    ProjectIn,
+    ProjectOut,
+)
+from activelab.web._failures import ERRORS, Failure
+from activelab.web._site import Site
+from activelab.web._visitors import Adjudicator, Admin, Annotator, Here, Visitor
+
+router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["administration"])
+
+
+def project_out(site: Site, visitor: Visitor) -> ProjectOut:
+    """What a visitor may know of the project."""
+    settings = site.project.refresh()
+    return ProjectOut(
+        title=settings.title,
+        kind=settings.kind,  # type: ignore[arg-type]
+        classes=list(settings.classes),
+        guidelines=settings.guidelines,
+        settings=settings.to_dict() if visitor.may("adjudicator") else None,
+    )
+
+
+@router.get("/project", summary="The project")
+def project(site: Here, visitor: Annotator) -> ProjectOut:
+    """Title, classes and guidelines; for adjudicators also the settings."""
+    return project_out(site, visitor)
+
+
+@router.patch("/project", summary="Change settings")
+def change_project(body: ProjectIn, site: Here, visitor: Admin) -> ProjectOut:
+    """Change some settings; classes can be added at the end only."""
+    site.project.change_settings(body.model_dump(exclude_unset=True), by=visitor.account.id)
+    return project_out(site, visitor)
+
+
+@router.get("/annotators", summary="Accounts")
+def annotators(site: Here, _: Adjudicator) -> list[AccountOut]:
+    """All accounts, by name."""
+    return [account_out(one) for one in site.project.database.read(accounts.list_accounts)]
+
+
+@router.post("/annotators", status_code=201, summary="Make an account")
+def add_annotator(body: AnnotatorIn, site: Here, visitor: Admin) -> AccountOut:
+    """An account without a password; an invitation in its name lets somebody take it over."""
+
+    def add(connection: Connection) -> int:
+        identity = accounts.add_annotator(connection, body.name, time.time(), role=body.role)
+        write_audit(connection, visitor.account.id, "account made", {"name": body.name, "role": body.role})
+        return identity
+
+    return _found(site, site.project.database.write(add))
+
+
+@router.patch("/annotators/{annotator_id}", summary="Change an account")
+def change_annotator(annotator_id: Number, body: AnnotatorPatch, site: Here, visitor: Admin) -> AccountOut:
+    """Give an account another role, disable it (which ends its sessions and tokens), or enable it."""
+    name = _found(site, annotator_id).name
+
+    def change(connection: Connection) -> None:
+        if body.role is not None:
+            accounts.set_role(connection, name, body.role)
+        if body.disabled is not None:
+            accounts.set_disabled(connection, name, body.disabled)
+        write_audit(
+            connection,
+            visitor.account.id,
+            "account changed",
+            {"name": name} | body.model_dump(exclude_unset=True),
+        )
+
+    site.project.database.write(change)
+    site.forget_accounts()
+    return _found(site, annotator_id)
+
+
+def _found(site: Site, annotator_id: int) -> AccountOut:
+    account = site.project.database.read(lambda c: accounts.find_account(c, identity=annotator_id))
+    if account is None:
+        raise Failure(404, f"there is no account {annotator_id}.")
+    return account_out(account)
+
+
+@router.get("/invites", summary="Invitations")
+def invites(site: Here, _: Admin) -> list[InviteOut]:
+    """All invitations, newest first, without their links."""
+    return [InviteOut(**row) for row in site.project.database.read(accounts.list_invites)]
+
+
+@router.post("/invites", status_code=201, summary="Invite")
+def make_invite(body: InviteIn, site: Here, visitor: Admin) -> InviteOut:
+    """An invitation that can be used once; its link is in this answer alone.
+
+    The secret stands behind the # of the link: browsers do not send that part, so that it is in no log.
+    """
+
+    def make(connection: Connection) -> InviteOut:
+        secret = accounts.create_invite(
+            connection, time.time(), role=body.role, name=body.name, days=body.days
+        )
+        write_audit(connection, visitor.account.id, "invited", {"name": body.name, "role": body.role})
+        number = connection.execute(
+            select(invite.c.id).where(invite.c.digest == accounts.digest(secret))
+        ).scalar_one()
+        row = next(row for row in accounts.list_invites(connection) if row["id"] == number)
+        return InviteOut(**row, link=f"/join#{secret}")
+
+    return site.project.database.write(make)
+
+
+@router.delete("/invites/{invite_id}", status_code=204, summary="Revoke an invitation")
+def revoke_invite(invite_id: Number, site: Here, visitor: Admin) -> None:
+    """End an invitation that was not used yet."""
+
+    def revoke(connection: Connection) -> None:
+        if not accounts.revoke_invite(connection, invite_id, time.time()):
+            raise Failure(404, "there is no such invitation that is still open.")
+        write_audit(connection, visitor.account.id, "invitation revoked", {"id": invite_id})
+
+    site.project.database.write(revoke)

@@ -1,0 +1,123 @@
+"""What annotators do: take examples, answer, undo."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fastapi import APIRouter, Response
+from sqlalchemy import Connection
+from starlette.concurrency import run_in_threadpool
+
+from activelab.web._bodies import (
+    AnswerIn,
+    AnswerOut,
+    BigNumber,
+    ItemsOut,
+    LeaseIn,
+    Number,
+    ProgressOut,
+    UndoIn,
+    UndoOut,
+)
+from activelab.web._failures import ERRORS, Failure
+from activelab.web._media import read_image
+from activelab.web._queries import collected, example_row, items_of, was_served
+from activelab.web._visitors import Annotator, Here, Visitor
+
+router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["labelling"])
+
+
+def source_of(visitor: Visitor) -> str:
+    """Whether an answer comes from a page or from a program."""
+    return "page" if visitor.csrf is not None else "api"
+
+
+@router.post("/assignments", summary="Take examples to label")
+async def take(body: LeaseIn, site: Here, visitor: Annotator) -> ItemsOut:
+    """Examples to label, kept for you for a while; those you hold already come first.
+
+    Fewer than asked for, or none, if there is nothing else for you now or the budget is spent.
+    """
+
+    def work() -> ItemsOut:
+        leases = site.project.lease(visitor.account.id, body.count)
+        return ItemsOut(items=items_of(site.project, leases))
+
+    return await run_in_threadpool(work)
+
+
+@router.post("/assignments/{assignment_id}/answer", summary="Answer")
+async def answer(assignment_id: BigNumber, body: AnswerIn, site: Here, visitor: Annotator) -> AnswerOut:
+    """Store an answer, and take the next examples in the same step.
+
+    It is on disk when this answers. A label needs a class; a skip may have a reason; "unsure" is no vote.
+    """
+
+    def work() -> AnswerOut:
+        stored, leases = site.project.record(
+            visitor.account.id,
+            assignment_id,
+            body.kind,
+            label=body.label,
+            reason=body.reason,
+            seconds=body.seconds,
+            source=source_of(visitor),
+            request=body.request,
+            then_lease=body.then_lease,
+        )
+        items = items_of(site.project, leases)
+        return AnswerOut(event=stored.event_id, repeated=stored.repeated, items=items)
+
+    return await run_in_threadpool(work)
+
+
+@router.post("/undo", summary="Undo")
+async def undo(body: UndoIn, site: Here, visitor: Annotator) -> UndoOut:
+    """Take back your last answer; its example comes back to you, unless somebody else has it by now.
+
+    Answers that were part of a training stay.
+    """
+
+    def work() -> UndoOut:
+        lease = site.project.undo(visitor.account.id, source=source_of(visitor), request=body.request)
+        items = items_of(site.project, [] if lease is None else [lease])
+        return UndoOut(item=items[0] if items else None)
+
+    return await run_in_threadpool(work)
+
+
+@router.get("/progress", summary="Progress")
+def progress(site: Here, visitor: Annotator) -> ProgressOut:
+    """How many labels there are, by you and in all."""
+    account = site.account(visitor.account.id)
+    total = site.shared("collected", lambda: site.project.database.read(collected))
+    return ProgressOut(
+        yours=0 if account is None else account.num_labels,
+        collected=total,
+        budget=site.project.refresh().budget,
+    )
+
+
+@router.get(
+    "/media/{example_id}",
+    summary="The image of an example",
+    response_class=Response,
+    responses={200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}},
+)
+def media(example_id: Number, site: Here, visitor: Annotator) -> Response:
+    """The image of an example that is kept for you or that you answered; of any, for adjudicators."""
+
+    def find(connection: Connection) -> Any:
+        if not visitor.may("adjudicator") and not was_served(connection, visitor.account.id, example_id):
+            # Whether it exists is not told either.
+            raise Failure(404, "there is no such image.")
+        return example_row(connection, example_id)
+
+    name = json.loads(site.project.database.read(find).content).get("image")
+    data, kind = read_image(site.project.refresh().image_root, name)
+    return Response(
+        data,
+        media_type=kind,
+        headers={"Cache-Control": "private, max-age=600", "Content-Disposition": "inline"},
+    )

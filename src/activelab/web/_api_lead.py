@@ -1,0 +1,166 @@
+"""What those who lead look at: progress, quality, people, and why an example was served."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from activelab.project import _insight
+from activelab.web._bodies import DecisionIn, ExampleOut, Limit, Name, Number, StoredOut
+from activelab.web._failures import ERRORS, Failure
+from activelab.web._queries import content_of, example_row, find_examples, votes
+from activelab.web._site import Site
+from activelab.web._visitors import Adjudicator, Here, identify
+
+router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["insight"])
+
+BEAT_SECONDS = 2.0
+STREAM_SECONDS = 3600.0
+STREAMS = 6
+"""Streams of one account at a time."""
+
+
+@router.get("/status", summary="Overview")
+def status(site: Here, _: Adjudicator) -> dict[str, Any]:
+    """Budget, labels, examples, round, queue, training."""
+    return overview(site)
+
+
+def overview(site: Site) -> dict[str, Any]:
+    """The overview, made at most every two seconds."""
+    return site.shared("overview", lambda: _insight.overview(site.project))
+
+
+@router.get("/learning-curve", summary="Learning curve")
+def learning_curve(site: Here, _: Adjudicator) -> Any:
+    """Accuracy by round."""
+    return site.shared("curve", lambda: _insight.learning_curve(site.project))
+
+
+@router.get("/quality-histogram", summary="Histogram of quality")
+def quality_histogram(site: Here, _: Adjudicator) -> Any:
+    """How sure the consensus labels are."""
+    return site.shared("histogram", lambda: _insight.quality_histogram(site.project))
+
+
+@router.get("/annotator-quality", summary="Annotators and their quality")
+def annotator_quality(site: Here, _: Adjudicator) -> Any:
+    """Labels, time, agreement and weight of each annotator."""
+    return site.shared("annotators", lambda: _insight.annotator_table(site.project), 5)
+
+
+@router.get("/pair-agreement", summary="Agreement by pair")
+def pair_agreement(site: Here, _: Adjudicator) -> Any:
+    """How far each two annotators agree, and on how many examples."""
+    return site.shared("pairs", lambda: _insight.pair_agreement(site.project), 10)
+
+
+@router.get("/queue", summary="What is served next")
+def queue(site: Here, _: Adjudicator, limit: Limit = 20) -> Any:
+    """The head of the queue."""
+    return _insight.queue_head(site.project, limit)
+
+
+@router.get("/rounds", summary="Rounds")
+def rounds(site: Here, _: Adjudicator) -> Any:
+    """All rounds with their models and metrics."""
+    return site.shared("rounds", lambda: _insight.rounds_table(site.project))
+
+
+@router.get("/adjudication", summary="What needs a decision")
+def adjudication(site: Here, _: Adjudicator, limit: Limit = 20) -> Any:
+    """Examples of the lowest consensus quality, with all their labels, and those nobody could answer."""
+    return _insight.adjudication_list(site.project, limit)
+
+
+@router.get("/forecast", summary="Does more labelling pay?")
+def forecast(site: Here, _: Adjudicator) -> Any:
+    """The expected gain of the next batch, and what it is based on."""
+    return site.shared("forecast", lambda: _insight.gain_forecast(site.project))
+
+
+@router.get("/why/{example_id}", summary="Why an example was served")
+def why(example_id: Number, site: Here, _: Adjudicator) -> Any:
+    """Score, trust and position of an example in the current round."""
+    site.project.database.read(lambda c: example_row(c, example_id))
+    return _insight.why_served(site.project, example_id)
+
+
+@router.get("/examples", summary="Find examples")
+def examples(
+    site: Here, _: Adjudicator, name: Annotated[Name, Query()], limit: Limit = 20
+) -> list[dict[str, Any]]:
+    """Examples whose id begins with some text."""
+    return site.project.database.read(lambda c: find_examples(c, name, limit))
+
+
+@router.get("/examples/{example_id}", summary="An example")
+def example(example_id: Number, site: Here, visitor: Adjudicator) -> ExampleOut:
+    """An example with all its answers."""
+    classes = site.project.refresh().classes
+    row, given = site.project.database.read(
+        lambda c: (example_row(c, example_id), votes(c, classes, example_id))
+    )
+    own = [vote.label for vote in given if vote.annotator == visitor.account.name]
+    return ExampleOut(
+        id=row.id,
+        name=row.name,
+        content=content_of(row.id, json.loads(row.content)),
+        gold=None if row.gold is None else classes[row.gold],
+        votes=given,
+        you=own[0] if own else None,
+    )
+
+
+@router.post("/examples/{example_id}/label", summary="Decide")
+def decide(example_id: Number, body: DecisionIn, site: Here, visitor: Adjudicator) -> StoredOut:
+    """Give an example a label of your own; it replaces one you gave before. The budget does not count it."""
+    site.project.database.read(lambda c: example_row(c, example_id))
+    stored = site.project.put_label(
+        visitor.account.id,
+        example_id,
+        body.label,
+        source="adjudication",
+        seconds=body.seconds,
+        request=body.request,
+    )
+    return StoredOut(event=stored.event_id, repeated=stored.repeated)
+
+
+@router.get(
+    "/events",
+    summary="Live updates",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+)
+async def events(request: Request, site: Here, visitor: Adjudicator) -> StreamingResponse:
+    """The overview whenever it changes, as server-sent events."""
+    own = visitor.account.id
+    if site.listeners.get(own, 0) >= STREAMS:
+        raise Failure(429, f"{STREAMS} streams are open already; close one.")
+
+    async def stream() -> AsyncIterator[str]:
+        site.listeners[own] = site.listeners.get(own, 0) + 1
+        try:
+            sent, ends = "", time.monotonic() + STREAM_SECONDS
+            while time.monotonic() < ends:
+                # Whoever is disabled or logs out hears nothing more.
+                now = await identify(request)
+                if now is None or not now.may("adjudicator"):
+                    yield "event: end\ndata: {}\n\n"
+                    return
+                data = json.dumps(await run_in_threadpool(overview, site), allow_nan=False)
+                yield f"event: status\ndata: {data}\n\n" if data != sent else ": still here\n\n"
+                sent = data
+                await asyncio.sleep(BEAT_SECONDS)
+        finally:
+            site.listeners[own] -= 1
+
+    return StreamingResponse(stream(), media_type="text/event-stream")

@@ -1,0 +1,85 @@
+"""The application: everything put together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from activelab import __version__
+from activelab.project import Project
+from activelab.web import _api_admin, _api_data, _api_labelling, _api_lead, _api_session, _pages
+from activelab.web._failures import handle_failures
+from activelab.web._shield import Shield
+from activelab.web._site import Site
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+THREADS = 40
+"""Requests that may wait for the database at a time."""
+
+
+class _Static(StaticFiles):
+    """Our own files; browsers ask whether they changed, and mostly hear that they did not."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+def create_app(
+    project: Project, *, allowed_hosts: Iterable[str] = (), secure: bool = False, trainer: Any = None
+) -> FastAPI:
+    """The annotation page, the dashboard and the API of a project, as an ASGI application.
+
+    Parameters
+    ----------
+    project : Project
+    allowed_hosts : iterable of str
+        Names under which the server may be addressed, beside those of this machine for itself.
+    secure : bool
+        Send cookies over HTTPS only.
+    trainer : Trainer, optional
+        Trains rounds; without one, they are trained with ``activelab train``.
+
+    Returns
+    -------
+    FastAPI
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        from anyio.to_thread import current_default_thread_limiter
+
+        current_default_thread_limiter().total_tokens = THREADS
+        if trainer is not None:
+            trainer.start()
+        try:
+            yield
+        finally:
+            if trainer is not None:
+                trainer.stop()
+
+    app = FastAPI(
+        title="ActiveLab",
+        version=__version__,
+        description="The API of an ActiveLab project. Programs send a token: `Authorization: Bearer al_…`.",
+        openapi_url="/api/v1/openapi.json",
+        # Their pages load scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.site = Site(project, secure=secure, trainer=trainer)
+    handle_failures(app)
+    for module in (_api_session, _api_labelling, _api_lead, _api_admin, _api_data, _pages):
+        app.include_router(module.router)
+    app.mount("/static", _Static(directory=_pages.STATIC), name="static")
+    app.add_middleware(Shield, hosts=[*LOOPBACK, *allowed_hosts])
+    return app

@@ -1,0 +1,291 @@
+"""The bodies of requests and responses; the schema of the API is made of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Path, Query
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from activelab.project._accounts import MIN_PASSWORD
+
+
+def _storable(text: str) -> str:
+    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("text with characters that cannot be stored")
+    return text
+
+
+_Storable = AfterValidator(_storable)
+_SECRET = {"format": "password"}
+
+Name = Annotated[str, Field(min_length=1, max_length=100), _Storable]
+Short = Annotated[str, Field(min_length=1, max_length=200), _Storable]
+Reason = Annotated[str, Field(max_length=500), _Storable]
+Long = Annotated[str, Field(max_length=100_000), _Storable]
+Password = Annotated[str, Field(max_length=1000, json_schema_extra=_SECRET), _Storable]
+NewPassword = Annotated[
+    str, Field(min_length=MIN_PASSWORD, max_length=1000, json_schema_extra=_SECRET), _Storable
+]
+Role = Literal["annotator", "adjudicator", "admin"]
+Number = Annotated[int, Path(ge=0, lt=2**31)]
+BigNumber = Annotated[int, Path(ge=0, lt=2**63)]
+Limit = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
+RequestId = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9_-]{8,64}$",
+        description="Chosen by the client, at random: a request that is sent twice counts once.",
+    ),
+]
+Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
+
+
+class Body(BaseModel):
+    """A request: fields it does not know are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class LoginIn(Body):
+    """Name and password."""
+
+    name: Name
+    password: Password
+
+
+class JoinIn(Body):
+    """An invitation, and the account to make of it."""
+
+    secret: Short
+    name: Name
+    password: NewPassword
+
+
+class PasswordIn(Body):
+    """A new password."""
+
+    old: Password
+    new: NewPassword
+
+
+class AccountOut(BaseModel):
+    """A person of the project."""
+
+    id: int
+    name: str
+    role: Role
+    disabled: bool
+    num_labels: int = Field(description="Labels collected here; imported ones do not count.")
+    has_password: bool
+
+
+class SessionOut(BaseModel):
+    """Who is logged in."""
+
+    account: AccountOut
+    csrf: str | None = Field(
+        description="For the header X-CSRF-Token of writes; null with a token of the API."
+    )
+
+
+class ProjectOut(BaseModel):
+    """What annotators should know; for adjudicators also the settings."""
+
+    title: str
+    kind: Literal["text", "image", "table"]
+    classes: list[str]
+    guidelines: str
+    settings: dict[str, Any] | None = None
+
+
+class ProjectIn(Body):
+    """Settings to change; those left out stay.
+
+    What reads files or runs code (``image_root``, ``models``) is set on the command line alone.
+    """
+
+    title: Short | None = None
+    guidelines: Long | None = None
+    classes: Annotated[list[Short], Field(max_length=1000)] | None = None
+    method: Short | None = None
+    cv: int | None = None
+    seed: int | None = None
+    batch_size: int | None = None
+    labels_per_round: int | None = None
+    max_labels: int | None = None
+    budget: int | None = None
+    gold_rate: float | None = None
+    lease_seconds: float | None = None
+    train_every: int | None = None
+    train_hours: float | None = None
+    automatic: bool | None = None
+
+
+class NamedValue(BaseModel):
+    """A named value of an example."""
+
+    name: str
+    value: str | float | bool | None
+
+
+class Content(BaseModel):
+    """What there is to see of an example."""
+
+    text: str | None = None
+    image: str | None = Field(default=None, description="Address of the image.")
+    fields: list[NamedValue] = []
+
+
+class Item(BaseModel):
+    """An example that is kept for somebody."""
+
+    assignment: int
+    expires: float = Field(description="Seconds since 1970.")
+    content: Content
+
+
+class ItemsOut(BaseModel):
+    """Examples to label, the most worth labelling first."""
+
+    items: list[Item]
+
+
+class LeaseIn(Body):
+    """How many examples to keep."""
+
+    count: Annotated[int, Field(ge=1, le=20)] = 1
+
+
+class AnswerIn(Body):
+    """An answer to an assignment."""
+
+    kind: Literal["label", "skip", "unsure"]
+    label: Short | None = None
+    reason: Reason | None = None
+    seconds: Seconds | None = None
+    request: RequestId | None = None
+    then_lease: Annotated[int, Field(ge=0, le=20)] = 0
+
+
+class AnswerOut(ItemsOut):
+    """That an answer is stored, and what comes next."""
+
+    event: int
+    repeated: bool = Field(description="Whether it had been stored before, under the same request.")
+
+
+class UndoIn(Body):
+    """Take back the last answer."""
+
+    request: RequestId | None = None
+
+
+class UndoOut(BaseModel):
+    """The example that came back, if nobody else has it."""
+
+    item: Item | None
+
+
+class ProgressOut(BaseModel):
+    """How far the work is."""
+
+    yours: int
+    collected: int
+    budget: int | None
+
+
+class Vote(BaseModel):
+    """An answer of somebody."""
+
+    annotator: str
+    role: str
+    kind: str
+    label: str | None
+    reason: str | None
+    time: float
+    source: str
+
+
+class ExampleOut(BaseModel):
+    """An example with all its answers."""
+
+    id: int
+    name: str
+    content: Content
+    gold: str | None
+    votes: list[Vote]
+    you: str | None = Field(description="The class you gave it.")
+
+
+class DecisionIn(Body):
+    """An adjudicator's label."""
+
+    label: Short
+    seconds: Seconds | None = None
+    request: RequestId | None = None
+
+
+class StoredOut(BaseModel):
+    """That an answer is stored."""
+
+    event: int
+    repeated: bool
+
+
+class InviteIn(Body):
+    """Somebody to invite."""
+
+    role: Role = "annotator"
+    name: Name | None = Field(default=None, description="Only this person may use it.")
+    days: Annotated[float, Field(gt=0, le=90, allow_inf_nan=False)] = 7.0
+
+
+class InviteOut(BaseModel):
+    """An invitation; its link is shown once."""
+
+    id: int
+    role: Role
+    name: str | None
+    created: float
+    expires: float
+    used: float | None
+    link: str | None = Field(default=None, description="Only in the answer that makes it.")
+
+
+class AnnotatorIn(Body):
+    """An account without a password, as for a program."""
+
+    name: Name
+    role: Role = "annotator"
+
+
+class AnnotatorPatch(Body):
+    """What to change of an account."""
+
+    role: Role | None = None
+    disabled: bool | None = None
+
+
+class TokenIn(Body):
+    """A token for the API."""
+
+    name: Name
+    days: Annotated[float, Field(gt=0, le=3660, allow_inf_nan=False)] | None = 90.0
+
+
+class TokenOut(BaseModel):
+    """A token of yours; its secret is shown once."""
+
+    id: int
+    name: str
+    created: float
+    expires: float | None
+    revoked: float | None
+    secret: str | None = Field(default=None, description="Only in the answer that makes it.")
+
+
+class AcceptedOut(BaseModel):
+    """That work has begun."""
+
+    message: str

@@ -1,0 +1,132 @@
+"""What goes wrong, in one shape: ``{"error": code, "message": …, "field": …}``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from activelab._errors import InputError
+from activelab.project import ConflictError, StorageError
+from activelab.project._accounts import NotAllowedError
+from activelab.project._rounds import AlreadyTrainingError
+
+log = logging.getLogger("activelab.web")
+
+_CODES = {
+    400: "bad_request",
+    401: "not_logged_in",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    409: "conflict",
+    413: "too_large",
+    415: "unsupported_type",
+    422: "invalid",
+    429: "too_many_requests",
+    500: "internal",
+    503: "storage",
+}
+
+
+class ErrorBody(BaseModel):
+    """Why a request was refused."""
+
+    error: str = Field(description="A word for programs.", examples=["conflict"])
+    message: str = Field(description="A sentence for people.")
+    field: str | None = Field(default=None, description="The part of the request it is about.")
+
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorBody, "description": code.replace("_", " ").capitalize()}
+    for status, code in _CODES.items()
+    if status not in (405, 500)
+}
+"""Every route may answer these."""
+
+
+class Failure(HTTPException):
+    """A request that is refused.
+
+    Parameters
+    ----------
+    status : int
+    message : str
+    code : str, optional
+        A word for programs; the default goes with the status.
+    field : str, optional
+    headers : mapping, optional
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        code: str | None = None,
+        field: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(status, message, dict(headers or {}))
+        self.body = ErrorBody(error=code or _CODES[status], message=message, field=field)
+
+
+def refusal(failure: Failure) -> JSONResponse:
+    """The answer to a request that is refused."""
+    return JSONResponse(failure.body.model_dump(), failure.status_code, failure.headers)
+
+
+def explain(error: Exception) -> Failure:
+    """A failure for an exception of the project."""
+    if isinstance(error, Failure):
+        return error
+    if isinstance(error, InputError):
+        return Failure(422, str(error))
+    if isinstance(error, ConflictError | AlreadyTrainingError):
+        return Failure(409, str(error))
+    if isinstance(error, NotAllowedError):
+        return Failure(403, str(error), code="not_allowed")
+    if isinstance(error, StorageError):
+        log.error("%s", error)
+        return Failure(503, "the project's database cannot be used now; nothing of this request was stored.")
+    raise error
+
+
+def handle_failures(app: FastAPI) -> None:
+    """Answer every exception in the one shape."""
+
+    async def known(_: Request, error: Exception) -> JSONResponse:
+        return refusal(explain(error))
+
+    for kind in (Failure, InputError, ConflictError, AlreadyTrainingError, NotAllowedError, StorageError):
+        app.add_exception_handler(kind, known)
+
+    async def http(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, StarletteHTTPException)
+        code = error.status_code if error.status_code in _CODES else 400
+        message = {404: "there is nothing at this address.", 405: "this address has no such method."}
+        failure = Failure(code, message.get(code, str(error.detail)), headers=error.headers)
+        return refusal(failure)
+
+    app.add_exception_handler(StarletteHTTPException, http)
+
+    async def invalid(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        # What was sent is not repeated: it may be a password.
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"][1:]) or None
+        return refusal(Failure(422, str(first["msg"]), field=place))
+
+    app.add_exception_handler(RequestValidationError, invalid)
+
+    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return refusal(Failure(500, "something went wrong here; the server's log says more."))
+
+    app.add_exception_handler(Exception, unexpected)

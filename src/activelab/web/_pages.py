@@ -1,0 +1,131 @@
+"""The pages: rendered here, filled by small scripts that call the API."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from activelab.web._api_admin import project_out
+from activelab.web._bodies import Number
+from activelab.web._visitors import identify, site_of
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+
+router = APIRouter(include_in_schema=False)
+
+_templates = Environment(
+    loader=FileSystemLoader(HERE / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def _data(value: Any) -> Markup:
+    """JSON inside a script element: no character of it can end the element."""
+    text = json.dumps(value, ensure_ascii=True)
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+_templates.filters["data"] = _data
+
+
+async def _page(request: Request, name: str, role: str | None, **values: Any) -> Response:
+    """A page for those who may see it; others go to the login or to their own page."""
+    visitor = await identify(request)
+    if role is not None and visitor is None:
+        return RedirectResponse(f"/login?next={quote(request.url.path)}", 303)
+    if role is not None and visitor is not None and not visitor.may(role):
+        return RedirectResponse("/label", 303)
+    site = site_of(request)
+    data: dict[str, Any] = {"csrf": None, "account": None, "project": None} | values
+    if visitor is not None:
+        data["csrf"] = visitor.csrf
+        data["account"] = {
+            "id": visitor.account.id,
+            "name": visitor.account.name,
+            "role": visitor.account.role,
+            "num_labels": visitor.account.num_labels,
+        }
+        data["project"] = project_out(site, visitor).model_dump(exclude={"settings"})
+    html = _templates.get_template(f"{name}.html").render(
+        page=name,
+        nonce=request.state.nonce,
+        data=data,
+        visitor=visitor,
+        # What the project is about is for its people alone.
+        title=site.project.settings.title if visitor is not None else "ActiveLab",
+    )
+    return HTMLResponse(html)
+
+
+@router.get("/")
+async def home(request: Request) -> Response:
+    """To the page of one's role."""
+    visitor = await identify(request)
+    if visitor is None:
+        return RedirectResponse("/login", 303)
+    return RedirectResponse("/dashboard" if visitor.may("adjudicator") else "/label", 303)
+
+
+@router.get("/login")
+async def login(request: Request) -> Response:
+    """Name and password."""
+    return await _page(request, "login", None)
+
+
+@router.get("/join")
+async def join(request: Request) -> Response:
+    """An invitation; its secret is behind the # of the address, which only the script there sees."""
+    return await _page(request, "join", None)
+
+
+@router.get("/label")
+async def label(request: Request) -> Response:
+    """The annotation page."""
+    return await _page(request, "label", "annotator")
+
+
+@router.get("/account")
+async def account(request: Request) -> Response:
+    """One's own password and tokens."""
+    return await _page(request, "account", "annotator")
+
+
+@router.get("/dashboard")
+async def dashboard(request: Request) -> Response:
+    """Progress and quality."""
+    return await _page(request, "dashboard", "adjudicator")
+
+
+@router.get("/adjudicate")
+async def adjudicate(request: Request) -> Response:
+    """Examples that need a decision."""
+    return await _page(request, "adjudicate", "adjudicator")
+
+
+@router.get("/example/{example_id}")
+async def example(request: Request, example_id: Number) -> Response:
+    """An example with all its answers, and why it was served."""
+    return await _page(request, "example", "adjudicator", example=example_id)
+
+
+@router.get("/team")
+async def team(request: Request) -> Response:
+    """Accounts and invitations."""
+    return await _page(request, "team", "admin")
+
+
+@router.get("/settings")
+async def settings(request: Request) -> Response:
+    """Settings of the project."""
+    return await _page(request, "settings", "admin")

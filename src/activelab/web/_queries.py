@@ -1,0 +1,127 @@
+"""What the pages read beside `Project`'s own methods."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, or_, select
+
+from activelab.project import Assignment, Project
+from activelab.project._schema import annotator, answer, assignment, event, example
+from activelab.project._settings import load_value
+from activelab.web._bodies import Content, Item, NamedValue, Vote
+from activelab.web._failures import Failure
+
+
+def items_of(project: Project, leases: Sequence[Assignment]) -> list[Item]:
+    """Leases with the contents of their examples; neither their names nor whether the answer is known."""
+    if not leases:
+        return []
+    examples = project.examples([lease.example_id for lease in leases])
+    return [
+        Item(assignment=lease.id, expires=lease.expires, content=content_of(one.id, one.content))
+        for lease, one in zip(leases, examples, strict=True)
+    ]
+
+
+def content_of(example_id: int, content: dict[str, Any]) -> Content:
+    """What is shown of an example: text and image where there are any, the rest as a table."""
+    text, image = content.get("text"), content.get("image")
+    fields = [
+        NamedValue(name=str(name), value=_shown(value))
+        for name, value in content.items()
+        if not (name == "text" and text is not None) and not (name == "image" and image is not None)
+    ]
+    return Content(
+        text=None if text is None else str(text),
+        image=None if image is None else f"/api/v1/media/{example_id}",
+        fields=fields,
+    )
+
+
+def _shown(value: Any) -> str | float | bool | None:
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int | float):
+        # Beyond this a browser would round.
+        return value if math.isfinite(value) and abs(value) < 2**53 else str(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def example_row(connection: Connection, example_id: int) -> Any:
+    """A row of the pool.
+
+    Raises
+    ------
+    Failure
+        If there is none (404).
+    """
+    row = connection.execute(select(example).where(example.c.id == example_id)).one_or_none()
+    if row is None or example_id >= int(load_value(connection, "num_examples", 0)):
+        raise Failure(404, f"there is no example {example_id}.")
+    return row
+
+
+def was_served(connection: Connection, annotator_id: int, example_id: int) -> bool:
+    """Whether an example is kept for somebody now, or was answered by them."""
+    held = select(assignment.c.id).where(
+        assignment.c.annotator_id == annotator_id,
+        assignment.c.example_id == example_id,
+        assignment.c.state == "open",
+    )
+    answered = select(answer.c.event_id).where(
+        answer.c.example_id == example_id, answer.c.annotator_id == annotator_id
+    )
+    return connection.execute(held).first() is not None or connection.execute(answered).first() is not None
+
+
+def votes(connection: Connection, classes: Sequence[str], example_id: int) -> list[Vote]:
+    """All answers to an example, oldest first."""
+    query = (
+        select(
+            annotator.c.name,
+            annotator.c.role,
+            answer.c.kind,
+            answer.c.class_code,
+            event.c.reason,
+            event.c.time,
+            event.c.source,
+        )
+        .join(annotator, annotator.c.id == answer.c.annotator_id)
+        .join(event, event.c.id == answer.c.event_id)
+        .where(answer.c.example_id == example_id)
+        .order_by(answer.c.event_id)
+    )
+    return [
+        Vote(
+            annotator=row.name,
+            role=row.role,
+            kind=row.kind,
+            label=None if row.class_code is None else classes[row.class_code],
+            reason=row.reason,
+            time=row.time,
+            source=row.source,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def collected(connection: Connection) -> int:
+    """Labels that count against the budget."""
+    return int(connection.execute(select(func.coalesce(func.sum(annotator.c.num_labels), 0))).scalar_one())
+
+
+def find_examples(connection: Connection, words: str, limit: int) -> list[dict[str, Any]]:
+    """Examples whose id is, or begins with, some text."""
+    size = int(load_value(connection, "num_examples", 0))
+    wanted = or_(example.c.name == words, example.c.name.startswith(words, autoescape=True))
+    rows = connection.execute(
+        select(example.c.id, example.c.name, example.c.num_labels)
+        .where(wanted, example.c.id < size)
+        .order_by(example.c.name)
+        .limit(limit)
+    )
+    return [row._asdict() for row in rows]

@@ -1,0 +1,138 @@
+"""``activelab serve``: one server on this machine, or behind a proxy."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import uvicorn
+from sqlalchemy import Connection
+
+from activelab._errors import InputError
+from activelab.project import Project, open_project
+from activelab.project._accounts import count_admins, create_invite
+from activelab.project._project import write_audit
+from activelab.web._app import create_app
+
+FIRST_LINK_DAYS = 1.0
+
+
+def serve(
+    place: str | os.PathLike[str],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    allow_remote: bool = False,
+    allowed_hosts: Iterable[str] = (),
+    https: bool = False,
+    train: bool = True,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Serve a project until it is told to stop.
+
+    Parameters
+    ----------
+    place : str or path
+    host : str
+        Address to listen on.
+    port : int
+        0 for any that is free.
+    allow_remote : bool
+        Allow an address that other machines can reach.
+    allowed_hosts : iterable of str
+        Names under which the server may be addressed, as behind a proxy.
+    https : bool
+        Whether people reach it over HTTPS, through a proxy; cookies are then sent over HTTPS only.
+    train : bool
+        Train rounds when they are due.
+    say : callable
+        Prints a line.
+
+    Raises
+    ------
+    InputError
+        If others could reach the address and ``allow_remote`` is not set, or the port is taken.
+    """
+    remote = not _is_loopback(host)
+    if remote and not allow_remote:
+        raise InputError(
+            f"{host} can be reached from other machines. Say --allow-remote if that is meant, and put a "
+            "proxy with HTTPS before it: else passwords travel in the clear."
+        )
+    with open_project(place) as project, _listen(host, port) as listener:
+        number = listener.getsockname()[1]
+        names = [*allowed_hosts, *([host] if remote else [])]
+        app = create_app(
+            project, allowed_hosts=names, secure=https, trainer=_trainer(place) if train else None
+        )
+        address = f"http://{f'[{host}]' if ':' in host else host}:{number}"
+        say(f"{project.settings.title}: {address}/  (Ctrl-C stops it)")
+        link = first_link(project)
+        if link is not None:
+            say(f"There is no admin yet. This link makes one; it works once, for a day:\n  {address}{link}")
+        if remote and not https:
+            say(
+                "Passwords travel in the clear unless a proxy with HTTPS stands before it (then say --https)."
+            )
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            # Addresses of visitors are those that connect: headers that claim others are not believed.
+            proxy_headers=False,
+            ws="none",
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=3,
+            limit_concurrency=1000,
+            h11_max_incomplete_event_size=64 * 1024,
+        )
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def first_link(project: Project) -> str | None:
+    """A link that makes the first admin, if there is none."""
+
+    def invite(connection: Connection) -> str | None:
+        if count_admins(connection):
+            return None
+        write_audit(connection, None, "invited the first admin", {})
+        return f"/join#{create_invite(connection, time.time(), role='admin', days=FIRST_LINK_DAYS)}"
+
+    return project.database.write(invite)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that listens, or the reason why not."""
+    if not 0 <= port < 65536:
+        raise InputError(f"a port lies between 0 and 65535, got {port}.")
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise InputError(
+            f"cannot listen at {host}, port {port}: {error.strerror or error}. Choose another with --port."
+        ) from None
+    return listener
+
+
+def _trainer(place: str | os.PathLike[str]) -> Any:
+    from activelab.project._trainer import Trainer
+
+    return Trainer(place)

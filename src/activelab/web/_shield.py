@@ -1,0 +1,129 @@
+"""What every request meets first: allowed hosts, same origin, limits; and what every response carries."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from activelab.web._failures import Failure, refusal
+
+SAFE = ("GET", "HEAD", "OPTIONS")
+
+BODY_LIMIT = 256 * 1024
+UPLOAD_LIMIT = 256 * 1024 * 1024
+BODY_SECONDS = 30.0
+"""Without a byte of the body for so long, a request is given up."""
+
+UPLOADS = ("/api/v1/predictions",)
+
+
+class Shield:
+    """Wraps the application.
+
+    Parameters
+    ----------
+    app : ASGI application
+    hosts : iterable of str
+        Names under which the server may be addressed. Others are refused: a page elsewhere could point a
+        name of its own at this machine and read from it (DNS rebinding).
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Iterable[str]) -> None:
+        self.app = app
+        self.hosts = {host.strip("[]").lower() for host in hosts}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        nonce = secrets.token_urlsafe(16)
+        scope.setdefault("state", {})["nonce"] = nonce
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _add_headers(MutableHeaders(scope=message), nonce)
+            await send(message)
+
+        try:
+            limited = self._checked(scope, receive)
+        except Failure as failure:
+            await refusal(failure)(scope, receive, guarded)
+            return
+        await self.app(scope, limited, guarded)
+
+    def _checked(self, scope: Scope, receive: Receive) -> Receive:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if host_name(host) not in self.hosts:
+            raise Failure(
+                400,
+                "the server does not answer to this name; start it with --allowed-host NAME.",
+                code="host_not_allowed",
+            )
+        path, method = scope["path"], scope["method"]
+        if "authorization" not in headers and (method not in SAFE or path.startswith("/api/")):
+            _check_origin(headers, host, writes=method not in SAFE)
+        if method in SAFE:
+            return receive
+        limit = UPLOAD_LIMIT if path in UPLOADS else BODY_LIMIT
+        too_large = Failure(413, f"a request here may have {limit:,} bytes.")
+        length = headers.get("content-length", "0")
+        if not length.isdigit():
+            raise Failure(400, "the length of the request is no number.")
+        if int(length) > limit:
+            raise too_large
+        received = 0
+
+        async def limited() -> Message:
+            nonlocal received
+            try:
+                message = await asyncio.wait_for(receive(), BODY_SECONDS)
+            except TimeoutError:
+                raise Failure(400, "the rest of the request did not come.", code="timeout") from None
+            received += len(message.get("body", b""))
+            if received > limit:
+                raise too_large
+            return message
+
+        return limited
+
+
+def host_name(host: str) -> str:
+    """The name in a Host header, without port and brackets, in lower case."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def _check_origin(headers: Headers, host: str, *, writes: bool) -> None:
+    """Browsers say where a request comes from; programs that are no browsers need not."""
+    refused = Failure(403, "requests from other sites are refused.", code="cross_origin")
+    origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+    if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        raise refused
+    if site is not None and site not in ("same-origin", "none"):
+        raise refused
+    if writes and origin is None and site == "none":
+        raise refused
+
+
+def _add_headers(headers: MutableHeaders, nonce: str) -> None:
+    headers["Content-Security-Policy"] = (
+        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["X-Frame-Options"] = "DENY"
+    headers["Referrer-Policy"] = "no-referrer"
+    headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
+    headers.setdefault("Cache-Control", "no-store")

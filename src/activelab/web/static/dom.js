@@ -1,0 +1,89 @@
+// Elements are made one by one; nothing on these pages is ever parsed from text.
+
+export const $ = (id) => document.getElementById(id);
+
+export function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  fill(element, attributes, children);
+  return element;
+}
+
+export function draw(tag, attributes = {}, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  fill(element, attributes, children);
+  return element;
+}
+
+function fill(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+}
+
+const whole = new Intl.NumberFormat("en-GB");
+export const number = (value) => (value === null || value === undefined ? "–" : whole.format(value));
+export const percent = (value, digits = 1) =>
+  value === null || value === undefined ? "–" : `${(100 * value).toFixed(digits)} %`;
+export const decimal = (value, digits = 2) =>
+  value === null || value === undefined ? "–" : value.toFixed(digits).replace("-", "−");
+export const when = (seconds) =>
+  seconds === null || seconds === undefined
+    ? "–"
+    : new Date(1000 * seconds).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
+
+// A short message at the edge of the page, which screen readers hear.
+export function note(words, kind = "") {
+  const element = make("p", { class: `note ${kind}` }, words);
+  $("notes").replaceChildren(element);
+  clearTimeout(note.timer);
+  note.timer = setTimeout(() => element.remove(), kind === "bad" ? 9000 : 5000);
+}
+
+// What there is to see of an example.
+export function showContent(content, image = null) {
+  const parts = [];
+  if (content.image) parts.push(image ?? picture(content.image));
+  if (content.text !== null) parts.push(make("p", { class: "text", dir: "auto" }, content.text));
+  if (content.fields.length) {
+    const rows = content.fields.map((field) =>
+      make(
+        "tr",
+        {},
+        make("th", { scope: "row" }, field.name),
+        make("td", { dir: "auto", class: typeof field.value === "number" ? "numbers" : null }, shown(field.value)),
+      ),
+    );
+    parts.push(make("table", { class: "fields" }, make("tbody", {}, rows)));
+  }
+  return parts;
+}
+
+function shown(value) {
+  if (value === null || value === "") return make("span", { class: "quiet" }, "missing");
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  return String(value);
+}
+
+export function picture(address) {
+  const image = new Image();
+  image.alt = "The image to label";
+  image.className = "image";
+  image.addEventListener("load", () => {
+    // Tiny images are enlarged, pixel by pixel.
+    if (image.naturalWidth <= 128 && image.naturalHeight <= 128) image.classList.add("tiny");
+  });
+  image.addEventListener("error", () => {
+    image.replaceWith(make("p", { class: "problem" }, "The image cannot be shown. Skip this example."));
+  });
+  image.src = address;
+  return image;
+}
+
+const menu = $("menu");
+menu?.addEventListener("click", () => {
+  const open = menu.getAttribute("aria-expanded") !== "true";
+  menu.setAttribute("aria-expanded", String(open));
+});

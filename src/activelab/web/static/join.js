@@ -1,0 +1,25 @@
+import { post } from "./api.js";
+import { $ } from "./dom.js";
+
+// The secret stays out of the history and of every request but one.
+const secret = location.hash.slice(1);
+history.replaceState(null, "", "/join");
+if (!secret) $("problem").textContent = "This address has no invitation in it. Open the whole link you were given.";
+$("name").focus();
+
+$("form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const [name, password] = [$("name").value.trim(), $("password").value];
+  if (!name || password.length < 10) {
+    $("problem").textContent = name ? "The password needs 10 characters or more." : "Give a name.";
+    $(name ? "password" : "name").focus();
+    return;
+  }
+  try {
+    await post("join", { secret, name, password });
+  } catch (error) {
+    $("problem").textContent = error.message.charAt(0).toUpperCase() + error.message.slice(1);
+    return;
+  }
+  location.replace("/");
+});

@@ -1,0 +1,331 @@
+// The annotation page. Answers are shown as given at once and sent one after the other; the next examples are
+// here before they are needed. A request that fails is repeated under the same id, so that it counts once.
+
+import { call, page, post, requestId } from "./api.js";
+import { $, make, note, number, picture, showContent } from "./dom.js";
+
+const WANTED = 4;
+const KEYS = "123456789abcdefhijklmnopqrtvwxyz"; // without g, s and u, which do something else
+const REASONS = [
+  "It is damaged or empty",
+  "It fits no class",
+  "It fits several classes",
+  "I do not have the knowledge for it",
+];
+
+const classes = page.project.classes;
+const items = []; // the first is shown
+const outbox = [];
+const seen = new Set(); // assignments that were shown or wait; they are not added again
+let sending = null;
+let yours = page.account.num_labels;
+let progress = null;
+let shownAt = 0;
+let hidden = 0;
+let waiting = null;
+let busy = false;
+
+// ---------------------------------------------------------------- what is shown
+
+function show() {
+  const box = $("example");
+  const item = items[0];
+  clearTimeout(waiting);
+  shownAt = performance.now();
+  hidden = 0;
+  for (const button of document.querySelectorAll(".answers button.answer")) button.disabled = !item;
+  if (item) {
+    box.replaceChildren(...showContent(item.content, item.image));
+    box.setAttribute("aria-busy", "false");
+    box.scrollTop = 0;
+    scrollTo(0, 0);
+  } else if (sending) {
+    box.replaceChildren(make("p", { class: "quiet waiting" }, "Loading …"));
+    box.setAttribute("aria-busy", "true");
+  } else {
+    box.replaceChildren(...nothing());
+    box.setAttribute("aria-busy", "false");
+    waiting = setTimeout(refill, 15000);
+  }
+}
+
+function nothing() {
+  const spent = progress && progress.budget !== null && progress.collected >= progress.budget;
+  return [
+    make("p", { class: "done" }, spent ? "The budget is spent." : "Nothing to label now."),
+    make(
+      "p",
+      { class: "quiet" },
+      spent
+        ? "All labels this project asked for are there. Thank you."
+        : "You have seen everything that waits for a label. More may come; this page looks by itself.",
+    ),
+  ];
+}
+
+function add(more) {
+  for (const item of more) {
+    if (seen.has(item.assignment)) continue;
+    seen.add(item.assignment);
+    if (item.content.image) item.image = picture(item.content.image);
+    items.push(item);
+  }
+}
+
+const describe = (item) => {
+  if (!item) return "Nothing more to label now.";
+  if (item.content.text !== null) return `Next: ${item.content.text.slice(0, 300)}`;
+  if (item.content.image) return "Next example: an image.";
+  return `Next: ${item.content.fields.map((field) => `${field.name} ${field.value ?? "missing"}`).join(", ").slice(0, 300)}`;
+};
+
+function showProgress() {
+  const own = `${number(yours)} by you`;
+  $("bar").hidden = !(progress && progress.budget);
+  if (progress && progress.budget) {
+    $("bar").max = progress.budget;
+    $("bar").value = progress.collected;
+    $("count").textContent = `${number(progress.collected)} of ${number(progress.budget)} · ${own}`;
+  } else {
+    $("count").textContent = own;
+  }
+}
+
+async function readProgress() {
+  try {
+    progress = await call("GET", "progress");
+    yours = progress.yours + outbox.filter((answer) => answer.body.kind === "label").length;
+    showProgress();
+  } catch {
+    // It is read again soon.
+  }
+}
+
+// ---------------------------------------------------------------- answers
+
+function answer(kind, { label = null, reason = null } = {}) {
+  const item = items[0];
+  if (!item || busy) return;
+  items.shift();
+  const seconds = Math.min(Math.max((performance.now() - shownAt - hidden) / 1000, 0), 86400);
+  outbox.push({
+    assignment: item.assignment,
+    body: { kind, label, reason, seconds, request: requestId(), then_lease: WANTED },
+  });
+  if (kind === "label") {
+    yours += 1;
+    if (progress) progress.collected += 1;
+    showProgress();
+  }
+  sending ??= send().finally(() => {
+    sending = null;
+    if (!items.length) show();
+  });
+  const stored = kind === "label" ? label : kind === "skip" ? "Skipped" : "Unsure";
+  $("heard").textContent = `${stored}. ${describe(items[0])}`;
+  show();
+}
+
+async function send() {
+  for (let wait = 1; outbox.length; ) {
+    const next = outbox[0];
+    try {
+      const reply = await post(`assignments/${next.assignment}/answer`, next.body);
+      wait = 1;
+      outbox.shift();
+      const empty = !items.length;
+      add(reply.items);
+      if (empty && items.length) show();
+    } catch (error) {
+      if (error.status === 0 || error.status >= 500 || error.status === 429) {
+        note(`Not stored yet: ${error.message} Trying again.`, "bad");
+        await new Promise((resolve) => setTimeout(resolve, 1000 * wait));
+        wait = Math.min(2 * wait, 30);
+        continue;
+      }
+      outbox.shift();
+      if (next.body.kind === "label") yours -= 1;
+      note(`Not stored: ${error.message}`, "bad");
+      if (error.code === "csrf") location.reload();
+      if (!items.length) await refill();
+    }
+  }
+}
+
+async function refill() {
+  clearTimeout(waiting);
+  try {
+    const reply = await post("assignments", { count: WANTED });
+    const empty = !items.length;
+    // What is kept for us and was shown before comes back, as after a reload or an answer that was refused.
+    const waits = new Set([...items.map((item) => item.assignment), ...outbox.map((one) => one.assignment)]);
+    for (const item of reply.items) if (!waits.has(item.assignment)) seen.delete(item.assignment);
+    add(reply.items);
+    if (empty) show();
+  } catch (error) {
+    note(error.message, "bad");
+    waiting = setTimeout(refill, 15000);
+  }
+}
+
+async function undo() {
+  if (busy) return;
+  busy = true;
+  try {
+    await sending;
+    const { item } = await post("undo", { request: requestId() });
+    if (item) {
+      seen.add(item.assignment);
+      if (item.content.image) item.image = picture(item.content.image);
+      items.unshift(item);
+      $("heard").textContent = `Taken back. ${describe(item).replace("Next", "Again")}`;
+      note("Your last answer is taken back.");
+      show();
+    } else {
+      note("Your last answer is taken back. Somebody else has the example now.");
+    }
+    await readProgress();
+  } catch (error) {
+    note(error.message.charAt(0).toUpperCase() + error.message.slice(1), "bad");
+  } finally {
+    busy = false;
+  }
+}
+
+// ---------------------------------------------------------------- buttons and keys
+
+// Classes that are called 0 to 9 have these keys; the others take those that are left, in their order.
+const keys = classes.map((label) => (/^[0-9]$/.test(label) ? label : null));
+const free = [...KEYS].filter((key) => !keys.includes(key));
+keys.forEach((key, place) => {
+  keys[place] = key ?? free.shift();
+});
+
+const buttons = classes.map((label, place) => {
+  const key = keys[place];
+  const button = make(
+    "button",
+    { type: "button", class: "answer", "aria-keyshortcuts": key, onclick: () => choose(place) },
+    key ? make("kbd", { "aria-hidden": "true" }, key) : make("span", { class: "nokey" }),
+    make("span", { class: "name", dir: "auto" }, label),
+  );
+  return button;
+});
+$("classes").append(...buttons);
+if (classes.length > 12) $("search").hidden = false;
+if (classes.length > 8) $("classes").classList.add("many");
+
+function choose(place) {
+  const button = buttons[place];
+  if (!items.length) return;
+  button.classList.add("chosen");
+  setTimeout(() => button.classList.remove("chosen"), 220);
+  answer("label", { label: classes[place] });
+}
+
+for (const name of ["skip", "unsure"]) $(name).classList.add("answer");
+$("unsure").addEventListener("click", () => answer("unsure"));
+$("undo").addEventListener("click", undo);
+$("skip").addEventListener("click", askReason);
+
+$("filter").addEventListener("input", () => {
+  const words = $("filter").value.trim().toLowerCase();
+  buttons.forEach((button, place) => {
+    button.hidden = !classes[place].toLowerCase().includes(words);
+  });
+});
+$("filter").addEventListener("keydown", (event) => {
+  if (event.key === "Escape") clearFilter();
+  if (event.key !== "Enter") return;
+  const place = buttons.findIndex((button) => !button.hidden);
+  if (place >= 0 && $("filter").value.trim()) {
+    clearFilter();
+    choose(place);
+  }
+});
+function clearFilter() {
+  $("filter").value = "";
+  for (const button of buttons) button.hidden = false;
+  $("filter").blur();
+}
+
+const dialog = $("skip-dialog");
+const reasons = REASONS.map((words, place) =>
+  make("button", { type: "button", onclick: () => skip(words) }, make("kbd", { "aria-hidden": "true" }, place + 1), make("span", {}, words)),
+);
+$("reasons").append(...reasons);
+$("skip-cancel").addEventListener("click", () => dialog.close());
+$("skip-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  skip($("reason").value.trim() || null);
+});
+function askReason() {
+  if (!items.length || busy) return;
+  $("reason").value = "";
+  dialog.showModal();
+  reasons[0].focus();
+}
+function skip(reason) {
+  dialog.close();
+  answer("skip", { reason });
+}
+
+function guidelines(open = $("guidelines").hidden) {
+  $("guidelines").hidden = !open;
+  $("guide").setAttribute("aria-expanded", String(open));
+  document.body.classList.toggle("with-guidelines", open);
+  if (open) $("guidelines-close").focus();
+  else $("guide").focus();
+}
+const text = page.project.guidelines.trim();
+$("guidelines-text").append(text || make("span", { class: "quiet" }, "There are none for this project yet."));
+$("guide").addEventListener("click", () => guidelines());
+$("guidelines-close").addEventListener("click", () => guidelines(false));
+$("shortcuts").checked = localStorage.getItem("shortcuts") !== "off";
+$("shortcuts").addEventListener("change", () => {
+  localStorage.setItem("shortcuts", $("shortcuts").checked ? "on" : "off");
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing) return;
+  const typing = event.target.matches("input:not([type=checkbox]), textarea, select");
+  if (dialog.open) {
+    const place = typing ? -1 : Number(event.key) - 1;
+    if (reasons[place]) {
+      event.preventDefault();
+      skip(REASONS[place]);
+    }
+    return;
+  }
+  if (event.key === "Escape" && !$("guidelines").hidden) return guidelines(false);
+  if (typing || !$("shortcuts").checked) return;
+  const actions = { u: undo, s: askReason, g: () => guidelines(), "?": () => answer("unsure"), "/": () => $("filter").focus() };
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const place = keys.indexOf(key);
+  if (actions[key] && !(key === "/" && $("search").hidden)) {
+    event.preventDefault();
+    actions[key]();
+  } else if (place >= 0) {
+    event.preventDefault();
+    choose(place);
+  }
+});
+
+// Time during which the page is hidden is not time spent on the example.
+let hiddenSince = null;
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) hiddenSince = performance.now();
+  else if (hiddenSince !== null) {
+    hidden += performance.now() - hiddenSince;
+    hiddenSince = null;
+    if (!items.length) refill();
+  }
+});
+addEventListener("beforeunload", (event) => {
+  if (outbox.length) event.preventDefault();
+});
+
+showProgress();
+await refill();
+await readProgress();
+setInterval(readProgress, 20000);

@@ -39,10 +39,11 @@ def due(project: Project, now: float | None = None) -> str | None:
         time ago, there are too few labels, or none of the conditions of the settings holds.
     """
     at = time.time() if now is None else now
-    return project.database.read(lambda c: _due(c, load_settings(c), at))
+    return project.database.read(lambda c: due_now(c, load_settings(c), at))
 
 
-def _due(connection: Connection, settings: Settings, now: float) -> str | None:
+def due_now(connection: Connection, settings: Settings, now: float) -> str | None:
+    """`due` within a transaction."""
     number = rounds.current_round(connection)
     if number < 0 or not settings.automatic or _busy(connection, number, now):
         return None

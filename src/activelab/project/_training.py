@@ -30,11 +30,11 @@ from activelab.project._project import Project
 from activelab.project._rounds import AlreadyTrainingError, Round
 from activelab.project._schema import round_, round_array
 from activelab.project._settings import Settings, load_settings, load_value
+from activelab.project._stored import load_pred_probs, parts, parts_of
 from activelab.selection import explain_batch, select_batch
 
 HEARTBEAT_SECONDS = 10.0
 
-_CELLS = 1_000_000  # numbers of a large array that are written in one transaction
 _PATIENCE = 10  # tries to write to a file that others keep writing to
 
 
@@ -75,6 +75,8 @@ def train_round(
     with _given_up_on_failure(project, begun.id), _heartbeat(project, begun.id):
         say("reading the labels")
         labels = project.labels(begun.last_event)
+        # Accounts that have labelled nothing are no annotators yet; the mean weight must not know them.
+        labels = labels.select(annotators=labels.annotators[np.unique(labels.annotator)])
         result, models = _ask(project, settings, begun, labels, pred_probs, say)
         say("storing the round")
         order = _order(project, result, settings.seed + begun.id)
@@ -262,7 +264,6 @@ def _summary(
     settings: Settings, labels: Labels, result: RoundResult, order: Ints, models: list[str]
 ) -> dict[str, Any]:
     assessment, given = result.assessment, result.training_label >= 0
-    used = np.unique(labels.annotator)
     # Right means equal to the label trained on: the newest consensus has seen these predictions.
     right = assessment.predicted_label[given] == result.training_label[given]
     return {
@@ -272,7 +273,7 @@ def _summary(
         "model_weight": _plain(assessment.model_weight),
         "annotator_accuracy": _number(assessment.annotator_accuracy),
         "annotator_weight": dict(
-            zip(labels.annotators[used].tolist(), _plain(assessment.annotator_weight[used]), strict=True)
+            zip(labels.annotators.tolist(), _plain(assessment.annotator_weight), strict=True)
         ),
         "metrics": {
             "num_labels": labels.n_labels,
@@ -311,25 +312,9 @@ def _store(project: Project, number: int, result: RoundResult, order: Ints) -> N
         "quality": assessment.quality.astype(np.float32),
         "predicted": assessment.predicted_label.astype(np.int32),
     }
-    rows = max(_CELLS // result.pred_probs.shape[2], 1)
-    for model, probs in enumerate(result.pred_probs):
-        for start in range(0, len(probs), rows):
-            arrays[f"pred_probs/{model:03d}/{start:012d}"] = probs[start : start + rows].astype(np.float32)
+    arrays |= parts_of(result.pred_probs)
     for name, values in arrays.items():
         _keep_up(project, number, lambda c, n=name, v=values: rounds.store_array(c, number, n, v))  # type: ignore[misc]
-
-
-def load_pred_probs(connection: Connection, number: int) -> list[Any]:
-    """The out-of-sample probabilities of a round, one float32 array a model; empty if none are stored."""
-    models: dict[str, list[Any]] = {}
-    for name in _parts(connection, round_array.c.round_id == number):
-        models.setdefault(name.split("/")[1], []).append(rounds.load_array(connection, number, name))
-    return [np.concatenate(parts) for parts in models.values()]
-
-
-def _parts(connection: Connection, of: Any) -> list[str]:
-    names = select(round_array.c.name).where(of, round_array.c.name.like("pred\\_probs/%", escape="\\"))
-    return sorted(connection.execute(names).scalars())
 
 
 def _publish(connection: Connection, number: int, size: int, summary: dict[str, Any]) -> None:
@@ -344,14 +329,6 @@ def _publish(connection: Connection, number: int, size: int, summary: dict[str, 
 def _forget_older_models(project: Project, number: int) -> None:
     """Delete the probabilities of rounds before; what a round was scored by stays in its scores."""
 
-    def older(connection: Connection) -> list[tuple[int, str]]:
-        rows = connection.execute(
-            select(round_array.c.round_id, round_array.c.name).where(
-                round_array.c.round_id < number, round_array.c.name.like("pred\\_probs/%", escape="\\")
-            )
-        )
-        return [(row.round_id, row.name) for row in rows]
-
-    for before, name in project.database.read(older):
+    for before, name in project.database.read(lambda c: parts(c, round_array.c.round_id < number)):
         part = (round_array.c.round_id == before) & (round_array.c.name == name)
         _write(project, lambda c, part=part: c.execute(delete(round_array).where(part)))  # type: ignore[misc]

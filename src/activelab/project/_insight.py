@@ -49,7 +49,7 @@ def overview(project: Project) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``title``, ``kind``, ``classes``, ``method``; ``budget``, ``spent`` and ``left``, None without a budget;
+        ``title``, ``kind``, ``classes``, ``method``; ``budget``, ``spent`` and ``left`` (None without one);
         ``labels`` (imported ones too), ``examples``, ``labelled``, ``gold``, ``annotators`` (people with a
         label), ``open_leases``, ``queue_length`` (examples of the round still to be served); ``round`` with
         ``number``, ``trained``, ``finished``, ``new_labels``, ``train_every`` and ``share`` done of it;
@@ -219,7 +219,8 @@ def gain_forecast(project: Project) -> dict[str, Any] | None:
         "rounds": len(curve),
         "based_on": (
             f"the last {len(curve)} rounds, from {curve[0]['num_labels']:,} to "
-            f"{curve[-1]['num_labels']:,} labels: a line in the logarithm of the number of labels, continued by {after:,}. Both measures "
+            f"{curve[-1]['num_labels']:,} labels: a line in the "
+            f" logarithm of the number of labels, continued by {after:,}. Both measures "
             "are the project's own estimates, not measured on known answers."
         ),
     }

@@ -47,8 +47,8 @@ def queue_head(project: Project, n: int = 20) -> list[dict[str, Any]]:
     -------
     list of dict
         ``position``, ``id``, ``example`` (its name), ``kind`` (new, relabel), ``num_labels``, ``remaining``
-        (labels wanted), ``score``, ``quality``, ``consensus`` and ``predicted``; the last four None before the first
-        training.
+        (labels wanted), ``score``, ``quality``, ``consensus`` and ``predicted``; the last four
+        None before the first training.
     """
 
     def load(connection: Connection) -> list[dict[str, Any]]:
@@ -96,8 +96,8 @@ def why_served(project: Project, example_id: int) -> dict[str, Any]:
     -------
     dict
         ``id``, ``example``, ``round``, ``method``; ``score``, ``quality``, ``consensus``, ``predicted``;
-        ``kind`` (new, relabel, gold), ``num_labels``; ``position`` in the order (0 is first; None if the round
-        leaves it out) and ``of`` how many; ``votes``, all answers; ``annotator_accuracy`` P, ``model_weight``
+        ``kind`` (new, relabel, gold), ``num_labels``; ``position`` in the order (None if the round leaves
+        it out) and ``of`` how many; ``votes``, all answers; ``annotator_accuracy`` P, ``model_weight``
         w_M, ``annotator_weight`` w_j of those who labelled it, ``temperature``; and ``parts``: the score as a
         weighted mean, each with ``who``, ``weight`` and ``says``, the probability it lends the class in
         question. ``parts`` is empty where the score is not ActiveLab's or answers changed since.

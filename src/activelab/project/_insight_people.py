@@ -145,11 +145,13 @@ def pair_agreement(project: Project, limit: int = 40) -> dict[str, Any]:
     pairs = cohen_kappa_matrix(chosen)
     plain = {
         name: [[number(value) for value in row] for row in pairs.to_matrix(name).tolist()]
-        for name in ("shared", "agreement", "kappa")
+        for name in ("agreement", "kappa")
     }
+    shared = pairs.to_matrix("shared").tolist()
     return {
         "annotators": chosen.annotators.tolist(),
         "left_out": max(len(active) - limit, 0),
+        "shared": [[int(value) if value == value else None for value in row] for row in shared],
         **plain,
         "overall": [
             {

@@ -63,8 +63,8 @@ def votes(
 ) -> dict[int, list[dict[str, Any]]]:
     """All answers to some examples, oldest first.
 
-    Each has ``event``, ``annotator``, ``kind`` (label, skip, unsure), ``label``, ``reason``, ``seconds``, ``time`` and
-    ``source``.
+    Each has ``event``, ``annotator``, ``kind`` (label, skip, unsure), ``label``, ``reason``, ``seconds``,
+    ``time`` and ``source``.
     """
     found: dict[int, list[dict[str, Any]]] = {code: [] for code in ids}
     query = (

@@ -2,8 +2,145 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated, Literal
 
-from activelab.web._failures import ERRORS
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import FileResponse, Response
+from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
+
+from activelab.project._rounds import current_round, get_round
+from activelab.web._bodies import AcceptedOut, RoundOut
+from activelab.web._failures import ERRORS, Failure
+from activelab.web._site import Site
+from activelab.web._visitors import Adjudicator, Admin, Here
 
 router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["data"])
+
+TRAIN_SECONDS = 3600.0
+
+_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+    "jsonl": "application/jsonlines",
+}
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+
+
+@router.post("/train", status_code=202, summary="Train a round")
+def train(site: Here, _: Admin) -> AcceptedOut:
+    """Have a round trained now, in a process of its own; labelling goes on meanwhile."""
+    if site.trainer is None:
+        raise Failure(409, "this server does not train; run: activelab train")
+    if not site.trainer.train_now():
+        raise Failure(409, "a round is being trained already.")
+    return AcceptedOut(message="a round is being trained.")
+
+
+@router.post(
+    "/predictions",
+    summary="A round from predictions",
+    openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": _BINARY}}},
+)
+async def predictions(
+    request: Request,
+    site: Here,
+    visitor: Admin,
+    format: Annotated[Literal["csv", "parquet", "jsonl", "npy"], Query(description="What the body is.")],
+) -> RoundOut:
+    """A round from out-of-sample probabilities of a model of your own, in place of training.
+
+    A table has a column ``example`` and one a class; a .npy array has the rows of the pool in their order,
+    and a third dimension in front if it holds several models. The answer comes when the round is served.
+    """
+    with tempfile.TemporaryDirectory(prefix="activelab-") as folder:
+        path = Path(folder, f"predictions.{format}")
+        with open(path, "wb") as file:
+            async for chunk in request.stream():
+                await run_in_threadpool(file.write, chunk)
+        await run_in_threadpool(_train_on, site, path)
+    done = await run_in_threadpool(site.project.database.read, lambda c: get_round(c, current_round(c)))
+    return RoundOut(
+        id=done.id, state=done.state, started=done.started, finished=done.finished, summary=done.summary
+    )
+
+
+def _train_on(site: Site, path: Path) -> None:
+    """Train in a process of its own, so that nobody who labels waits for the arithmetic.
+
+    The project is named in the environment: its address may hold a password, and everybody on the machine
+    can read arguments.
+    """
+    if not path.stat().st_size:
+        raise Failure(422, "the body is empty; send the predictions in it.")
+    url = site.project.database.url
+    place = (
+        str(url.database) if site.project.database.is_sqlite else url.render_as_string(hide_password=False)
+    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "activelab", "train", "--pred-probs", str(path)],
+            env=os.environ | {"ACTIVELAB_PROJECT": place},
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            timeout=TRAIN_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise Failure(409, "it took too long and was stopped; use: activelab train --pred-probs") from None
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["the training failed"])[-1]
+        message = said.removeprefix("error: ").replace(f"{path}", f"predictions.{path.suffix[1:]}")
+        raise Failure(422 if done.returncode == 2 else 409, message)
+
+
+@router.get(
+    "/export",
+    summary="Export",
+    response_class=FileResponse,
+    responses={200: {"content": dict.fromkeys(_TYPES.values(), _BINARY)}},
+)
+def export(
+    site: Here,
+    _: Adjudicator,
+    what: Annotated[Literal["labels", "consensus", "batch", "events"], Query(description="Which table.")],
+    format: Annotated[Literal["csv", "parquet", "jsonl"], Query(description="As which file.")] = "csv",
+) -> Response:
+    """A table of the project as a file."""
+    from activelab.project._export import export_table
+
+    folder = tempfile.TemporaryDirectory(prefix="activelab-")
+    path = Path(folder.name, f"{what}.{format}")
+    try:
+        export_table(site.project, what, path)
+    except BaseException:
+        folder.cleanup()
+        raise
+    return FileResponse(
+        path, media_type=_TYPES[format], filename=path.name, background=BackgroundTask(folder.cleanup)
+    )
+
+
+@router.get(
+    "/report",
+    summary="Report",
+    response_class=Response,
+    responses={200: {"content": {"text/html": {"schema": {"type": "string"}}}}},
+)
+def report(site: Here, _: Adjudicator) -> Response:
+    """The report as one HTML file; a download, so that nothing in it runs in the name of this site."""
+    from activelab.report import project_report
+
+    html: str = site.shared("report", lambda: project_report(site.project), 5)
+    return Response(
+        html,
+        media_type="text/html",
+        headers={"Content-Disposition": 'attachment; filename="report.html"'},
+    )

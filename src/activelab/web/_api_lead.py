@@ -13,9 +13,10 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from activelab.project import _insight
-from activelab.web._bodies import DecisionIn, ExampleOut, Limit, Name, Number, StoredOut
+from activelab.project._insight_values import votes
+from activelab.web._bodies import DecisionIn, ExampleOut, Limit, Name, Number, StoredOut, Vote
 from activelab.web._failures import ERRORS, Failure
-from activelab.web._queries import content_of, example_row, find_examples, votes
+from activelab.web._queries import content_of, example_row, find_examples
 from activelab.web._site import Site
 from activelab.web._visitors import Adjudicator, Here, identify
 
@@ -77,7 +78,8 @@ def rounds(site: Here, _: Adjudicator) -> Any:
 @router.get("/adjudication", summary="What needs a decision")
 def adjudication(site: Here, _: Adjudicator, limit: Limit = 20) -> Any:
     """Examples of the lowest consensus quality, with all their labels, and those nobody could answer."""
-    return _insight.adjudication_list(site.project, limit)
+    rows = _insight.adjudication_list(site.project, limit)
+    return [row | {"content": content_of(row["id"], row["content"])} for row in rows]
 
 
 @router.get("/forecast", summary="Does more labelling pay?")
@@ -106,15 +108,15 @@ def example(example_id: Number, site: Here, visitor: Adjudicator) -> ExampleOut:
     """An example with all its answers."""
     classes = site.project.refresh().classes
     row, given = site.project.database.read(
-        lambda c: (example_row(c, example_id), votes(c, classes, example_id))
+        lambda c: (example_row(c, example_id), votes(c, classes, [example_id])[example_id])
     )
-    own = [vote.label for vote in given if vote.annotator == visitor.account.name]
+    own = [vote["label"] for vote in given if vote["annotator"] == visitor.account.name]
     return ExampleOut(
         id=row.id,
         name=row.name,
         content=content_of(row.id, json.loads(row.content)),
         gold=None if row.gold is None else classes[row.gold],
-        votes=given,
+        votes=[Vote(**vote) for vote in given],
         you=own[0] if own else None,
     )
 

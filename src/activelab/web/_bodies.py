@@ -198,11 +198,12 @@ class ProgressOut(BaseModel):
 class Vote(BaseModel):
     """An answer of somebody."""
 
+    event: int
     annotator: str
-    role: str
     kind: str
     label: str | None
     reason: str | None
+    seconds: float | None
     time: float
     source: str
 
@@ -289,3 +290,13 @@ class AcceptedOut(BaseModel):
     """That work has begun."""
 
     message: str
+
+
+class RoundOut(BaseModel):
+    """A round."""
+
+    id: int
+    state: str
+    started: float
+    finished: float | None
+    summary: dict[str, Any]

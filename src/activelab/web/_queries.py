@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, func, or_, select
 
 from activelab.project import Assignment, Project
-from activelab.project._schema import annotator, answer, assignment, event, example
+from activelab.project._schema import annotator, answer, assignment, example
 from activelab.project._settings import load_value
-from activelab.web._bodies import Content, Item, NamedValue, Vote
+from activelab.web._bodies import Content, Item, NamedValue
 from activelab.web._failures import Failure
 
 
@@ -76,37 +76,6 @@ def was_served(connection: Connection, annotator_id: int, example_id: int) -> bo
         answer.c.example_id == example_id, answer.c.annotator_id == annotator_id
     )
     return connection.execute(held).first() is not None or connection.execute(answered).first() is not None
-
-
-def votes(connection: Connection, classes: Sequence[str], example_id: int) -> list[Vote]:
-    """All answers to an example, oldest first."""
-    query = (
-        select(
-            annotator.c.name,
-            annotator.c.role,
-            answer.c.kind,
-            answer.c.class_code,
-            event.c.reason,
-            event.c.time,
-            event.c.source,
-        )
-        .join(annotator, annotator.c.id == answer.c.annotator_id)
-        .join(event, event.c.id == answer.c.event_id)
-        .where(answer.c.example_id == example_id)
-        .order_by(answer.c.event_id)
-    )
-    return [
-        Vote(
-            annotator=row.name,
-            role=row.role,
-            kind=row.kind,
-            label=None if row.class_code is None else classes[row.class_code],
-            reason=row.reason,
-            time=row.time,
-            source=row.source,
-        )
-        for row in connection.execute(query)
-    ]
 
 
 def collected(connection: Connection) -> int:

@@ -1,0 +1,58 @@
+import { call, get, page, post } from "./api.js";
+import { $, make, note, when } from "./dom.js";
+
+$("logout").addEventListener("click", async () => {
+  await call("DELETE", "session");
+  location.assign("/login");
+});
+
+$("password-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  $("password-problem").textContent = "";
+  try {
+    const session = await post("me/password", { old: $("old").value, new: $("new").value });
+    page.csrf = session.csrf;
+    event.target.reset();
+    note("The password is changed.");
+  } catch (error) {
+    $("password-problem").textContent =
+      error.field === "new" ? "The new password needs 10 characters or more." : error.message;
+  }
+});
+
+async function show() {
+  const now = Date.now() / 1000;
+  const tokens = (await get("tokens")).filter((one) => !one.revoked && (!one.expires || one.expires > now));
+  const rows = tokens.map((one) =>
+    make(
+      "li",
+      {},
+      make("span", {}, one.name, make("span", { class: "quiet" }, ` · until ${when(one.expires)}`)),
+      make("button", { type: "button", class: "small", onclick: () => revoke(one.id) }, "Revoke"),
+    ),
+  );
+  $("tokens").replaceChildren(...(rows.length ? rows : [make("li", { class: "quiet" }, "You have none.")]));
+}
+
+async function revoke(id) {
+  await call("DELETE", `tokens/${id}`);
+  note("The token is revoked.");
+  await show();
+}
+
+$("token-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const name = $("token-name").value.trim();
+  if (!name) return $("token-name").focus();
+  try {
+    const token = await post("tokens", { name });
+    $("token-secret").hidden = false;
+    $("token-secret").replaceChildren(make("span", {}, "Copy it now; it is not shown again:"), make("code", {}, token.secret));
+    event.target.reset();
+    await show();
+  } catch (error) {
+    note(error.message, "bad");
+  }
+});
+
+await show();

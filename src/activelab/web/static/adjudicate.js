@@ -1,0 +1,47 @@
+import { get } from "./api.js";
+import { $, decimal, make, showContent } from "./dom.js";
+import { deciders, votesOf } from "./votes.js";
+
+function entry(row) {
+  const item = make("li", { class: "panel case" });
+  const about = [
+    row.why === "low quality" ? `quality ${decimal(row.quality)}` : row.why,
+    row.consensus ? `consensus ${row.consensus}` : null,
+    row.predicted ? `model ${row.predicted}` : null,
+  ].filter(Boolean);
+  const decided = async () => {
+    const next = item.nextElementSibling ?? item.previousElementSibling;
+    item.remove();
+    count();
+    next?.querySelector(".classes button")?.focus({ preventScroll: false });
+    if (!$("list").children.length) await show();
+  };
+  item.append(
+    make("div", { class: "content" }, showContent(row.content)),
+    make(
+      "div",
+      { class: "facts" },
+      make("h2", {}, make("a", { href: `/example/${row.id}` }, row.example)),
+      make("p", { class: "quiet" }, about.join(" · ")),
+      votesOf(row.votes),
+    ),
+    make("div", { class: "classes many", role: "group", "aria-label": `Decide ${row.example}` }, deciders(row.id, null, decided)),
+  );
+  return item;
+}
+
+function count() {
+  const size = $("list").children.length;
+  $("left").textContent = size ? `${size} shown` : "";
+}
+
+async function show() {
+  const rows = await get("adjudication?limit=20");
+  $("list").replaceChildren(
+    ...(rows.length ? rows.map(entry) : []),
+  );
+  count();
+  if (!rows.length) $("list").replaceChildren(make("li", { class: "panel quiet" }, "Nothing needs a decision now. The list fills when examples have labels and a round is trained."));
+}
+
+await show();

@@ -1,0 +1,226 @@
+import { get, post } from "./api.js";
+import { histogram, lines, shares } from "./charts.js";
+import { $, decimal, make, note, number, percent, when } from "./dom.js";
+
+const COEFFICIENTS = { krippendorff_alpha: "Krippendorff’s alpha", fleiss_kappa: "Fleiss’ kappa", gwet_ac1: "Gwet’s AC1" };
+const quiet = (words) => make("p", { class: "quiet" }, words);
+
+// columns: [[title, row => what is shown, "numbers" or null]]; the first is the row's heading.
+function table(title, columns, rows) {
+  return make(
+    "div",
+    { class: "scroll", tabindex: 0, role: "region", "aria-label": title },
+    make(
+      "table",
+      { class: "grid" },
+      make("thead", {}, make("tr", {}, columns.map(([name, , kind, hint]) => make("th", { scope: "col", class: kind, title: hint }, name)))),
+      make(
+        "tbody",
+        {},
+        rows.map((row) =>
+          make("tr", {}, columns.map(([, show, kind], place) => make(place ? "td" : "th", { class: kind, scope: place ? null : "row" }, show(row) ?? "–"))),
+        ),
+      ),
+    ),
+  );
+}
+
+const link = (row) => make("a", { href: `/example/${row.id}` }, row.example);
+
+function figure(name, value, more) {
+  return make("div", {}, make("dt", {}, name), make("dd", {}, make("b", {}, value), more ? make("span", { class: "quiet" }, more) : null));
+}
+
+let shownRound;
+
+function showStatus(status) {
+  const { round, training } = status;
+  const items = [
+    figure("Labels", number(status.labels), `by ${number(status.annotators)} annotators`),
+    figure("Examples with a label", number(status.labelled), `of ${number(status.examples)}`),
+    status.budget === null
+      ? figure("Collected here", number(status.spent), "no budget is set")
+      : figure("Budget left", number(status.left), `of ${number(status.budget)}`),
+    figure("Batch", round ? percent(round.share, 0) : "–", round ? `${number(round.new_labels)} of ${number(round.train_every)} labels` : "no round yet"),
+    figure("Still to serve", number(status.queue_length), `${number(status.open_leases)} in hand now`),
+  ];
+  $("figures").replaceChildren(...items);
+  const state = {
+    running: `A round is being trained since ${when(training.since)}.`,
+    failed: `The last training failed: ${training.error}`,
+    idle: round?.trained ? `Round ${round.number} is served; it was trained ${when(round.finished)}.` : "No model is trained yet; examples are served at random.",
+  }[training.state];
+  const next = training.state === "running" ? "" : training.due ? ` Due: ${training.due}.` : training.automatic ? "" : " It trains only when asked to.";
+  $("training").textContent = state + next;
+  $("training").classList.toggle("problem", training.state === "failed");
+  if ($("train")) $("train").disabled = training.state === "running";
+}
+
+async function showRounds() {
+  const [curve, rounds, quality, forecast] = await Promise.all(["learning-curve", "rounds", "quality-histogram", "forecast"].map(get));
+  if (curve.length) {
+    const series = [
+      { name: "Model against the consensus, cross-validated", values: curve.map((row) => row.cv_accuracy) },
+      { name: "Consensus labels, expected", values: curve.map((row) => row.expected_accuracy) },
+    ].filter((one) => one.values.some((value) => value !== null));
+    const last = curve.at(-1);
+    const words = `Accuracy over ${curve.length} rounds. Last: model ${percent(last.cv_accuracy)}, consensus ${percent(last.expected_accuracy)}.`;
+    $("curve").replaceChildren(...(series.length ? lines(words, curve.map((row) => row.num_labels), series, "labels") : [quiet("No round has measured it yet.")]));
+    const shown = curve.filter((row) => row.new_share !== null).slice(-8);
+    $("share").replaceChildren(
+      ...(shown.length
+        ? shares("Share of new examples in each batch", shown.map((row) => ({ name: `round ${row.round}`, share: row.new_share })), ["new examples", "second opinions"])
+        : [quiet("Nothing yet.")]),
+    );
+  } else {
+    $("curve").replaceChildren(quiet("It begins with the first trained round."));
+    $("share").replaceChildren(quiet("It begins with the first trained round."));
+  }
+  $("quality").replaceChildren(
+    ...(quality.mean === null
+      ? [quiet("It is known after the first trained round.")]
+      : [...histogram(`Quality of consensus labels, on average ${decimal(quality.mean)}`, quality.edges, quality.counts, `probability that the consensus label is right; on average ${decimal(quality.mean)}`)]),
+  );
+  $("forecast").replaceChildren(...forecastWords(forecast));
+  const columns = [
+    ["Round", (row) => String(row.round)],
+    ["State", (row) => (row.state === "failed" ? make("span", { class: "problem" }, `failed: ${row.error}`) : row.state)],
+    ["Finished", (row) => when(row.finished)],
+    ["Labels", (row) => number(row.num_labels), "numbers"],
+    ["Model", (row) => row.models.join(", ") || make("span", { class: "quiet" }, "none")],
+    ["Accuracy", (row) => percent(row.cv_accuracy), "numbers", "cross-validated, against the consensus"],
+    ["Consensus", (row) => percent(row.expected_accuracy), "numbers", "expected accuracy of the consensus labels"],
+    ["Temperature", (row) => row.temperature.map((one) => decimal(one)).join(", ") || null, "numbers"],
+    ["Seconds", (row) => decimal(row.seconds, 1), "numbers"],
+  ];
+  $("rounds").replaceChildren(table("Rounds", columns, rounds.toReversed()));
+}
+
+function forecastWords(forecast) {
+  if (forecast === null) return [make("span", { class: "quiet" }, "Whether more labelling pays can be said after four trained rounds.")];
+  const verdict = { pays: "More labelling pays.", "levels off": "More labelling gains little now.", unclear: "It is not clear whether more labelling pays." }[forecast.verdict];
+  const names = { expected_accuracy: "consensus labels", cv_accuracy: "model" };
+  const gains = Object.entries(forecast.metrics).map(
+    ([name, one]) => `${names[name]} ${points(one.gain)} (${points(one.low)} to ${points(one.high)})`,
+  );
+  return [
+    make("strong", {}, verdict),
+    ` The next ${number(forecast.next_labels)} labels may bring, in points of accuracy: ${gains.join("; ")}. `,
+    make("span", { class: "quiet" }, `Based on ${forecast.based_on}`),
+  ];
+}
+const points = (value) => (value === null ? "–" : `${value > 0 ? "+" : ""}${decimal(100 * value, 1)}`);
+
+async function showPeople() {
+  const [people, pairs] = await Promise.all([get("annotator-quality"), get("pair-agreement")]);
+  const active = people.filter((one) => one.labels || one.skips || one.unsure || !one.disabled);
+  const of = (value, count) => (value === null ? "–" : `${percent(value, 0)} of ${number(count)}`);
+  const columns = [
+    ["Annotator", (row) => [row.name, row.disabled ? make("span", { class: "quiet" }, " (disabled)") : null]],
+    ["Labels", (row) => number(row.labels), "numbers"],
+    ["Skipped", (row) => number(row.skips), "numbers"],
+    ["Unsure", (row) => number(row.unsure), "numbers"],
+    ["Median time", (row) => (row.median_seconds === null ? "–" : `${decimal(row.median_seconds, 1)} s`), "numbers"],
+    ["Agrees with consensus", (row) => of(row.agreement, row.agreement_n), "numbers", "over examples that others labelled too"],
+    ["Known answers right", (row) => of(row.gold_accuracy, row.gold_n), "numbers"],
+    ["Weight", (row) => decimal(row.weight), "numbers", "how far this person's labels are trusted"],
+  ];
+  $("people").replaceChildren(active.length ? table("Annotators", columns, active) : quiet("Nobody is here yet."));
+  const known = pairs.overall.filter((one) => one.value !== null);
+  $("agreement").replaceChildren(
+    known.length
+      ? table("Agreement", [
+          ["Coefficient", (row) => COEFFICIENTS[row.name] ?? row.name],
+          ["Value", (row) => decimal(row.value), "numbers"],
+          ["95 % interval", (row) => (row.low === null ? "–" : `${decimal(row.low)} to ${decimal(row.high)}`), "numbers"],
+          ["Examples", (row) => number(row.n_items), "numbers"],
+        ], known)
+      : quiet("It is known when examples have several labels."),
+  );
+  $("pairs").replaceChildren(...matrix(pairs));
+}
+
+function matrix(pairs) {
+  const names = pairs.annotators;
+  if (!pairs.shared.some((row, i) => row.some((value, j) => i !== j && value))) return [quiet("No two people have labelled the same example yet.")];
+  const head = make("tr", {}, make("td", {}), names.map((name, place) => make("th", { scope: "col", title: name }, String(place + 1))));
+  const body = names.map((name, i) =>
+    make(
+      "tr",
+      {},
+      make("th", { scope: "row" }, make("span", { class: "quiet" }, `${i + 1} `), name),
+      names.map((other, j) => {
+        const [value, shared] = [pairs.agreement[i][j], pairs.shared[i][j]];
+        if (i === j) return make("td", { class: "self" });
+        if (value === null) return make("td", { class: "quiet", title: `${name} and ${other} share nothing` }, "·");
+        return make("td", { class: `cell c${Math.min(Math.floor(10 * value), 9)}`, title: `${name} and ${other}: ${percent(value)} of ${number(shared)}, kappa ${decimal(pairs.kappa[i][j])}` },
+          String(Math.round(100 * value)), make("small", {}, number(shared)));
+      }),
+    ),
+  );
+  const more = pairs.left_out ? ` ${number(pairs.left_out)} more people are left out.` : "";
+  return [
+    make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Agreement of each two" }, make("table", { class: "matrix" }, make("thead", {}, head), make("tbody", {}, body))),
+    make("p", { class: "hint" }, `Per cent of the examples both labelled on which they agree; below, how many those are.${more}`),
+  ];
+}
+
+async function showQueue() {
+  const rows = await get("queue?limit=12");
+  const columns = [
+    ["Example", link],
+    ["Kind", (row) => (row.kind === "new" ? "new" : "second opinion")],
+    ["Labels", (row) => number(row.num_labels), "numbers"],
+    ["Consensus", (row) => row.consensus],
+    ["Quality", (row) => decimal(row.quality), "numbers"],
+    ["Predicted", (row) => row.predicted],
+    ["Score", (row) => decimal(row.score, 3), "numbers", "low is most worth labelling"],
+  ];
+  $("queue").replaceChildren(rows.length ? table("Served next", columns, rows) : quiet("Nothing waits for a label."));
+}
+
+let busy = false;
+async function update(status) {
+  showStatus(status);
+  if (busy) return;
+  busy = true;
+  try {
+    const key = `${status.round?.number} ${status.training.state}`;
+    const work = [showPeople(), showQueue()];
+    if (key !== shownRound) work.push(showRounds());
+    await Promise.all(work);
+    shownRound = key;
+  } catch (error) {
+    if (error.status !== 401) note(error.message, "bad");
+  } finally {
+    busy = false;
+  }
+}
+
+$("train")?.addEventListener("click", async () => {
+  $("train").disabled = true;
+  try {
+    await post("train");
+    note("A round is being trained.");
+  } catch (error) {
+    note(error.message, "bad");
+    $("train").disabled = false;
+  }
+});
+
+// Tables follow at most every five seconds, the figures at once.
+let newest = null;
+let timer = null;
+function follow(status) {
+  showStatus(status);
+  newest = status;
+  timer ??= setTimeout(async () => {
+    await update(newest);
+    timer = null;
+  }, 5000);
+}
+
+await update(await get("status"));
+const stream = new EventSource("/api/v1/events");
+stream.addEventListener("status", (event) => follow(JSON.parse(event.data)));
+stream.addEventListener("end", () => location.assign("/login"));

@@ -1,0 +1,67 @@
+import { get, page } from "./api.js";
+import { $, decimal, make, number, percent, showContent } from "./dom.js";
+import { deciders, votesOf } from "./votes.js";
+
+const fact = (name, value) => [make("dt", {}, name), make("dd", {}, value ?? "–")];
+const KINDS = { new: "It has no label yet.", relabel: "It has labels, and another opinion is worth more than a new example.", gold: "Its right answer is known: it checks annotators, and is not in the order." };
+
+async function show() {
+  const [example, why] = await Promise.all([get(`examples/${page.example}`), get(`why/${page.example}`)]);
+  $("name").textContent = example.name;
+  document.title = document.title.replace(/^Example \d+/, example.name);
+  $("content").replaceChildren(...showContent(example.content));
+  $("votes").replaceChildren(votesOf(example.votes));
+  $("decide").replaceChildren(...deciders(page.example, example.you, show));
+  const place = why.position === null ? "not in the order" : `${number(why.position + 1)} of ${number(why.of)}`;
+  const parts = [
+    make("p", {}, KINDS[why.kind]),
+    make(
+      "dl",
+      { class: "facts" },
+      fact("Place in the order", place),
+      fact("Score", why.score === null ? "none: no model is trained yet" : decimal(why.score, 4)),
+      fact("Consensus label", why.consensus),
+      fact("Quality", decimal(why.quality, 3)),
+      fact("Predicted by the model", why.predicted),
+      fact("Known answer", example.gold),
+      fact("Trust in annotators, P", decimal(why.annotator_accuracy, 3)),
+      fact("Temperature", why.temperature.map((one) => decimal(one, 2)).join(", ") || null),
+    ),
+  ];
+  if (why.parts.length) parts.push(...sum(why));
+  $("why").replaceChildren(...parts);
+}
+
+function sum(why) {
+  const total = why.parts.reduce((all, part) => all + part.weight, 0);
+  const rows = why.parts.map((part) =>
+    make(
+      "tr",
+      {},
+      make("th", { scope: "row" }, part.who),
+      make("td", { class: "numbers" }, percent(part.says)),
+      make("td", { class: "numbers" }, decimal(part.weight, 3)),
+      make("td", { class: "numbers" }, percent(part.weight / total, 0)),
+    ),
+  );
+  const head = ["Who", "Says", "Weight", "Share"].map((name, place) => make("th", { scope: "col", class: place ? "numbers" : null }, name));
+  return [
+    make("p", {}, `The score is what these say, by weight, of the label being ${why.consensus ?? why.predicted}; the lowest is served first.`),
+    make("table", { class: "grid" }, make("thead", {}, make("tr", {}, head)), make("tbody", {}, rows)),
+  ];
+}
+
+$("find").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const words = $("wanted").value.trim();
+  if (!words) return;
+  const found = await get(`examples?limit=10&name=${encodeURIComponent(words)}`);
+  const exact = found.find((one) => one.name === words) ?? (found.length === 1 ? found[0] : null);
+  if (exact) location.assign(`/example/${exact.id}`);
+  $("found").replaceChildren(...found.map((one) => make("option", { value: one.name })));
+  $("wanted").setCustomValidity(found.length ? "" : "No id begins like this.");
+  $("wanted").reportValidity();
+});
+$("wanted").addEventListener("input", () => $("wanted").setCustomValidity(""));
+
+await show();

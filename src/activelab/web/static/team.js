@@ -1,0 +1,85 @@
+import { call, get, page, post } from "./api.js";
+import { $, make, note, number, when } from "./dom.js";
+
+$("invite-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  try {
+    const invite = await post("invites", { role: $("role").value, name: $("invited").value.trim() || null });
+    $("invite-link").hidden = false;
+    $("invite-link").replaceChildren(
+      make("span", {}, "Copy the link now; it is not shown again:"),
+      make("code", {}, location.origin + invite.link),
+    );
+    event.target.reset();
+    await showInvites();
+  } catch (error) {
+    note(error.message, "bad");
+  }
+});
+
+async function change(person, changes) {
+  try {
+    await call("PATCH", `annotators/${person.id}`, changes);
+    note(`${person.name} is changed.`);
+  } catch (error) {
+    note(error.message, "bad");
+  }
+  await showPeople();
+}
+
+function row(person) {
+  const own = person.id === page.account.id;
+  const role = make(
+    "select",
+    { "aria-label": `Role of ${person.name}`, class: "small", disabled: own, onchange: (event) => change(person, { role: event.target.value }) },
+    ["annotator", "adjudicator", "admin"].map((name) => make("option", { value: name, selected: name === person.role }, name)),
+  );
+  const state = person.disabled ? "disabled" : person.has_password ? "can log in" : "no password";
+  const toggle = own
+    ? null
+    : make(
+        "button",
+        { type: "button", class: "small", onclick: () => change(person, { disabled: !person.disabled }), "aria-label": `${person.disabled ? "Enable" : "Disable"} ${person.name}` },
+        person.disabled ? "Enable" : "Disable",
+      );
+  return make(
+    "tr",
+    {},
+    make("th", { scope: "row" }, person.name),
+    make("td", {}, role),
+    make("td", { class: "numbers" }, number(person.num_labels)),
+    make("td", { class: person.disabled ? "problem" : "quiet" }, state),
+    make("td", { class: "end" }, toggle),
+  );
+}
+
+async function showPeople() {
+  $("people").replaceChildren(...(await get("annotators")).map(row));
+}
+
+async function showInvites() {
+  const now = Date.now() / 1000;
+  const open = (await get("invites")).filter((one) => !one.used && one.expires > now);
+  const rows = open.map((one) =>
+    make(
+      "li",
+      {},
+      make("span", {}, one.role, one.name ? ` ${one.name}` : "", make("span", { class: "quiet" }, ` · until ${when(one.expires)}`)),
+      make(
+        "button",
+        {
+          type: "button",
+          class: "small",
+          onclick: async () => {
+            await call("DELETE", `invites/${one.id}`).catch((error) => note(error.message, "bad"));
+            await showInvites();
+          },
+        },
+        "Revoke",
+      ),
+    ),
+  );
+  $("invites").replaceChildren(...(rows.length ? rows : [make("li", { class: "quiet" }, "There are none.")]));
+}
+
+await Promise.all([showPeople(), showInvites()]);

@@ -208,6 +208,9 @@ class _Writer:
                     try:
                         result = work(connection)
                     except Exception as error:
+                        # A full disk may have ended the transaction, and with it the work of the others.
+                        if not connection.connection.in_transaction:
+                            raise
                         connection.exec_driver_sql("ROLLBACK TO work")
                         connection.exec_driver_sql("RELEASE work")
                         future.set_exception(error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import json
 import os
@@ -13,23 +12,21 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from activelab._errors import InputError, first
 from activelab._typing import Floats
 from activelab.labels import Labels
 from activelab.project import _accounts as accounts
+from activelab.project import _pool as pool
 from activelab.project import _queue as queueing
 from activelab.project import _rounds as rounds
-from activelab.project._database import Database
+from activelab.project._database import Database, StorageError
 from activelab.project._migrations import schema_state, upgrade
 from activelab.project._schema import annotator, answer, audit, event, example, feature_block
-from activelab.project._settings import Settings, load_settings, load_value, store_settings, store_value
+from activelab.project._settings import Settings, load_settings, load_value, store_settings
 
 Result = TypeVar("Result")
-
-BLOCK = 5_000
-"""Examples written in one transaction while a file is imported."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +101,13 @@ class Project:
         """
 
         def change(connection: Connection) -> Settings:
-            settings = load_settings(connection).changed(changes)
+            rounds.hold_round(connection)
+            before = load_settings(connection)
+            settings = before.changed(changes)
             store_settings(connection, settings)
+            slots = [(one.labels_per_round, one.max_labels) for one in (before, settings)]
+            if slots[0] != slots[1]:
+                rounds.settle_again(connection, settings)
             write_audit(connection, by, "settings changed", dict(changes))
             return settings
 
@@ -147,96 +149,9 @@ class Project:
         Raises
         ------
         InputError
-            If an id is there already or occurs twice, or features do not match.
+            If an id is there already or occurs twice, features do not match, or another import is under way.
         """
-        start = self.database.write(self._clear_unfinished)
-        done, block, seen = 0, list[dict[str, Any]](), set[str]()
-        try:
-            for name, content in examples:
-                if name in seen:
-                    raise InputError(f"example {name!r} occurs twice. Ids must be unique.")
-                seen.add(name)
-                block.append(
-                    {
-                        "id": start + done + len(block),
-                        "name": name,
-                        "content": json.dumps(content, ensure_ascii=False),
-                    }
-                )
-                if len(block) == BLOCK:
-                    done += self._add_block(block)
-                    block = []
-                    progress(done)
-            if block:
-                done += self._add_block(block)
-                progress(done)
-            if features is not None or start:
-                self._add_features(features, start, done)
-            self.database.write(lambda connection: self._show(connection, start, done))
-        except BaseException:
-            self.database.write(self._clear_unfinished)
-            raise
-        return done
-
-    def _clear_unfinished(self, connection: Connection) -> int:
-        """Remove what an import that was cut off has left; the size of the pool."""
-        size = int(load_value(connection, "num_examples", 0))
-        connection.execute(delete(example).where(example.c.id >= size))
-        connection.execute(delete(feature_block).where(feature_block.c.start >= size))
-        return size
-
-    def _add_block(self, block: list[dict[str, Any]]) -> int:
-        def add(connection: Connection) -> None:
-            names = [one["name"] for one in block]
-            there = (
-                connection.execute(select(example.c.name).where(example.c.name.in_(names))).scalars().all()
-            )
-            if there:
-                raise InputError(f"examples {first(there)} are in the project already.")
-            connection.execute(insert(example), block)
-
-        self.database.write(add)
-        return len(block)
-
-    def _add_features(self, features: Floats | None, start: int, count: int) -> None:
-        width = self.database.read(lambda c: load_value(c, "num_features"))
-        if features is None:
-            if width is not None and count:
-                raise InputError(
-                    f"the examples of this project have {width} features; the new ones need them too."
-                )
-            return
-        values = np.asarray(features)
-        if values.ndim != 2 or len(values) != count or values.dtype.kind not in "fiub":
-            raise InputError(f"features need shape ({count:,}, n_features), got {values.shape}.")
-        if start and width is None:
-            raise InputError(
-                "the examples already in the project have no features; new ones cannot have them."
-            )
-        if width is not None and values.shape[1] != width:
-            raise InputError(f"the project has {width} features an example, these have {values.shape[1]}.")
-        for at in range(0, count, BLOCK):
-            part = np.ascontiguousarray(values[at : at + BLOCK], dtype=np.float32)
-            if not np.isfinite(part).all():
-                row = int(np.flatnonzero(~np.isfinite(part).all(axis=1))[0]) + at
-                raise InputError(f"the features of row {row:,} are not all finite.")
-            buffer = io.BytesIO()
-            np.save(buffer, part, allow_pickle=False)
-            stored = {"start": start + at, "data": buffer.getvalue()}
-            self.database.write(functools.partial(_store_block, stored=stored))
-        self.database.write(lambda c: store_value(c, "num_features", int(values.shape[1])))
-
-    def _show(self, connection: Connection, start: int, count: int) -> None:
-        size = int(load_value(connection, "num_examples", 0))
-        if size != start:
-            raise InputError("another import has finished meanwhile; run this one again.")
-        store_value(connection, "num_examples", start + count)
-        write_audit(connection, None, "examples added", {"count": count})
-        if rounds.current_round(connection) < 0:
-            rounds.start_first_round(connection, load_settings(connection))
-        elif count:
-            new = np.arange(start, start + count)
-            rounds.append_to_order(connection, load_settings(connection), new)
+        return pool.add_examples(self.database, examples, features, progress)
 
     def features(self) -> Floats | None:
         """Features of the pool, float32 of shape (n_examples, n_features); None if it has none."""
@@ -358,6 +273,7 @@ class Project:
                     queueing.put_label(connection, key[1], key[0], classes[label], now, source="import")
                     changed += 1
             _insert_labels(connection, fresh, now)
+            rounds.settle_again(connection, load_settings(connection))
             write_audit(connection, by, "labels imported", {"new": len(fresh), "changed": changed})
             return len(fresh) + changed
 
@@ -380,14 +296,20 @@ class Project:
         if strange := [label for label in answers.values() if label not in classes]:
             raise InputError(f"classes that are not the project's: {first(list(dict.fromkeys(strange)))}.")
 
+        changes = [{"code": codes[name], "right": classes[label]} for name, label in answers.items()]
+
         def store(connection: Connection) -> int:
-            for name, label in answers.items():
+            rounds.hold_round(connection)
+            if changes:
                 connection.execute(
-                    update(example).where(example.c.id == codes[name]).values(gold=classes[label])
+                    update(example)
+                    .where(example.c.id == bindparam("code"))
+                    .values(gold=bindparam("right", type_=example.c.gold.type)),
+                    changes,
                 )
-            rounds.drop_from_queue(
-                connection, [codes[n] for n, label in answers.items() if label is not None]
-            )
+            gold = [codes[name] for name, label in answers.items() if label is not None]
+            rounds.drop_from_order(connection, gold)
+            rounds.settle_again(connection, load_settings(connection))
             write_audit(connection, by, "gold answers set", {"count": len(answers)})
             return len(answers)
 
@@ -402,7 +324,7 @@ class Project:
             Leave out what came later.
         """
 
-        def load(connection: Connection) -> tuple[int, list[str], list[Any]]:
+        def load(connection: Connection) -> tuple[int, list[str], list[Any], tuple[str, ...]]:
             size = int(load_value(connection, "num_examples", 0))
             names = connection.execute(select(annotator.c.name).order_by(annotator.c.id)).scalars().all()
             identity = connection.execute(select(annotator.c.id).order_by(annotator.c.id)).scalars().all()
@@ -413,9 +335,9 @@ class Project:
                 query = query.where(answer.c.event_id <= up_to_event)
             codes = {one: code for code, one in enumerate(identity)}
             rows = [(e, codes[a], k) for e, a, k in connection.execute(query)]
-            return size, list(names), rows
+            return size, list(names), rows, load_settings(connection).classes
 
-        size, names, rows = self.database.read(load)
+        size, names, rows, classes = self.database.read(load)
         array = np.array(rows, dtype=np.int64).reshape(-1, 3)
         return Labels(
             array[:, 0],
@@ -423,7 +345,7 @@ class Project:
             array[:, 2],
             examples=size,
             annotators=np.array(names, dtype=object),
-            classes=np.array(self.settings.classes, dtype=object),
+            classes=np.array(classes, dtype=object),
         )
 
     # ------------------------------------------------------------------ labelling
@@ -541,19 +463,35 @@ def create_project(place: str | os.PathLike[str], settings: Settings) -> Project
         If the database cannot be made.
     """
     database = Database(place)
-    if database.is_sqlite and Path(str(database.url.database)).exists():
-        raise InputError(f"{place} exists already. Choose another name, or use the project that is there.")
-    state = schema_state(database)
-    if state != "none":
-        raise InputError(f"{database.name} is not empty.")
-    upgrade(database)
+    if database.is_sqlite:
+        _make_file(Path(str(database.url.database)))
 
     def begin(connection: Connection) -> None:
         store_settings(connection, settings)
         write_audit(connection, None, "project created", {"title": settings.title})
 
-    database.write(begin)
-    return Project(database)
+    try:
+        if schema_state(database) != "none":
+            raise InputError(f"{database.name} is not empty.")
+        upgrade(database)
+        database.write(begin)
+        return Project(database)
+    except BaseException:
+        database.close()
+        if database.is_sqlite:
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{database.url.database}{suffix}").unlink(missing_ok=True)
+        raise
+
+
+def _make_file(path: Path) -> None:
+    """An empty file, of which nobody else believes to have made it."""
+    try:
+        path.touch(exist_ok=False)
+    except FileExistsError:
+        raise InputError(f"{path} exists already. Choose another name, or use that project.") from None
+    except OSError as error:
+        raise StorageError(f"{path}: the file cannot be made: {error.strerror}.") from error
 
 
 def open_project(place: str | os.PathLike[str]) -> Project:
@@ -588,10 +526,6 @@ def write_audit(connection: Connection, by: int | None, action: str, detail: Map
     )
 
 
-def _store_block(connection: Connection, stored: dict[str, Any]) -> None:
-    connection.execute(insert(feature_block), stored)
-
-
 def _insert_labels(connection: Connection, fresh: list[tuple[int, int, int]], now: float) -> None:
     if not fresh:
         return
@@ -600,8 +534,8 @@ def _insert_labels(connection: Connection, fresh: list[tuple[int, int, int]], no
         sequence = func.pg_get_serial_sequence("event", "id")
         begin = connection.execute(select(func.nextval(sequence))).scalar_one()
         connection.execute(select(func.setval(sequence, begin + len(fresh))))
-    for at in range(0, len(fresh), BLOCK):
-        part = fresh[at : at + BLOCK]
+    for at in range(0, len(fresh), pool.BLOCK):
+        part = fresh[at : at + pool.BLOCK]
         rows = [
             {"id": begin + at + turn, "example_id": e, "annotator_id": a, "class_code": k}
             for turn, (e, a, k) in enumerate(part)

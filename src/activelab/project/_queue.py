@@ -15,9 +15,9 @@ from sqlalchemy import Connection, bindparam, delete, exists, func, insert, sele
 from sqlalchemy.exc import IntegrityError
 
 from activelab._errors import InputError
-from activelab.project._rounds import current_round, extend_queue, get_round, share_round
+from activelab.project._rounds import current_round, extend_queue, get_round, settle_again, share_round
 from activelab.project._schema import annotator, answer, assignment, event, example, queue
-from activelab.project._settings import Settings
+from activelab.project._settings import Settings, load_settings, load_value
 
 ANSWERS = ("label", "skip", "unsure")
 
@@ -67,7 +67,12 @@ class Recorded:
 
 
 # Statements are built once: they are executed for every label.
-_WHO = select(annotator.c.disabled, annotator.c.num_labels).where(annotator.c.id == bindparam("who"))
+# The lock lets one person's requests wait for each other, so that two of them cannot take the same example.
+_WHO = (
+    select(annotator.c.disabled, annotator.c.num_labels)
+    .where(annotator.c.id == bindparam("who"))
+    .with_for_update(key_share=True)
+)
 _HELD = (
     select(assignment.c.id, assignment.c.example_id, assignment.c.gold, assignment.c.expires)
     .where(
@@ -128,10 +133,8 @@ def lease(
         If the annotator is unknown or disabled.
     """
     share_round(connection)
+    who = _working(connection, annotator_id)
     reclaim(connection, now)
-    who = connection.execute(_WHO, {"who": annotator_id}).one_or_none()
-    if who is None or who.disabled:
-        raise InputError("this account is disabled; ask whoever leads the project.")
     rows = connection.execute(_HELD, {"who": annotator_id, "now": now}).all()[:count]
     leases = [Assignment(row.id, row.example_id, row.gold, row.expires) for row in rows]
     wanted = count - len(leases)
@@ -156,9 +159,22 @@ def lease(
     return leases
 
 
+def _working(connection: Connection, annotator_id: int) -> Any:
+    """The row of somebody who may label, kept from their other requests until the transaction ends."""
+    who = connection.execute(_WHO, {"who": annotator_id}).one_or_none()
+    if who is None or who.disabled:
+        raise InputError("this account is disabled; ask whoever leads the project.")
+    return who
+
+
 def _take(connection: Connection, number: int, example_id: int) -> bool:
     """Take a free slot of an example, if there is one."""
     return bool(connection.execute(_TAKE, {"round": number, "example": example_id}).rowcount)
+
+
+def _give_back(connection: Connection, number: int, example_id: int) -> None:
+    """Give a slot back."""
+    connection.execute(_GIVE_BACK, {"round": number, "example": example_id})
 
 
 def reclaim(connection: Connection, now: float) -> int:
@@ -166,7 +182,7 @@ def reclaim(connection: Connection, now: float) -> int:
     ended = connection.execute(_EXPIRE, {"now": now}).all()
     for row in ended:
         if not row.gold:
-            connection.execute(_GIVE_BACK, {"round": row.round_id, "example": row.example_id})
+            _give_back(connection, row.round_id, row.example_id)
     return len(ended)
 
 
@@ -256,29 +272,34 @@ def record(
     Raises
     ------
     ConflictError
-        If the assignment is answered, belongs to somebody else, or its example went to others.
+        If the assignment is answered, belongs to somebody else, or its example went to others; or the
+        request was one for something else.
     InputError
-        If the kind is unknown, or a label has no class.
+        If the kind is unknown, a label has no class, or the annotator is disabled.
     """
     if kind not in ANSWERS:
         raise InputError(f"an answer is one of {', '.join(ANSWERS)}; got {kind!r}.")
     if (kind == "label") != (class_code is not None):
         raise InputError("a label needs a class, and only a label has one.")
     share_round(connection)
-    known = _known_request(connection, request, annotator_id)
-    if known is not None:
-        return known
+    _working(connection, annotator_id)
     row = connection.execute(
         select(assignment).where(assignment.c.id == assignment_id).with_for_update()
     ).one_or_none()
     if row is None or row.annotator_id != annotator_id:
         raise ConflictError("there is no such assignment of yours.")
+    known = _known_request(connection, request, annotator_id, row.example_id, ANSWERS)
+    if known is not None:
+        return known
     if row.state == "done":
         raise ConflictError("this example is answered already; undo to change the answer.")
-    if row.state == "expired" and not row.gold:
-        if settings.budget is not None and labels_left(connection, settings.budget) < 1:
+    if row.state == "expired":
+        row = _leased_again(connection, row)
+    if row.state == "expired":
+        budget = settings.budget if kind == "label" else None
+        if budget is not None and labels_left(connection, budget) < 1:
             raise ConflictError("it took too long: the budget is spent meanwhile.")
-        if not _take(connection, current_round(connection), row.example_id):
+        if not row.gold and not _take(connection, current_round(connection), row.example_id):
             raise ConflictError("it took too long: the example has gone to somebody else.")
     stored = _append(
         connection, annotator_id, row.example_id, kind, now, class_code, reason, seconds, source, request
@@ -286,11 +307,23 @@ def record(
     # A lease that had ended is of the round it was taken again in.
     number = current_round(connection) if row.state == "expired" else row.round_id
     connection.execute(
-        update(assignment).where(assignment.c.id == assignment_id).values(state="done", round_id=number)
+        update(assignment).where(assignment.c.id == row.id).values(state="done", round_id=number)
     )
     if kind != "label" and not row.gold:
-        connection.execute(_GIVE_BACK, {"round": number, "example": row.example_id})
+        _give_back(connection, number, row.example_id)
     return stored
+
+
+def _leased_again(connection: Connection, row: Any) -> Any:
+    """The open lease of the same example to the same person, if there is one, in place of one that ended."""
+    again = connection.execute(
+        select(assignment).where(
+            assignment.c.annotator_id == row.annotator_id,
+            assignment.c.example_id == row.example_id,
+            assignment.c.state == "open",
+        )
+    ).one_or_none()
+    return row if again is None else again
 
 
 def put_label(
@@ -306,9 +339,12 @@ def put_label(
 ) -> Recorded:
     """Store a label nobody was asked for, as from an adjudicator or another tool; it replaces their last."""
     share_round(connection)
-    known = _known_request(connection, request, annotator_id)
+    connection.execute(_WHO, {"who": annotator_id})
+    known = _known_request(connection, request, annotator_id, example_id, ("label",))
     if known is not None:
         return known
+    if example_id >= load_value(connection, "num_examples", 0) or example_id < 0:
+        raise InputError(f"there is no example {example_id:,}.")
     before = connection.execute(
         select(answer).where(answer.c.example_id == example_id, answer.c.annotator_id == annotator_id)
     ).one_or_none()
@@ -317,7 +353,7 @@ def put_label(
     stored = _append(
         connection, annotator_id, example_id, "label", now, class_code, None, seconds, source, request
     )
-    held = connection.execute(
+    connection.execute(
         update(assignment)
         .where(
             assignment.c.annotator_id == annotator_id,
@@ -325,9 +361,8 @@ def put_label(
             assignment.c.state == "open",
         )
         .values(state="done")
-    ).rowcount
-    if before is None and not held:
-        _take(connection, current_round(connection), example_id)
+    )
+    settle_again(connection, load_settings(connection), example_id)
     return stored
 
 
@@ -351,14 +386,18 @@ def undo(
     ------
     ConflictError
         If there is nothing to undo: no answer of theirs is later than the last training.
+    InputError
+        If the annotator is disabled.
     """
     share_round(connection)
+    _working(connection, annotator_id)
     number = current_round(connection)
     if request is not None:
-        undone = connection.execute(
-            select(event.c.example_id).where(event.c.request == request, event.c.annotator_id == annotator_id)
-        ).scalar()
-        if undone is not None:
+        known = _known_request(connection, request, annotator_id, None, ("undo",))
+        if known is not None:
+            undone = connection.execute(
+                select(event.c.example_id).where(event.c.id == known.event_id)
+            ).scalar_one()
             rows = connection.execute(_HELD, {"who": annotator_id, "now": now}).all()
             return next(
                 (Assignment(r.id, r.example_id, r.gold, r.expires) for r in rows if r.example_id == undone),
@@ -383,16 +422,27 @@ def undo(
     return _assign(connection, settings, annotator_id, -1 if gold else number, last.example_id, gold, now)
 
 
-def _known_request(connection: Connection, request: str | None, annotator_id: int) -> Recorded | None:
+def _known_request(
+    connection: Connection,
+    request: str | None,
+    annotator_id: int,
+    example_id: int | None,
+    kinds: tuple[str, ...],
+) -> Recorded | None:
+    """What a request has stored before; an error if that was something else than is asked for now."""
     if request is None:
         return None
     row = connection.execute(
-        select(event.c.id, event.c.annotator_id).where(event.c.request == request)
+        select(event.c.id, event.c.annotator_id, event.c.example_id, event.c.kind).where(
+            event.c.request == request
+        )
     ).one_or_none()
     if row is None:
         return None
     if row.annotator_id != annotator_id:
         raise ConflictError("this request was used by somebody else.")
+    if row.kind not in kinds or example_id not in (None, row.example_id):
+        raise ConflictError("this request was used for something else; give each a name of its own.")
     return Recorded(row.id, repeated=True)
 
 

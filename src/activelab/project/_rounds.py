@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, literal, or_, select, update
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.exc import IntegrityError
 
@@ -28,6 +28,7 @@ STALE_SECONDS = 120.0
 """Without a sign of life for so long, a training is taken for dead."""
 
 _LOCK_ROUND = 7_206_001
+_NEVER = -1_000_000  # slots of an example that is not for the queue
 
 
 class AlreadyTrainingError(RuntimeError):
@@ -175,7 +176,7 @@ def publish_round(connection: Connection, settings: Settings, round_id: int, sum
     round_now = get_round(connection, round_id)
     if round_now.state != "running":
         raise AlreadyTrainingError(f"round {round_id} was given up: {round_now.summary.get('error', '')}")
-    _settle(connection, settings, round_now, 0, round_now.filled)
+    _settle(connection, settings, round_now, queue.c.round_id == round_id)
     before = current_round(connection)
     connection.execute(update(assignment).where(assignment.c.state == "open").values(round_id=round_id))
     connection.execute(
@@ -190,9 +191,11 @@ def publish_round(connection: Connection, settings: Settings, round_id: int, sum
 
 def extend_queue(connection: Connection, settings: Settings, round_id: int) -> bool:
     """Write the next rows of a round's order into the queue; False if there are none left."""
-    row = connection.execute(
-        select(round_.c.filled, round_.c.state).where(round_.c.id == round_id).with_for_update()
-    ).one_or_none()
+    query = select(round_.c.filled, round_.c.state).where(round_.c.id == round_id)
+    seen = connection.execute(query).one_or_none()
+    row = connection.execute(query.with_for_update()).one_or_none()
+    if seen is not None and row is not None and row.filled > seen.filled:
+        return True  # another server did it while this one waited
     order: Ints | None = None if row is None else load_array(connection, round_id, "order")
     if row is None or order is None or row.filled >= len(order):
         return False
@@ -211,13 +214,13 @@ def extend_queue(connection: Connection, settings: Settings, round_id: int) -> b
     )
     connection.execute(update(round_).where(round_.c.id == round_id).values(filled=end))
     if row.state == "ready":
-        _settle(connection, settings, get_round(connection, round_id), row.filled, end)
+        new = (queue.c.round_id == round_id) & (queue.c.position >= row.filled) & (queue.c.position < end)
+        _settle(connection, settings, get_round(connection, round_id), new)
     return True
 
 
-def _settle(connection: Connection, settings: Settings, of: Round, start: int, end: int) -> None:
-    """Take from the slots of some rows what was labelled since the round began, and what is leased."""
-    rows = (queue.c.round_id == of.id) & (queue.c.position >= start) & (queue.c.position < end)
+def _settle(connection: Connection, settings: Settings, of: Round, rows: ColumnElement[bool]) -> None:
+    """Take from the slots of some new rows what was labelled since the round began, and what is leased."""
     given = (
         select(func.count())
         .select_from(answer)
@@ -248,6 +251,20 @@ def _settle(connection: Connection, settings: Settings, of: Round, start: int, e
             - leased
         )
         connection.execute(update(queue).where(rows, queue.c.remaining > room).values(remaining=room))
+    known = select(example.c.id).where(example.c.gold.is_not(None))
+    connection.execute(update(queue).where(rows, queue.c.example_id.in_(known)).values(remaining=_NEVER))
+
+
+def settle_again(connection: Connection, settings: Settings, example_id: int | None = None) -> None:
+    """Count the slots of the current round anew, of one example or all: labels came that nobody asked for."""
+    number = current_round(connection)
+    if number < 0:
+        return
+    rows = queue.c.round_id == number
+    if example_id is not None:
+        rows &= queue.c.example_id == example_id
+    connection.execute(update(queue).where(rows).values(remaining=settings.labels_per_round))
+    _settle(connection, settings, get_round(connection, number), rows)
 
 
 def append_to_order(connection: Connection, settings: Settings, new: Ints) -> None:
@@ -285,12 +302,8 @@ def start_first_round(connection: Connection, settings: Settings) -> None:
     publish_round(connection, settings, number, {"method": "good_random", "reason": "no model yet"})
 
 
-def drop_from_queue(connection: Connection, codes: list[int]) -> None:
-    """Serve some examples to nobody any more, as when their right answer becomes known."""
-    for at in range(0, len(codes), CHUNK):
-        connection.execute(
-            update(queue).where(queue.c.example_id.in_(codes[at : at + CHUNK])).values(remaining=-1_000_000)
-        )
+def drop_from_order(connection: Connection, codes: list[int]) -> None:
+    """Let some examples not come into the queue any more, as when their right answer becomes known."""
     number = current_round(connection)
     order = load_array(connection, number, "order") if number >= 0 else None
     if order is not None:

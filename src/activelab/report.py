@@ -131,7 +131,8 @@ def _annotators(people: list[dict[str, Any]]) -> str:
 def _pairs(pairs: dict[str, Any]) -> str:
     overall = [
         (one["name"].replace("_", " "), _plain(one["value"]),
-         "–" if one["low"] is None else f"{one['low']:.2f} to {one['high']:.2f}", _count(one["n_items"]), one["note"])
+         "–" if one["low"] is None else f"{one['low']:.2f} to {one['high']:.2f}",
+         _count(one["n_items"]), one["note"])
         for one in pairs["overall"]
     ]  # fmt: skip
     names = pairs["annotators"]

@@ -220,7 +220,7 @@ def gain_forecast(project: Project) -> dict[str, Any] | None:
         "based_on": (
             f"the last {len(curve)} rounds, from {curve[0]['num_labels']:,} to "
             f"{curve[-1]['num_labels']:,} labels: a line in the "
-            f" logarithm of the number of labels, continued by {after:,}. Both measures "
+            f"logarithm of the number of labels, continued by {after:,}. Both measures "
             "are the project's own estimates, not measured on known answers."
         ),
     }

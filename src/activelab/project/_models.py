@@ -120,8 +120,9 @@ def _with_encoder(model: Any, name: str, settings: Settings) -> Any:
         return make_pipeline(SentenceEncoder(name.partition("/")[2] or _SENTENCES), model)
     if ":" in name:
         return model
-    if settings.kind == "text" and isinstance(model, Pipeline) and "standardscaler" in model.named_steps:
-        model.set_params(standardscaler="passthrough", logisticregression__C=10.0)  # TF-IDF is scaled already
+    if settings.kind != "table" and isinstance(model, Pipeline) and "standardscaler" in model.named_steps:
+        # TF-IDF and components say by their size what matters; scaled alike, the noise would drown it.
+        model.set_params(standardscaler="passthrough", logisticregression__C=10.0)
     return make_pipeline(make_encoder(settings.kind), model) if _wants_raw(settings) else model
 
 
@@ -248,7 +249,7 @@ def _numbers(column: Any) -> Any:
 
 
 class PixelEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Small images as their first principal components."""
+    """Small images as their first principal components; the first has variance 1."""
 
     def fit(self, X: Any, y: Any = None) -> PixelEncoder:
         """Find the components on a sample."""
@@ -264,7 +265,8 @@ class PixelEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         parts = [
             self.components_.transform(self._flat(X[at : at + _SAMPLE])) for at in range(0, len(X), _SAMPLE)
         ]
-        return np.concatenate(parts).astype(np.float32)
+        scale = np.sqrt(self.components_.explained_variance_[0]) or 1.0
+        return (np.concatenate(parts) / scale).astype(np.float32)
 
     @staticmethod
     def _flat(images: Any) -> Floats:

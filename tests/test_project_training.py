@@ -498,6 +498,20 @@ def test_stopping_ends_the_training(sqlite, filled, trainer):
     assert project.database.read(lambda c: get_round(c, 1)).state == "failed"
 
 
+@pytest.mark.slow
+def test_a_process_that_cannot_begin_is_not_started_again_and_again(sqlite, filled, trainer, tmp_path):
+    filled(sqlite)
+    trainer.code = (
+        f"import sys; open({str(tmp_path / 'starts')!r}, 'a').write('x'); sys.exit('error: no such model')"
+    )
+    trainer.start()
+    wait_for(lambda: trainer.last_error == "no such model")
+    time.sleep(1)
+    assert (tmp_path / "starts").read_text() == "x"
+    assert trainer.train_now()  # somebody who asks is not kept waiting
+    wait_for(lambda: (tmp_path / "starts").read_text() == "xx")
+
+
 def test_the_address_of_the_project_is_not_among_the_arguments():
     place = "postgresql://lead:secret@host/project"
     assert not any("secret" in part for part in Trainer(place).command())

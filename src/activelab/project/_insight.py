@@ -227,11 +227,11 @@ def gain_forecast(project: Project) -> dict[str, Any] | None:
 
 
 def _continued(curve: list[dict[str, Any]], name: str, after: int) -> dict[str, Any] | None:
-    from scipy.stats import linregress, t
-
     known = [(row["num_labels"], row[name]) for row in curve if row[name] is not None]
     if len(known) < _LEAST:
         return None
+    from scipy.stats import linregress, t
+
     labels, values = np.array(known, dtype=np.float64).T
     line = linregress(np.log(labels), values)
     step = float(np.log1p(after / labels[-1]))

@@ -124,6 +124,7 @@ class Trainer:
         self.place, self.check_seconds = os.fspath(project_place), check_seconds
         self.last_error: str | None = None
         self._stopping, self._wake, self._wanted = threading.Event(), threading.Event(), False
+        self._not_before = 0.0  # a process that cannot even begin leaves no round that says so
         self._lock = threading.Lock()
         self._child: subprocess.Popen[str] | None = None
         self._thread: threading.Thread | None = None
@@ -181,7 +182,7 @@ class Trainer:
             while not self._stopping.is_set():
                 try:
                     why = "asked for" if self._wanted else due(project)
-                    if why is not None:
+                    if why is not None and (self._wanted or time.monotonic() >= self._not_before):
                         _log.info("training a round: %s", why)
                         self._train(project)
                 except Exception:  # the thread must outlive whatever happens to one training
@@ -210,7 +211,10 @@ class Trainer:
             self._child = None
         self.last_error = None
         if child.returncode:
-            self.last_error = said[-1] if said else f"the training ended with status {child.returncode}"
+            self.last_error = f"the training ended with status {child.returncode}"
+            if said:
+                self.last_error = said[-1].removeprefix("error: ")
+            self._not_before = time.monotonic() + _FIRST_WAIT
             _log.warning("a training failed: %s", self.last_error)
             _clear_up_after(project, child.pid)
 

@@ -9,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 demo: .venv/base.done
 	$(BIN)/activelab demo --folder demo
 
-test: .venv/dev.done
+test: .venv/dev.done .venv/system.done
 	$(BIN)/python -m pytest -m "" -n auto
 
 fast: .venv/dev.done
@@ -40,6 +40,14 @@ bench: .venv/dev.done
 
 .venv/dev.done: .venv/base.done
 	$(BIN)/python -m pip install --quiet --group test --group lint --group docs
+	touch $@
+
+# The tests run a real browser and a real PostgreSQL.
+.venv/system.done: .venv/bin/python
+	{ command -v chromium && ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 || \
+	  { SUDO=$$(test $$(id -u) = 0 || echo sudo); $$SUDO apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive $$SUDO apt-get install -y -qq --no-install-recommends chromium postgresql; } || \
+	  { echo "Install chromium and postgresql, then repeat."; exit 1; }
 	touch $@
 
 clean:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from project_store import again, cluster, make, place, postgresql  # noqa: F401: fixtures
+
+from project_store import again, cluster, make, place, postgresql  # noqa: F401
 
 settings.register_profile(
     "activelab", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]

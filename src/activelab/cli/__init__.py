@@ -13,6 +13,9 @@ from activelab.cli._annotators import annotators
 from activelab.cli._consensus import consensus
 from activelab.cli._demo import demo
 from activelab.cli._errors import CommandGroup
+from activelab.cli._people import annotator
+from activelab.cli._project import import_, init, settings
+from activelab.cli._project_use import backup, doctor, export, report, serve, status, train
 from activelab.cli._simulate import reproduce, simulate
 from activelab.cli._suggest import suggest
 
@@ -50,6 +53,7 @@ def _activelab(
       activelab consensus labels.csv --pred-probs probs.csv -o consensus.csv
       activelab annotators labels.csv -o annotators.csv
       activelab demo
+      activelab init tickets.db --classes bug,question,praise
 
     LABELS is a table with one row a label: example, annotator, label. "activelab COMMAND --help" says more.
     """
@@ -60,6 +64,17 @@ def _activelab(
 # Every command is registered here, in the order of the help page.
 for _command in (suggest, consensus, annotators, simulate, reproduce, demo):
     app.command()(_command)
+app.command()(init)
+app.command("import")(import_)
+app.command()(serve)
+app.command()(train)
+app.command()(status)
+app.command()(report)
+app.command()(export)
+app.command()(settings)
+app.command()(doctor)
+app.command()(backup)
+app.add_typer(annotator)
 
 
 def main() -> None:

@@ -125,6 +125,17 @@ def _class_names(option: str | None, models: list[Any]) -> list[str] | None:
     if option is None:
         tables = (model for model in models if not isinstance(model, list))
         return next((table.column_names[1:] for table in tables), None)
+    return class_names(option)
+
+
+def class_names(option: str) -> list[str]:
+    """The classes of ``--classes``: a,b,c or a text file with one a line.
+
+    Raises
+    ------
+    InputError
+        If one is empty or listed twice, or there is no such file.
+    """
     if option.startswith("@"):
         names = read_lines(option[1:])
     elif "," not in option and Path(option).is_file():

@@ -69,7 +69,7 @@ class _Import:
                 f"another process imports examples (last seen {silent:.0f} seconds ago). Wait for it; "
                 f"if it was stopped, repeat this in {SILENT_SECONDS:.0f} seconds."
             )
-        _clear(connection)
+        clear_unfinished(connection)
         self._sign(connection)
 
     def _sign(self, connection: Connection) -> None:
@@ -92,7 +92,7 @@ class _Import:
 
         def remove(connection: Connection) -> None:
             if _under_way(connection).get("token") == self.token:
-                _clear(connection)
+                clear_unfinished(connection)
 
         self.database.write(remove)
 
@@ -103,7 +103,7 @@ def _under_way(connection: Connection) -> dict[str, Any]:
     return json.loads(connection.execute(query).scalar() or "null") or {}
 
 
-def _clear(connection: Connection) -> None:
+def clear_unfinished(connection: Connection) -> None:
     """Remove what an import has left that did not finish."""
     size = int(load_value(connection, "num_examples", 0))
     connection.execute(delete(example).where(example.c.id >= size))

@@ -6,10 +6,12 @@ from activelab.tables._errors import FileError, naming
 from activelab.tables._formats import format_of
 from activelab.tables._ids import as_text, integers_if_canonical, unify
 from activelab.tables._read import column_names, read_ids, read_pred_probs
+from activelab.tables._rows import Row, read_rows, row_columns
 from activelab.tables._write import check_output, csv_blocks, to_arrow, write_table
 
 __all__ = [
     "FileError",
+    "Row",
     "as_text",
     "check_output",
     "column_names",
@@ -22,6 +24,8 @@ __all__ = [
     "read_arrays",
     "read_ids",
     "read_pred_probs",
+    "read_rows",
+    "row_columns",
     "to_arrow",
     "unify",
     "write_table",

@@ -1,0 +1,170 @@
+"""``activelab annotator``: the people of a project."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Annotated, Any
+
+import typer
+
+from activelab._errors import InputError
+from activelab.cli._options import Json
+from activelab.cli._place import Place, place_of, project_at, split_place
+
+annotator = typer.Typer(name="annotator", rich_markup_mode=None, no_args_is_help=True)
+
+_Person = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[PLACE] NAME", help="The project and the person.", show_default=False),
+]
+_Role = Annotated[str, typer.Option(help="annotator, adjudicator or admin.")]
+_Url = Annotated[str, typer.Option(help="Where people reach the server.")]
+_Days = Annotated[float, typer.Option(min=0.01, max=365, help="Days until the link expires.")]
+
+
+@annotator.callback()
+def _annotator() -> None:
+    """Add, invite, list and disable the people of a project."""
+
+
+@annotator.command()
+def add(
+    given: _Person = None, role: _Role = "annotator", url: _Url = "http://127.0.0.1:8080", days: _Days = 7
+) -> None:
+    """Make an account, and a link with which its owner chooses a password; it works once.
+
+    \b
+    Examples:
+      activelab annotator add tickets.db ann
+      activelab annotator add tickets.db lea --role adjudicator --url https://label.example.org
+    """
+    place, name = _person(given)
+    with project_at(place) as project:
+        from activelab.project import _accounts as accounts
+
+        def make(connection: Any) -> str:
+            now = time.time()
+            accounts.add_annotator(connection, name, now, role=role)
+            return accounts.create_invite(connection, now, role=role, name=name, days=days)
+
+        secret = _audited(project, make, "annotator added", {"name": name, "role": role})
+    typer.echo(
+        f"{name} chooses a password here, once, within {days:g} days:\n{url.rstrip('/')}/join#{secret}"
+    )
+
+
+@annotator.command()
+def invite(
+    place: Place = None,
+    role: _Role = "annotator",
+    name: Annotated[
+        str | None, typer.Option(help="For this person alone, who may be known from imported labels.")
+    ] = None,
+    url: _Url = "http://127.0.0.1:8080",
+    days: _Days = 7,
+) -> None:
+    """Make a link with which somebody makes an account of their own; it works once.
+
+    \b
+    Examples:
+      activelab annotator invite tickets.db
+      activelab annotator invite tickets.db --name ann --days 1
+    """
+    with project_at(place_of(place)) as project:
+        from activelab.project import _accounts as accounts
+
+        secret = _audited(
+            project,
+            lambda c: accounts.create_invite(c, time.time(), role=role, name=name, days=days),
+            "invited",
+            {"role": role, "name": name},
+        )
+    typer.echo(f"{url.rstrip('/')}/join#{secret}")
+
+
+@annotator.command("list")
+def list_(place: Place = None, as_json: Json = False) -> None:
+    """List the people of a project, with what they labelled here.
+
+    \b
+    Examples:
+      activelab annotator list tickets.db
+      activelab annotator list tickets.db --json
+    """
+    with project_at(place_of(place)) as project:
+        from activelab.project import _accounts as accounts
+
+        found = project.database.read(accounts.list_accounts)
+    people = [
+        {
+            "name": one.name,
+            "role": one.role,
+            "state": "disabled" if one.disabled else "active" if one.has_password else "no password",
+            "labels": one.num_labels,
+        }
+        for one in found
+    ]
+    if as_json:
+        typer.echo(json.dumps(people, ensure_ascii=False))
+        return
+    width = max([len(str(one["name"])) for one in people], default=4)
+    for one in people:
+        typer.echo(
+            f"{one['name']:<{width}}  {one['role']:<11}  {one['state']:<11}  {one['labels']:>8,} labels"
+        )
+
+
+@annotator.command()
+def disable(given: _Person = None) -> None:
+    """Keep somebody out from now on; their labels stay, what they hold goes to others.
+
+    \b
+    Example:
+      activelab annotator disable tickets.db ann
+    """
+    _set_disabled(given, True)
+
+
+@annotator.command()
+def enable(given: _Person = None) -> None:
+    """Let somebody in again.
+
+    \b
+    Example:
+      activelab annotator enable tickets.db ann
+    """
+    _set_disabled(given, False)
+
+
+def _set_disabled(given: list[str] | None, disabled: bool) -> None:
+    place, name = _person(given)
+    with project_at(place) as project:
+        from activelab.project import _accounts as accounts
+
+        what = "disabled" if disabled else "enabled"
+        _audited(
+            project,
+            lambda c: accounts.set_disabled(c, name, disabled),
+            f"annotator {what}",
+            {"name": name},
+        )
+    typer.echo(f"{name} is {what}.")
+
+
+def _person(given: list[str] | None) -> tuple[str, str]:
+    place, rest = split_place(given or [])
+    if len(rest) != 1:
+        raise InputError("name one person, as in: activelab annotator add tickets.db ann")
+    return place, rest[0]
+
+
+def _audited(project: Any, work: Any, action: str, detail: dict[str, Any]) -> Any:
+    from activelab.project._project import write_audit
+
+    def both(connection: Any) -> Any:
+        result = work(connection)
+        write_audit(connection, None, action, detail)
+        return result
+
+    return project.database.write(both)

@@ -1,0 +1,311 @@
+"""``activelab init``, ``import`` and ``settings``: a project is made, filled and changed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from activelab._errors import InputError
+from activelab.cli._inputs import class_names
+from activelab.cli._options import Json
+from activelab.cli._place import Place, place_of, project_at, project_errors, split_place
+
+
+def init(
+    place: Place = None,
+    title: Annotated[str | None, typer.Option(help="What annotators read above the page.")] = None,
+    kind: Annotated[str, typer.Option(help="What the examples are: text, image or table.")] = "text",
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST|FILE", help="a,b,c or a text file with one class a line (@FILE if in doubt)."
+        ),
+    ] = None,
+    guidelines: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Text file that annotators can read beside the example.", readable=False
+        ),
+    ] = None,
+    method: Annotated[str | None, typer.Option(help="Acquisition method; activelab if not given.")] = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Option("--model", help="Classifier by name or import path; repeat for an ensemble."),
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Labels of a round; 100 if not given.")] = None,
+    labels_per_round: Annotated[
+        int | None,
+        typer.Option(help="How many people may label one example in the same round; 1 if not given."),
+    ] = None,
+    max_labels: Annotated[int | None, typer.Option(help="Labels an example may have.")] = None,
+    budget: Annotated[int | None, typer.Option(help="Labels to collect in all.")] = None,
+    gold_rate: Annotated[
+        float | None,
+        typer.Option(help="Share of served examples whose right answer is known; 0 if not given."),
+    ] = None,
+    images_root: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the images.", readable=False)
+    ] = None,
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Any other setting, as of `activelab settings`."),
+    ] = None,
+) -> None:
+    """Make a project: a file, or the tables in an empty PostgreSQL database.
+
+    \b
+    Examples:
+      activelab init tickets.db --classes bug,question,praise --title "Support tickets" --budget 5000
+      activelab init photos.db --kind image --images-root photos --classes classes.txt
+      activelab init postgresql://lead@db.example.org/tickets --classes @classes.txt --labels-per-round 2
+    """
+    named = {
+        "title": title,
+        "kind": kind,
+        "classes": None if classes is None else class_names(classes),
+        "guidelines": None if guidelines is None else _text(guidelines),
+        "method": method,
+        "models": models,
+        "batch_size": batch_size,
+        "labels_per_round": labels_per_round,
+        "max_labels": max_labels,
+        "budget": budget,
+        "gold_rate": gold_rate,
+        "image_root": None if images_root is None else _folder(images_root),
+    }
+    changes = {name: value for name, value in named.items() if value is not None} | _changes(options or [])
+    where = place_of(place)
+    with project_errors():
+        from activelab.project import Settings, create_project
+
+        settings = Settings(kind=changes.pop("kind")).changed(changes)
+        with create_project(where, settings) as project:
+            shown = project.database.name if "://" in where else where
+            typer.echo(f"Made {shown}. Next: activelab import {shown} EXAMPLES")
+            if not settings.classes:
+                typer.echo(f"It has no classes yet: activelab settings {shown} classes=a,b,c")
+
+
+def import_(
+    given: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PLACE] [EXAMPLES]",
+            help="The project, and a table with one row an example: CSV, TSV, Parquet or JSON lines.",
+            show_default=False,
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Labels there are: example, annotator, label.", readable=False),
+    ] = None,
+    gold: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Right answers: example, label.", readable=False)
+    ] = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Features or embeddings: .npy with a row for each of EXAMPLES, or a table with the ids.",
+            readable=False,
+        ),
+    ] = None,
+    example: Annotated[
+        str | None, typer.Option("--example", "--example-column", metavar="COL", help="Column of the ids.")
+    ] = None,
+    text: Annotated[str | None, typer.Option(metavar="COL", help="Column of the texts.")] = None,
+    image: Annotated[str | None, typer.Option(metavar="COL", help="Column of the image files.")] = None,
+    annotator: Annotated[
+        str | None, typer.Option("--annotator-column", metavar="COL", help="Column of the annotators.")
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option("--label-column", metavar="COL", help="Column of the classes.")
+    ] = None,
+    images_root: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder that the image files are named from.", readable=False),
+    ] = None,
+    rejected: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Leave bad rows out and list them there. Without it nothing is imported.",
+            readable=False,
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Put examples into a project, and labels and right answers there are already.
+
+    \b
+    Examples:
+      activelab import tickets.db tickets.csv --text body
+      activelab import tickets.db --labels old_labels.csv --gold checked.csv
+      activelab import photos.db photos.csv --images-root photos --features embeddings.npy
+      activelab import tickets.db more.jsonl --rejected bad_rows.csv
+
+    All files are checked before anything is stored; bad rows are named by their lines. Examples show up
+    all at once when the last is stored; labelling goes on meanwhile.
+    """
+    place, rest = split_place(given or [])
+    if len(rest) > 1:
+        raise InputError(f"one file of examples at a time; got {', '.join(rest)}.")
+    if not rest and labels is None and gold is None:
+        raise InputError("name a file: EXAMPLES, --labels FILE or --gold FILE.")
+    with project_at(place) as project, _progress() as progress:
+        import pyarrow as pa
+
+        from activelab.project._import import Columns, import_files
+        from activelab.tables import check_output, write_table
+
+        if rejected is not None:
+            check_output(rejected, tuple(map(str, filter(None, (*rest, labels, gold, features)))))
+        done = import_files(
+            project,
+            rest[0] if rest else None,
+            labels=labels,
+            gold=gold,
+            features=features,
+            columns=Columns(example, text, image, annotator, label),
+            image_root=images_root,
+            leave_out=rejected is not None,
+            progress=progress,
+        )
+        if rejected is not None:
+            columns = zip(*done.rejected, strict=True) if done.rejected else [()] * 3
+            arrays = [
+                pa.array(c, t) for c, t in zip(columns, (pa.string(), pa.int64(), pa.string()), strict=True)
+            ]
+            write_table(rejected, pa.Table.from_arrays(arrays, names=["file", "line", "reason"]))
+    counts = {
+        "examples": done.examples,
+        "labels": done.labels,
+        "gold": done.gold,
+        "rejected": len(done.rejected),
+    }
+    if as_json:
+        typer.echo(json.dumps(counts))
+        return
+    said = [f"{number:,} {name}" for name, number in counts.items() if number]
+    typer.echo(f"Imported {', '.join(said)}." if said else "Nothing new.")
+
+
+def settings(
+    given: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PLACE] [NAME=VALUE]...", help="The project, and what to change.", show_default=False
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the settings of a project, or change some.
+
+    \b
+    Examples:
+      activelab settings tickets.db
+      activelab settings tickets.db budget=8000 max_labels=5 gold_rate=0.05
+      activelab settings tickets.db classes=bug,question,praise,spam models=logistic-regression,random-forest
+      activelab settings tickets.db budget=none guidelines=@guidelines.txt
+
+    Values are numbers, texts, lists with commas, yes or no, none; @FILE is the text of a file. Classes can be
+    added at the end, not removed. A server that runs follows within seconds.
+    """
+    words = given or []
+    if words and "=" in words[0] and "://" not in words[0]:
+        place, rest = place_of(None), words
+    else:
+        place, rest = split_place(words)
+    changes = _changes(rest)
+    with project_at(place) as project:
+        if changes:
+            project.change_settings(changes)
+        values = project.settings.to_dict()
+    if as_json:
+        typer.echo(json.dumps(values, ensure_ascii=False))
+        return
+    for name, value in values.items():
+        typer.echo(f"{name} = {_shown(value)}")
+
+
+def _changes(words: list[str]) -> dict[str, Any]:
+    """NAME=VALUE as values of the types the settings have."""
+    if not words:
+        return {}
+    from dataclasses import fields
+
+    from activelab.project import Settings
+
+    kinds = {field.name: str(field.type) for field in fields(Settings)}
+    changes = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise InputError(f"{word!r} should be NAME=VALUE, as in budget=5000.")
+        name = name.strip().replace("-", "_")
+        changes[name] = _value(value.strip(), kinds.get(name, "str"))
+    return changes
+
+
+def _value(text: str, kind: str) -> Any:
+    if text.casefold() == "none" and ("None" in kind or kind.startswith("tuple")):
+        return [] if kind.startswith("tuple") else None
+    if kind.startswith("tuple"):
+        return class_names(text) if text else []
+    if kind.startswith("bool"):
+        known = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
+        return known.get(text.casefold(), text)
+    for number in (int, float):
+        if kind.startswith(number.__name__):
+            try:
+                return number(text.replace("_", ""))
+            except ValueError:
+                return text
+    return _text(Path(text[1:])) if text.startswith("@") else text
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(value) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
+
+
+def _text(path: Path) -> str:
+    from activelab.tables import naming
+
+    with naming(path):
+        if not path.is_file():
+            raise InputError("is a folder, not a file." if path.is_dir() else "no such file.")
+        try:
+            return path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError:
+            raise InputError("is not UTF-8 text. Save it in the encoding UTF-8.") from None
+
+
+def _folder(path: Path) -> str:
+    if not path.is_dir():
+        raise InputError(f"{path} is not a folder of images.")
+    return str(path.resolve())
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int | None], None]]:
+    """A bar on a terminal; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda what, done, end: bar.update(task, description=what, completed=done, total=end)

@@ -1,0 +1,241 @@
+"""Commands on a project that is there: train, serve, status, report, export, doctor, backup."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from activelab._errors import InputError
+from activelab.cli._errors import CommandError
+from activelab.cli._options import Json, OptionalPredProbsFiles
+from activelab.cli._output import working
+from activelab.cli._place import Place, check_report, place_of, project_at, project_errors, split_place
+
+_Target = Annotated[
+    Path, typer.Option("--output", "-o", metavar="FILE", help="File to write.", readable=False)
+]
+
+
+def train(place: Place = None, pred_probs: OptionalPredProbsFiles = None, as_json: Json = False) -> None:
+    """Train one round now: models, consensus, and a new order of the queue.
+
+    \b
+    Examples:
+      activelab train tickets.db
+      activelab train tickets.db --pred-probs probs.npy
+      activelab train tickets.db -p model_a.parquet -p model_b.parquet
+
+    Labelling goes on meanwhile. With --pred-probs nothing is trained: the probabilities of your own models
+    are used, out-of-sample, in the order of the pool or with a column of ids.
+    """
+    with project_at(place_of(place)) as project:
+        from activelab import tables
+        from activelab.project._training import train_round
+
+        given: list[Any] = []
+        for path in pred_probs or ():
+            if tables.is_array_file(path):
+                given += tables.read_arrays(path)
+            else:
+                given.append(tables.read_pred_probs(path))
+        with working("Training"):
+            done = train_round(project, pred_probs=given or None)
+    if as_json:
+        typer.echo(json.dumps({"round": done.id, **done.summary}, ensure_ascii=False))
+        return
+    metrics = done.summary.get("metrics", {})
+    typer.echo(f"Round {done.id} is served: {metrics.get('num_labels', 0):,} labels.")
+    for note in done.summary.get("notes") or ():
+        typer.echo(f"note: {note}", err=True)
+
+
+def serve(
+    place: Place = None,
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen at; 0 for any that is free.")] = 8080,
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Let other machines connect; put HTTPS before it.")
+    ] = False,
+    allowed_hosts: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allowed-host", metavar="NAME", help="Name the server is reached by; repeat for more."
+        ),
+    ] = None,
+    https: Annotated[
+        bool, typer.Option("--https", help="People reach it by HTTPS, through a proxy: secure cookies.")
+    ] = False,
+    no_train: Annotated[bool, typer.Option("--no-train", help="Never train by itself.")] = False,
+) -> None:
+    """Serve the pages of a project: labelling, dashboard, adjudication; and its HTTP API.
+
+    \b
+    Examples:
+      activelab serve tickets.db
+      activelab serve tickets.db --port 9000 --no-train
+      activelab serve tickets.db --host 0.0.0.0 --allow-remote --allowed-host label.example.org --https
+
+    The first start prints a link that makes the first admin. Rounds are trained when they are due.
+    """
+    run_server(
+        place_of(place),
+        host=host,
+        port=port,
+        allow_remote=allow_remote,
+        allowed_hosts=allowed_hosts or [],
+        https=https,
+        train=not no_train,
+    )
+
+
+def run_server(place: str, **options: Any) -> None:
+    """Serve a project until it is told to stop."""
+    with project_errors():
+        try:
+            from activelab.web import serve as run
+        except ImportError as error:
+            raise CommandError(
+                f"the server needs more packages ({error}): pip install 'activelab[web]'"
+            ) from None
+        run(place, **options)
+
+
+def status(place: Place = None, as_json: Json = False) -> None:
+    """Where a project stands: labels, budget, round, training.
+
+    \b
+    Examples:
+      activelab status tickets.db
+      activelab status tickets.db --json | jq .labels
+    """
+    with project_at(place_of(place)) as project:
+        from activelab.project import _insight
+
+        now = _insight.overview(project)
+    if as_json:
+        typer.echo(json.dumps(now, ensure_ascii=False))
+        return
+    typer.echo(now["title"])
+    spent = f"{now['spent']:,} collected here"
+    if now["budget"] is not None:
+        spent += f", {now['left']:,} left of {now['budget']:,}"
+    typer.echo(f"examples   {now['examples']:,}, {now['labelled']:,} labelled, {now['gold']:,} gold")
+    typer.echo(f"labels     {now['labels']:,} by {now['annotators']:,} annotators; {spent}")
+    typer.echo(f"queue      {now['queue_length']:,} examples; {now['open_leases']:,} are being labelled")
+    if now["round"] is None:
+        typer.echo("round      none yet: import examples first")
+    else:
+        kind = "trained" if now["round"]["trained"] else "no model yet"
+        typer.echo(
+            f"round      {now['round']['number']} ({kind}), {now['round']['new_labels']:,} new labels, "
+            f"the next after {now['round']['train_every']:,}"
+        )
+    training = now["training"]
+    why = f": {training['error']}" if training.get("error") else ""
+    due = f"; due: {training['due']}" if training.get("due") else ""
+    typer.echo(f"training   {training['state']}{why}{due}")
+
+
+def report(place: Place = None, output: _Target = Path("report.html")) -> None:
+    """Write a report of a project: one HTML file that needs nothing else.
+
+    \b
+    Examples:
+      activelab report tickets.db
+      activelab report tickets.db -o monday.html
+    """
+    check_report(output)
+    with project_at(place_of(place)) as project, working("Writing the report"):
+        from activelab.report import project_report
+
+        page = project_report(project)
+    partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
+    try:
+        partial.write_text(page, encoding="utf-8")
+        partial.replace(output)
+    finally:
+        partial.unlink(missing_ok=True)
+    typer.echo(f"Wrote {output}.")
+
+
+def export(
+    place: Place = None,
+    what: Annotated[str, typer.Option(help="labels, consensus, batch or events.")] = "labels",
+    output: _Target = Path("labels.csv"),
+) -> None:
+    """Write labels, the consensus, the next batch or all events to a table.
+
+    \b
+    Examples:
+      activelab export tickets.db --what consensus -o consensus.csv
+      activelab export tickets.db --what events -o events.parquet
+      activelab export tickets.db --what batch -o batch.jsonl
+
+    CSV, Parquet or JSON lines by ending. In CSV, texts that a spreadsheet would run as formulas begin with an
+    apostrophe.
+    """
+    with project_at(place_of(place)) as project, working("Writing the table"):
+        from activelab.project._export import export_table
+
+        rows = export_table(project, what, output)
+    typer.echo(f"Wrote {rows:,} rows to {output}.")
+
+
+def doctor(
+    place: Place = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Derive again what does not fit the events.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Check a project: the file, the answers and counts against the events, the queue, the rounds.
+
+    \b
+    Examples:
+      activelab doctor tickets.db
+      activelab doctor tickets.db --repair
+
+    The exit status is 1 if something is wrong and was not repaired. The project may be in use.
+    """
+    with project_at(place_of(place)) as project, working("Checking the project"):
+        from activelab.project import _doctor
+
+        before = _doctor.repair(project) if repair else []
+        checks = _doctor.examine(project)
+    mended = {one.name: one.problem for one in before if one.problem}
+    if as_json:
+        rows = [{"name": one.name, "problem": one.problem or None} for one in checks]
+        typer.echo(json.dumps({"checks": rows, "repaired": mended}, ensure_ascii=False))
+    else:
+        for one in checks:
+            fixed = f"repaired: {mended[one.name]}" if one.name in mended and not one.problem else ""
+            typer.echo(f"{one.name:<21} {one.problem or fixed or 'well'}")
+    if any(one.problem for one in checks):
+        advice = "" if repair else " What can be derived again is, with --repair."
+        raise CommandError(f"something is wrong.{advice}")
+
+
+def backup(
+    given: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PLACE] FILE", help="The project, and the copy to make.", show_default=False),
+    ] = None,
+) -> None:
+    """Copy a project to a file, as it is at one moment; the server may run.
+
+    \b
+    Example:
+      activelab backup tickets.db tickets-monday.db
+    """
+    place, rest = split_place(given or [])
+    if len(rest) != 1:
+        raise InputError("name the copy, as in: activelab backup tickets.db copy.db")
+    with project_at(place) as project, working("Copying"):
+        from activelab.project._backup import back_up
+
+        size = back_up(project, rest[0])
+    typer.echo(f"Wrote {rest[0]} ({size / 2**20:,.1f} MiB).")

@@ -1,0 +1,116 @@
+"""The rows of a table one after the other, for files larger than memory; a bad row does not end it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import zlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from activelab._errors import InputError
+from activelab.tables._errors import naming
+from activelab.tables._formats import check_content
+from activelab.tables._lines import records, undecodable_line
+from activelab.tables._read import column_names
+
+_BLOCK = 5_000
+_LARGEST_CELL = 1 << 24
+
+
+class Row(NamedTuple):
+    """A row of a table.
+
+    Attributes
+    ----------
+    line : int
+        The line of the file it begins in, counted from 1; of Parquet the row, counted from 1.
+    values : dict
+        By column; of a CSV file text. Empty if the row cannot be read.
+    problem : str
+        Why it cannot be read; empty if it can.
+    """
+
+    line: int
+    values: dict[str, Any]
+    problem: str = ""
+
+
+def row_columns(path: str | os.PathLike[str]) -> list[str]:
+    """Names of the columns, without reading the whole file; of JSON lines the keys of the first lines.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read as what its ending says.
+    """
+    with naming(path):
+        if check_content(path).kind != "jsonl":
+            return column_names(path)
+        found: dict[str, None] = {}
+        for row, _ in zip(read_rows(path), range(_BLOCK), strict=False):
+            found.update(dict.fromkeys(row.values))
+        return list(found)
+
+
+def read_rows(path: str | os.PathLike[str]) -> Iterator[Row]:
+    """The rows of a CSV, Parquet or JSON lines file, in the order of the file.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read as what its ending says; the message names it.
+    """
+    with naming(path):
+        kind = check_content(path).kind
+        try:
+            yield from {"csv": _csv_rows, "parquet": _parquet_rows, "jsonl": _json_rows}[kind](path)
+        except UnicodeDecodeError:
+            line = undecodable_line(path)
+            raise InputError(f"is not UTF-8 text (line {line}). Save it in the encoding UTF-8.") from None
+        except (EOFError, zlib.error, csv.Error) as error:
+            raise InputError(f"cannot be read: {error}.") from None
+        except (pa.ArrowInvalid, OSError) as error:
+            if getattr(error, "errno", None) is not None:
+                raise
+            raise InputError(f"cannot be read: {error}") from None
+
+
+def _csv_rows(path: str | os.PathLike[str]) -> Iterator[Row]:
+    names = column_names(path)
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"column {twice!r} appears more than once; give each column one name.")
+    # Texts are longer than what the reader takes at first.
+    csv.field_size_limit(_LARGEST_CELL)
+    for line, record in records(path):
+        if len(record) == len(names):
+            yield Row(line, dict(zip(names, record, strict=True)))
+        else:
+            yield Row(line, {}, f"it has {len(record)} columns, the header {len(names)}")
+
+
+def _json_rows(path: str | os.PathLike[str]) -> Iterator[Row]:
+    for line, (text,) in records(path):
+        try:
+            values = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            yield Row(line, {}, f"it is not JSON: {getattr(error, 'msg', error)}")
+            continue
+        if isinstance(values, dict):
+            yield Row(line, values)
+        else:
+            yield Row(line, {}, "it is not a JSON object")
+
+
+def _parquet_rows(path: str | os.PathLike[str]) -> Iterator[Row]:
+    number = 0
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=_BLOCK):
+            for values in batch.to_pylist():
+                number += 1
+                yield Row(number, values)

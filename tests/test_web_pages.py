@@ -90,36 +90,6 @@ def text_of(page: Page) -> str:
 # ---------------------------------------------------------------- labelling
 
 
-def test_labelling_by_keys(site: RunningSite, visit):
-    page = visit(site, "ann", "/label")
-    first = text_of(page)
-    page.keyboard.press("2")
-    expect(page.locator("#example")).not_to_have_text(first)
-    page.keyboard.press("?")
-    page.keyboard.press("s")
-    expect(page.get_by_role("dialog", name="Why skip it?")).to_be_visible()
-    page.keyboard.press("1")
-    expect(page.get_by_role("dialog")).to_have_count(0)
-    page.keyboard.press("1")
-    expect(page.locator("#count")).to_have_text("2 of 100 · 2 by you")
-    with site.browser("jude") as jude:
-        page.wait_for_function("() => true")
-        rows = []
-        for _ in range(50):
-            rows = [v for code in range(20) for v in jude.get(f"/api/v1/examples/{code}").json()["votes"]]
-            if len(rows) == 4:
-                break
-            page.wait_for_timeout(100)
-    given = sorted((row["kind"], row["label"] or "", row["reason"] or "", row["source"]) for row in rows)
-    assert given == [
-        ("label", "cat", "", "page"),
-        ("label", "dog", "", "page"),
-        ("skip", "", "It is damaged or empty", "page"),
-        ("unsure", "", "", "page"),
-    ]
-    assert all(0 < row["seconds"] < 60 for row in rows)
-
-
 def test_undo_shows_the_example_again(site: RunningSite, visit):
     page = visit(site, "ann", "/label")
     first = text_of(page)
@@ -296,17 +266,6 @@ def test_the_dashboard_follows_without_a_reload(site: RunningSite, visit):
     expect(page.locator("#figures")).to_contain_text("by 0 annotators")
     site.project.put_label(site.people["ann"], 3, "cat", source="api")
     expect(page.locator("#figures")).to_contain_text("by 1 annotators", timeout=10_000)
-
-
-def test_why_an_example_was_served(trained: RunningSite, visit):
-    page = visit(trained, "jude", "/dashboard")
-    page.get_by_role("region", name="Served next").get_by_role("link").first.click()
-    expect(page.get_by_role("heading", name="Why it is served when it is")).to_be_visible()
-    expect(page.locator("#why")).to_contain_text("1 of 60")
-    expect(page.locator("#why")).to_contain_text("one more annotator")
-    page.get_by_label("Find an example by its id").fill("e7")
-    page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile("/example/7$"))
 
 
 def test_adjudicating(tmp_path, visit):

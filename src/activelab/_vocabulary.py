@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import operator
 from collections.abc import Iterable
 from functools import cached_property
@@ -82,6 +83,10 @@ class Vocabulary:
     def take(self, codes: Ints) -> Ids:
         """Ids of the given codes."""
         return codes.astype(np.int64) if self._values is None else self._values[codes]
+
+    def keys(self, codes: Ints) -> Ints:
+        """A number for each of the given codes that depends on its id alone (see `id_keys`)."""
+        return codes.astype(np.int64) if self._values is None else id_keys(self._values[codes])
 
     def encode(self, ids: Iterable[Any]) -> Ints:
         """Codes of the given ids; -1 for an id that is not in the vocabulary."""
@@ -168,6 +173,15 @@ def _integers_if_whole(array: np.ndarray[Any, Any], kind: str) -> Ids:
             row=row,
         )
     return array.astype(np.int64)
+
+
+def id_keys(ids: Ids) -> Ints:
+    """An int64 for each id: an integer itself, else a hash of its text."""
+    if ids.dtype.kind in "ib":
+        return ids.astype(np.int64)
+    texts = (str(value).encode("utf-8", "surrogatepass") for value in ids.tolist())
+    hashes = (hashlib.blake2b(text, digest_size=8).digest() for text in texts)
+    return np.fromiter((int.from_bytes(h, "little", signed=True) for h in hashes), np.int64, len(ids))
 
 
 def missing(values: Ids) -> Bools:

@@ -358,6 +358,13 @@ class Labels:
         """Mask of the examples that have at least one label, shape (n_examples,)."""
         return self.offsets[1:] > self.offsets[:-1]
 
+    def tie_keys(self, index: Ints) -> Ints:
+        """What ties between the examples at the given positions are drawn by, int64.
+
+        It depends on the ids alone, so that neither the order of the pool nor a cut through it matters.
+        """
+        return self._examples.keys(index)
+
     def __len__(self) -> int:
         return self.n_labels
 

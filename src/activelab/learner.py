@@ -243,7 +243,7 @@ class ActiveLearner:
         fit_seconds = time.perf_counter() - started
         assessment = self.method.assess_models(labels, models, seed=seed)
         scores = assessment.scores if eligible is None else np.where(eligible, assessment.scores, np.inf)
-        chosen = select_batch(scores, batch_size, seed=seed)
+        chosen = select_batch(scores, batch_size, seed=seed, labels=labels)
         self.round_ = RoundResult(
             number=self._next_round,
             batch=explain_batch(labels, assessment, chosen),

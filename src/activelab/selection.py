@@ -134,11 +134,11 @@ def assess_and_suggest(
         labels = labels.with_examples(ids)
     check_batch_size(batch_size, labels.n_examples)
     assessment = chosen.assess_models(labels, check_pred_probs(pred_probs, labels), seed=seed)
-    positions = select_batch(assessment.scores, batch_size, seed=seed)
+    positions = select_batch(assessment.scores, batch_size, seed=seed, labels=labels)
     return labels, assessment, explain_batch(labels, assessment, positions)
 
 
-def select_batch(scores: Float64s, batch_size: int, *, seed: int = 0) -> Ints:
+def select_batch(scores: Float64s, batch_size: int, *, seed: int = 0, labels: Labels | None = None) -> Ints:
     """Positions of the lowest scores, best first; ties by a seeded draw (SPEC Part 1 §10).
 
     Parameters
@@ -147,6 +147,8 @@ def select_batch(scores: Float64s, batch_size: int, *, seed: int = 0) -> Ints:
         Low = most worth labelling; +inf = not considered.
     batch_size : int
     seed : int
+    labels : Labels, optional
+        The pool, by whose ids ties are drawn; without it by position.
 
     Returns
     -------
@@ -173,9 +175,15 @@ def select_batch(scores: Float64s, batch_size: int, *, seed: int = 0) -> Ints:
             f"the batch size {batch_size:,} is larger than the {considered:,} examples the method considers."
         )
     below, tied = np.flatnonzero(scores < last), np.flatnonzero(scores == last)
-    lot = tie_break(seed, tied).argsort(kind="stable")
+    keys = (lambda index: index) if labels is None else labels.tie_keys
+    lot = batch_order(scores[tied], keys(tied), seed)
     chosen = np.concatenate([below, tied[lot[: batch_size - len(below)]]])
-    return chosen[np.lexsort((tie_break(seed, chosen), scores[chosen]))]
+    return chosen[batch_order(scores[chosen], keys(chosen), seed)]
+
+
+def batch_order(scores: Float64s, keys: Ints, seed: int) -> Ints:
+    """Order of a batch: by score, ties by a draw from the example's key (see `Labels.tie_keys`)."""
+    return np.lexsort((keys, tie_break(seed, keys), scores))
 
 
 def check_batch_size(batch_size: int, n_examples: int) -> None:

@@ -43,6 +43,13 @@ class Vocabulary:
             unique, counts = np.unique(self._comparable, return_counts=True)
             raise InputError(f"duplicated {kind} ids: {first(unique[counts > 1])}. Give each {kind} one id.")
 
+    @classmethod
+    def of_distinct(cls, values: Ids, kind: str) -> Vocabulary:
+        """A vocabulary of ids that are known to be distinct: int64, bool or objects."""
+        new = cls.__new__(cls)
+        new.kind, new._values, new._size = kind, values, len(values)
+        return new
+
     def __len__(self) -> int:
         return self._size
 

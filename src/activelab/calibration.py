@@ -29,6 +29,7 @@ __all__ = ["TemperatureScaling"]
 
 BOUNDS = (0.05, 20.0)
 _COARSE_GRID = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0, 3.0, 5.0, 8.0)
+NOTHING_TO_ESTIMATE = ("no example has two labels: no temperature can be estimated; T = 1.",)
 _SAMPLE_ROWS = 10_000
 _DRAWS = 1 << 17
 _FLAT = 1e-12
@@ -113,8 +114,7 @@ class TemperatureScaling:
     def fit_models(self, labels: Labels, models: Models) -> TemperatureScaling:
         """`fit` over probabilities that are already checked."""
         if labels.n_labels == 0 or labels.counts.max() < 2:
-            self.temperature_ = np.ones(len(models))
-            self.notes_ = ("no example has two labels: no temperature can be estimated; T = 1.",)
+            self.temperature_, self.notes_ = np.ones(len(models)), NOTHING_TO_ESTIMATE
             return self
         find = _find_optimum if self.search == "optimum" else _find_on_grid
         found = [find(labels, model, self.bounds) for model in models]
@@ -239,9 +239,12 @@ class Sample(NamedTuple):
 
 
 def sampling_step(n_examples: int) -> int | None:
-    """One in how many examples the search begins with; None for a pool that needs no sample."""
+    """One in how many examples the search begins with; None for a pool that needs no sample.
+
+    A power of two, so that a pool that grows keeps its sample for long.
+    """
     every = n_examples // _SAMPLE_ROWS
-    return every if every > 3 else None
+    return 1 << every.bit_length() - 1 if every > 3 else None
 
 
 def take_sample(labels: Labels, models: Models, every: int) -> Sample:

@@ -104,6 +104,20 @@ class Labels:
                 )
         self._set(*_sorted(codes, vocabularies, keep), *vocabularies)
 
+    @classmethod
+    def of_sorted(
+        cls,
+        offsets: Ints,
+        annotator: Ints,
+        label: Ints,
+        *,
+        examples: Vocabulary,
+        annotators: Vocabulary,
+        classes: Vocabulary,
+    ) -> Labels:
+        """Labels from the arrays that an object like this one holds; nothing is checked."""
+        return cls.__new__(cls)._set(offsets, annotator, label, examples, annotators, classes)
+
     def _set(
         self,
         offsets: Ints,
@@ -559,8 +573,7 @@ class Labels:
     def _copy(self, **changes: Any) -> Labels:
         names = ("offsets", "annotator", "label", "examples", "annotators", "classes")
         old = self.__getstate__()
-        new = Labels.__new__(Labels)
-        return new._set(*(changes.get(n, o) for n, o in zip(names, old, strict=True)))
+        return Labels.__new__(Labels)._set(*(changes.get(n, o) for n, o in zip(names, old, strict=True)))
 
     # ------------------------------------------------------------------ out
 

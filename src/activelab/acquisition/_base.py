@@ -29,10 +29,14 @@ class Acquisition(ABC):
         ActiveLab the CROWDLAB consensus [A §4].
     relabels_only : bool
         Whether it considers labelled examples alone.
+    by_example : bool
+        Whether the score of an example depends on its own labels and probabilities alone, so that the
+        pool may be scored in parts (`activelab.scale`).
     """
 
     consensus: ClassVar[str] = "majority_vote"
     relabels_only: ClassVar[bool] = False
+    by_example: ClassVar[bool] = False
 
     def score(self, labels: Labels, pred_probs: Any, *, seed: int = 0) -> Float64s:
         """Score every example of the pool, labelled or not.

@@ -165,13 +165,15 @@ def best_supported(
     Where several are equal it is that of the majority ``vote``, asked for only if need be.
     """
     label = np.full(labels.n_examples, -1, dtype=np.int32)
+    voted: Ints | None = None
     for block in blocks(labels, at_least=1):
         support = _support(block, models, betas, trust)
         best = support.argmax(axis=1)
         top = support == support[np.arange(block.size), best][:, None]
         if np.count_nonzero(top) > block.size:
             unique = np.count_nonzero(top, axis=1) == 1
-            best = np.where(unique, best, vote()[block.index])
+            voted = vote() if voted is None else voted
+            best = np.where(unique, best, voted[block.index])
         label[block.index] = best
     return label
 

@@ -11,6 +11,7 @@ the process and its children together, sampled.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import shutil
 import subprocess
@@ -169,7 +170,7 @@ def main() -> None:
                 results.append(Row(f"{name}: share of the batch that SQL has too", same, 0.999, ""))
             print_table(["examples", "what", "wall s", "CPU s", "peak MB"], rows)
             shutil.rmtree(folder)
-    for (small, one), (large, two) in zip(growth, growth[1:], strict=False):
+    for (small, one), (large, two) in itertools.pairwise(growth):
         results.append(
             Row(
                 f"time of {large / small:g} times the examples",

@@ -12,7 +12,7 @@ from typing import Any
 from fsspec.core import url_to_fs
 
 from activelab._errors import InputError, first
-from activelab.scale._files import File, Store, is_url
+from activelab.scale._files import File, Store, disk_full, is_url
 from activelab.scale._job import digest
 
 _MANIFEST = "shuffle/manifest.json"
@@ -182,10 +182,7 @@ def _in_words(error: Exception, store: Store) -> InputError:
     if re.search(
         r"no space left|disk full|file too large|disk quota|max_temp_directory_size", str(error), re.I
     ):
-        return InputError(
-            f"{store.folder}: the disk is full while partitioning. Free some space, or give a --work-dir on "
-            "another disk."
-        )
+        return disk_full(store.folder)
     if isinstance(error, duckdb.OutOfMemoryException):
         return InputError("the memory budget is too small for partitioning. Give a larger --memory.")
     return InputError(f"partitioning failed: {reason}.")

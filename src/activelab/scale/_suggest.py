@@ -112,7 +112,7 @@ def suggest(
     chosen = get_method(method)
     _check_method(chosen)
     if address is not None and work_dir is None:
-        raise InputError("a cluster needs a work_dir that all its workers reach, a folder or a URL.")
+        raise InputError("a cluster needs a --work-dir that all its workers reach, a folder or a URL.")
     inputs = _inputs(labels, pred_probs, example_column, annotator_column, label_column)
     check_batch_size(batch_size, inputs.n_examples)
     request = Request(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import fsspec
@@ -36,8 +37,15 @@ def files(pool, tmp_path_factory):
     return pool.write(tmp_path_factory.mktemp("pool"), 2, 2)
 
 
+@pytest.fixture(autouse=True)
+def importable(monkeypatch):
+    """Workers of clusters import what kills them."""
+    path = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    monkeypatch.setenv("PYTHONPATH", path)
+
+
 @pytest.fixture
-def ray_address():
+def ray_address(importable):
     """Of a cluster of two nodes with a core each."""
     from ray.cluster_utils import Cluster
 
@@ -50,7 +58,7 @@ def ray_address():
 
 
 @pytest.fixture
-def dask_address():
+def dask_address(importable):
     """Of a scheduler with two workers that are processes."""
     from distributed import LocalCluster
 
@@ -80,11 +88,11 @@ def test_a_worker_killed_in_the_middle_changes_nothing(engine, request, files, e
     assert_same(found, expected)
 
 
-def test_a_cluster_started_for_the_run(files, expected):
-    for engine in ("dask", "ray"):
-        found = scale.suggest(*files, BATCH, engine=engine, workers=2, partitions=3, memory="4GB")
-        assert found.plan.workers == 2
-        assert_same(found, expected)
+@pytest.mark.parametrize("engine", ["dask", "ray"])
+def test_a_cluster_started_for_the_run(engine, files, expected):
+    found = scale.suggest(*files, BATCH, engine=engine, workers=2, partitions=3, memory="4GB")
+    assert found.plan.workers == 2
+    assert_same(found, expected)
 
 
 @pytest.fixture

@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import pickle
+import tempfile
 import uuid
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -174,6 +175,18 @@ class Store:
     def load(self, name: str) -> Any:
         """The object of a file this program wrote."""
         return pickle.loads(self.read(name))
+
+    @contextmanager
+    def local_folder(self, name: str) -> Iterator[str]:
+        """A folder on this machine that does not exist yet, and is a folder of the store afterwards."""
+        if self.is_local:
+            self.make(os.path.dirname(name))
+            yield f"{self._path}/{name}"
+            return
+        with tempfile.TemporaryDirectory(prefix="activelab-") as folder:
+            target = f"{folder}/{os.path.basename(name)}"
+            yield target
+            self._fs.put(f"{target}/", f"{self._path}/{name}/", recursive=True)
 
     def make(self, name: str) -> None:
         """Make a folder."""

@@ -88,10 +88,7 @@ def prepare(job: Job, partition: Partition, _: None, hint: None) -> Prepared:
     pool = job.example_ids(partition)
     _check_distinct(pool, partition)
     ids = [pool, *(job.example_ids(partition, number) for number in range(1, len(job.models)))]
-    kept = _in_all(ids)
-    without_model = Unmatched.of(
-        pa.concat_arrays([pc.filter(one, pc.invert(pc.is_in(one, kept))) for one in ids])
-    )
+    kept, without_model = _in_all(ids)
     order = [_order(one, kept) for one in ids]
     labels, annotators, without_probs = _labels(job, partition, kept, pa.concat_arrays(ids))
     samples: list[Sample] = []
@@ -137,13 +134,15 @@ def _check_distinct(pool: Any, partition: Partition) -> None:
     )
 
 
-def _in_all(ids: list[Any]) -> Any:
-    """Ids that every model has, in the order of the first one's rows."""
+def _in_all(ids: list[Any]) -> tuple[Any, Unmatched]:
+    """Ids that every model has, in the order of the first one's rows, and those that some lack."""
     kept = ids[0]
+    if all(other.equals(kept) for other in ids[1:]):
+        return kept, Unmatched()
     for other in ids[1:]:
-        if not other.equals(kept):
-            kept = pc.filter(kept, pc.is_in(kept, other))
-    return kept
+        kept = pc.filter(kept, pc.is_in(kept, other))
+    lacking = [pc.filter(one, pc.invert(pc.is_in(one, kept))) for one in ids]
+    return kept, Unmatched.of(pa.concat_arrays(lacking))
 
 
 def _order(ids: Any, wanted: Any) -> Ints | None:

@@ -22,7 +22,7 @@ from pathlib import Path
 from sqlalchemy import create_engine, text
 
 from _common import Row, print_machine, print_results
-from _crew import CLASSES, Server, faults, make_project, percentile, send_home, set_to_work
+from _crew import CLASSES, Server, faults, make_project, percentile
 from activelab.project import open_project
 from activelab.project._database import database_url
 

@@ -20,7 +20,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,20 +76,32 @@ class Server:
         Further options of the command.
     under : sequence of str
         A command that runs it, as strace.
+    environment : mapping of str to str
+        Variables beside those of this process.
     """
 
-    def __init__(self, place: str, *options: str, under: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        place: str,
+        *options: str,
+        under: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.command = [*under, sys.executable, "-m", "activelab", "serve", place]
         self.command += ["--port", str(self.port), *options]
-        self.said = tempfile.TemporaryFile()  # noqa: SIM115
+        self.environment = os.environ | (environment or {})
+        self.said, name = tempfile.mkstemp()
+        os.unlink(name)
         self.start()
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        self.process = subprocess.Popen(self.command, stdout=self.said, stderr=self.said)
+        self.process = subprocess.Popen(
+            self.command, env=self.environment, stdout=self.said, stderr=self.said
+        )
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             if self.process.poll() is not None:
@@ -103,7 +115,7 @@ class Server:
 
     def output(self) -> str:
         """What it has printed."""
-        return os.pread(self.said.fileno(), 1 << 20, 0).decode(errors="replace")
+        return os.pread(self.said, 1 << 20, 0).decode(errors="replace")
 
     def kill(self) -> None:
         """kill -9."""
@@ -113,7 +125,9 @@ class Server:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Stop it as an operator does; its exit status."""
         self.process.send_signal(number)
-        return self.process.wait(PATIENCE)
+        status = self.process.wait(PATIENCE)
+        os.close(self.said)
+        return status
 
     def cpu_seconds(self) -> float:
         """Processor time it has used, without processes that train."""
@@ -325,7 +339,7 @@ class Crew:
             await asyncio.sleep(0.1)
 
 
-def faults(place: str, crew: Crew, labels_per_round: int = 1) -> list[str]:
+def faults(place: str, crew: Crew, most: int = 1) -> list[str]:
     """All that is not as it must be after a day: labels lost, changed, double, too many; sums that differ."""
     found = [f"person {one.identity}: {said}" for one in crew.people for said in one.strange]
     with open_project(place) as project:
@@ -345,7 +359,7 @@ def faults(place: str, crew: Crew, labels_per_round: int = 1) -> list[str]:
             if n > 1:
                 found.append(f"example and annotator {pair}: {n} labels")
         for code, n in Counter(row.example_id for row in rows).items():
-            if n > labels_per_round:
+            if n > most:
                 found.append(f"example {code}: {n} labels")
         found += [f"{check.name}: {check.problem}" for check in examine(project) if check.problem]
     return found

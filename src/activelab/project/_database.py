@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from activelab._errors import InputError
@@ -103,7 +104,7 @@ class Database:
             with self.engine.connect() as connection:
                 connection.exec_driver_sql("BEGIN")
                 return work(connection)
-        except DBAPIError as error:
+        except (DBAPIError, PoolTimeoutError) as error:
             raise self._explained(error) from error
 
     def write(self, work: Callable[[Connection], Result]) -> Result:
@@ -123,7 +124,7 @@ class Database:
                 result: Result = self._writer.submit(work).result()
                 return result
             return self._write_side_by_side(work)
-        except DBAPIError as error:
+        except (DBAPIError, PoolTimeoutError) as error:
             raise self._explained(error) from error
 
     def _write_side_by_side(self, work: Callable[[Connection], Result]) -> Result:
@@ -144,8 +145,8 @@ class Database:
             self._writer = None
         self.engine.dispose()
 
-    def _explained(self, error: DBAPIError) -> StorageError:
-        said = re.sub(r"\s+", " ", str(error.orig)).strip()
+    def _explained(self, error: DBAPIError | PoolTimeoutError) -> StorageError:
+        said = re.sub(r"\s+", " ", str(getattr(error, "orig", error))).strip()
         for pattern, advice in _ADVICE:
             if re.search(pattern, said, re.IGNORECASE):
                 return StorageError(f"{self.name}: {advice}")

@@ -2,12 +2,18 @@
 
     python benchmarks/serving.py [--seconds 20] [--kills 20] [--pool 100000] [--only PART ...]
 
-Every part runs `activelab serve` as a process of its own on this machine, with the crew on the same cores, once
-on a SQLite file and once on a PostgreSQL cluster that is made for it (Debian's programs, fsync on). Parts: pace
-(no think time), think (one second of think time, then the same while rounds are trained one after the other),
-kills (kill -9 of the server in the middle of the load), two (two servers on one PostgreSQL, one of them killed
-again and again), database (kill -9 of PostgreSQL itself), million (a pool of 1,000,000 texts). The limits are
-those the project has set itself; the yardstick of the machine is a file written and synchronised in the same run.
+Every part runs `activelab serve` as a process of its own on this machine, with the crew on the same cores,
+once on a SQLite file and once on a PostgreSQL cluster that is made for it (Debian's programs, fsync on).
+
+    pace      no think time
+    think     one second of think time; then the same while rounds are trained one after the other
+    kills     kill -9 of the server in the middle of the load
+    two       two servers on one PostgreSQL, killed in turn
+    database  kill -9 of PostgreSQL itself
+    million   a pool of 1,000,000 texts: its import, and the next example
+
+The limits are those the project has set itself; the yardstick of the machine is a file written and
+synchronised in the same run.
 """
 
 from __future__ import annotations
@@ -19,7 +25,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -84,7 +89,7 @@ def pace(place: str, kind: str, pool: int, seconds: float) -> list[Row]:
     server.stop()
     name = f"{kind}, no think time"
     print(
-        f"{name}: {rate:.0f} labels/s, p95 {1000 * percentile(waits, 0.95):.0f} ms; processor time of a label: "
+        f"{name}: {rate:.0f} labels/s, p95 {1000 * percentile(waits, 0.95):.0f} ms; processor time a label: "
         f"server {each[0]:.2f} ms, crew {each[1]:.2f} ms; load average {os.getloadavg()[0]:.1f}",
         flush=True,
     )

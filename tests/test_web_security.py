@@ -96,6 +96,15 @@ def test_invitations_expire(site: RunningSite):
         assert code(client.post("/api/v1/join", json=body)) == (403, "not_allowed")
 
 
+def test_an_open_invitation_does_not_claim_labels_that_were_imported(site: RunningSite):
+    site.project.add_labels([("e1", "old hand", "cat")])
+    with site.browser("ada") as ada, site.browser() as newcomer:
+        secret = ada.post("/api/v1/invites", json={}).json()["link"].partition("#")[2]
+        body = {"secret": secret, "name": "old hand", "password": PASSWORD}
+        assert code(newcomer.post("/api/v1/join", json=body)) == (422, "invalid")
+        assert newcomer.post("/api/v1/join", json=body | {"name": "new hand"}).status_code == 200
+
+
 def test_an_invitation_that_two_use_at_once_makes_one_account(site: RunningSite):
     with site.browser("ada") as ada:
         secret = ada.post("/api/v1/invites", json={}).json()["link"].partition("#")[2]

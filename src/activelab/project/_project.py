@@ -406,6 +406,9 @@ def create_project(place: str | os.PathLike[str], settings: Settings) -> Project
         _make_file(Path(str(database.url.database)))
 
     def begin(connection: Connection) -> None:
+        rounds.hold_round(connection)
+        if load_value(connection, "kind") is not None:  # somebody else was faster
+            raise InputError(f"{database.name} is not empty.")
         store_settings(connection, settings)
         write_audit(connection, None, "project created", {"title": settings.title})
 
@@ -446,14 +449,20 @@ def open_project(place: str | os.PathLike[str]) -> Project:
     database = Database(place)
     if database.is_sqlite and not Path(str(database.url.database)).is_file():
         raise InputError(f"{place}: there is no such project. Make one with: activelab init {place}")
-    state = schema_state(database)
-    if state in ("none", "foreign"):
-        raise InputError(f"{database.name} holds no project. Make one with: activelab init")
-    if state == "newer":
-        raise InputError(f"{database.name} was made by a newer version of activelab; upgrade the program.")
-    if state == "old":
-        upgrade(database)
-    return Project(database)
+    try:
+        state = schema_state(database)
+        if state in ("none", "foreign"):
+            raise InputError(f"{database.name} holds no project. Make one with: activelab init")
+        if state == "newer":
+            raise InputError(
+                f"{database.name} was made by a newer version of activelab; upgrade the program."
+            )
+        if state == "old":
+            upgrade(database)
+        return Project(database)
+    except BaseException:
+        database.close()
+        raise
 
 
 def write_audit(connection: Connection, by: int | None, action: str, detail: Mapping[str, Any]) -> None:

@@ -167,16 +167,15 @@ class _Pool:
         self.kind = project.settings.kind
         with naming(path):
             names = row_columns(path)
-            self.id = find_column(names, "example", columns.example)
-            rest = [name for name in names if name != self.id]
-            if self.kind == "text":
-                self.column = _content_column(rest, "text", columns.text, _TEXT)
-            elif self.kind == "image":
-                self.column = _content_column(rest, "image", columns.image, _IMAGE)
-                if root is None:
-                    raise InputError("images need the folder they are in: --images-root DIR.")
-            elif not rest:
-                raise InputError("the table has no column besides the ids.")
+            if self.kind == "table":
+                self.id = _id_column(names, columns.example)
+                if len(names) == 1:
+                    raise InputError("the table has no column besides the ids.")
+            else:
+                chosen, common = (columns.text, _TEXT) if self.kind == "text" else (columns.image, _IMAGE)
+                self.id, self.column = _id_and_content(names, columns.example, self.kind, chosen, common)
+            if self.kind == "image" and root is None:
+                raise InputError("images need the folder they are in: --images-root DIR.")
         self.good = 0
         self.wanted: set[str] = set()
         self._twice: set[int] = set()
@@ -264,18 +263,34 @@ class _Pool:
         return {"image": value}, _image_problem(str(self.root), value)
 
 
-def _content_column(names: list[str], role: str, chosen: str | None, common: tuple[str, ...]) -> str:
+def _id_column(names: list[str], chosen: str | None) -> str:
+    """The column of the ids; one that is called so, among others that could also be it."""
+    if chosen is None and "example" not in names:
+        plain = [name for name in names if name.strip().casefold() == "id"]
+        if len(plain) == 1:
+            return plain[0]
+    return find_column(names, "example", chosen)
+
+
+def _id_and_content(
+    names: list[str], id_: str | None, role: str, chosen: str | None, common: tuple[str, ...]
+) -> tuple[str, str]:
+    """The columns of the ids and of the contents, of which the one helps to tell the other."""
     if chosen is not None:
         if chosen not in names:
             raise InputError(f"no column {chosen!r}; the file has: {', '.join(map(repr, names))}.")
-        return chosen
-    found = [name for word in common for name in names if name.strip().casefold() == word]
+        found = [chosen]
+    else:
+        candidates = [name for name in names if name != id_]
+        found = [name for word in common for name in candidates if name.strip().casefold() == word]
     if found:
-        return found[0]
-    if len(names) == 1:
-        return names[0]
+        return _id_column([name for name in names if name != found[0]], id_), found[0]
+    identity = _id_column(names, id_)
+    rest = [name for name in names if name != identity]
+    if len(rest) == 1:
+        return identity, rest[0]
     raise InputError(
-        f"which column is the {role}? Name it with --{role}; there are: {', '.join(map(repr, names))}."
+        f"which column is the {role}? Name it with --{role}; there are: {', '.join(map(repr, rest))}."
     )
 
 
@@ -343,7 +358,8 @@ class _Votes:
         self.project, self.path = project, path
         with naming(path):
             names = row_columns(path)
-            found = {role: find_column(names, role, getattr(columns, role)) for role in roles}
+            found = {"example": _id_column(names, columns.example)}
+            found |= {role: find_column(names, role, getattr(columns, role)) for role in roles[1:]}
         self.read: list[tuple[int, str | None, str | None, str | None, str]] = []
         for line, values, problem in read_rows(path):
             example, label = _name(values.get(found["example"])), _name(values.get(found["label"]))

@@ -17,6 +17,7 @@ from activelab.project import Project, open_project
 from activelab.project._accounts import count_admins, create_invite
 from activelab.project._project import write_audit
 from activelab.web._app import create_app
+from activelab.web._site import Site
 
 FIRST_LINK_DAYS = 1.0
 
@@ -91,7 +92,26 @@ def serve(
             limit_concurrency=1000,
             h11_max_incomplete_event_size=64 * 1024,
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        Server(config, app.state.site).run(sockets=[listener])
+
+
+class Server(uvicorn.Server):
+    """Ends the streams of a site when it stops, else it would wait for them.
+
+    Parameters
+    ----------
+    config : uvicorn.Config
+    site : Site
+    """
+
+    def __init__(self, config: uvicorn.Config, site: Site) -> None:
+        super().__init__(config)
+        self._site = site
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop."""
+        self._site.closing.set()
+        await super().shutdown(sockets)
 
 
 def first_link(project: Project) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import threading
@@ -52,6 +53,7 @@ class Site:
         # argon2 takes 64 MiB and a core a piece.
         self.hashing = threading.BoundedSemaphore(2)
         self.listeners: dict[int, int] = {}
+        self.closing = asyncio.Event()
 
     # ------------------------------------------------------------------ sessions
 

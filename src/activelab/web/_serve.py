@@ -99,10 +99,10 @@ def serve(
             limit_concurrency=1000,
             h11_max_incomplete_event_size=64 * 1024,
         )
-        _Server(config, app.state.site).run(sockets=[listener])
+        Server(config, app.state.site).run(sockets=[listener])
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Stops when it is told to: answers what was asked, ends streams, and then it is no failure."""
 
     def __init__(self, config: uvicorn.Config, site: Site) -> None:

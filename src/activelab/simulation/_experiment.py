@@ -110,6 +110,42 @@ class Experiment:
             raise InputError(f"methods names a method twice: {', '.join(self.methods)}.")
 
     @classmethod
+    def fitting(cls, dataset: str) -> Experiment:
+        """The default experiment on a dataset, whatever its size.
+
+        The sizes are the paper's, in the same proportions for a dataset with fewer examples; the test is the
+        one the dataset keeps apart, if it does. Recorded labels are replayed. Wall Robot Complete starts with
+        every example labelled.
+
+        Raises
+        ------
+        InputError
+            If the dataset is unknown or cannot be had.
+
+        Examples
+        --------
+        >>> from activelab.simulation import Experiment
+        >>> fitting = Experiment.fitting("digits")
+        >>> fitting.labelled, fitting.unlabelled, fitting.test
+        (299, 899, 599)
+        """
+        data, default = load_dataset(dataset), cls()
+        apart = data.X_test is not None
+        wanted = [default.labelled, default.unlabelled, 0 if apart else default.test]
+        share = min(1.0, len(data.X) / sum(wanted))
+        labelled, pool, used = (int(share * size) for size in np.cumsum(wanted))
+        if dataset == "wall-robot-complete":
+            labelled = pool
+        return replace(
+            default,
+            dataset=dataset,
+            labelled=max(labelled, 2),
+            unlabelled=max(pool - labelled, 0),
+            test=used - pool,
+            annotators=default.annotators if data.labels is None else "replay",
+        )
+
+    @classmethod
     def from_toml(cls, path: str | os.PathLike[str]) -> Experiment:
         """Read a configuration; keys are the attributes, those left out keep their defaults.
 
@@ -268,8 +304,10 @@ def prepare(experiment: Experiment, method: str, trial: int) -> Simulation:
         raise InputError(f"dataset {dataset.name!r} keeps no test examples apart: give test > 0.")
     size = len(rest) if experiment.unlabelled < 0 else experiment.labelled + experiment.unlabelled
     if size > len(rest) or experiment.labelled > size:
+        parts = (experiment.labelled, max(experiment.unlabelled, 0), experiment.test)
         raise InputError(
-            f"dataset {dataset.name!r} has {len(order):,} examples, fewer than labelled + unlabelled + test."
+            f"dataset {dataset.name!r} has {len(order):,} examples, fewer than labelled + unlabelled + test "
+            f"= {' + '.join(f'{size:,}' for size in parts)} = {sum(parts):,}. Make some of them smaller."
         )
     pool = rest[:size]
     team = make_team(

@@ -148,7 +148,7 @@ def tie_break(seed: int, index: Ints) -> Float64s:
 
 
 def most_probable(probabilities: Floats, position: Ints, seed: int) -> Ints:
-    """Most probable class of each row, int32; exact ties by a draw that depends on seed and position alone."""
+    """Most probable class of each row, int32; exact ties by a draw from seed and position."""
     label = probabilities.argmax(axis=1)
     top = probabilities == probabilities[np.arange(len(label)), label][:, None]
     if np.count_nonzero(top) > len(label):

@@ -40,8 +40,9 @@ class FoldModel:
     n_classes : int
     seed : int
         Given to every unset ``random_state`` of the classifier, also inside pipelines.
-    weight : ndarray of float, shape (n_rows,), optional
-        How much each row counts. A classifier that takes no ``sample_weight`` is fitted without.
+    weight : ndarray of float in [0, 1], shape (n_rows,), optional
+        How much each row counts. A classifier that takes no ``sample_weight`` is fitted on the rows with at
+        least one half, if they are of two classes.
     """
 
     def __init__(
@@ -49,11 +50,13 @@ class FoldModel:
     ) -> None:
         self.n_classes = n_classes
         self.columns = np.arange(n_classes)
+        key = None if weight is None else weight_parameter(model)
+        if weight is not None and key is None and len(np.unique(y[weight >= 0.5])) > 1:
+            X, y = _rows(X, np.flatnonzero(weight >= 0.5)), y[weight >= 0.5]
         present = np.unique(y)
         if len(present) == 1:
             self.model = DummyClassifier(strategy="prior").fit(X, y)
             return
-        key = None if weight is None else weight_parameter(model)
         options = {} if key is None else {key: weight}
         try:
             self.model = _seeded(model, seed).fit(X, y, **options)
@@ -150,7 +153,7 @@ def cross_val_pred_probs(
         Parallel fits, as in joblib.
     weight : ndarray of float in [0, 1], shape (n_examples,), optional
         How much each labelled example counts in training. Classifiers that take no ``sample_weight`` are
-        trained without, and ``notes`` says so.
+        trained without weights on the examples with at least one half, and ``notes`` says so.
     target : ndarray of float, shape (n_examples, n_classes), optional
         Probability of each class, in place of ``weight``: an example is one row of training for each class
         it may be of, weighted by the probability (Raykar et al. 2010). The folds still follow ``label``.
@@ -283,7 +286,7 @@ def _notes(cv: Any, y: Ints, held_out: Ints, n_folds: int) -> tuple[str, ...]:
 
 
 def weight_parameter(model: Any) -> str | None:
-    """Name under which ``fit`` of a classifier takes the weights of rows, in a pipeline those of its last step.
+    """Name under which ``fit`` takes the weights of rows; in a pipeline, those of the last step.
 
     None if it takes none.
     """
@@ -296,7 +299,8 @@ def weight_parameter(model: Any) -> str | None:
 
 def _unweighed(models: Sequence[Any], weighable: Sequence[bool]) -> tuple[str, ...]:
     return tuple(
-        f"{type(one).__name__} takes no sample_weight: it is trained on the consensus labels alone."
+        f"{type(one).__name__} takes no sample_weight: it is trained on consensus labels alone, without "
+        "those more likely wrong than right."
         for one, weighed in zip(models, weighable, strict=True)
         if not weighed
     )

@@ -19,11 +19,9 @@ from activelab.labels import Labels
 class Frugal(Acquisition):
     """Fewer labels for the same accuracy: the recommended method.
 
-    The score of an example with n labels is ((1 + n) c + 1/K) / (2 + n), with c the probability of its most
-    probable class under `bayesian_consensus`: the calibrated models of an example without labels, models
-    and annotators of one with labels. The rest is the shape of ActiveLab's score [A eq. 1]: the models count
-    as one opinion, every label as another, and an imaginary annotator who knows nothing makes examples with
-    few opinions more worth asking about than the same confidence with many.
+    The score of an example is the probability of its most probable class under `bayesian_consensus`: by the
+    calibrated models alone where it has no label, by models and annotators where it has some. Labelled and
+    unlabelled examples are so on one scale, as in ActiveLab.
 
     A classifier is trained on the same consensus, each label weighted by the probability that it is right,
     and twice a round (see `ActiveLearner`).
@@ -48,22 +46,20 @@ class Frugal(Acquisition):
         """Scores with the Bayesian consensus, temperatures and abilities they rest on."""
         estimate = bayesian_estimate(labels, models)
         size = labels.n_examples
-        scores, quality = np.empty(size), np.empty(size)
+        scores = np.empty(size)
         label, predicted = np.empty(size, dtype=np.int32), np.empty(size, dtype=np.int32)
         position = np.arange(size)
         for block in blocks(labels):
             here = block.index
             predicted[here], posterior = estimate.predicted_and_posterior(block, models)
             label[here] = most_probable(posterior, position[here], seed)
-            quality[here] = posterior.max(axis=1)
-            opinions = 1 + block.counts
-            scores[here] = (quality[here] * opinions + 1 / labels.n_classes) / (opinions + 1)
+            scores[here] = posterior.max(axis=1)
         unlabelled = ~labels.labelled
-        label[unlabelled], quality[unlabelled] = -1, np.nan
+        label[unlabelled] = -1
         return Assessment(
             scores=scores,
             consensus_label=label,
-            quality=quality,
+            quality=np.where(unlabelled, np.nan, scores),
             predicted_label=predicted,
             temperature=1 / np.array(estimate.betas),
             model_weight=np.ones(len(models)),

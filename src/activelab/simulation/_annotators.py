@@ -58,7 +58,7 @@ class Team(ABC):
         rule: str | AssignmentRule = "random",
         **options: Any,
     ) -> Ints:
-        """For each example somebody who has not labelled it; -1 if nobody is left (see `activelab.assign`)."""
+        """For each example somebody who has not labelled it, by `activelab.assign`; -1 if nobody is left."""
         return assign(labels, example, rule, candidates=self.candidates, seed=rng, **options)
 
 

@@ -18,10 +18,10 @@ import numpy as np
 
 from activelab._errors import InputError, unknown
 from activelab._typing import Floats
-from activelab.learner import ActiveLearner
 from activelab.simulation._annotators import make_team
 from activelab.simulation._datasets import load_dataset
 from activelab.simulation._rounds import SimulatedRound, Simulation, initial_labels
+from activelab.strategies import Strategy
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -69,7 +69,9 @@ class Experiment:
         (an ensemble of one on each third of the columns), "ensemble" (the paper's three), or an import
         path ``module:attribute`` of a classifier, a class or function that makes one, or a list of them.
     methods : tuple of str
-        Acquisition methods.
+        Acquisition methods, or strategies made of parts, as
+        ``activelab+consensus=bayesian+training=soft+passes=2+assignment=thompson`` (see
+        `activelab.strategies.Strategy`).
     labelled, unlabelled, test : int
         Sizes of the three parts, drawn without replacement for each trial. With ``test`` 0 the examples
         the dataset keeps apart are the test; ``unlabelled`` −1 takes all that remain.
@@ -291,6 +293,7 @@ def prepare(experiment: Experiment, method: str, trial: int) -> Simulation:
     InputError
         If the dataset has too few examples, or a name is unknown.
     """
+    strategy = Strategy.parse(method)
     dataset = load_dataset(experiment.dataset)
     # One independent seed for each thing that is drawn; the methods of a trial share them.
     source = np.random.SeedSequence(experiment.seed + trial)
@@ -327,7 +330,7 @@ def prepare(experiment: Experiment, method: str, trial: int) -> Simulation:
     if dataset.X_test is not None and dataset.truth_test is not None and experiment.test == 0:
         X_test, truth_test = dataset.X_test, dataset.truth_test
     return Simulation(
-        ActiveLearner(make_model(experiment.model), method, experiment.cv, seed=learning),
+        strategy.learner(make_model(experiment.model), experiment.cv, seed=learning),
         dataset.X[pool],
         dataset.truth[pool],
         labels,
@@ -336,6 +339,9 @@ def prepare(experiment: Experiment, method: str, trial: int) -> Simulation:
         truth_test=truth_test,
         batch_size=experiment.batch_size,
         single_label=experiment.single_label,
+        assignment=strategy.assignment,
+        max_share=strategy.max_share,
+        stop=strategy.stop,
         seed=asked,
     )
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, Response, Route, expect
 
 from activelab.project import _accounts as accounts
 from activelab.project._training import train_round
-from web_browser import WINDOWS, Visits, chromium, eventually, settled, text_of, visit  # noqa: F401
+from web_browser import WINDOWS, Visits, eventually, settled, text_of
 from web_site import PASSWORD, PNG, RunningSite, running
 
 pytestmark = pytest.mark.slow
@@ -331,6 +331,7 @@ def test_from_the_first_invitation_to_a_label(site: RunningSite, visit: Visits):
     expect(page).to_have_url(re.compile("/label$"))
     text_of(page)
     page.get_by_role("link", name="eve").click()
+    expect(page).to_have_url(re.compile("/account$"))
     page.get_by_role("button", name="Log out everywhere").click()
     expect(page).to_have_url(re.compile("/login"))
     settled_on(page, "/label")
@@ -523,3 +524,16 @@ def test_an_attack_in_an_address_stays_one(site: RunningSite, visit: Visits):
         page.get_by_role("button", name="Log in").click()
         expect(page).to_have_url(f"{site.url}/label")
         page.context.clear_cookies()
+
+
+def test_a_form_without_its_script_sends_nothing(site: RunningSite, visit: Visits):
+    page = visit(site, None, "/login")
+    visit.expected = "ERR_FAILED|form-action"
+    page.route("**/login.js", lambda route: route.abort())
+    page.goto("/login")
+    page.locator("main").evaluate("(main) => { main.inert = false; }")
+    page.get_by_label("Name").fill("ann")
+    page.get_by_label("Password").fill(PASSWORD)
+    with page.expect_console_message(lambda said: "form-action" in said.text):
+        page.keyboard.press("Enter")
+    assert page.url == f"{site.url}/login"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import csv
+import io
 import os
 import re
 import socket
@@ -14,6 +16,7 @@ from collections import Counter
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
 import activelab
@@ -542,6 +545,25 @@ def test_no_code_of_ours_unpickles():
         ), path
 
 
+class Trap:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple:
+        return os.mkdir, (str(self.folder),)
+
+
+def test_a_pickle_among_the_predictions_is_refused(site: RunningSite, tmp_path):
+    file = io.BytesIO()
+    np.save(file, np.array([Trap(tmp_path / "trapped")], dtype=object), allow_pickle=True)
+    with site.browser("ada") as ada:
+        reply = ada.post("/api/v1/predictions?format=npy", content=file.getvalue())
+    assert reply.status_code == 422, reply.text
+    assert not (tmp_path / "trapped").exists()
+
+
 # ---------------------------------------------------------------- 13: secrets
 
 
@@ -723,6 +745,17 @@ def test_a_slow_body_is_given_up(site: RunningSite, monkeypatch):
         assert b"timeout" in received
 
 
+def test_exports_hold_no_formulas(tmp_path):
+    formula = "=HYPERLINK(1)"
+    with running(tmp_path / "p.db", classes=(formula, "+SUM(1)", "@x")) as site, site.browser("jude") as jude:
+        site.project.add_labels([("e1", formula, formula), ("e2", formula, "+SUM(1)"), ("e3", formula, "@x")])
+        for what in ("labels", "events"):
+            reply = jude.get("/api/v1/export", params={"what": what})
+            cells = [cell for row in csv.reader(io.StringIO(reply.text)) for cell in row]
+            assert f"'{formula}" in cells
+            assert not [cell for cell in cells if cell.startswith(("=", "+", "@", "-"))]
+
+
 # ---------------------------------------------------------------- 15: many at once
 
 
@@ -769,6 +802,26 @@ def test_twenty_people_lose_and_double_nothing(place):
     assert labels.counts.tolist() == [2] * 60
 
 
+@pytest.mark.parametrize("table", ["event", "audit"])
+@pytest.mark.parametrize("statement", ["UPDATE {} SET time = 0", "DELETE FROM {}"])
+def test_the_log_cannot_be_changed(place, table, statement):
+    with running(place) as site, site.browser("ada") as ada, site.browser("ann") as ann:
+        ada.patch("/api/v1/project", json={"budget": 7})
+        ann.post("/api/v1/assignments", json={})
+        ada.post("/api/v1/examples/1/label", json={"label": "cat"})
+        with pytest.raises(Exception, match="append-only"):
+            site.project.database.write(lambda c: c.exec_driver_sql(statement.format(table)))
+
+
 def test_roles_are_what_they_are():
     assert tuple(dict.fromkeys(ROLES.values())) == accounts.ROLES
     assert zlib.crc32(PNG[12:29]) == int.from_bytes(PNG[29:33], "big")  # the image of these tests is one
+
+
+def test_the_list_of_checks_names_tests_that_exist():
+    root = Path(__file__).parents[1]
+    written = "".join(path.read_text() for path in (root / "tests").glob("test_web_*.py"))
+    named = re.findall(r"`(test_\w+)`", (root / "docs" / "security.md").read_text())
+    assert len(named) > 30
+    for name in named:
+        assert f"def {name}(" in written, name

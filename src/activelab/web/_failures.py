@@ -101,7 +101,7 @@ def explain(error: Exception) -> Failure:
         return Failure(403, str(error), code="not_allowed")
     if isinstance(error, StorageError):
         log.error("%s", error)
-        return Failure(503, "the project's database cannot be used now; nothing of this request was stored.")
+        return Failure(503, "the project's database cannot be used now; send the request again later.")
     raise error
 
 

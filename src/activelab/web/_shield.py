@@ -83,7 +83,8 @@ class Shield:
         async def limited() -> Message:
             nonlocal received
             try:
-                message = await asyncio.wait_for(receive(), BODY_SECONDS)
+                async with asyncio.timeout(BODY_SECONDS):
+                    message = await receive()
             except TimeoutError:
                 raise Failure(400, "the rest of the request did not come.", code="timeout") from None
             received += len(message.get("body", b""))

@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 SESSION_SECONDS = 7 * 86_400
 ACCOUNT_SECONDS = 1.0
-"""How long an account that was looked up is believed; another process may have disabled it."""
+"""How long an account that was looked up is believed; another process may have disabled it or its token."""
 
 _CACHE = 10_000
 

@@ -65,7 +65,7 @@ async function showRounds() {
   showCases(cases);
   if (curve.length) {
     const series = [
-      { name: "Model against the consensus, cross-validated", values: curve.map((row) => row.cv_accuracy) },
+      { name: "Model against the majority of the labels, cross-validated", values: curve.map((row) => row.cv_accuracy) },
       { name: "Consensus labels, expected", values: curve.map((row) => row.expected_accuracy) },
     ].filter((one) => one.values.some((value) => value !== null));
     const last = curve.at(-1);
@@ -93,7 +93,7 @@ async function showRounds() {
     ["Finished", (row) => when(row.finished)],
     ["Labels", (row) => number(row.num_labels), "numbers"],
     ["Model", (row) => row.models.join(", ") || make("span", { class: "quiet" }, "none")],
-    ["Accuracy", (row) => percent(row.cv_accuracy), "numbers", "cross-validated, against the consensus"],
+    ["Accuracy", (row) => percent(row.cv_accuracy), "numbers", "cross-validated: share of the labelled examples whose prediction, made without them, is the majority of the labels people gave"],
     ["Consensus", (row) => percent(row.expected_accuracy), "numbers", "expected accuracy of the consensus labels"],
     ["Temperature", (row) => row.temperature.map((one) => decimal(one)).join(", ") || null, "numbers"],
     ["Seconds", (row) => decimal(row.seconds, 1), "numbers"],

@@ -398,6 +398,18 @@ def test_the_dashboard_follows_without_a_reload(site: RunningSite, visit: Visits
     expect(page.locator("#figures")).to_contain_text("by 1 annotator")
 
 
+def test_only_a_dashboard_that_is_looked_at_listens(site: RunningSite, visit: Visits):
+    page = visit(site, "jude", "/dashboard")
+    turn = """(hidden) => {
+      Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    for hidden in (True, False):
+        eventually(lambda hidden=hidden: site.state.listeners.get(site.people["jude"]) == int(hidden))
+        page.evaluate(turn, hidden)
+    eventually(lambda: site.state.listeners[site.people["jude"]] == 1)
+
+
 def test_the_dashboard_of_a_new_project(site: RunningSite, visit: Visits):
     page = visit(site, "ada", "/dashboard")
     expect(page.locator("#training")).to_contain_text("No model is trained yet")

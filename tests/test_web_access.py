@@ -158,7 +158,7 @@ def test_the_landmarks_of_the_dashboard(full: RunningSite, visit: Visits):
         "Agreement",
         "Annotators",
         "Agreement of each two",
-        "Needs a decision",
+        "To adjudicate",
         "Served next",
         "Rounds",
     ]

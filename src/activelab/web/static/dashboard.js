@@ -101,16 +101,23 @@ async function showRounds() {
   $("rounds").replaceChildren(table("Rounds", columns, rounds.toReversed()));
 }
 
+// As in "cat: ann, ben · dog: finn"; the most frequent first.
+function votesInShort(votes) {
+  const names = Map.groupBy(votes, (vote) => vote.label ?? vote.kind);
+  const rows = [...names].sort(([, some], [, others]) => others.length - some.length);
+  return rows.map(([label, given]) => `${label}: ${given.map((vote) => vote.annotator).join(", ")}`).join(" · ");
+}
+
 function showCases(cases) {
   const columns = [
     ["Example", link],
     ["Quality", (row) => decimal(row.quality), "numbers"],
     ["Consensus", (row) => row.consensus],
-    ["Answers", (row) => row.votes.map((vote) => `${vote.annotator}: ${vote.label ?? vote.kind}`).join(", ")],
+    ["Answers", (row) => votesInShort(row.votes)],
   ];
   $("cases").replaceChildren(
     ...(cases.length
-      ? [table("Needs a decision", columns, cases), make("p", { class: "more" }, make("a", { href: "/adjudicate" }, "Decide"))]
+      ? [table("To adjudicate", columns, cases), make("p", { class: "more" }, make("a", { href: "/adjudicate" }, "Decide"))]
       : [quiet("Nothing now.")]),
   );
 }

@@ -124,6 +124,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
+        listener.listen()  # who follows the link at once waits, instead of being refused
     except OSError as error:
         listener.close()
         raise InputError(

@@ -214,9 +214,18 @@ def create_invite(
     name: str | None = None,
     days: float = INVITE_DAYS,
 ) -> str:
-    """The secret of an invitation that can be used once, within some days."""
+    """The secret of an invitation that can be used once, within some days.
+
+    Raises
+    ------
+    InputError
+        If the role is unknown, or the person invited by name can log in already.
+    """
     if role not in ROLES:
         raise unknown("role", role, ROLES)
+    known = None if name is None else find_account(connection, name=name)
+    if known is not None and known.has_password:
+        raise InputError(f"there is an annotator {name!r} already, with a password.")
     secret = secrets.token_urlsafe(32)
     connection.execute(
         insert(invite).values(

@@ -131,6 +131,15 @@ class Settings:
         return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
 
 
+_IN_WORDS = {
+    "str": "text",
+    "tuple[str, ...]": "a list of texts",
+    "bool": "yes or no",
+    "int": "a whole number",
+    "float": "a number",
+}
+
+
 def _typed(name: str, value: Any, kind: str) -> Any:
     if value is None and "None" in kind:
         return None
@@ -148,9 +157,8 @@ def _typed(name: str, value: Any, kind: str) -> Any:
             return float(value)
     elif isinstance(value, str):
         return value
-    raise InputError(
-        f"{name} should be of type {kind.replace('tuple[str, ...]', 'list of str')}, got {value!r}."
-    )
+    words = _IN_WORDS[kind.removesuffix(" | None")] + (" or none" if "None" in kind else "")
+    raise InputError(f"{name} should be {words}, got {value!r}.")
 
 
 def load_settings(connection: Connection) -> Settings:

@@ -99,10 +99,10 @@ def serve(
             limit_concurrency=1000,
             h11_max_incomplete_event_size=64 * 1024,
         )
-        _Server(config, app.state.site).run(sockets=[listener])
+        Server(config, app.state.site).run(sockets=[listener])
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Stops when it is told to: answers what was asked, ends streams, and then it is no failure."""
 
     def __init__(self, config: uvicorn.Config, site: Site) -> None:
@@ -158,7 +158,8 @@ def _listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        # Two servers can bind a port at the same time, but not listen.
+        # Two servers can bind a port at the same time, but not listen; and who follows the link at once
+        # waits, instead of being refused.
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()

@@ -82,16 +82,16 @@ class Block:
         return np.bincount(self.row, values, self.size).astype(np.float64, copy=False)
 
 
-def blocks(labels: Labels, at_least: int = 0, every: int = 1) -> Iterator[Block]:
-    """Walk the examples that have ``at_least`` so many labels, or one in ``every`` of them, in blocks."""
+def blocks(labels: Labels, at_least: int = 0) -> Iterator[Block]:
+    """Walk the examples that have ``at_least`` so many labels, in blocks."""
     size = max(_CELLS_A_BLOCK // max(labels.n_classes, 1), 1)
     stride = max(size, _CELLS_A_BLOCK) if at_least else size
     for low in range(0, labels.n_examples, stride):
         counts = np.diff(labels.offsets[low : low + stride + 1])
-        if not at_least and every == 1:
+        if not at_least:
             yield Block(labels, slice(low, low + len(counts)), counts)
             continue
-        chosen = np.flatnonzero(counts >= at_least)[::every]
+        chosen = np.flatnonzero(counts >= at_least)
         for start in range(0, len(chosen), size):
             index = chosen[start : start + size]
             whole = index[-1] - index[0] + 1 == len(index)
@@ -108,6 +108,22 @@ def row_sums(values: Float64s) -> Float64s:
     """Sum of each row, in an order that does not depend on the number of rows."""
     total: Float64s = np.einsum("ij->i", values)
     return total
+
+
+FIXED_POINT = 52
+"""`fixed_sum` counts in units of 2 to the minus this."""
+
+
+def fixed_sum(values: Float64s) -> int:
+    """Sum in fixed point, of values up to 2^26 in magnitude.
+
+    Each value is rounded to 52 binary places, and the sum of those is exact: it does not depend on
+    the order of the values, nor on how they are cut into parts.
+    """
+    scaled = values * 2.0**20
+    high = np.rint(scaled)
+    low = np.rint((scaled - high) * 2.0**32)
+    return (int(high.astype(np.int64).sum()) << 32) + int(low.astype(np.int64).sum())
 
 
 def log_probs(pred_probs: Floats) -> Float64s:
@@ -133,7 +149,7 @@ def temper(pred_probs: Floats, beta: float | None, weight: float = 1.0) -> Float
 
 
 def tie_break(seed: int, index: Ints) -> Float64s:
-    """Uniform draws in [0, 1), a function of the seed and the position alone.
+    """Uniform draws in [0, 1), a function of the seed and an integer alone.
 
     A counter-based generator (the finaliser of splitmix64), so that a tie is broken alike however
     the pool is cut into blocks.

@@ -82,16 +82,16 @@ class Block:
         return np.bincount(self.row, values, self.size).astype(np.float64, copy=False)
 
 
-def blocks(labels: Labels, at_least: int = 0) -> Iterator[Block]:
-    """Walk the examples that have ``at_least`` so many labels, in blocks."""
+def blocks(labels: Labels, at_least: int = 0, every: int = 1) -> Iterator[Block]:
+    """Walk the examples that have ``at_least`` so many labels, or one in ``every`` of them, in blocks."""
     size = max(_CELLS_A_BLOCK // max(labels.n_classes, 1), 1)
     stride = max(size, _CELLS_A_BLOCK) if at_least else size
     for low in range(0, labels.n_examples, stride):
         counts = np.diff(labels.offsets[low : low + stride + 1])
-        if not at_least:
+        if not at_least and every == 1:
             yield Block(labels, slice(low, low + len(counts)), counts)
             continue
-        chosen = np.flatnonzero(counts >= at_least)
+        chosen = np.flatnonzero(counts >= at_least)[::every]
         for start in range(0, len(chosen), size):
             index = chosen[start : start + size]
             whole = index[-1] - index[0] + 1 == len(index)

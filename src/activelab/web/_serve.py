@@ -70,14 +70,19 @@ def serve(
             project, allowed_hosts=names, secure=https, trainer=_trainer(place) if train else None
         )
         address = f"http://{f'[{host}]' if ':' in host else host}:{number}"
-        say(f"{project.settings.title}: {address}/  (Ctrl-C stops it)")
-        link = first_link(project)
-        if link is not None:
-            say(f"There is no admin yet. This link makes one; it works once, for a day:\n  {address}{link}")
-        if remote and not https:
-            say(
-                "Passwords travel in the clear unless a proxy with HTTPS stands before it (then say --https)."
-            )
+
+        def announce() -> None:
+            say(f"{project.settings.title}: {address}/  (Ctrl-C stops it)")
+            link = first_link(project)
+            if link is not None:
+                say("There is no admin yet. This link makes one; it works once, for a day:")
+                say(f"  {address}{link}")
+            if remote and not https:
+                say(
+                    "Passwords travel in the clear unless a proxy with HTTPS stands before it "
+                    "(then say --https)."
+                )
+
         config = uvicorn.Config(
             app,
             log_level="warning",
@@ -91,7 +96,21 @@ def serve(
             limit_concurrency=1000,
             h11_max_incomplete_event_size=64 * 1024,
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config, announce).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """A server that says where it is when it answers, so that a link works as soon as it is read."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._announce()
 
 
 def first_link(project: Project) -> str | None:
@@ -124,7 +143,6 @@ def _listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        listener.listen()  # who follows the link at once waits, instead of being refused
     except OSError as error:
         listener.close()
         raise InputError(

@@ -5,8 +5,8 @@
 The file is made up: 20 to 40 words each, of a vocabulary of 50,000. The yardstick of the import is Python's
 own csv and sqlite3 doing the least that could be done with the same file on the same disk: read the rows, put
 them into one table with a unique id, in one transaction. The next item is timed in this process (an answer
-stored and the next example leased, each on disk when it returns) and over HTTP on a server, before and after a
-training on outside predictions.
+stored and the next example leased, each on disk when it returns) and over HTTP on a server, before and after
+a training on outside predictions.
 """
 
 from __future__ import annotations

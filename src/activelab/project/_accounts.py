@@ -12,7 +12,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from activelab._errors import InputError, unknown
@@ -306,18 +306,21 @@ def create_token(
     return secret
 
 
+_OF_TOKEN = (
+    select(annotator)
+    .join(token, token.c.annotator_id == annotator.c.id)
+    .where(
+        token.c.digest == bindparam("digest"),
+        token.c.revoked.is_(None),
+        (token.c.expires.is_(None)) | (token.c.expires > bindparam("now")),
+        ~annotator.c.disabled,
+    )
+)
+
+
 def account_of_token(connection: Connection, secret: str, now: float) -> Account | None:
     """The account a token stands for; None if it is unknown, expired or revoked, or the account disabled."""
-    row = connection.execute(
-        select(annotator)
-        .join(token, token.c.annotator_id == annotator.c.id)
-        .where(
-            token.c.digest == digest(secret),
-            token.c.revoked.is_(None),
-            (token.c.expires.is_(None)) | (token.c.expires > now),
-            ~annotator.c.disabled,
-        )
-    ).one_or_none()
+    row = connection.execute(_OF_TOKEN, {"digest": digest(secret), "now": now}).one_or_none()
     return None if row is None else _account(row)
 
 

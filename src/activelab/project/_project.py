@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from activelab._errors import InputError
 from activelab._typing import Floats
@@ -27,6 +27,8 @@ from activelab.project._schema import annotator, answer, audit, example, feature
 from activelab.project._settings import Settings, load_settings, load_value, store_settings
 
 Result = TypeVar("Result")
+
+_EXAMPLES = select(example).where(example.c.id.in_(bindparam("ids", expanding=True)))
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,7 @@ class Project:
 
         def load(connection: Connection) -> None:
             for at in range(0, len(ids), 10_000):
-                rows = connection.execute(select(example).where(example.c.id.in_(ids[at : at + 10_000])))
+                rows = connection.execute(_EXAMPLES, {"ids": ids[at : at + 10_000]})
                 for row in rows:
                     found[row.id] = Example(
                         row.id, row.name, json.loads(row.content), row.gold, row.num_labels
@@ -325,18 +327,13 @@ class Project:
         settings = self.refresh()
         code = None if label is None else self.class_code(label)
 
-        def store(connection: Connection) -> tuple[queueing.Recorded, list[queueing.Assignment]]:
-            now = time.time()
-            stored = queueing.record(
-                connection, settings, annotator_id, assignment_id, kind, now,
+        return self.database.write(
+            lambda c: queueing.record(
+                c, settings, annotator_id, assignment_id, kind, time.time(),
                 class_code=code, reason=reason, seconds=seconds, source=source, request=request,
-            )  # fmt: skip
-            following = (
-                queueing.lease(connection, settings, annotator_id, then_lease, now) if then_lease else []
+                then_lease=then_lease,
             )
-            return stored, following
-
-        return self.database.write(store)
+        )  # fmt: skip
 
     def undo(
         self, annotator_id: int, *, source: str = "api", request: str | None = None

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from activelab._errors import InputError, unknown
 from activelab.acquisition import methods
@@ -179,9 +179,12 @@ def store_settings(connection: Connection, settings: Settings) -> None:
     connection.execute(insert(setting), [{"name": n, "value": json.dumps(v)} for n, v in values.items()])
 
 
+_VALUE = select(setting.c.value).where(setting.c.name == bindparam("name"))
+
+
 def load_value(connection: Connection, name: str, default: Any = None) -> Any:
     """A value the program keeps for itself beside the settings."""
-    found = connection.execute(select(setting.c.value).where(setting.c.name == name)).scalar()
+    found = connection.execute(_VALUE, {"name": name}).scalar()
     return default if found is None else json.loads(found)
 
 

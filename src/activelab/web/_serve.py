@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -17,8 +19,14 @@ from activelab.project import Project, open_project
 from activelab.project._accounts import count_admins, create_invite
 from activelab.project._project import write_audit
 from activelab.web._app import create_app
+from activelab.web._site import Site
 
 FIRST_LINK_DAYS = 1.0
+BACKLOG = 2048
+GRACE_SECONDS = 20
+"""How long requests in flight may take when the server is told to stop."""
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def serve(
@@ -70,19 +78,14 @@ def serve(
             project, allowed_hosts=names, secure=https, trainer=_trainer(place) if train else None
         )
         address = f"http://{f'[{host}]' if ':' in host else host}:{number}"
-
-        def announce() -> None:
-            say(f"{project.settings.title}: {address}/  (Ctrl-C stops it)")
-            link = first_link(project)
-            if link is not None:
-                say("There is no admin yet. This link makes one; it works once, for a day:")
-                say(f"  {address}{link}")
-            if remote and not https:
-                say(
-                    "Passwords travel in the clear unless a proxy with HTTPS stands before it "
-                    "(then say --https)."
-                )
-
+        say(f"{project.settings.title}: {address}/  (Ctrl-C stops it)")
+        link = first_link(project)
+        if link is not None:
+            say(f"There is no admin yet. This link makes one; it works once, for a day:\n  {address}{link}")
+        if remote and not https:
+            say(
+                "Passwords travel in the clear unless a proxy with HTTPS stands before it (then say --https)."
+            )
         config = uvicorn.Config(
             app,
             log_level="warning",
@@ -92,25 +95,37 @@ def serve(
             proxy_headers=False,
             ws="none",
             timeout_keep_alive=30,
-            timeout_graceful_shutdown=3,
+            timeout_graceful_shutdown=GRACE_SECONDS,
             limit_concurrency=1000,
             h11_max_incomplete_event_size=64 * 1024,
         )
-        _Server(config, announce).run(sockets=[listener])
+        Server(config, app.state.site).run(sockets=[listener])
 
 
-class _Server(uvicorn.Server):
-    """A server that says where it is when it answers, so that a link works as soon as it is read."""
+class Server(uvicorn.Server):
+    """Stops when it is told to: answers what was asked, ends streams, and then it is no failure."""
 
-    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, site: Site) -> None:
         super().__init__(config)
-        self._announce = announce
+        self.site = site
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, then say so."""
-        await super().startup(sockets)
-        if self.started:
-            self._announce()
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Run until SIGTERM or SIGINT."""
+        if threading.current_thread() is not threading.main_thread():
+            super().run(sockets)
+            return
+        # At its end uvicorn sends itself the signal once more, to those who listened before.
+        before = {number: signal.signal(number, self.handle_exit) for number in _SIGNALS}
+        try:
+            super().run(sockets)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more requests and wait for those in flight; streams would never end by themselves."""
+        self.site.closing.set()
+        await super().shutdown(sockets)
 
 
 def first_link(project: Project) -> str | None:
@@ -135,7 +150,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A socket that listens, or the reason why not."""
+    """A socket that listens, or the reason why not; who connects early waits until the server is ready."""
     if not 0 <= port < 65536:
         raise InputError(f"a port lies between 0 and 65535, got {port}.")
     try:
@@ -143,6 +158,9 @@ def _listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
+        # Two servers can bind a port at the same time, but not listen; and who follows the link at once
+        # waits, instead of being refused.
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise InputError(

@@ -1,5 +1,4 @@
-"""What the build adds to the pages: the help of every command and the addresses of the API, as they are now; and
-one repair."""
+"""What the build adds to the pages: help of every command, addresses of the API; and one repair."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ partition, what the passes before it found, and a hint.
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -94,16 +93,20 @@ def prepare(job: Job, partition: Partition, _: None, hint: None) -> Prepared:
         pa.concat_arrays([pc.filter(one, pc.invert(pc.is_in(one, kept))) for one in ids])
     )
     order = [_order(one, kept) for one in ids]
-    labels, annotators, without_probs = _labels(job, partition, kept)
-    samples, lowest = [], []
+    labels, annotators, without_probs = _labels(job, partition, kept, pa.concat_arrays(ids))
+    samples: list[Sample] = []
+    lowest: list[float] = []
+    predicted: list[Ints] = []
     for number, rows in enumerate(order):
         matrix = _matrix(job, partition, number, rows)
         check_values(matrix, labels, f"model {number}: " if len(order) > 1 else "")
         lowest.append(float(matrix.min(initial=1)))
+        predicted += predicted_classes((matrix,))
         if job.every is not None:
             samples.append(take_sample(labels, (matrix,), job.every))
         del matrix
-    _keep(job, partition, labels, annotators, order)
+    kept_labels = (labels.offsets, labels.annotator, labels.label, annotators)
+    job.store.save(job.prepared(partition), Kept(*kept_labels, tuple(predicted), tuple(order)))
     sample = None
     if samples:
         models = tuple(one.models[0] for one in samples)
@@ -151,7 +154,8 @@ def _order(ids: Any, wanted: Any) -> Ints | None:
     return rows
 
 
-def _labels(job: Job, partition: Partition, pool: Any) -> tuple[Labels, Ids, Unmatched]:
+def _labels(job: Job, partition: Partition, pool: Any, known: Any) -> tuple[Labels, Ids, Unmatched]:
+    """Labels of the pool, their annotators, and the labelled examples no model knows."""
     columns = job.labels
     text = [job.examples_as_text, columns.annotator_type == "text", job.labels_as_text]
     example, annotator, label = read_ids(partition.label_urls(), columns.names, text, columns.order)
@@ -159,7 +163,8 @@ def _labels(job: Job, partition: Partition, pool: Any) -> tuple[Labels, Ids, Unm
     absent = rows < 0
     unmatched = Unmatched()
     if absent.any():
-        unmatched = Unmatched.of(example.filter(pa.array(absent)))
+        lost = example.filter(pa.array(absent))
+        unmatched = Unmatched.of(lost.filter(pc.invert(pc.is_in(lost, known))))
         kept = pa.array(~absent)
         annotator, label, rows = annotator.filter(kept), label.filter(kept), rows[~absent]
     people, people_codes = _distinct(annotator)
@@ -203,19 +208,16 @@ def _distinct(column: Any) -> tuple[Ids, Ints]:
     return distinct[order], code[encoded.indices.to_numpy(zero_copy_only=False)]
 
 
-def _keep(job: Job, partition: Partition, labels: Labels, annotators: Ids, order: list[Ints | None]) -> None:
-    people = annotators if annotators.dtype.kind in "ib" else annotators.astype(str)
-    arrays = {f"order{number}": rows for number, rows in enumerate(order) if rows is not None}
-    packed = io.BytesIO()
-    np.savez(
-        packed,
-        offsets=labels.offsets,
-        annotator=labels.annotator,
-        label=labels.label,
-        annotators=people,
-        **arrays,  # type: ignore[arg-type]
-    )
-    job.store.write(job.prepared(partition), packed.getvalue())
+@dataclass(frozen=True)
+class Kept:
+    """A partition's labels as codes, and the class each model predicts; ``order`` as of `_order`."""
+
+    offsets: Ints
+    annotator: Ints
+    label: Ints
+    annotators: Ids
+    predicted: tuple[Ints, ...]
+    order: tuple[Ints | None, ...]
 
 
 # ---------------------------------------------------------------------- later passes
@@ -229,28 +231,27 @@ def _matrix(job: Job, partition: Partition, number: int, rows: Ints | None) -> A
 
 def load(
     job: Job, partition: Partition, annotators: Ids, models: list[int] | None = None
-) -> tuple[Labels, Models]:
-    """Labels of a partition with the codes of the whole pool, and the probabilities of its models."""
+) -> tuple[Labels, Models, tuple[Ints, ...]]:
+    """Labels of a partition with the codes of the whole pool, its models, and the classes they predict."""
     chosen = range(len(job.models)) if models is None else models
-    with np.load(io.BytesIO(job.store.read(job.prepared(partition)))) as arrays:
-        people = arrays["annotators"]
-        code = np.searchsorted(annotators, people if people.dtype.kind in "ib" else people.astype(object))
-        labels = Labels.of_sorted(
-            arrays["offsets"],
-            code.astype(np.int32)[arrays["annotator"]],
-            arrays["label"],
-            examples=PartitionIds(job, partition, len(arrays["offsets"]) - 1),
-            annotators=Vocabulary.of_distinct(annotators, "annotator"),
-            classes=Vocabulary(job.classes, "class"),
-        )
-        orders = [arrays.get(f"order{n}") for n in chosen]
-    return labels, tuple(_matrix(job, partition, n, rows) for n, rows in zip(chosen, orders, strict=True))
+    kept: Kept = job.store.load(job.prepared(partition))
+    code = np.searchsorted(annotators, kept.annotators).astype(np.int32)
+    labels = Labels.of_sorted(
+        kept.offsets,
+        code[kept.annotator],
+        kept.label,
+        examples=PartitionIds(job, partition, len(kept.offsets) - 1, kept.order[0]),
+        annotators=Vocabulary.of_distinct(annotators, "annotator"),
+        classes=Vocabulary(job.classes, "class"),
+    )
+    matrices = tuple(_matrix(job, partition, number, kept.order[number]) for number in chosen)
+    return labels, matrices, kept.predicted
 
 
 def calibrate(job: Job, partition: Partition, known: Known, hint: None) -> tuple[DerivativeSums | None, ...]:
     """Derivatives of each model's objective at its β; None for a model that is done."""
     wanted = [number for number, beta in enumerate(known.betas) if beta is not None]
-    labels, models = load(job, partition, known.annotators, wanted)
+    labels, models, _ = load(job, partition, known.annotators, wanted)
     found: list[DerivativeSums | None] = [None] * len(known.betas)
     for number, model in zip(wanted, models, strict=True):
         found[number] = derivative_sums(labels, model, known.betas[number] or 0.0)
@@ -259,14 +260,14 @@ def calibrate(job: Job, partition: Partition, known: Known, hint: None) -> tuple
 
 def vote(job: Job, partition: Partition, known: Known, hint: None) -> ConsensusSums:
     """Majority vote, and its sums."""
-    labels, models = load(job, partition, known.annotators)
+    labels, models, predicted = load(job, partition, known.annotators)
     label = vote_labels(labels, known.sums, models, known.betas, seed=job.seed)
-    return consensus_sums(labels, predicted_classes(models), label)
+    return consensus_sums(labels, predicted, label)
 
 
 def agree(job: Job, partition: Partition, known: Known, hint: None) -> ConsensusSums:
     """Consensus by CROWDLAB, kept for the last pass, and its sums."""
-    labels, models = load(job, partition, known.annotators)
+    labels, models, predicted = load(job, partition, known.annotators)
     assert known.trust is not None
     label = best_supported(
         labels,
@@ -276,7 +277,7 @@ def agree(job: Job, partition: Partition, known: Known, hint: None) -> Consensus
         lambda: vote_labels(labels, known.sums, models, known.betas, seed=job.seed),
     )
     job.store.write(_consensus_file(known, partition), label.tobytes())
-    return consensus_sums(labels, predicted_classes(models), label)
+    return consensus_sums(labels, predicted, label)
 
 
 def _consensus_file(known: Known, partition: Partition) -> str:
@@ -285,7 +286,7 @@ def _consensus_file(known: Known, partition: Partition) -> str:
 
 def score(job: Job, partition: Partition, known: Known, at_most: float) -> Batch:
     """The best of a partition, among those with a score of ``at_most`` so much."""
-    labels, models = load(job, partition, known.annotators)
+    labels, models, predicted = load(job, partition, known.annotators)
     trust = known.final_trust
     assert trust is not None
     if known.consensus:
@@ -293,8 +294,7 @@ def score(job: Job, partition: Partition, known: Known, at_most: float) -> Batch
         consensus = np.frombuffer(data, dtype=np.int32)
     else:
         consensus = vote_labels(labels, known.sums, models, known.betas, seed=job.seed)
-    predicted = predicted_classes(models[:1])[0]
-    scored = score_pool(labels, models, known.betas, trust, consensus, predicted)
+    scored = score_pool(labels, models, known.betas, trust, consensus, predicted[0])
     scores = scored.scores
     if not isinstance(job.method, ActiveLab):
         scores = job.method.score_models(labels, models, seed=job.seed)

@@ -196,7 +196,8 @@ class _Best:
     def add(self, batch: Batch) -> None:
         """Take the best of one partition."""
         self._parts.append(batch)
-        if sum(len(part) for part in self._parts) >= self.size:
+        enough = self.size if self.at_most == float("inf") else 1.5 * self.size
+        if sum(len(part) for part in self._parts) >= enough:
             merged = self._merge()
             self._parts = [merged]
             self.at_most = float(merged.score[-1])

@@ -111,8 +111,10 @@ def suggest(
     """
     chosen = get_method(method)
     _check_method(chosen)
+    if address is not None and engine == "processes":
+        raise InputError("an address needs an engine: ray or dask.")
     if address is not None and work_dir is None:
-        raise InputError("a cluster needs a work_dir that all its workers reach, a folder or a URL.")
+        raise InputError("a cluster needs a --work-dir that all its workers reach, a folder or a URL.")
     inputs = _inputs(labels, pred_probs, example_column, annotator_column, label_column)
     check_batch_size(batch_size, inputs.n_examples)
     request = Request(
@@ -131,10 +133,10 @@ def suggest(
         layout = lay_out(request, store)
         if planned is not None:
             planned(layout.plan)
+        make = engine if callable(engine) else make_engine(engine, address, layout.plan.workers)
         job, parts = layout.job, list(layout.partitions)
         if not parts:
             job, parts = cut(request, layout, store)
-        make = engine if callable(engine) else make_engine(engine, address, layout.plan.workers)
         at_once = 1 if layout.plan.workers == 1 else 2 * layout.plan.workers
         with Runner(store, parts, make, at_once, progress) as runner:
             return Run(request, layout.plan, job, runner).result()

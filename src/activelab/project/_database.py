@@ -160,6 +160,10 @@ _ADVICE = (
         "the disk is full. Nothing of this was stored; free some space and repeat.",
     ),
     (
+        "disk I/O error",  # as SQLite words a quota that is used up, too
+        "the disk cannot be read or written, or a quota is used up. Nothing of this was stored.",
+    ),
+    (
         "readonly|read-only",
         "it is read-only. Nothing was stored; change its permissions or those of its folder.",
     ),

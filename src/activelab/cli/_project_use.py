@@ -43,8 +43,12 @@ def train(
                 given += tables.read_arrays(path)
             else:
                 given.append(tables.read_pred_probs(path, _ids(path, example_column, project)))
-        with working("Training"):
-            done = train_round(project, pred_probs=given or None)
+        try:
+            with working("Training"):
+                done = train_round(project, pred_probs=given or None)
+        except InputError as error:
+            files = "".join(f"{path}: " for path in pred_probs or ())
+            raise InputError(f"{files}{error}") from None
     labels = done.summary["metrics"]["num_labels"]
     say(
         f"Round {done.id} is served: {labels:,} labels.",

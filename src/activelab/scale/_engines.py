@@ -72,8 +72,6 @@ def make_engine(engine: str, address: str | None, workers: int) -> MakeExecutor:
     """
     if engine not in ENGINES:
         raise unknown("engine", engine, ENGINES)
-    if engine == "processes" and address is not None:
-        raise InputError("an address needs an engine: ray or dask.")
     if engine == "processes":
         return SerialExecutor if workers == 1 else lambda: _processes(workers)
     try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
+import tempfile
 import uuid
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +17,7 @@ from fsspec.core import url_to_fs
 from activelab._errors import InputError
 
 ENDINGS = (".parquet", ".pq")
+_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 _STAMPS = ("ETag", "etag", "mtime", "LastModified", "last_modified", "updated", "created")
 
 
@@ -139,7 +142,14 @@ class Store:
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file."""
-        target = f"{self._path}/{name}"
+        try:
+            self._write(f"{self._path}/{name}", data)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            raise disk_full(self.folder) from None
+
+    def _write(self, target: str, data: bytes) -> None:
         self._fs.makedirs(target.rpartition("/")[0], exist_ok=True)
         if not self.is_local:
             self._fs.pipe_file(target, data)
@@ -166,6 +176,18 @@ class Store:
         """The object of a file this program wrote."""
         return pickle.loads(self.read(name))
 
+    @contextmanager
+    def local_folder(self, name: str) -> Iterator[str]:
+        """A folder on this machine that does not exist yet, and is a folder of the store afterwards."""
+        if self.is_local:
+            self.make(os.path.dirname(name))
+            yield f"{self._path}/{name}"
+            return
+        with tempfile.TemporaryDirectory(prefix="activelab-") as folder:
+            target = f"{folder}/{os.path.basename(name)}"
+            yield target
+            self._fs.put(f"{target}/", f"{self._path}/{name}/", recursive=True)
+
     def make(self, name: str) -> None:
         """Make a folder."""
         self._fs.makedirs(f"{self._path}/{name}", exist_ok=True)
@@ -178,6 +200,11 @@ class Store:
     def files(self, name: str) -> list[File]:
         """All files below a folder."""
         return [_describe(self._fs, path) for path in self._fs.find(f"{self._path}/{name}")]
+
+
+def disk_full(folder: str) -> InputError:
+    """What there is to say when a folder takes no more."""
+    return InputError(f"{folder}: the disk is full. Free some space, or give a --work-dir on another disk.")
 
 
 def check_store(folder: str) -> Store:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from activelab._errors import InputError
-from activelab._typing import Ids
+from activelab._typing import Ids, Ints
 from activelab._vocabulary import Vocabulary
 from activelab.acquisition import Acquisition
 from activelab.scale._files import File, Store
@@ -74,7 +74,7 @@ class Job:
 
     def prepared(self, partition: Partition) -> str:
         """File of the labels of a partition in codes."""
-        return f"prepared/{self.digest}-{partition.digest}.npz"
+        return f"prepared/{self.digest}-{partition.digest}"
 
     def example_ids(self, partition: Partition, model: int = 0) -> Any:
         """Ids of a partition in the order of a model's rows, as an Arrow array."""
@@ -112,15 +112,16 @@ def _feed(state: Any, value: Any) -> None:
 class PartitionIds(Vocabulary):
     """Ids of a partition's examples, read only when somebody asks for them."""
 
-    def __init__(self, job: Job, partition: Partition, size: int) -> None:
+    def __init__(self, job: Job, partition: Partition, size: int, rows: Ints | None) -> None:
         self.kind = "example"
-        self._size, self._job, self._partition = size, job, partition
+        self._size, self._job, self._partition, self._rows = size, job, partition, rows
         self._read: Ids | None = None
 
     @property
     def _values(self) -> Ids:  # type: ignore[override]
         if self._read is None:
-            self._read = to_numpy(self._job.example_ids(self._partition))
+            ids = to_numpy(self._job.example_ids(self._partition))
+            self._read = ids if self._rows is None else ids[self._rows]
         return self._read
 
 

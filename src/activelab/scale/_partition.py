@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -12,7 +13,7 @@ from typing import Any
 from fsspec.core import url_to_fs
 
 from activelab._errors import InputError, first
-from activelab.scale._files import File, Store, is_url
+from activelab.scale._files import File, Store, disk_full, is_url
 from activelab.scale._job import digest
 
 _MANIFEST = "shuffle/manifest.json"
@@ -63,7 +64,6 @@ class Shuffle:
         if new:
             folder = f"shuffle/{table.name}-{digest(key, new)}"
             self.store.remove(folder)
-            self.store.make("shuffle")
             try:
                 self._cut(table, new, folder)
             except BaseException:
@@ -87,19 +87,18 @@ class Shuffle:
         return found
 
     def _cut(self, table: Table, files: Sequence[File], folder: str) -> None:
-        target = self.store.path if self.store.is_local else self.store.folder
         urls = [file.url for file in files]
-        with _database(self.store, self._memory, self._threads, [*urls, target]) as database:
-            columns = ", ".join(table.columns)
-            options = ""
-            if table.in_order:
-                columns += ", filename AS file, file_row_number AS row"
-                options = ", filename = true, file_row_number = true"
-            database.execute(
+        columns = ", ".join(table.columns)
+        options = ""
+        if table.in_order:
+            columns += ", filename AS file, file_row_number AS row"
+            options = ", filename = true, file_row_number = true"
+        database = _database(self.store, self._memory, self._threads, urls)
+        with self.store.local_folder(folder) as target, database as connection:
+            connection.execute(
                 f"COPY (SELECT {table.example} AS example, {columns}, "
                 f"CAST(coalesce(hash(example) % {self.n_buckets}, 0) AS INTEGER) AS bucket "
-                f"FROM read_parquet({_texts(urls)}{options})) "
-                f"TO {_text(f'{target}/{folder}')} "
+                f"FROM read_parquet({_texts(urls)}{options})) TO {_text(target)} "
                 "(FORMAT parquet, PARTITION_BY (bucket), COMPRESSION lz4_raw)"
             )
 
@@ -155,16 +154,18 @@ def check_distinct(store: Store, files: Sequence[File], column: str, memory: int
 
 @contextmanager
 def _database(store: Store, memory: int, threads: int, urls: Sequence[str]) -> Iterator[Any]:
-    """A database in memory that spills to the working folder; its errors in words of ours."""
+    """A database in memory that spills to the working folder, if it is here; its errors in words of ours."""
     import duckdb
 
+    spill = tempfile.TemporaryDirectory(
+        dir=store.path if store.is_local else None, ignore_cleanup_errors=True
+    )
     database = duckdb.connect(config={"threads": threads})
     try:
         database.execute(f"SET memory_limit = '{max(memory, _LEAST_MEMORY) >> 20} MiB'")
         database.execute("SET preserve_insertion_order = false")
         database.execute("SET enable_progress_bar = false")
-        if store.is_local:
-            database.execute(f"SET temp_directory = {_text(store.path + '/spill')}")
+        database.execute(f"SET temp_directory = {_text(spill.name)}")
         for protocol in {url.partition("://")[0] for url in urls if is_url(url)}:
             database.register_filesystem(url_to_fs(f"{protocol}://")[0])
         yield database
@@ -172,7 +173,7 @@ def _database(store: Store, memory: int, threads: int, urls: Sequence[str]) -> I
         raise _in_words(error, store) from None
     finally:
         database.close()
-        store.remove("spill")
+        spill.cleanup()
 
 
 def _in_words(error: Exception, store: Store) -> InputError:
@@ -182,10 +183,7 @@ def _in_words(error: Exception, store: Store) -> InputError:
     if re.search(
         r"no space left|disk full|file too large|disk quota|max_temp_directory_size", str(error), re.I
     ):
-        return InputError(
-            f"{store.folder}: the disk is full while partitioning. Free some space, or give a --work-dir on "
-            "another disk."
-        )
+        return disk_full(store.folder)
     if isinstance(error, duckdb.OutOfMemoryException):
         return InputError("the memory budget is too small for partitioning. Give a larger --memory.")
     return InputError(f"partitioning failed: {reason}.")

@@ -13,8 +13,9 @@ from activelab._errors import InputError
 from activelab.acquisition import Acquisition, ActiveLab, get_method
 from activelab.scale._engines import MakeExecutor, make_engine
 from activelab.scale._files import Store, check_store, is_url
+from activelab.scale._inputs import Inputs, read_schema
 from activelab.scale._layout import Keep, OnUnmatched, Request, cut, lay_out
-from activelab.scale._plan import Inputs, Plan, parse_memory, read_schema
+from activelab.scale._plan import Plan, parse_memory
 from activelab.scale._run import Progress, Runner
 from activelab.scale._sequence import Run, Suggestion
 from activelab.selection import check_batch_size
@@ -111,8 +112,10 @@ def suggest(
     """
     chosen = get_method(method)
     _check_method(chosen)
+    if address is not None and engine == "processes":
+        raise InputError("an address needs an engine: ray or dask.")
     if address is not None and work_dir is None:
-        raise InputError("a cluster needs a work_dir that all its workers reach, a folder or a URL.")
+        raise InputError("a cluster needs a --work-dir that all its workers reach, a folder or a URL.")
     inputs = _inputs(labels, pred_probs, example_column, annotator_column, label_column)
     check_batch_size(batch_size, inputs.n_examples)
     request = Request(
@@ -131,10 +134,10 @@ def suggest(
         layout = lay_out(request, store)
         if planned is not None:
             planned(layout.plan)
+        make = engine if callable(engine) else make_engine(engine, address, layout.plan.workers)
         job, parts = layout.job, list(layout.partitions)
         if not parts:
             job, parts = cut(request, layout, store)
-        make = engine if callable(engine) else make_engine(engine, address, layout.plan.workers)
         at_once = 1 if layout.plan.workers == 1 else 2 * layout.plan.workers
         with Runner(store, parts, make, at_once, progress) as runner:
             return Run(request, layout.plan, job, runner).result()

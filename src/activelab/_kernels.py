@@ -82,16 +82,16 @@ class Block:
         return np.bincount(self.row, values, self.size).astype(np.float64, copy=False)
 
 
-def blocks(labels: Labels, at_least: int = 0) -> Iterator[Block]:
-    """Walk the examples that have ``at_least`` so many labels, in blocks."""
+def blocks(labels: Labels, at_least: int = 0, every: int = 1) -> Iterator[Block]:
+    """Walk the examples that have ``at_least`` so many labels, or one in ``every`` of them, in blocks."""
     size = max(_CELLS_A_BLOCK // max(labels.n_classes, 1), 1)
     stride = max(size, _CELLS_A_BLOCK) if at_least else size
     for low in range(0, labels.n_examples, stride):
         counts = np.diff(labels.offsets[low : low + stride + 1])
-        if not at_least:
+        if not at_least and every == 1:
             yield Block(labels, slice(low, low + len(counts)), counts)
             continue
-        chosen = np.flatnonzero(counts >= at_least)
+        chosen = np.flatnonzero(counts >= at_least)[::every]
         for start in range(0, len(chosen), size):
             index = chosen[start : start + size]
             whole = index[-1] - index[0] + 1 == len(index)
@@ -161,3 +161,15 @@ def tie_break(seed: int, index: Ints) -> Float64s:
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     x = (x ^ (x >> np.uint64(31))) >> np.uint64(11)
     return np.asarray(x / 2.0**53)
+
+
+def most_probable(probabilities: Floats, position: Ints, seed: int) -> Ints:
+    """Most probable class of each row, int32; exact ties by a draw from seed and position."""
+    label = probabilities.argmax(axis=1)
+    top = probabilities == probabilities[np.arange(len(label)), label][:, None]
+    if np.count_nonzero(top) > len(label):
+        n_classes = probabilities.shape[1]
+        tied = np.flatnonzero(np.count_nonzero(top, axis=1) > 1)
+        cell = position[tied][:, None] * n_classes + np.arange(n_classes)
+        label[tied] = np.where(top[tied], tie_break(seed, cell), -1).argmax(axis=1)
+    return label.astype(np.int32)

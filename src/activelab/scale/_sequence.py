@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from activelab._batching import batch_order
 from activelab._conventions import PAPER
 from activelab._errors import InputError, first
 from activelab._typing import Float64s, Ids
@@ -35,7 +36,7 @@ from activelab.scale._passes import Known
 from activelab.scale._plan import Plan
 from activelab.scale._prepare import Prepared, Unmatched, prepare
 from activelab.scale._run import Runner
-from activelab.selection import Batch, batch_order, check_batch_size
+from activelab.selection import Batch, check_batch_size
 
 
 @dataclass(frozen=True, eq=False)

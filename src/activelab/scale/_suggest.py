@@ -58,7 +58,7 @@ def suggest(
         class, or one column of lists in the order of ``classes``.
     batch_size : int
     method : str or Acquisition
-        A method that scores each example by itself, as all that come with the package do.
+        A method that scores each example by itself: ActiveLab or a baseline.
     classes : sequence, optional
         Every class. By default the columns of the first model, or the labels that occur, sorted.
     example_column, annotator_column, label_column : str, optional

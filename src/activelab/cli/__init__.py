@@ -11,6 +11,7 @@ import typer
 
 from activelab.cli._annotators import annotators
 from activelab.cli._consensus import consensus
+from activelab.cli._convert import convert
 from activelab.cli._demo import demo
 from activelab.cli._errors import CommandGroup
 from activelab.cli._people import annotator
@@ -62,7 +63,7 @@ def _activelab(
 
 
 # Every command is registered here, in the order of the help page.
-for _command in (suggest, consensus, annotators, simulate, reproduce, demo):
+for _command in (suggest, consensus, annotators, convert, simulate, reproduce, demo):
     app.command()(_command)
 app.command()(init)
 app.command("import")(import_)

@@ -12,6 +12,7 @@ from activelab.cli._options import (
     Classes,
     ExampleColumn,
     Examples,
+    From,
     Json,
     Keep,
     KeepOption,
@@ -19,6 +20,7 @@ from activelab.cli._options import (
     LabelsFile,
     Output,
     PredProbsFiles,
+    Question,
     Seed,
 )
 from activelab.cli._output import deliver, working
@@ -50,6 +52,8 @@ def suggest(
     annotator_column: AnnotatorColumn = None,
     label_column: LabelColumn = None,
     keep: KeepOption = Keep.error,
+    from_: From = None,
+    question: Question = None,
     seed: Seed = 0,
     as_json: Json = False,
     output: Output = None,
@@ -73,7 +77,16 @@ def suggest(
     from activelab.tables import check_output, to_arrow
 
     request = Request(
-        labels, pred_probs, classes, examples, example_column, annotator_column, label_column, keep
+        labels,
+        pred_probs,
+        classes,
+        examples,
+        example_column,
+        annotator_column,
+        label_column,
+        keep,
+        from_,
+        question,
     )
     chosen = get_method(method)
     if output is not None:
@@ -99,6 +112,6 @@ def suggest(
         "n_models": len(models),
         "temperature": assessment.temperature,
         "model_weight": assessment.model_weight,
-        "notes": assessment.notes,
+        "notes": [*request.notes, *assessment.notes],
     }
     deliver(table, summary, output=output, as_json=as_json)

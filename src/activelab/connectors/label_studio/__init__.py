@@ -1,0 +1,1 @@
+"""A Label Studio server, live."""

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -272,7 +273,7 @@ class Project:
                 elif there[key] != classes[label]:
                     queueing.put_label(connection, key[1], key[0], classes[label], now, source="import")
                     changed += 1
-            _insert_labels(connection, fresh, now)
+            insert_labels(connection, fresh, now)
             rounds.settle_again(connection, load_settings(connection))
             write_audit(connection, by, "labels imported", {"new": len(fresh), "changed": changed})
             return len(fresh) + changed
@@ -526,7 +527,10 @@ def write_audit(connection: Connection, by: int | None, action: str, detail: Map
     )
 
 
-def _insert_labels(connection: Connection, fresh: list[tuple[int, int, int]], now: float) -> None:
+def insert_labels(
+    connection: Connection, fresh: list[tuple[int, int, int]], now: float, source: str = "import"
+) -> None:
+    """Store many labels (example, annotator, class) of people who have not answered these examples yet."""
     if not fresh:
         return
     begin = connection.execute(select(func.coalesce(func.max(event.c.id), 0))).scalar_one() + 1
@@ -540,7 +544,7 @@ def _insert_labels(connection: Connection, fresh: list[tuple[int, int, int]], no
             {"id": begin + at + turn, "example_id": e, "annotator_id": a, "class_code": k}
             for turn, (e, a, k) in enumerate(part)
         ]
-        connection.execute(insert(event).values(time=now, kind="label", source="import"), rows)
+        connection.execute(insert(event).values(time=now, kind="label", source=source), rows)
         connection.execute(
             insert(answer).values(kind="label"),
             [{**{n: v for n, v in row.items() if n != "id"}, "event_id": row["id"]} for row in rows],
@@ -554,3 +558,11 @@ def _insert_labels(connection: Connection, fresh: list[tuple[int, int, int]], no
         .values(num_labels=example.c.num_labels + bindparam("more")),
         [{"code": code, "more": more} for code, more in counts.items()],
     )
+    if source in queueing.ASKED:
+        given = Counter(a for _, a, _ in fresh)
+        connection.execute(
+            update(annotator)
+            .where(annotator.c.id == bindparam("who"))
+            .values(num_labels=annotator.c.num_labels + bindparam("more")),
+            [{"who": who, "more": more} for who, more in given.items()],
+        )

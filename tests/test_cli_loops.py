@@ -101,6 +101,25 @@ def test_simulate_names_what_is_wrong(tmp_path, arguments, message):
     assert not (tmp_path / "results.parquet").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sizes", "annotators"),
+    [
+        (["--dataset", "digits"], (299, 899, 599), "class-conditional"),
+        (["--dataset", "bluebirds"], (18, 54, 35), "replay"),
+        (["--dataset", "bluebirds", "--noise", "0.2"], (18, 54, 35), "class-conditional"),
+        (["--dataset", "wall-robot-complete"], (2000, 0, 1000), "class-conditional"),
+    ],
+)
+def test_simulate_fits_the_dataset(tmp_path, data, arguments, sizes, annotators):
+    output = tmp_path / "results.parquet"
+    options = ("--model", "knn", "--method", "random", "--rounds", 0, "--trials", 1, "-o", output)
+    done = run("simulate", *arguments, *options)
+    assert done.exit_code == 0, done.output
+    stated = Experiment.from_toml(tmp_path / "results.parquet.parts" / "experiment.toml")
+    assert (stated.labelled, stated.unlabelled, stated.test) == sizes
+    assert stated.annotators == annotators
+
+
 def test_reproduce_writes_a_page_with_its_figure(tmp_path, data):
     published = tmp_path / "published.csv"
     rows = [

@@ -30,7 +30,7 @@ def answer(
 ) -> queueing.Recorded:
     options = {"class_code": 0 if kind == "label" else None, **options}
     return project.database.write(
-        lambda c: queueing.record(c, project.settings, who, assignment, kind, now, **options)
+        lambda c: queueing.record(c, project.settings, who, assignment, kind, now, **options)[0]
     )
 
 

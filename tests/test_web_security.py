@@ -286,6 +286,7 @@ def test_numbers_of_others_lead_nowhere(site: RunningSite):
         ({"Origin": "https://evil.example"}, (403, "cross_origin")),
         ({"Origin": "null"}, (403, "cross_origin")),
         ({"Origin": "http://127.0.0.1:1"}, (403, "cross_origin")),
+        ({"Origin": "http://["}, (403, "cross_origin")),
         ({"Sec-Fetch-Site": "cross-site"}, (403, "cross_origin")),
         ({"Sec-Fetch-Site": "same-site"}, (403, "cross_origin")),
     ],

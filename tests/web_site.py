@@ -11,10 +11,12 @@ from typing import Any
 
 import httpx
 import uvicorn
+from starlette.responses import JSONResponse
 
 from activelab.project import Project, Settings, create_project, open_project
 from activelab.project import _accounts as accounts
 from activelab.web import create_app
+from activelab.web._serve import Server
 
 PASSWORD = "correct horse battery"
 ROLES = {"ann": "annotator", "bob": "annotator", "jude": "adjudicator", "ada": "admin"}
@@ -34,10 +36,14 @@ class RunningSite:
     url : str
     people : dict of str to int
         Ids by name: ann and bob are annotators, jude is an adjudicator, ada an admin.
+    losses : list of str
+        For each, the answer to one request whose path ends like that gets lost: what was asked for is done,
+        but the client is told 503.
     """
 
     def __init__(self, project: Project, url: str, app: Any, people: dict[str, int]) -> None:
         self.project, self.url, self.app, self.people = project, url, app, people
+        self.losses: list[str] = app.state.losses
         self.state = app.state.site
 
     def cookies(self, name: str) -> dict[str, str]:
@@ -107,12 +113,31 @@ def _people(project: Project) -> dict[str, int]:
     return project.database.write(add)
 
 
+def _losing(app: Any) -> Any:
+    async def drop(_: Any) -> None:
+        pass
+
+    async def served(scope: Any, receive: Any, send: Any) -> None:
+        lost = [one for one in app.state.losses if scope.get("path", "").endswith(one)]
+        if lost:
+            app.state.losses.remove(lost[0])
+            await app(scope, receive, drop)
+            await JSONResponse({"error": "storage", "message": "try again.", "field": None}, 503)(
+                scope, receive, send
+            )
+        else:
+            await app(scope, receive, send)
+
+    return served
+
+
 @contextmanager
 def serving(project: Project, **options: Any) -> Iterator[tuple[str, Any]]:
     """The address of a server on a free port, and its application."""
     app = create_app(project, **options)
+    app.state.losses = []
     config = uvicorn.Config(
-        app,
+        _losing(app),
         host="127.0.0.1",
         port=0,
         log_level="warning",
@@ -120,7 +145,7 @@ def serving(project: Project, **options: Any) -> Iterator[tuple[str, Any]]:
         ws="none",
         timeout_graceful_shutdown=1,
     )
-    server = uvicorn.Server(config)
+    server = Server(config, app.state.site)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

@@ -16,8 +16,16 @@ from activelab.acquisition import (
     methods,
     register,
 )
+from activelab.assignment import assign
 from activelab.calibration import TemperatureScaling
-from activelab.consensus import Consensus, crowdkit, crowdlab, dawid_skene, majority_vote
+from activelab.consensus import (
+    Consensus,
+    bayesian_consensus,
+    crowdkit,
+    crowdlab,
+    dawid_skene,
+    majority_vote,
+)
 from activelab.labels import Labels
 from activelab.selection import Batch, select_batch, suggest
 
@@ -42,6 +50,8 @@ __all__ = [
     "Random",
     "TemperatureScaling",
     "Uncertainty",
+    "assign",
+    "bayesian_consensus",
     "cross_val_pred_probs",
     "crowdkit",
     "crowdlab",

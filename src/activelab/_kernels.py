@@ -145,3 +145,15 @@ def tie_break(seed: int, index: Ints) -> Float64s:
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     x = (x ^ (x >> np.uint64(31))) >> np.uint64(11)
     return np.asarray(x / 2.0**53)
+
+
+def most_probable(probabilities: Floats, position: Ints, seed: int) -> Ints:
+    """Most probable class of each row, int32; exact ties by a draw from seed and position."""
+    label = probabilities.argmax(axis=1)
+    top = probabilities == probabilities[np.arange(len(label)), label][:, None]
+    if np.count_nonzero(top) > len(label):
+        n_classes = probabilities.shape[1]
+        tied = np.flatnonzero(np.count_nonzero(top, axis=1) > 1)
+        cell = position[tied][:, None] * n_classes + np.arange(n_classes)
+        label[tied] = np.where(top[tied], tie_break(seed, cell), -1).argmax(axis=1)
+    return label.astype(np.int32)

@@ -12,11 +12,15 @@ from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import has_fit_parameter
 
 from activelab._errors import InputError, first
 from activelab._typing import Float64s, Ints
 
 __all__ = ["CrossValidated", "FoldModel", "cross_val_pred_probs"]
+
+
+_LEAST_PROBABLE = 0.03  # a class less probable than this is no row of training
 
 
 class FoldModel:
@@ -36,22 +40,31 @@ class FoldModel:
     n_classes : int
     seed : int
         Given to every unset ``random_state`` of the classifier, also inside pipelines.
+    weight : ndarray of float in [0, 1], shape (n_rows,), optional
+        How much each row counts. A classifier that takes no ``sample_weight`` is fitted on the rows with at
+        least one half, if they are of two classes.
     """
 
-    def __init__(self, model: Any, X: Any, y: Ints, n_classes: int, seed: int) -> None:
+    def __init__(
+        self, model: Any, X: Any, y: Ints, n_classes: int, seed: int, weight: Float64s | None = None
+    ) -> None:
         self.n_classes = n_classes
         self.columns = np.arange(n_classes)
+        key = None if weight is None else weight_parameter(model)
+        if weight is not None and key is None and len(np.unique(y[weight >= 0.5])) > 1:
+            X, y = _rows(X, np.flatnonzero(weight >= 0.5)), y[weight >= 0.5]
         present = np.unique(y)
         if len(present) == 1:
             self.model = DummyClassifier(strategy="prior").fit(X, y)
             return
+        options = {} if key is None else {key: weight}
         try:
-            self.model = _seeded(model, seed).fit(X, y)
+            self.model = _seeded(model, seed).fit(X, y, **options)
         except ValueError:
             if present[-1] == len(present) - 1:
                 raise
             self.columns = present
-            self.model = _seeded(model, seed).fit(X, np.searchsorted(present, y))
+            self.model = _seeded(model, seed).fit(X, np.searchsorted(present, y), **options)
 
     def predict_proba(self, X: Any) -> Float64s:
         """Probabilities of shape ``(n_rows, n_classes)``; classes never seen get 0."""
@@ -114,6 +127,8 @@ def cross_val_pred_probs(
     cv: Any = 5,
     seed: int = 0,
     n_jobs: int | None = None,
+    weight: Float64s | None = None,
+    target: Float64s | None = None,
 ) -> CrossValidated:
     """Out-of-sample class probabilities of every example of a pool.
 
@@ -136,6 +151,12 @@ def cross_val_pred_probs(
         Seed of the folds and of the classifiers.
     n_jobs : int, optional
         Parallel fits, as in joblib.
+    weight : ndarray of float in [0, 1], shape (n_examples,), optional
+        How much each labelled example counts in training. Classifiers that take no ``sample_weight`` are
+        trained without weights on the examples with at least one half, and ``notes`` says so.
+    target : ndarray of float, shape (n_examples, n_classes), optional
+        Probability of each class, in place of ``weight``: an example is one row of training for each class
+        it may be of, weighted by the probability (Raykar et al. 2010). The folds still follow ``label``.
 
     Returns
     -------
@@ -178,11 +199,13 @@ def cross_val_pred_probs(
     held_out = _folds(cv, _rows(X, labelled), y, seed)
     n_folds = int(held_out.max()) + 1
     unlabelled = np.flatnonzero(label < 0)
+    weighed = weight is not None or target is not None
+    weighable = [weight_parameter(one) is not None for one in models]
     jobs = [(m, f) for m in range(len(models)) for f in range(n_folds)]
     results = Parallel(n_jobs=n_jobs)(
         delayed(_fit_and_predict)(
             models[m], X, labelled[held_out != f], labelled[held_out == f], unlabelled, label,
-            n_classes, seed + f,
+            n_classes, seed + f, weight, target if weighable[m] else None,
         )
         for m, f in jobs
     )  # fmt: skip
@@ -197,7 +220,7 @@ def cross_val_pred_probs(
         pred_probs=pred_probs,
         fold_models=tuple(tuple(fitted[m * n_folds : (m + 1) * n_folds]) for m in range(len(models))),
         folds=folds,
-        notes=_notes(cv, y, held_out, n_folds),
+        notes=(*_notes(cv, y, held_out, n_folds), *(_unweighed(models, weighable) if weighed else ())),
     )
 
 
@@ -210,8 +233,14 @@ def _fit_and_predict(
     label: Ints,
     n_classes: int,
     seed: int,
+    weight: Float64s | None,
+    target: Float64s | None,
 ) -> tuple[FoldModel, Float64s, Float64s]:
-    fold = FoldModel(model, _rows(X, train), label[train], n_classes, seed)
+    y, given = label[train], None if weight is None else weight[train]
+    if target is not None:
+        at, y = np.nonzero(target[train] > _LEAST_PROBABLE)
+        train, given = train[at], target[train[at], y]
+    fold = FoldModel(model, _rows(X, train), y, n_classes, seed, given)
     rest = np.zeros((0, n_classes))
     if len(unlabelled):
         rest = fold.predict_proba(_rows(X, unlabelled))
@@ -254,6 +283,27 @@ def _notes(cv: Any, y: Ints, held_out: Ints, n_folds: int) -> tuple[str, ...]:
             "and gives them probability 0."
         )
     return tuple(notes)
+
+
+def weight_parameter(model: Any) -> str | None:
+    """Name under which ``fit`` takes the weights of rows; in a pipeline, those of the last step.
+
+    None if it takes none.
+    """
+    steps = getattr(model, "steps", None)
+    if steps:
+        inner = weight_parameter(steps[-1][1])
+        return None if inner is None else f"{steps[-1][0]}__{inner}"
+    return "sample_weight" if has_fit_parameter(model, "sample_weight") else None
+
+
+def _unweighed(models: Sequence[Any], weighable: Sequence[bool]) -> tuple[str, ...]:
+    return tuple(
+        f"{type(one).__name__} takes no sample_weight: it is trained on consensus labels alone, without "
+        "those more likely wrong than right."
+        for one, weighed in zip(models, weighable, strict=True)
+        if not weighed
+    )
 
 
 def _seeded(model: Any, seed: int) -> Any:

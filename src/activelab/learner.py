@@ -12,18 +12,15 @@ import numpy as np
 
 from activelab._errors import InputError, unknown
 from activelab._kernels import temper
+from activelab._targets import CONSENSUS, TRAINING, Target, training_target
 from activelab._typing import Bools, Float64s, Ids, Ints, Models
 from activelab.acquisition import Acquisition, Assessment, get_method
 from activelab.classifiers import FoldModel, cross_val_pred_probs
-from activelab.consensus import dawid_skene, majority_vote
-from activelab.consensus._crowdlab import crowdlab_estimate
 from activelab.labels import Labels
 from activelab.pred_probs import check_pred_probs
-from activelab.selection import Batch, check_batch_size, explain_batch, select_batch
+from activelab.selection import BATCHING, Batch, check_batch_size, explain_batch, select_batch
 
 __all__ = ["ActiveLearner", "RoundResult"]
-
-_CONSENSUS = ("crowdlab", "majority_vote", "dawid_skene")
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,9 +115,20 @@ class ActiveLearner:
         Acquisition method (see `activelab.methods`).
     cv : int or splitter
         Folds of the cross-validation (see `cross_val_pred_probs`).
-    consensus : {"crowdlab", "majority_vote", "dawid_skene"}, optional
-        Consensus to train on. By default CROWDLAB for ActiveLab, majority vote for the other methods,
-        as in the paper.
+    consensus : {"crowdlab", "majority_vote", "dawid_skene", "bayesian"}, optional
+        Consensus to train on. By default that of the method: CROWDLAB for ActiveLab, majority vote for the
+        paper's other methods, as in the paper; Bayesian for "recommended".
+    training : {"hard", "weights", "soft"}, optional
+        How consensus labels are trained on: as if they were right; weighted by the probability that they
+        are; or one row for each class an example may be of, weighted by its probability. A classifier that
+        takes no ``sample_weight`` gets the labels alone. By default that of the method: "hard" for the
+        paper's.
+    passes : int, optional
+        How often a round estimates the consensus and fits the classifiers on it: with 2, the consensus is
+        estimated again with the round's own out-of-sample probabilities, and the classifiers fitted again.
+        By default that of the method: 1 for the paper's.
+    batching : {"top", "diverse", "stochastic"}
+        How a batch follows from the scores (see `select_batch`).
     seed : int
         Seed of folds, classifiers, random methods and ties. Equal seeds and equal calls give equal
         results.
@@ -161,6 +169,9 @@ class ActiveLearner:
         cv: Any = 5,
         *,
         consensus: str | None = None,
+        training: str | None = None,
+        passes: int | None = None,
+        batching: str = "top",
         seed: int = 0,
         n_jobs: int | None = None,
         smoothing: float = 0.01,
@@ -171,15 +182,25 @@ class ActiveLearner:
         self.model, self.cv, self.seed, self.n_jobs = model, cv, seed, n_jobs
         self.method = get_method(method)
         self.consensus = consensus or self.method.consensus
-        if self.consensus not in _CONSENSUS:
-            raise unknown("consensus", self.consensus, _CONSENSUS)
+        self.training = training or self.method.training
+        self.passes = self.method.passes if passes is None else passes
+        self.batching = batching
+        if self.consensus not in CONSENSUS:
+            raise unknown("consensus", self.consensus, CONSENSUS)
+        if self.training not in TRAINING:
+            raise unknown("training", self.training, TRAINING)
+        if batching not in BATCHING:
+            raise unknown("batching", batching, BATCHING)
+        if isinstance(self.passes, bool) or not isinstance(self.passes, int) or self.passes < 1:
+            raise InputError(f"passes must be an integer of at least 1, got {passes!r}.")
         self._fold_models: tuple[tuple[FoldModel, ...], ...] = ()
         self._next_round = 0
 
     def __repr__(self) -> str:
         return (
             f"ActiveLearner({self.model!r}, method={self.method!r}, cv={self.cv!r}, "
-            f"consensus={self.consensus!r}, seed={self.seed})"
+            f"consensus={self.consensus!r}, training={self.training!r}, passes={self.passes}, "
+            f"seed={self.seed})"
         )
 
     def ask(
@@ -219,36 +240,45 @@ class ActiveLearner:
         """
         check_batch_size(batch_size, labels.n_examples)
         seed = self.seed + self._next_round
-        training_label = self._training_label(labels, seed)
+        target = self._target(labels, seed)
         fold_models: tuple[tuple[FoldModel, ...], ...] = ()
         notes: tuple[str, ...] = ()
-        started = time.perf_counter()
+        fit_seconds = 0.0
         if pred_probs is not None:
             models = check_pred_probs(pred_probs, labels)
         elif self.model is None:
             raise InputError("an ActiveLearner without a model needs pred_probs= in ask.")
         else:
-            trained = cross_val_pred_probs(
-                self.model,
-                X,
-                training_label,
-                labels.n_classes,
-                cv=self.cv,
-                seed=seed,
-                n_jobs=self.n_jobs,
-            )
+            for number in range(self.passes):
+                if number:
+                    target = training_target(
+                        labels, models, consensus=self.consensus, training=self.training, seed=seed
+                    )
+                started = time.perf_counter()
+                trained = cross_val_pred_probs(
+                    self.model,
+                    X,
+                    target.label,
+                    labels.n_classes,
+                    cv=self.cv,
+                    seed=seed,
+                    n_jobs=self.n_jobs,
+                    weight=target.weight,
+                    target=target.posterior,
+                )
+                fit_seconds += time.perf_counter() - started
+                smoothed = [self._smoothed(p) for p in trained.pred_probs]
+                models = check_pred_probs(smoothed, labels)
             fold_models, notes = trained.fold_models, trained.notes
-            smoothed = [self._smoothed(p) for p in trained.pred_probs]
-            models = check_pred_probs(smoothed, labels)
-        fit_seconds = time.perf_counter() - started
         assessment = self.method.assess_models(labels, models, seed=seed)
         scores = assessment.scores if eligible is None else np.where(eligible, assessment.scores, np.inf)
-        chosen = select_batch(scores, batch_size, seed=seed)
+        predicted = models if self.batching == "diverse" else None
+        chosen = select_batch(scores, batch_size, seed=seed, batching=self.batching, models=predicted)
         self.round_ = RoundResult(
             number=self._next_round,
             batch=explain_batch(labels, assessment, chosen),
             positions=chosen,
-            training_label=training_label,
+            training_label=target.label,
             assessment=assessment,
             pred_probs=np.stack(models),
             examples=labels.examples,
@@ -269,15 +299,13 @@ class ActiveLearner:
         if last is not None:
             self.round_ = last
 
-    def _training_label(self, labels: Labels, seed: int) -> Ints:
-        """Consensus to train on, given the models of the round before if they are of this pool."""
-        if self.consensus == "dawid_skene":
-            return dawid_skene(labels, seed=seed).label
+    def _target(self, labels: Labels, seed: int) -> Target:
+        """What to train on first, given the models of the round before if they are of this pool."""
         models = self._previous_models(labels)
-        if self.consensus == "majority_vote" or models is None:
-            return majority_vote(labels, models, seed=seed).label
-        betas = tuple((1 / self.round_.assessment.temperature).tolist())
-        return crowdlab_estimate(labels, models, betas, seed=seed).label
+        betas = None if models is None else tuple((1 / self.round_.assessment.temperature).tolist())
+        return training_target(
+            labels, models, consensus=self.consensus, training=self.training, seed=seed, betas=betas
+        )
 
     def _previous_models(self, labels: Labels) -> Models | None:
         last = getattr(self, "round_", None)

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from activelab._errors import InputError
+from activelab._batching import BATCHING, diverse, lowest, stochastic
+from activelab._errors import InputError, unknown
 from activelab._frames import Backend, make_frame
-from activelab._kernels import tie_break
-from activelab._typing import Float64s, Ids, Ints
+from activelab._typing import Float64s, Ids, Ints, Models
 from activelab.acquisition import Acquisition, Assessment, get_method
 from activelab.labels import Labels
 from activelab.pred_probs import check_pred_probs, frame_examples
 
-__all__ = ["Batch", "assess_and_suggest", "select_batch", "suggest"]
+__all__ = ["BATCHING", "Batch", "assess_and_suggest", "select_batch", "suggest"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +76,7 @@ def suggest(
     method: str | Acquisition = "activelab",
     *,
     seed: int = 0,
+    batching: str = "top",
 ) -> Batch:
     """What to label next: the ``batch_size`` examples with the lowest scores.
 
@@ -113,7 +114,7 @@ def suggest(
     >>> batch.examples.tolist(), batch.kind.tolist()
     ([1, 4], ['relabel', 'new'])
     """
-    return assess_and_suggest(labels, pred_probs, batch_size, method, seed=seed)[2]
+    return assess_and_suggest(labels, pred_probs, batch_size, method, seed=seed, batching=batching)[2]
 
 
 def assess_and_suggest(
@@ -123,6 +124,7 @@ def assess_and_suggest(
     method: str | Acquisition = "activelab",
     *,
     seed: int = 0,
+    batching: str = "top",
 ) -> tuple[Labels, Assessment, Batch]:
     """`suggest` with what it rests on: the pool, its assessment, and the batch.
 
@@ -133,13 +135,21 @@ def assess_and_suggest(
     if ids is not None:
         labels = labels.with_examples(ids)
     check_batch_size(batch_size, labels.n_examples)
-    assessment = chosen.assess_models(labels, check_pred_probs(pred_probs, labels), seed=seed)
-    positions = select_batch(assessment.scores, batch_size, seed=seed)
+    models = check_pred_probs(pred_probs, labels)
+    assessment = chosen.assess_models(labels, models, seed=seed)
+    positions = select_batch(assessment.scores, batch_size, seed=seed, batching=batching, models=models)
     return labels, assessment, explain_batch(labels, assessment, positions)
 
 
-def select_batch(scores: Float64s, batch_size: int, *, seed: int = 0) -> Ints:
-    """Positions of the lowest scores, best first; ties by a seeded draw (SPEC Part 1 §10).
+def select_batch(
+    scores: Float64s,
+    batch_size: int,
+    *,
+    seed: int = 0,
+    batching: str = "top",
+    models: Models | None = None,
+) -> Ints:
+    """Positions of a batch: by default the lowest scores, ties by a seeded draw (SPEC Part 1 §10).
 
     Parameters
     ----------
@@ -147,6 +157,11 @@ def select_batch(scores: Float64s, batch_size: int, *, seed: int = 0) -> Ints:
         Low = most worth labelling; +inf = not considered.
     batch_size : int
     seed : int
+    batching : {"top", "diverse", "stochastic"}
+        The lowest scores; the lowest of each pair of likeliest classes in turn, which needs ``models``; or a
+        draw in which rank r has weight r^-4.
+    models : tuple of ndarray, shape (n_examples, n_classes) each, optional
+        Checked probabilities (see `activelab.pred_probs`).
 
     Returns
     -------
@@ -155,7 +170,8 @@ def select_batch(scores: Float64s, batch_size: int, *, seed: int = 0) -> Ints:
     Raises
     ------
     InputError
-        If the batch size is not between 1 and the number of finite scores.
+        If the batch size is not between 1 and the number of finite scores, the batching is unknown, or a
+        diverse batch has no models to go by.
 
     Examples
     --------
@@ -166,16 +182,20 @@ def select_batch(scores: Float64s, batch_size: int, *, seed: int = 0) -> Ints:
     """
     scores = np.asarray(scores)
     check_batch_size(batch_size, len(scores))
-    last = np.partition(scores, batch_size - 1)[batch_size - 1]
-    if not np.isfinite(last):
-        considered = int(np.isfinite(scores).sum())
+    if batching not in BATCHING:
+        raise unknown("batching", batching, BATCHING)
+    considered = int(np.isfinite(scores).sum())
+    if considered < batch_size:
         raise InputError(
             f"the batch size {batch_size:,} is larger than the {considered:,} examples the method considers."
         )
-    below, tied = np.flatnonzero(scores < last), np.flatnonzero(scores == last)
-    lot = tie_break(seed, tied).argsort(kind="stable")
-    chosen = np.concatenate([below, tied[lot[: batch_size - len(below)]]])
-    return chosen[np.lexsort((tie_break(seed, chosen), scores[chosen]))]
+    if batching == "stochastic":
+        return stochastic(scores, batch_size, seed)
+    if batching == "diverse":
+        if models is None:
+            raise InputError("a diverse batch needs the probabilities of the models.")
+        return diverse(scores, batch_size, seed, models)
+    return lowest(scores, batch_size, seed)
 
 
 def check_batch_size(batch_size: int, n_examples: int) -> None:

@@ -5,6 +5,7 @@ from activelab.acquisition._activelab import ActiveLab
 from activelab.acquisition._assessment import Assessment
 from activelab.acquisition._base import Acquisition
 from activelab.acquisition._disagreement import Disagreement
+from activelab.acquisition._frugal import Frugal
 from activelab.acquisition._random import GoodRandom, Random, RelabelRandom
 from activelab.acquisition._registry import get_method, methods, register
 from activelab.acquisition._uncertainty import Entropy, Uncertainty
@@ -16,6 +17,7 @@ __all__ = [
     "Assessment",
     "Disagreement",
     "Entropy",
+    "Frugal",
     "GoodRandom",
     "Random",
     "RelabelRandom",

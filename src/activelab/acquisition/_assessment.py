@@ -9,6 +9,7 @@ import numpy as np
 from activelab._conventions import PAPER, Conventions
 from activelab._kernels import Block, blocks, temper
 from activelab._typing import Bools, Float64s, Ints, Models
+from activelab.consensus._channels import Ability
 from activelab.consensus._consensus import overlap_notes
 from activelab.consensus._crowdlab import Betas, Estimate, crowdlab_estimate, likelihood, mixture
 from activelab.consensus._majority_vote import vote_labels
@@ -38,6 +39,8 @@ class Assessment:
         P, the chance that a label equals the consensus; NaN where it cannot be estimated.
     notes : tuple of str
         What could not be estimated, in words.
+    ability : Ability or None
+        What is known of each annotator's accuracy, where the method estimates it.
     """
 
     scores: Float64s
@@ -49,6 +52,7 @@ class Assessment:
     annotator_weight: Float64s
     annotator_accuracy: float
     notes: tuple[str, ...]
+    ability: Ability | None = None
 
 
 def assess_pool(

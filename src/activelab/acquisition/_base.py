@@ -27,11 +27,17 @@ class Acquisition(ABC):
     consensus : str
         Consensus a classifier is trained on in rounds that use this method; the paper gives only
         ActiveLab the CROWDLAB consensus [A §4].
+    training : str
+        How a classifier is trained on that consensus (see `ActiveLearner`).
+    passes : int
+        How often a round refines the consensus and trains.
     relabels_only : bool
         Whether it considers labelled examples alone.
     """
 
     consensus: ClassVar[str] = "majority_vote"
+    training: ClassVar[str] = "hard"
+    passes: ClassVar[int] = 1
     relabels_only: ClassVar[bool] = False
 
     def score(self, labels: Labels, pred_probs: Any, *, seed: int = 0) -> Float64s:

@@ -14,12 +14,15 @@ from activelab.acquisition._active_label_cleaning import ActiveLabelCleaning
 from activelab.acquisition._activelab import ActiveLab
 from activelab.acquisition._base import Acquisition
 from activelab.acquisition._disagreement import Disagreement
+from activelab.acquisition._frugal import Frugal
 from activelab.acquisition._random import GoodRandom, Random, RelabelRandom
 from activelab.acquisition._uncertainty import Entropy, Uncertainty
 from activelab.labels import Labels
 
 _METHODS: dict[str, Callable[[], Acquisition]] = {
     "activelab": ActiveLab,
+    "frugal": Frugal,
+    "recommended": Frugal,
     "random": Random,
     "good_random": GoodRandom,
     "relabel_random": RelabelRandom,

@@ -54,12 +54,14 @@ def simulate(
 ) -> None:
     """Compare methods where the truth is known: rounds of labelling by simulated or recorded annotators.
 
-    Options override the configuration. What an interrupted run has finished is kept and not run again.
+    Options override the configuration. Without one, a quarter of the pool is labelled at the start, a
+    third of the dataset is the test, and recorded labels are replayed. What an interrupted run has
+    finished is kept and not run again.
 
     \b
     Examples:
-      activelab simulate --dataset digits --model logistic-regression --labelled 200 --unlabelled 800 \\
-        --test 500 --method activelab,random --rounds 10 --trials 3 -o digits.parquet
+      activelab simulate --dataset digits --model logistic-regression --method activelab,random \\
+        --rounds 10 --batch-size 50 --trials 3 -o digits.parquet
       activelab simulate --dataset labelme --annotators replay --config experiment.toml --jobs 2
     """
     from dataclasses import replace
@@ -85,8 +87,13 @@ def simulate(
         "num_annotators": num_annotators,
         "seed": seed,
     }
-    stated = Experiment() if config is None else Experiment.from_toml(config)
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if config is None:
+        stated = Experiment.fitting(dataset or Experiment.dataset)
+        if annotators is None and (noise is not None or num_annotators is not None):
+            stated = replace(stated, annotators=Experiment.annotators)  # a team that can be made so
+    else:
+        stated = Experiment.from_toml(config)
     experiment = replace(stated, **changes)
     check_output(output, ())
     if not output.parent.is_dir():

@@ -1,6 +1,8 @@
 """Consensus labels from many annotators, with or without models: one method a file."""
 
 from activelab.consensus._annotators import AnnotatorTable
+from activelab.consensus._bayesian import bayesian_consensus
+from activelab.consensus._channels import Ability
 from activelab.consensus._consensus import Consensus
 from activelab.consensus._crowdkit import CROWDKIT_METHODS, crowdkit
 from activelab.consensus._crowdlab import crowdlab
@@ -9,8 +11,10 @@ from activelab.consensus._majority_vote import majority_vote
 
 __all__ = [
     "CROWDKIT_METHODS",
+    "Ability",
     "AnnotatorTable",
     "Consensus",
+    "bayesian_consensus",
     "crowdkit",
     "crowdlab",
     "dawid_skene",

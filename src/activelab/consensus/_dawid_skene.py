@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csc_array, csr_array
 
 from activelab._errors import InputError
-from activelab._kernels import ranges, row_sums, tie_break
+from activelab._kernels import most_probable, ranges, row_sums
 from activelab._typing import Float64s, Ints
 from activelab.consensus._consensus import Consensus
 from activelab.consensus._statistics import label_sums
@@ -78,25 +78,15 @@ def dawid_skene(
             break
         previous = likelihood
     posterior = model.posterior()
+    label = most_probable(posterior, np.arange(labels.n_examples), seed)
+    label[~labels.labelled] = -1
     return Consensus.build(
         labels,
-        _most_probable(posterior, labels, seed),
+        label,
         posterior,
         label_sums(labels),
         annotator_weight=model.expected_accuracy(),
     )
-
-
-def _most_probable(posterior: Float64s, labels: Labels, seed: int) -> Ints:
-    """Most probable class of each labelled example, exact ties by a seeded draw; -1 for the others."""
-    label = posterior.argmax(axis=1)
-    top = posterior == posterior[np.arange(len(label)), label][:, None]
-    if np.count_nonzero(top) > len(label):
-        tied = np.flatnonzero(np.count_nonzero(top, axis=1) > 1)
-        cell = tied[:, None] * labels.n_classes + np.arange(labels.n_classes)
-        label[tied] = np.where(top[tied], tie_break(seed, cell), -1).argmax(axis=1)
-    label[~labels.labelled] = -1
-    return np.asarray(label, dtype=np.int32)
 
 
 class _ConfusionModel:

@@ -2,6 +2,7 @@
 
 from activelab.simulation._annotators import KINDS, ReplayedTeam, SimulatedTeam, Team, make_team
 from activelab.simulation._datasets import Dataset, dataset_names, load_dataset
+from activelab.simulation._efficiency import Efficiency, efficiency, efficiency_markdown
 from activelab.simulation._experiment import (
     Experiment,
     make_model,
@@ -29,6 +30,7 @@ __all__ = [
     "KINDS",
     "Curves",
     "Dataset",
+    "Efficiency",
     "Experiment",
     "Panel",
     "Published",
@@ -40,6 +42,8 @@ __all__ = [
     "Simulation",
     "Team",
     "dataset_names",
+    "efficiency",
+    "efficiency_markdown",
     "get_figure",
     "initial_labels",
     "learning_curves_of",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 
 from activelab._errors import InputError, unknown
 from activelab._kernels import tie_break
 from activelab._typing import Bools, Float64s, Ids, Ints
+from activelab.assignment import AssignmentRule, assign
 from activelab.labels import Labels
 from activelab.simulation._datasets import Dataset
 
@@ -48,15 +50,16 @@ class Team(ABC):
         """Mask of the examples somebody is left to label, shape (n_examples,)."""
         return labels.counts < self.n_annotators
 
-    def choose(self, labels: Labels, example: Ints, rng: np.random.Generator) -> Ints:
-        """For each example a random annotator who has not labelled it; -1 if nobody is left."""
-        chosen = np.full(len(example), -1, dtype=np.int64)
-        for position, code in enumerate(example.tolist()):
-            asked = labels.annotator[labels.offsets[code] : labels.offsets[code + 1]]
-            free = np.setdiff1d(self.candidates(code), asked, assume_unique=True)
-            if len(free):
-                chosen[position] = rng.choice(free)
-        return chosen
+    def choose(
+        self,
+        labels: Labels,
+        example: Ints,
+        rng: np.random.Generator,
+        rule: str | AssignmentRule = "random",
+        **options: Any,
+    ) -> Ints:
+        """For each example somebody who has not labelled it, by `activelab.assign`; -1 if nobody is left."""
+        return assign(labels, example, rule, candidates=self.candidates, seed=rng, **options)
 
 
 class SimulatedTeam(Team):

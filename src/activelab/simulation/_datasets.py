@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -225,7 +226,9 @@ def _fetch_openml(name: str, data_id: int) -> tuple[Floats, Ids]:
     from sklearn.datasets import fetch_openml
 
     try:
-        X, y = fetch_openml(data_id=data_id, return_X_y=True, as_frame=False, parser="liac-arff")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # each retry warns; the last failure is told below
+            X, y = fetch_openml(data_id=data_id, return_X_y=True, as_frame=False, parser="liac-arff")
     except Exception as error:
         raise InputError(
             f"cannot fetch {name} (OpenML {data_id}): {error}. Without a network, put the file "

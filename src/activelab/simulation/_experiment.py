@@ -18,10 +18,10 @@ import numpy as np
 
 from activelab._errors import InputError, unknown
 from activelab._typing import Floats
-from activelab.learner import ActiveLearner
 from activelab.simulation._annotators import make_team
 from activelab.simulation._datasets import load_dataset
 from activelab.simulation._rounds import SimulatedRound, Simulation, initial_labels
+from activelab.strategies import Strategy
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -69,7 +69,9 @@ class Experiment:
         (an ensemble of one on each third of the columns), "ensemble" (the paper's three), or an import
         path ``module:attribute`` of a classifier, a class or function that makes one, or a list of them.
     methods : tuple of str
-        Acquisition methods.
+        Acquisition methods, or strategies made of parts, as
+        ``activelab+consensus=bayesian+training=soft+passes=2+assignment=thompson`` (see
+        `activelab.strategies.Strategy`).
     labelled, unlabelled, test : int
         Sizes of the three parts, drawn without replacement for each trial. With ``test`` 0 the examples
         the dataset keeps apart are the test; ``unlabelled`` −1 takes all that remain.
@@ -106,6 +108,42 @@ class Experiment:
                 raise InputError(f"{name} must be at least {least}, got {getattr(self, name)}.")
         if len(set(self.methods)) < len(self.methods):
             raise InputError(f"methods names a method twice: {', '.join(self.methods)}.")
+
+    @classmethod
+    def fitting(cls, dataset: str) -> Experiment:
+        """The default experiment on a dataset, whatever its size.
+
+        The sizes are the paper's, in the same proportions for a dataset with fewer examples; the test is the
+        one the dataset keeps apart, if it does. Recorded labels are replayed. Wall Robot Complete starts with
+        every example labelled.
+
+        Raises
+        ------
+        InputError
+            If the dataset is unknown or cannot be had.
+
+        Examples
+        --------
+        >>> from activelab.simulation import Experiment
+        >>> fitting = Experiment.fitting("digits")
+        >>> fitting.labelled, fitting.unlabelled, fitting.test
+        (299, 899, 599)
+        """
+        data, default = load_dataset(dataset), cls()
+        apart = data.X_test is not None
+        wanted = [default.labelled, default.unlabelled, 0 if apart else default.test]
+        share = min(1.0, len(data.X) / sum(wanted))
+        labelled, pool, used = (int(share * size) for size in np.cumsum(wanted))
+        if dataset == "wall-robot-complete":
+            labelled = pool
+        return replace(
+            default,
+            dataset=dataset,
+            labelled=max(labelled, 2),
+            unlabelled=max(pool - labelled, 0),
+            test=used - pool,
+            annotators=default.annotators if data.labels is None else "replay",
+        )
 
     @classmethod
     def from_toml(cls, path: str | os.PathLike[str]) -> Experiment:
@@ -255,6 +293,7 @@ def prepare(experiment: Experiment, method: str, trial: int) -> Simulation:
     InputError
         If the dataset has too few examples, or a name is unknown.
     """
+    strategy = Strategy.parse(method)
     dataset = load_dataset(experiment.dataset)
     # One independent seed for each thing that is drawn; the methods of a trial share them.
     source = np.random.SeedSequence(experiment.seed + trial)
@@ -265,8 +304,10 @@ def prepare(experiment: Experiment, method: str, trial: int) -> Simulation:
         raise InputError(f"dataset {dataset.name!r} keeps no test examples apart: give test > 0.")
     size = len(rest) if experiment.unlabelled < 0 else experiment.labelled + experiment.unlabelled
     if size > len(rest) or experiment.labelled > size:
+        parts = (experiment.labelled, max(experiment.unlabelled, 0), experiment.test)
         raise InputError(
-            f"dataset {dataset.name!r} has {len(order):,} examples, fewer than labelled + unlabelled + test."
+            f"dataset {dataset.name!r} has {len(order):,} examples, fewer than labelled + unlabelled + test "
+            f"= {' + '.join(f'{size:,}' for size in parts)} = {sum(parts):,}. Make some of them smaller."
         )
     pool = rest[:size]
     team = make_team(
@@ -289,7 +330,7 @@ def prepare(experiment: Experiment, method: str, trial: int) -> Simulation:
     if dataset.X_test is not None and dataset.truth_test is not None and experiment.test == 0:
         X_test, truth_test = dataset.X_test, dataset.truth_test
     return Simulation(
-        ActiveLearner(make_model(experiment.model), method, experiment.cv, seed=learning),
+        strategy.learner(make_model(experiment.model), experiment.cv, seed=learning),
         dataset.X[pool],
         dataset.truth[pool],
         labels,
@@ -298,6 +339,9 @@ def prepare(experiment: Experiment, method: str, trial: int) -> Simulation:
         truth_test=truth_test,
         batch_size=experiment.batch_size,
         single_label=experiment.single_label,
+        assignment=strategy.assignment,
+        max_share=strategy.max_share,
+        stop=strategy.stop,
         seed=asked,
     )
 

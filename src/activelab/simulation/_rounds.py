@@ -11,9 +11,13 @@ import numpy as np
 
 from activelab._errors import InputError
 from activelab._typing import Bools, Float64s, Ints
+from activelab.assignment import AssignmentRule, get_rule
+from activelab.consensus import Ability
+from activelab.consensus._bayesian import bayesian_estimate
 from activelab.labels import Labels
-from activelab.learner import ActiveLearner
+from activelab.learner import ActiveLearner, RoundResult
 from activelab.simulation._annotators import Team
+from activelab.stopping import OPEN, example_states
 
 
 @dataclass(frozen=True)
@@ -69,13 +73,20 @@ class Simulation:
     labels : Labels
         Initial labels over the pool; annotator codes are those of the team.
     team : Team
-        Each example of a batch is answered by a random member who has not labelled it. Examples nobody is
-        left to label are not asked for.
+        Each example of a batch is answered by a member who has not labelled it. Examples nobody is left to
+        label are not asked for.
     X_test, truth_test
         Examples kept apart.
     batch_size : int
     single_label : bool
         Never ask for a second label of an example.
+    assignment : str or AssignmentRule
+        Who labels a batch (see `activelab.assign`).
+    max_share : float
+        Share of a batch one annotator gets at most.
+    stop : bool
+        Leave alone the examples that the round before shows to be settled or ambiguous (see
+        `activelab.stopping.example_states`).
     seed : int
         Seed of the choice of annotators.
 
@@ -97,8 +108,12 @@ class Simulation:
         truth_test: Ints,
         batch_size: int,
         single_label: bool = False,
+        assignment: str | AssignmentRule = "random",
+        max_share: float = 1.0,
+        stop: bool = False,
         seed: int = 0,
     ) -> None:
+        self.assignment, self.max_share, self.stop = get_rule(assignment), max_share, stop
         self.learner, self.X, self.truth, self.team = learner, X, truth, team
         self.X_test, self.truth_test, self.batch_size = X_test, truth_test, batch_size
         self.single_label = single_label
@@ -163,6 +178,9 @@ class Simulation:
         eligible = self.team.can_answer(self.labels)
         if self.learner.method.relabels_only:
             eligible = eligible & self.labels.labelled
+        if self.stop and hasattr(self.learner, "round_"):
+            states = example_states(self.labels, self.learner.round_.pred_probs)
+            eligible = eligible & (states == OPEN)
         return eligible & ~self.labels.labelled if self.single_label else eligible
 
     def _test_accuracy(self) -> tuple[float, float, float]:
@@ -180,13 +198,24 @@ class Simulation:
         return float((pred_probs.argmax(axis=1) == self.truth_test).mean())
 
     def _collect(self, example: Ints) -> None:
-        annotator = self.team.choose(self.labels, example, self.rng)
+        ability = None
+        if self.assignment.needs_ability:
+            ability = ability_of(self.labels, self.learner.round_)
+        annotator = self.team.choose(
+            self.labels, example, self.rng, self.assignment, ability=ability, max_share=self.max_share
+        )
         answer = self.team.answer(example, annotator)
         self.labels = self.labels.tell(
             self.labels.examples[example],
             annotator=self.labels.annotators[annotator],
             label=self.labels.classes[answer],
         )
+
+
+def ability_of(labels: Labels, result: RoundResult) -> Ability:
+    """What a round knows of its annotators' accuracies, estimated here if its method does not say."""
+    known = result.assessment.ability
+    return bayesian_estimate(labels, tuple(result.pred_probs)).ability if known is None else known
 
 
 def simulate_rounds(simulation: Simulation, rounds: int) -> Iterator[SimulatedRound]:

@@ -18,14 +18,14 @@ def plain_cell(value: Any) -> Any:
     >>> plain_cell([float("nan"), date(2024, 2, 29)])
     [None, '2024-02-29']
     """
+    if isinstance(value, Decimal):
+        value = float(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, str):
         return value.replace("\0", "") or None
-    if value is None or isinstance(value, bool | int):
+    if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**63):
         return value
-    if isinstance(value, Decimal):
-        return float(value)
     if isinstance(value, dict):
         return {str(key): plain_cell(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

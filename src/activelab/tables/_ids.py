@@ -99,7 +99,7 @@ def id_text(value: Any) -> str | None:
     """
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if not isinstance(value, str | int | float):
         return None
     text = str(value).strip()
     return text if text and text.isprintable() and len(text) <= LONGEST_ID and text != "nan" else None

@@ -1,6 +1,6 @@
 import { get, post } from "./api.js";
 import { histogram, lines, shares } from "./charts.js";
-import { $, decimal, make, note, number, percent, when } from "./dom.js";
+import { $, decimal, make, note, number, percent, start, when } from "./dom.js";
 
 const COEFFICIENTS = { krippendorff_alpha: "Krippendorff’s alpha", fleiss_kappa: "Fleiss’ kappa", gwet_ac1: "Gwet’s AC1" };
 const quiet = (words) => make("p", { class: "quiet" }, words);
@@ -9,7 +9,7 @@ const quiet = (words) => make("p", { class: "quiet" }, words);
 function table(title, columns, rows) {
   return make(
     "div",
-    { class: "scroll", tabindex: 0, role: "region", "aria-label": title },
+    { class: "scroll", tabindex: 0, role: "group", "aria-label": title },
     make(
       "table",
       { class: "grid" },
@@ -60,7 +60,7 @@ async function showRounds() {
   const [curve, rounds, quality, forecast] = await Promise.all(["learning-curve", "rounds", "quality-histogram", "forecast"].map(get));
   if (curve.length) {
     const series = [
-      { name: "Model against the consensus, cross-validated", values: curve.map((row) => row.cv_accuracy) },
+      { name: "Model against the majority of the labels, cross-validated", values: curve.map((row) => row.cv_accuracy) },
       { name: "Consensus labels, expected", values: curve.map((row) => row.expected_accuracy) },
     ].filter((one) => one.values.some((value) => value !== null));
     const last = curve.at(-1);
@@ -88,7 +88,7 @@ async function showRounds() {
     ["Finished", (row) => when(row.finished)],
     ["Labels", (row) => number(row.num_labels), "numbers"],
     ["Model", (row) => row.models.join(", ") || make("span", { class: "quiet" }, "none")],
-    ["Accuracy", (row) => percent(row.cv_accuracy), "numbers", "cross-validated, against the consensus"],
+    ["Accuracy", (row) => percent(row.cv_accuracy), "numbers", "cross-validated: share of the labelled examples whose prediction, made without them, is the majority of the labels people gave"],
     ["Consensus", (row) => percent(row.expected_accuracy), "numbers", "expected accuracy of the consensus labels"],
     ["Temperature", (row) => row.temperature.map((one) => decimal(one)).join(", ") || null, "numbers"],
     ["Seconds", (row) => decimal(row.seconds, 1), "numbers"],
@@ -160,7 +160,7 @@ function matrix(pairs) {
   );
   const more = pairs.left_out ? ` ${number(pairs.left_out)} more people are left out.` : "";
   return [
-    make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Agreement of each two" }, make("table", { class: "matrix" }, make("thead", {}, head), make("tbody", {}, body))),
+    make("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Agreement of each two" }, make("table", { class: "matrix" }, make("thead", {}, head), make("tbody", {}, body))),
     make("p", { class: "hint" }, `Per cent of the examples both labelled on which they agree; below, how many those are.${more}`),
   ];
 }
@@ -220,7 +220,7 @@ function follow(status) {
   }, 5000);
 }
 
-await update(await get("status"));
+await start(async () => update(await get("status")));
 const stream = new EventSource("/api/v1/events");
 stream.addEventListener("status", (event) => follow(JSON.parse(event.data)));
 stream.addEventListener("end", () => location.assign("/login"));

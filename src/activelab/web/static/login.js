@@ -1,7 +1,7 @@
 import { post } from "./api.js";
-import { $ } from "./dom.js";
+import { $, capital, start } from "./dom.js";
 
-$("name").focus();
+await start(() => $("name").focus());
 $("form").addEventListener("submit", async (event) => {
   event.preventDefault();
   const [name, password] = [$("name").value.trim(), $("password").value];
@@ -25,5 +25,3 @@ function next() {
   const wanted = new URLSearchParams(location.search).get("next") ?? "/";
   return /^\/[a-z]*(\/\d+)?$/.test(wanted) ? wanted : "/";
 }
-
-const capital = (words) => words.charAt(0).toUpperCase() + words.slice(1);

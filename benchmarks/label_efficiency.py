@@ -1,0 +1,224 @@
+"""How many labels each strategy needs for the accuracy the paper's ActiveLab ends with.
+
+    python benchmarks/label_efficiency.py confirm --folder efficiency --report docs/results/strategies.md
+
+Groups of settings, a setting being a dataset, a team of annotators and a classifier: `develop`, on which
+the recommended strategy was chosen; `confirm`, on which it was then measured, once; `parts`, which varies
+one part at a time. A group can be stopped and goes on where it was. Datasets are read from the folder
+ACTIVELAB_DATA; wide features are reduced to 40 principal components, which takes no labels.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.datasets import load_breast_cancer, make_classification
+from sklearn.decomposition import PCA
+from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from activelab.simulation import (
+    Curves,
+    Experiment,
+    efficiency_markdown,
+    learning_curves_of,
+    load_dataset,
+    results_table,
+    run_experiment,
+)
+from activelab.tables import write_table
+
+ACTIVELAB = "activelab"
+RECOMMENDED = "recommended"
+CHOOSING = "recommended+assignment=thompson+max_share=0.2"
+BAR = (ACTIVELAB, RECOMMENDED, CHOOSING, "activelab+assignment=thompson+max_share=0.2")
+
+_SIZE: dict[str, Any] = {
+    "methods": BAR, "labelled": 150, "unlabelled": 1050, "test": 1000, "batch_size": 50, "rounds": 16,
+    "cv": 3, "trials": 10, "seed": 1000,
+}  # fmt: skip
+_SMALL: dict[str, Any] = _SIZE | {
+    "labelled": 60, "unlabelled": 240, "test": 269, "batch_size": 20, "rounds": 12,
+}  # fmt: skip
+
+
+def trees() -> Any:
+    """Extra trees, few of them."""
+    return ExtraTreesClassifier(15)
+
+
+def logistic() -> Any:
+    """Logistic regression on standardised features."""
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=60))
+
+
+def network() -> Any:
+    """A small network, trained briefly."""
+    return make_pipeline(StandardScaler(), MLPClassifier((30,), max_iter=40, learning_rate_init=0.01))
+
+
+def neighbours() -> Any:
+    """Nearest neighbours, which take no weights."""
+    return make_pipeline(StandardScaler(), KNeighborsClassifier(7, weights="distance"))
+
+
+def bayes() -> Any:
+    """Naive Bayes."""
+    return GaussianNB()
+
+
+def setting(dataset: str, model: str, annotators: str, noise: float = 0.15, **size: Any) -> Experiment:
+    """One setting, in the common sizes."""
+    size = _SIZE | size
+    return Experiment(
+        dataset=dataset, model=f"label_efficiency:{model}", annotators=annotators, noise=noise, **size
+    )
+
+
+def develop() -> list[Experiment]:
+    """What the strategy was chosen on."""
+    chosen = [
+        ("digits", "trees", "class-conditional", 0.3),
+        ("digits", "logistic", "heterogeneous", 0.3),
+        ("digits", "neighbours", "adversarial", 0.2),
+        ("wall-robot", "trees", "difficulty", 0.2),
+        ("wall-robot", "logistic", "homogeneous", 0.3),
+        ("product", "logistic", "replay", 0.0),
+    ]
+    return [setting(*one, seed=0, trials=3, rounds=10, unlabelled=650, test=800) for one in chosen]
+
+
+def confirm(folder: Path) -> list[Experiment]:
+    """What it was measured on, once it was fixed."""
+    made = datasets(folder)
+    return [
+        setting("wall-robot-24", "trees", "heterogeneous", 0.25),
+        setting("wall-robot-24", "neighbours", "class-conditional", 0.2),
+        setting("wall-robot-24", "network", "adversarial", 0.15),
+        setting(made["breast-cancer"], "logistic", "homogeneous", 0.3, **_only_size(_SMALL)),
+        setting(made["breast-cancer"], "trees", "adversarial", 0.15, **_only_size(_SMALL)),
+        setting(made["made-up"], "network", "difficulty", 0.2),
+        setting(made["made-up"], "logistic", "class-conditional", 0.3),
+        setting(made["sentiment-polarity"], "logistic", "replay", test=0),
+        setting(made["labelme"], "bayes", "replay", test=0, unlabelled=-1),
+        setting(made["cifar10h"], "logistic", "replay"),
+        setting(made["cifar10h"], "trees", "heterogeneous", 0.3),
+    ]
+
+
+def parts() -> list[Experiment]:
+    """One part at a time: consensus × acquisition, training, passes, batching, who, and when to stop."""
+    consensus = ("majority_vote", "crowdlab", "dawid_skene", "bayesian")
+    acquisition = ("good_random", "uncertainty", "activelab", "frugal")
+    plain = "+training=hard+passes=1"
+    square = [f"{what}+consensus={how}{plain}" for how in consensus for what in acquisition]
+    varied = [
+        "frugal+training=hard", "frugal+training=soft", "frugal+passes=1", "frugal+passes=3", "frugal",
+        "activelab+passes=2", "activelab+consensus=bayesian+training=weights+passes=2",
+        "frugal+batching=diverse", "frugal+batching=stochastic", "frugal+stop=true",
+        "frugal+assignment=round_robin", "frugal+assignment=thompson",
+        "frugal+assignment=thompson+max_share=0.2", "activelab",
+        "activelab+assignment=thompson+max_share=0.2",
+    ]  # fmt: skip
+    common: dict[str, Any] = {
+        "methods": (*square, *varied), "seed": 500, "trials": 5, "rounds": 12, "unlabelled": 850,
+        "test": 800,
+    }  # fmt: skip
+    return [
+        setting("digits", "logistic", "heterogeneous", 0.25, **common),
+        setting("wall-robot", "trees", "class-conditional", 0.2, **common),
+        setting("product", "logistic", "replay", 0.0, **common),
+    ]
+
+
+def _only_size(size: dict[str, Any]) -> dict[str, Any]:
+    return {name: size[name] for name in ("labelled", "unlabelled", "test", "batch_size", "rounds")}
+
+
+def datasets(folder: Path) -> dict[str, str]:
+    """Folders with the datasets that have no name of their own, or features too wide for many small fits."""
+    places = {
+        name: folder / "datasets" / name
+        for name in ("breast-cancer", "made-up", "sentiment-polarity", "labelme", "cifar10h")
+    }
+    for name, place in places.items():
+        if not (place / "features.npz").exists():
+            place.mkdir(parents=True, exist_ok=True)
+            _write(name, place)
+    return {name: str(place) for name, place in places.items()}
+
+
+def _write(name: str, place: Path) -> None:
+    if name == "breast-cancer":
+        X, truth = load_breast_cancer(return_X_y=True)
+        np.savez(place / "features.npz", X=X, truth=truth)
+        return
+    if name == "made-up":
+        X, truth = make_classification(
+            4000, 12, n_informative=6, n_redundant=2, n_classes=5, class_sep=1.3, random_state=0
+        )
+        np.savez(place / "features.npz", X=X, truth=truth)
+        return
+    source = load_dataset(name)
+    reduced = PCA(40, random_state=0).fit(source.X)
+    arrays = {"X": reduced.transform(source.X), "truth": source.truth}
+    if source.X_test is not None and source.truth_test is not None:
+        arrays |= {"X_test": reduced.transform(source.X_test[:1500]), "truth_test": source.truth_test[:1500]}
+    assert source.labels is not None
+    write_table(place / "labels.parquet", source.labels.to_long("pyarrow"))
+    np.savez(place / "features.npz", **arrays)
+
+
+def title(experiment: Experiment) -> str:
+    """A setting in words."""
+    team = experiment.annotators
+    noise = "" if team == "replay" else f" {experiment.noise:.0%}"
+    return f"{Path(experiment.dataset).name}, {experiment.model.split(':')[1]}, {team}{noise}"
+
+
+def run(experiments: list[Experiment], folder: Path) -> Iterator[tuple[str, dict[str, Curves]]]:
+    """Run what is missing and yield the curves of each setting."""
+    for experiment in experiments:
+        place = folder / title(experiment).replace(", ", "-").replace(" ", "-").replace("%", "")
+        for method, trial, _ in run_experiment(experiment, place):
+            print(f"{title(experiment)}: {method}, trial {trial}", flush=True)
+        yield title(experiment), learning_curves_of(results_table(experiment, place))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("group", choices=("develop", "confirm", "parts"))
+    parser.add_argument("--folder", type=Path, default=Path("efficiency"), help="where results are kept")
+    parser.add_argument("--trials", type=int, help="instead of the group's own number")
+    parser.add_argument("--methods", help="strategies, with commas, instead of the group's own")
+    parser.add_argument("--report", type=Path, help="page with a place for the tables of the group; else they are printed")
+    options = parser.parse_args()
+    place = options.folder / options.group
+    made = confirm(options.folder) if options.group == "confirm" else globals()[options.group]()
+    if options.trials:
+        made = [replace(one, trials=options.trials) for one in made]
+    if options.methods:
+        made = [replace(one, methods=tuple(options.methods.split(","))) for one in made]
+    page = efficiency_markdown(dict(run(made, place)), baseline=ACTIVELAB)
+    if options.report is None:
+        print(page)
+        return
+    text = options.report.read_text(encoding="utf-8")
+    before, _, rest = text.partition(f"<!-- {options.group} -->\n")
+    after = rest.partition(f"<!-- /{options.group} -->")[2]
+    marked = f"<!-- {options.group} -->\n\n{page}\n<!-- /{options.group} -->"
+    options.report.write_text(f"{before}{marked}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""Annotators as noisy channels: accuracies, and confusion matrices shrunk towards the one all share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from activelab._kernels import Block
+from activelab._typing import Float64s
+from activelab.labels import Labels
+
+PRIOR = (4.0, 1.0)
+"""Right and wrong pseudo-labels of the mean accuracy; their sum also shrinks an annotator's to the mean."""
+
+_POOLED = 5.0  # times K: pseudo-labels a class that pull the shared confusion towards uniform errors
+_OWN = 1.0  # times K²: pseudo-labels a class that pull an annotator's confusion towards the shared one
+_MOST_CELLS = 1 << 22  # more confusion cells than this, and annotators differ in accuracy alone
+_LEAST = 1e-4
+
+
+@dataclass(frozen=True)
+class Ability:
+    """What is known of each annotator's accuracy: a Beta distribution.
+
+    Attributes
+    ----------
+    right, wrong : ndarray of float64, shape (n_annotators,)
+        Its parameters: labels that were probably right and wrong, pseudo-labels included.
+    n_classes : int
+    """
+
+    right: Float64s
+    wrong: Float64s
+    n_classes: int
+
+    @property
+    def mean(self) -> Float64s:
+        """Expected accuracy of each annotator."""
+        return np.asarray(self.right / (self.right + self.wrong))
+
+    @property
+    def overall(self) -> float:
+        """Expected accuracy of the next label, if annotators go on in proportion to what they gave."""
+        total = float(self.right.sum() + self.wrong.sum())
+        return float(self.right.sum()) / total if total else PRIOR[0] / sum(PRIOR)
+
+
+@dataclass(frozen=True)
+class Channels:
+    """How annotators err.
+
+    Attributes
+    ----------
+    ability : Ability
+    log_confusion : ndarray, shape (n_annotators * n_classes, n_classes), or None
+        Row (j, l), column k: log of the probability that annotator j says l of an example of class k.
+        None where accuracies are all that is kept.
+    n_classes : int
+    """
+
+    ability: Ability
+    log_confusion: Float64s | None
+    n_classes: int
+
+    @classmethod
+    def at_first(cls, labels: Labels) -> Channels:
+        """Before any label is known to be right: everybody at the prior accuracy."""
+        right = np.full(labels.n_annotators, PRIOR[0])
+        wrong = np.full(labels.n_annotators, PRIOR[1])
+        return cls(Ability(right, wrong, labels.n_classes), None, labels.n_classes)
+
+    def evidence(self, block: Block) -> Float64s:
+        """Σ_j log P(Y_ij | class k) over a block, up to a constant of each example."""
+        if self.n_classes < 2:
+            return np.zeros((block.size, self.n_classes))
+        if self.log_confusion is None:
+            accuracy = np.clip(self.ability.mean, 1e-3, 1 - 1e-3)
+            return block.weighted_votes(np.log(accuracy * (self.n_classes - 1) / (1 - accuracy)))
+        column = block.annotator * self.n_classes + block.label
+        if column.size == 0:
+            return np.zeros((block.size, self.n_classes))
+        offsets = np.concatenate([[0], np.cumsum(block.counts)])
+        shape = (block.size, len(self.log_confusion))
+        indicator = csr_array((np.ones(len(column)), column, offsets), shape=shape)
+        return np.asarray(indicator @ self.log_confusion)
+
+
+class ChannelSums:
+    """Expected counts of who says what of which class, gathered block by block."""
+
+    def __init__(self, labels: Labels) -> None:
+        self.n_classes, self.n_annotators = labels.n_classes, labels.n_annotators
+        self.right, self.given = np.zeros(self.n_annotators), np.zeros(self.n_annotators)
+        cells = self.n_annotators * self.n_classes**2
+        self.counts = (
+            np.zeros((self.n_annotators * self.n_classes, self.n_classes))
+            if cells <= _MOST_CELLS and self.n_classes > 1
+            else None
+        )
+        self._waiting: list[tuple[Float64s, Float64s]] = []
+        self._rows = 0
+
+    def add(self, block: Block, posterior: Float64s) -> None:
+        """Count the labels of a block, each as far as the posterior of its example says."""
+        right = posterior.reshape(-1)[block.cell]
+        self.right += np.bincount(block.annotator, right, self.n_annotators)
+        self.given += np.bincount(block.annotator, minlength=self.n_annotators)
+        if self.counts is None:
+            return
+        self._waiting.append((block.annotator * self.n_classes + block.label, posterior[block.row]))
+        self._rows += len(right)
+        # A sum over few labels would cost a pass over all the counts.
+        if self._rows >= len(self.counts):
+            self._flush()
+
+    def _flush(self) -> None:
+        if self.counts is None or not self._rows:
+            return
+        column = np.concatenate([one for one, _ in self._waiting])
+        posterior = np.concatenate([one for _, one in self._waiting])
+        entries = (np.ones(self._rows), (column, np.arange(self._rows)))
+        self.counts += csr_array(entries, shape=(len(self.counts), self._rows)) @ posterior
+        self._waiting, self._rows = [], 0
+
+    def channels(self) -> Channels:
+        """The most probable channels given the counts."""
+        self._flush()
+        mean = (self.right.sum() + PRIOR[0]) / (self.given.sum() + sum(PRIOR))
+        strength = sum(PRIOR)
+        wrong = np.maximum(self.given - self.right, 0)
+        ability = Ability(mean * strength + self.right, (1 - mean) * strength + wrong, self.n_classes)
+        if self.counts is None:
+            return Channels(ability, None, self.n_classes)
+        own = self.counts.reshape(
+            self.n_annotators, self.n_classes, self.n_classes
+        )  # annotator, label, class
+        prior = self._shared(own, float(mean), ability)
+        strength = _OWN * self.n_classes**2
+        confusion = own + strength * prior
+        confusion /= own.sum(axis=1, keepdims=True) + strength
+        np.log(np.maximum(confusion, _LEAST, out=confusion), out=confusion)
+        return Channels(ability, confusion.reshape(-1, self.n_classes), self.n_classes)
+
+    def _shared(self, own: Float64s, mean: float, ability: Ability) -> Float64s:
+        """The shared confusion scaled to each annotator's accuracy; indices annotator, label, class."""
+        size = self.n_classes
+        eye = np.eye(size)
+        uniform = mean * eye + (1 - mean) / (size - 1) * (1 - eye)
+        pooled = own.sum(axis=0)
+        strength = _POOLED * size
+        pooled = (pooled + strength * uniform) / (pooled.sum(axis=0) + strength)
+        right = np.clip(np.diag(pooled), _LEAST, 1 - _LEAST)
+        errors = pooled * (1 - eye)
+        errors /= np.maximum(errors.sum(axis=0), _LEAST)
+        accuracy = np.clip(ability.mean, 1e-3, 1 - 1e-3)
+        odds = right / (1 - right) * (accuracy / (1 - accuracy))[:, None] * ((1 - mean) / mean)
+        scaled = odds / (1 + odds)  # annotator, class
+        return np.asarray(scaled[:, None, :] * eye + (1 - scaled)[:, None, :] * errors)

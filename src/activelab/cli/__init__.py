@@ -14,6 +14,7 @@ from activelab.cli._consensus import consensus
 from activelab.cli._convert import convert
 from activelab.cli._demo import demo
 from activelab.cli._errors import CommandGroup
+from activelab.cli._label_studio import label_studio
 from activelab.cli._people import annotator
 from activelab.cli._project import import_, init, settings
 from activelab.cli._project_use import backup, doctor, export, report, serve, status, train
@@ -76,6 +77,7 @@ app.command()(settings)
 app.command()(doctor)
 app.command()(backup)
 app.add_typer(annotator)
+app.add_typer(label_studio)
 
 
 def main() -> None:

@@ -272,14 +272,12 @@ class _Apply:
             return
         if self.addresses is None:
             self.addresses = self.client.users()
-        names = {user: id_text(self.addresses.get(user)) or f"user {user}" for user in new}
+        names = {user: (id_text(self.addresses.get(user)) or f"user {user}")[:100] for user in new}
 
         def add(connection: Connection) -> None:
             there = dict(connection.execute(select(annotator.c.name, annotator.c.id)).all())
             for user, name in names.items():
-                identity = there.get(name[:100]) or accounts.add_annotator(
-                    connection, name[:100], time.time()
-                )
+                identity = there.get(name) or accounts.add_annotator(connection, name, time.time())
                 connection.execute(insert(label_studio_user).values(user_id=user, annotator_id=identity))
                 self.people[user] = identity
 

@@ -103,11 +103,10 @@ def push(
     link = load_link(project)
     about = client.project(link.number)
     labelling_of(about)
-    if about.get("maximum_annotations") != 1:
+    if about.get("maximum_annotations") != 1 and not dry_run:
         # With more than one the server serves at random, and changing it rewrites the overlap of tasks.
-        if not dry_run:
-            client.change_project(link.number, {"maximum_annotations": 1})
-            change_link(project, cursor="")
+        client.change_project(link.number, {"maximum_annotations": 1})
+        change_link(project, cursor="")
     if not dry_run:
         pull(project, client, say=say)
     link = load_link(project)
@@ -149,17 +148,9 @@ def _tasks(connection: Connection, number: int) -> list[_Task]:
     for row in connection.execute(select(label_studio_task).where(~label_studio_task.c.gone)):
         place = positions.get(row.example_id, -1)
         wanted = max(slots.get(row.example_id, settings.labels_per_round), 0)
-        found.append(
-            _Task(
-                row.task_id,
-                place,
-                0 if spent or place < 0 else wanted,
-                row.overlap,
-                row.is_labeled,
-                row.num_annotations,
-                row.pushed_round,
-            )  # fmt: skip
-        )
+        wanted = 0 if spent or place < 0 else wanted
+        states = row.overlap, row.is_labeled, row.num_annotations, row.pushed_round
+        found.append(_Task(row.task_id, place, wanted, *states))
     return sorted(found, key=lambda task: (task.position < 0, task.position))
 
 
@@ -185,25 +176,17 @@ def _scores(
         say(f"sending scores: {at:,} of {len(missing):,}")
         part = missing[at : at + _BLOCK]
         # Without a result nobody is shown what the model thinks.
+        fixed = {"model_version": link.model_version, "result": []}
         client.add_predictions(
-            link.number,
-            [
-                {
-                    "task": t.number,
-                    "score": score_of(t.position),
-                    "model_version": link.model_version,
-                    "result": [],
-                }
-                for t in part
-            ],
+            link.number, [{"task": task.number, "score": score_of(task.position), **fixed} for task in part]
         )
-        numbers = [task.number for task in part]
-        table = label_studio_task
-        project.database.write(
-            lambda c, numbers=numbers: c.execute(  # type: ignore[misc]
-                update(table).where(table.c.task_id.in_(numbers)).values(pushed_round=done.round)
-            )
-        )
+        _remember(project, [task.number for task in part], pushed_round=done.round)
+
+
+def _remember(project: Project, numbers: Sequence[int], **values: Any) -> None:
+    table = label_studio_task
+    change = update(table).where(table.c.task_id.in_(numbers)).values(**values)
+    project.database.write(lambda c: c.execute(change))
 
 
 def _settings(
@@ -253,10 +236,5 @@ def _gates(
         if dry_run:
             continue
         say(f"opening and closing tasks: {at:,} of {len(changes):,}")
-        table = label_studio_task
-        values = state if client.change_task(task.number, state) else {"gone": True}
-        project.database.write(
-            lambda c, number=task.number, values=values: c.execute(  # type: ignore[misc]
-                update(table).where(table.c.task_id == number).values(**values)
-            )
-        )
+        there = client.change_task(task.number, state)
+        _remember(project, [task.number], **(state if there else {"gone": True}))

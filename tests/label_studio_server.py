@@ -41,6 +41,7 @@ class Server:
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
+        self.pages: list[httpx.Client] = []
         self.api = httpx.Client(
             base_url=self.url, headers={"Authorization": f"Token {self.token}"}, timeout=PATIENCE
         )
@@ -102,7 +103,8 @@ class Server:
     def close(self) -> None:
         """Stop it and remove what it stored."""
         self.stop()
-        self.api.close()
+        for page in (self.api, *self.pages):
+            page.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # ------------------------------------------------------------------ what people do
@@ -127,6 +129,7 @@ class Server:
         """Somebody who follows an invitation link, and logs in."""
         link = self.json("GET", "/api/invite")["invite_url"]
         page = httpx.Client(base_url=self.url, timeout=PATIENCE, follow_redirects=True)
+        self.pages.append(page)
         form = page.get(link)
         csrf = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.text)
         assert csrf is not None

@@ -212,6 +212,7 @@ label_studio_task = Table(
     metadata,
     Column("task_id", Integer, primary_key=True, autoincrement=False),
     Column("example_id", ForeignKey("example.id"), nullable=False, unique=True),
+    Column("created", String, nullable=False),  # a number may be used again for another task
     Column("updated", String, nullable=False),  # as the server says it; "" if its answers are not read yet
     Column("overlap", Integer, nullable=False),
     Column("is_labeled", Boolean, nullable=False),

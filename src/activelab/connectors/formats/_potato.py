@@ -16,6 +16,7 @@ from activelab.connectors.formats._spool import Spool
 STATES = "*/user_state.json"
 _KEYS = ("instance_id", "user_id")
 _ORIGIN = "annotator_origin"
+_ABOUT = ("_spans", "_room", "_room_id")
 _MARKS = ("true", "1", "on", "yes")
 
 
@@ -45,7 +46,7 @@ def read(source: Source) -> Iterator[Record]:
 def _scheme(name: str) -> str | None:
     """The scheme a column belongs to; None if it holds no answer."""
     scheme, _, option = name.partition(".")
-    if name in _KEYS or name.startswith(_ORIGIN) or option.startswith("_"):
+    if name in _KEYS or name.startswith(_ORIGIN) or option in _ABOUT:
         return None
     return scheme
 

@@ -189,6 +189,7 @@ class _Apply:
             )
         )
         self.addresses: dict[int, str] | None = None
+        self.again: set[int] = set()
 
     def block(self, tasks: list[dict[str, Any]]) -> None:
         """Store some tasks with their answers."""
@@ -200,8 +201,18 @@ class _Apply:
             self._count(usable)
             return
         self._add_people({who for answers in usable.values() for who in answers})
-        counts = {int(task["id"]): _num_annotations(task) for task in tasks}
-        self.project.database.write(lambda c: self._store(c, usable, examples, counts))
+        rows = [
+            {
+                "task_id": (number := int(task["id"])),
+                "example_id": examples[number],
+                "created": str(task.get("created_at", "")),
+                "num_annotations": _num_annotations(task),
+                **self.listed[number]._asdict(),
+            }
+            for task in tasks
+            if int(task["id"]) in examples
+        ]
+        self.project.database.write(lambda c: self._store(c, usable, rows))
 
     def _answers(self, task: dict[str, Any]) -> dict[int, _Given]:
         """The latest answer of each person."""
@@ -227,9 +238,15 @@ class _Apply:
         names: dict[int, str] = {}
         contents: dict[str, dict[str, Any]] = {}
         field_ = self.link.example_field
+        created = self.project.database.read(lambda c: _created(c, [int(task["id"]) for task in tasks]))
         for task in tasks:
             number, data = int(task["id"]), task.get("data") or {}
             name = id_text(number if field_ is None else data.get(field_))
+            moment = str(task.get("created_at", ""))
+            if created.get(number, moment) != moment:
+                # The server uses the number of a deleted task again; its example stays what it was.
+                self.again.add(number)
+                name = name if field_ else f"{number} of {moment}"
             if name is None or name in contents:
                 why = f"its field {field_!r} holds no id" if name is None else f"so is another named {name!r}"
                 self.done.notes.append(f"task {number}: {why}; left out.")
@@ -308,11 +325,12 @@ class _Apply:
         self,
         connection: Connection,
         given: dict[int, dict[int, _Given]],
-        examples: dict[int, int],
-        counts: dict[int, int],
+        rows: list[dict[str, Any]],
     ) -> None:
         rounds.hold_round(connection)
-        _store_tasks(connection, examples, self.listed, counts)
+        examples = {row["task_id"]: row["example_id"] for row in rows}
+        _forget(connection, self.again.intersection(examples))
+        _store_tasks(connection, rows)
         before = _answers_of(connection, list(given))
         there = _answered(connection, list(examples.values()))
         now, table, fresh = time.time(), label_studio_answer, list[tuple[int, int, int]]()
@@ -369,6 +387,19 @@ class _Apply:
         change_link(self.project, cursor=cursor or FIRST_DAY)
 
 
+def _created(connection: Connection, tasks: list[int]) -> dict[int, str]:
+    table = label_studio_task
+    query = select(table.c.task_id, table.c.created).where(table.c.task_id.in_(tasks))
+    return {row.task_id: row.created for row in connection.execute(query)}
+
+
+def _forget(connection: Connection, tasks: set[int]) -> None:
+    """Forget tasks whose numbers are used again; their answers stay."""
+    if tasks:
+        connection.execute(delete(label_studio_answer).where(label_studio_answer.c.task_id.in_(tasks)))
+        connection.execute(delete(label_studio_task).where(label_studio_task.c.task_id.in_(tasks)))
+
+
 def _num_annotations(task: dict[str, Any]) -> int:
     """Annotations that take a place; skips do not."""
     return sum(not one.get("was_cancelled") for one in task.get("annotations") or [])
@@ -396,26 +427,18 @@ def _answered(connection: Connection, examples: list[int]) -> set[tuple[int, int
     return {(e, a) for e, a in connection.execute(query)}
 
 
-def _store_tasks(
-    connection: Connection, examples: dict[int, int], listed: dict[int, _Listed], counts: dict[int, int]
-) -> None:
+def _store_tasks(connection: Connection, rows: list[dict[str, Any]]) -> None:
     table = label_studio_task
-    there = set(
-        connection.execute(select(table.c.task_id).where(table.c.task_id.in_(list(examples)))).scalars()
-    )
-    rows = [
-        {"task_id": number, "example_id": code, **listed[number]._asdict(), "num_annotations": counts[number]}
-        for number, code in examples.items()
-    ]
+    numbers = [row["task_id"] for row in rows]
+    there = set(connection.execute(select(table.c.task_id).where(table.c.task_id.in_(numbers))).scalars())
     new = [row for row in rows if row["task_id"] not in there]
     if new:
         connection.execute(insert(table), new)
     for row in rows:
         if row["task_id"] in there:
             values = {name: row[name] for name in ("updated", "overlap", "is_labeled", "num_annotations")}
-            connection.execute(
-                update(table).where(table.c.task_id == row["task_id"]).values(**values, gone=False)
-            )
+            change = update(table).where(table.c.task_id == row["task_id"])
+            connection.execute(change.values(**values, gone=False))
 
 
 def _store_states(connection: Connection, states: list[dict[str, Any]]) -> None:

@@ -14,7 +14,6 @@ from activelab.connectors.label_studio._push import Pushed, push
 from activelab.project import Project, StorageError
 from activelab.project._rounds import AlreadyTrainingError
 from activelab.project._trainer import due
-from activelab.project._training import train_round
 
 FULL_HOURS = 6.0
 """How often everything is read again, whatever the server says has changed."""
@@ -79,6 +78,8 @@ class Watcher:
             self._read_all = time.monotonic()
         why = "asked for" if self._wanted else due(self.project) if self.train else None
         if why is not None:
+            from activelab.project._training import train_round  # loads the classifiers
+
             self._wanted = False
             self.say(f"training a round: {why}")
             try:

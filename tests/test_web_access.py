@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from activelab.project._training import train_round
-from web_browser import WINDOWS, Visits, chromium, text_of, visit  # noqa: F401
+from web_browser import WINDOWS, Visits, text_of
 from web_site import RunningSite, running
 
 pytestmark = pytest.mark.slow
@@ -139,7 +139,8 @@ def test_the_landmarks_of_the_annotation_page(site: RunningSite, visit: Visits):
             - heading "Guidelines" [level=2]
             - button "Close the guidelines"
             - text: Look twice.
-            - checkbox "Answer with single keys" [checked]
+            - paragraph:
+              - checkbox "Answer with single keys" [checked]
     """)
 
 
@@ -157,6 +158,7 @@ def test_the_landmarks_of_the_dashboard(full: RunningSite, visit: Visits):
         "Agreement",
         "Annotators",
         "Agreement of each two",
+        "To adjudicate",
         "Served next",
         "Rounds",
     ]

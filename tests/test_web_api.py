@@ -385,7 +385,7 @@ def test_the_dashboard_is_told_of_a_label(trained: RunningSite):
     with (
         trained.browser("jude") as jude,
         trained.browser("ann") as ann,
-        jude.stream("GET", "/api/v1/events", timeout=20) as stream,
+        jude.stream("GET", "/api/v1/events") as stream,
     ):
         assert stream.headers["content-type"].startswith("text/event-stream")
         lines = stream.iter_lines()
@@ -393,8 +393,8 @@ def test_the_dashboard_is_told_of_a_label(trained: RunningSite):
         (item,) = take(ann)
         answer(ann, item["assignment"], label="cat")
         after = _status(lines)
-    while after["labels"] == before["labels"]:
-        after = _status(lines)
+        while after["labels"] == before["labels"]:
+            after = _status(lines)
     assert after["labels"] == before["labels"] + 1
 
 
@@ -446,7 +446,7 @@ def test_a_database_that_fails_is_told_without_details(site: RunningSite, monkey
 def test_a_session_of_another_server_is_not_known(site: RunningSite, tmp_path):
     with running(tmp_path / "other.db") as other:
         cookie = next(iter(other.cookies("ada").values()))
-        with httpx.Client(base_url=site.url, cookies={site.state.cookie: cookie}) as client:
+        with httpx.Client(base_url=site.url, cookies={site.state.cookie: cookie}, timeout=120) as client:
             refused(client.get("/api/v1/me"), 401, "not_logged_in")
 
 

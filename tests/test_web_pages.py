@@ -9,7 +9,7 @@ from playwright.sync_api import Page, Response, Route, expect
 
 from activelab.project import _accounts as accounts
 from activelab.project._training import train_round
-from web_browser import WINDOWS, Visits, chromium, eventually, settled, text_of, visit  # noqa: F401
+from web_browser import WINDOWS, Visits, eventually, settled, text_of
 from web_site import PASSWORD, PNG, RunningSite, running
 
 pytestmark = pytest.mark.slow
@@ -331,6 +331,7 @@ def test_from_the_first_invitation_to_a_label(site: RunningSite, visit: Visits):
     expect(page).to_have_url(re.compile("/label$"))
     text_of(page)
     page.get_by_role("link", name="eve").click()
+    expect(page).to_have_url(re.compile("/account$"))
     page.get_by_role("button", name="Log out everywhere").click()
     expect(page).to_have_url(re.compile("/login"))
     settled_on(page, "/label")
@@ -382,9 +383,10 @@ def test_the_dashboard(trained: RunningSite, visit: Visits):
     expect(page.locator("#figures")).to_contain_text("90")
     for name in ("Accuracy over 5 rounds", "Share of new examples", "Quality of consensus labels"):
         expect(page.get_by_role("img", name=name)).to_be_visible()
-    expect(
-        page.get_by_role("region", name="Annotators", exact=True).get_by_role("row", name="ann 45")
-    ).to_be_visible()
+    people = page.get_by_role("region", name="Annotators", exact=True)
+    expect(people.get_by_role("row", name="ann 45")).to_be_visible()
+    cases = page.get_by_role("region", name="To adjudicate")
+    expect(cases.get_by_role("row").nth(1)).to_contain_text(re.compile("(cat|dog|eel): ann, bob$"))
     expect(page.get_by_role("region", name="Rounds", exact=True).get_by_role("row")).to_have_count(7)
     expect(page.locator("#forecast")).to_contain_text("The next 100 labels may bring")
     expect(page.get_by_role("button", name="Train now")).to_have_count(0)  # for admins
@@ -395,6 +397,18 @@ def test_the_dashboard_follows_without_a_reload(site: RunningSite, visit: Visits
     expect(page.locator("#figures")).to_contain_text("by 0 annotators")
     site.project.put_label(site.people["ann"], 3, "cat", source="api")
     expect(page.locator("#figures")).to_contain_text("by 1 annotator")
+
+
+def test_only_a_dashboard_that_is_looked_at_listens(site: RunningSite, visit: Visits):
+    page = visit(site, "jude", "/dashboard")
+    turn = """(hidden) => {
+      Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    for hidden in (True, False):
+        eventually(lambda hidden=hidden: site.state.listeners.get(site.people["jude"]) == int(hidden))
+        page.evaluate(turn, hidden)
+    eventually(lambda: site.state.listeners[site.people["jude"]] == 1)
 
 
 def test_the_dashboard_of_a_new_project(site: RunningSite, visit: Visits):
@@ -523,3 +537,16 @@ def test_an_attack_in_an_address_stays_one(site: RunningSite, visit: Visits):
         page.get_by_role("button", name="Log in").click()
         expect(page).to_have_url(f"{site.url}/label")
         page.context.clear_cookies()
+
+
+def test_a_form_without_its_script_sends_nothing(site: RunningSite, visit: Visits):
+    page = visit(site, None, "/login")
+    visit.expected = "ERR_FAILED|form-action"
+    page.route("**/login.js", lambda route: route.abort())
+    page.goto("/login")
+    page.locator("main").evaluate("(main) => { main.inert = false; }")
+    page.get_by_label("Name").fill("ann")
+    page.get_by_label("Password").fill(PASSWORD)
+    with page.expect_console_message(lambda said: "form-action" in said.text):
+        page.keyboard.press("Enter")
+    assert page.url == f"{site.url}/login"

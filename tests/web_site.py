@@ -21,6 +21,9 @@ from activelab.web._serve import Server
 PASSWORD = "correct horse battery"
 ROLES = {"ann": "annotator", "bob": "annotator", "jude": "adjudicator", "ada": "admin"}
 
+PATIENCE = 120.0
+"""Seconds after which a test gives up; a busy machine takes its time."""
+
 PNG = (
     b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x02\x00\x00\x00\x90wS\xde\x00\x00\x00"
     b"\x0cIDATx\x9cc\xf8\xcf\xc0\x00\x00\x03\x01\x01\x00\xc9\xfe\x92\xef\x00\x00\x00\x00IEND\xaeB`\x82"
@@ -55,10 +58,10 @@ class RunningSite:
     def browser(self, name: str | None = None, **headers: str) -> httpx.Client:
         """A client with somebody's cookie and the token that goes with it; a stranger's without a name."""
         if name is None:
-            return httpx.Client(base_url=self.url, headers=headers)
+            return httpx.Client(base_url=self.url, headers=headers, timeout=PATIENCE)
         token = {"X-CSRF-Token": self.state.csrf(f"nonce of {name}")}
         return httpx.Client(
-            base_url=self.url, headers=token | headers, cookies=self.cookies(name), timeout=30
+            base_url=self.url, headers=token | headers, cookies=self.cookies(name), timeout=PATIENCE
         )
 
     def token(self, name: str) -> str:
@@ -69,7 +72,7 @@ class RunningSite:
     def program(self, name: str) -> httpx.Client:
         """A client with a token of the API."""
         return httpx.Client(
-            base_url=self.url, headers={"Authorization": f"Bearer {self.token(name)}"}, timeout=30
+            base_url=self.url, headers={"Authorization": f"Bearer {self.token(name)}"}, timeout=PATIENCE
         )
 
 

@@ -29,7 +29,8 @@ def listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        # Two servers can bind a port at the same time, but not listen.
+        # Two servers can bind a port at the same time, but not listen; and who follows the link at once
+        # waits, instead of being refused.
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()

@@ -15,6 +15,7 @@ from activelab.cli._convert import convert
 from activelab.cli._demo import demo
 from activelab.cli._errors import CommandGroup
 from activelab.cli._label_studio import label_studio
+from activelab.cli._large import SuggestCommand
 from activelab.cli._people import annotator
 from activelab.cli._project import import_, init, settings
 from activelab.cli._project_use import backup, doctor, export, report, serve, status, train
@@ -64,7 +65,8 @@ def _activelab(
 
 
 # Every command is registered here, in the order of the help page.
-for _command in (suggest, consensus, annotators, convert, simulate, reproduce, demo):
+app.command(cls=SuggestCommand)(suggest)
+for _command in (consensus, annotators, convert, simulate, reproduce, demo):
     app.command()(_command)
 app.command()(init)
 app.command("import")(import_)

@@ -40,8 +40,12 @@ def train(
         from activelab.project._training import train_round
 
         given = read_predictions(pred_probs, example_column, project)
-        with working("Training"):
-            done = train_round(project, pred_probs=given)
+        try:
+            with working("Training"):
+                done = train_round(project, pred_probs=given)
+        except InputError as error:
+            files = "".join(f"{path}: " for path in pred_probs or ())
+            raise InputError(f"{files}{error}") from None
     labels = done.summary["metrics"]["num_labels"]
     say(
         f"Round {done.id} is served: {labels:,} labels.",

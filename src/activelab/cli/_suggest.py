@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from activelab.cli._inputs import Request, read_inputs
+from activelab._errors import InputError
+from activelab.cli._inputs import Request, class_names, read_inputs
+from activelab.cli._large import SEPARATOR, bar, is_large, print_plan, require_scale, summary_of
 from activelab.cli._options import (
+    Address,
     AnnotatorColumn,
     Classes,
+    EngineOption,
     ExampleColumn,
     Examples,
+    Explain,
     From,
     Json,
     Keep,
     KeepOption,
     LabelColumn,
-    LabelsFile,
+    ManyLabelsFiles,
+    ManyPredProbsFiles,
+    Memory,
     Output,
-    PredProbsFiles,
     Question,
     Seed,
+    UnmatchedOption,
+    WorkDir,
+    Workers,
 )
 from activelab.cli._output import deliver, working
+
+if TYPE_CHECKING:
+    from activelab.selection import Batch
 
 
 def _methods() -> list[str]:
@@ -33,8 +46,8 @@ def _methods() -> list[str]:
 
 
 def suggest(
-    labels: LabelsFile,
-    pred_probs: PredProbsFiles,
+    labels: ManyLabelsFiles,
+    pred_probs: ManyPredProbsFiles,
     batch_size: Annotated[int, typer.Option("--batch-size", "-n", help="Number of examples.")] = 100,
     method: Annotated[
         str,
@@ -57,6 +70,13 @@ def suggest(
     seed: Seed = 0,
     as_json: Json = False,
     output: Output = None,
+    unmatched: UnmatchedOption = None,
+    engine: EngineOption = None,
+    address: Address = None,
+    workers: Workers = None,
+    memory: Memory = None,
+    work_dir: WorkDir = None,
+    explain: Explain = False,
 ) -> None:
     """What to label next: new examples, and labelled ones that deserve another opinion, best first.
 
@@ -68,17 +88,63 @@ def suggest(
       activelab suggest labels.csv -p model_a.parquet -p model_b.parquet --batch-size 500 -o batch.csv
       activelab suggest labels.csv -p probs.npy --examples ids.txt --classes cat,dog,fox
       activelab suggest labels.csv -p probs.npz:resnet --method entropy --json -o batch.jsonl
+      activelab suggest 'labels/*.parquet' -p s3://bucket/probs/ --memory 4GB -n 100000 -o batch.parquet
+
+    Several files, patterns, folders, URLs and the options of large pools read Parquet in parts that fit
+    the memory, on one machine or a cluster; the batch is the same.
 
     The table has the columns example, score, kind (new or relabel), num_labels, consensus_label, quality
     and predicted_label.
     """
     from activelab.acquisition import get_method
     from activelab.selection import assess_and_suggest
-    from activelab.tables import check_output, to_arrow
+    from activelab.tables import check_output
 
+    models = [one.split(SEPARATOR) for one in pred_probs]
+    large = {
+        "unmatched": unmatched,
+        "engine": engine,
+        "address": address,
+        "workers": workers,
+        "memory": memory,
+        "work_dir": work_dir,
+    }
+    chosen = get_method(method)
+    if is_large(labels, models, [*large.values(), explain]):
+        columns = {
+            "example_column": example_column,
+            "annotator_column": annotator_column,
+            "label_column": label_column,
+            "classes": None if classes is None else class_names(classes),
+        }
+        given = {name: value for name, value in large.items() if value is not None}
+        if examples is not None:
+            raise InputError("--examples is for arrays; a pool in several files lists its examples itself.")
+        if explain:
+            asked = {name: given[name] for name in ("workers", "memory") if name in given}
+            print_plan(require_scale().plan(labels, models, **columns, **asked), as_json)
+            return
+        if output is not None:
+            check_output(output, tuple(labels + [name for names in models for name in names]))
+        with bar() as shown:
+            found = require_scale().suggest(
+                labels,
+                models,
+                batch_size,
+                chosen,
+                **columns,
+                **given,
+                keep=keep.value,
+                seed=seed,
+                progress=shown.advance,
+                planned=shown.planned,
+            )
+        summary = {"method": method, **summary_of(found)}
+        deliver(_table(found.batch), summary, output=output, as_json=as_json)
+        return
     request = Request(
-        labels,
-        pred_probs,
+        Path(labels[0]),
+        [Path(names[0]) for names in models],
         classes,
         examples,
         example_column,
@@ -88,16 +154,12 @@ def suggest(
         from_,
         question,
     )
-    chosen = get_method(method)
     if output is not None:
         check_output(output, request.files)
     with working("Reading the files"):
-        pool, models = read_inputs(request)
+        pool, arrays = read_inputs(request)
     with working("Scoring the pool"):
-        pool, assessment, batch = assess_and_suggest(pool, models, batch_size, chosen, seed=seed)
-    columns = batch.to_dict()
-    table = to_arrow(columns)
-    table = to_arrow(columns, {"consensus_label": table["predicted_label"].type})
+        pool, assessment, batch = assess_and_suggest(pool, arrays, batch_size, chosen, seed=seed)
     relabel = int((batch.kind == "relabel").sum())
     summary = {
         "method": method,
@@ -109,9 +171,18 @@ def suggest(
         "n_labels": pool.n_labels,
         "annotators": pool.n_annotators,
         "classes": pool.n_classes,
-        "n_models": len(models),
+        "n_models": len(arrays),
         "temperature": assessment.temperature,
         "model_weight": assessment.model_weight,
         "notes": [*request.notes, *assessment.notes],
     }
-    deliver(table, summary, output=output, as_json=as_json)
+    deliver(_table(batch), summary, output=output, as_json=as_json)
+
+
+def _table(batch: Batch) -> Any:
+    """A batch as a table; a column without a consensus has the type of the predictions."""
+    from activelab.tables import to_arrow
+
+    columns = batch.to_dict()
+    table = to_arrow(columns)
+    return to_arrow(columns, {"consensus_label": table["predicted_label"].type})

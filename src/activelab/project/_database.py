@@ -21,6 +21,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from activelab._errors import InputError
 
 Result = TypeVar("Result")
+_Waiting = tuple[Callable[[Connection], Any], Future[Any]]
 
 _GROUP = 64  # writes that share one commit, and with it one wait for the disk
 _RETRIES = 20
@@ -159,6 +160,10 @@ _ADVICE = (
         "the disk is full. Nothing of this was stored; free some space and repeat.",
     ),
     (
+        "disk I/O error",  # as SQLite words a quota that is used up, too
+        "the disk cannot be read or written, or a quota is used up. Nothing of this was stored.",
+    ),
+    (
         "readonly|read-only",
         "it is read-only. Nothing was stored; change its permissions or those of its folder.",
     ),
@@ -179,9 +184,7 @@ class _Writer:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.waiting: queue.SimpleQueue[tuple[Callable[[Connection], Any], Future[Any]] | None] = (
-            queue.SimpleQueue()
-        )
+        self.waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self.thread = threading.Thread(target=self._run, name="activelab-writer", daemon=True)
         self.thread.start()
 
@@ -210,29 +213,17 @@ class _Writer:
             if last:
                 return
 
-    def _commit(self, group: list[tuple[Callable[[Connection], Any], Future[Any]]]) -> None:
+    def _commit(self, group: list[_Waiting]) -> None:
         """Results are told when all is on disk; if the commit fails, everybody is told that."""
-        done: list[tuple[Future[Any], Any]] = []
         try:
             with self.engine.connect() as connection:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-                driver = connection.connection.driver_connection
-                assert driver is not None
-                for work, future in group:
-                    driver.execute("SAVEPOINT work")
-                    try:
-                        result = work(connection)
-                    except Exception as error:
-                        # A full disk may have ended the transaction, and with it the work of the others.
-                        if not driver.in_transaction:
-                            raise
-                        driver.execute("ROLLBACK TO work")
-                        driver.execute("RELEASE work")
-                        future.set_exception(error)
-                        continue
-                    driver.execute("RELEASE work")
-                    done.append((future, result))
-                connection.commit()
+                try:
+                    done = self._run_group(connection, group)
+                    connection.commit()
+                except BaseException:
+                    # A commit that fails may leave the transaction open, and SQLAlchemy takes it for over.
+                    connection.invalidate()
+                    raise
         except BaseException as error:
             for _, future in group:
                 if not future.done():
@@ -240,6 +231,28 @@ class _Writer:
             return
         for future, result in done:
             future.set_result(result)
+
+    def _run_group(self, connection: Connection, group: list[_Waiting]) -> list[tuple[Future[Any], Any]]:
+        """Results of those that can be committed; the others are told their errors at once."""
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        done = []
+        for work, future in group:
+            driver.execute("SAVEPOINT work")
+            try:
+                result = work(connection)
+            except Exception as error:
+                # A full disk may have ended the transaction, and with it the work of the others.
+                if not driver.in_transaction:
+                    raise
+                driver.execute("ROLLBACK TO work")
+                driver.execute("RELEASE work")
+                future.set_exception(error)
+                continue
+            driver.execute("RELEASE work")
+            done.append((future, result))
+        return done
 
 
 def _sqlite(url: URL) -> Engine:

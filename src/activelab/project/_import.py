@@ -23,6 +23,7 @@ from activelab.project._settings import load_settings, store_settings
 from activelab.tables import (
     LONGEST_ID,
     FileError,
+    check_file,
     find_column,
     id_text,
     naming,
@@ -105,6 +106,9 @@ def import_files(
     done = Imported()
     if features is not None and examples is None:
         raise InputError("features come with the examples they belong to; name the file of the examples too.")
+    if features is not None:
+        with naming(features):
+            check_file(features)
     root = project.settings.image_root if image_root is None else os.path.realpath(image_root)
     if root is not None and not Path(root).is_dir():
         raise InputError(f"{root} is not a folder of images.")

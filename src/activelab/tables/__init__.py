@@ -4,7 +4,7 @@ from activelab.tables._arrays import is_array_file, read_arrays
 from activelab.tables._cells import plain_cell
 from activelab.tables._columns import find_column
 from activelab.tables._errors import FileError, naming
-from activelab.tables._formats import Format, format_of, sniff
+from activelab.tables._formats import Format, check_file, format_of, sniff
 from activelab.tables._formulas import from_harmless, harmless, without_formulas
 from activelab.tables._ids import LONGEST_ID, as_text, id_text, integers_if_canonical, unify
 from activelab.tables._read import column_names, read_ids, read_pred_probs
@@ -17,6 +17,7 @@ __all__ = [
     "Format",
     "Row",
     "as_text",
+    "check_file",
     "check_output",
     "check_target",
     "column_names",

@@ -31,16 +31,18 @@ function figure(name, value, more) {
   return make("div", {}, make("dt", {}, name), make("dd", {}, make("b", {}, value), more ? make("span", { class: "quiet" }, more) : null));
 }
 
+const many = (count, word) => `${number(count)} ${word}${count === 1 ? "" : "s"}`;
+
 let shownRound;
 
 function showStatus(status) {
   const { round, training } = status;
   const items = [
-    figure("Labels", number(status.labels), `by ${number(status.annotators)} annotators`),
+    figure("Labels", number(status.labels), `by ${many(status.annotators, "annotator")}`),
     figure("Examples with a label", number(status.labelled), `of ${number(status.examples)}`),
     status.budget === null
       ? figure("Collected here", number(status.spent), "no budget is set")
-      : figure("Budget left", number(status.left), `of ${number(status.budget)}`),
+      : figure("Budget left", number(status.left), `of ${number(status.budget)}; ${number(status.spent)} spent`),
     figure("Batch", round ? percent(round.share, 0) : "–", round ? `${number(round.new_labels)} of ${number(round.train_every)} labels` : "no round yet"),
     figure("Still to serve", number(status.queue_length), `${number(status.open_leases)} in hand now`),
   ];
@@ -57,7 +59,10 @@ function showStatus(status) {
 }
 
 async function showRounds() {
-  const [curve, rounds, quality, forecast] = await Promise.all(["learning-curve", "rounds", "quality-histogram", "forecast"].map(get));
+  const [curve, rounds, quality, forecast, cases] = await Promise.all(
+    ["learning-curve", "rounds", "quality-histogram", "forecast", "adjudication?limit=6"].map(get),
+  );
+  showCases(cases);
   if (curve.length) {
     const series = [
       { name: "Model against the majority of the labels, cross-validated", values: curve.map((row) => row.cv_accuracy) },
@@ -94,6 +99,27 @@ async function showRounds() {
     ["Seconds", (row) => decimal(row.seconds, 1), "numbers"],
   ];
   $("rounds").replaceChildren(table("Rounds", columns, rounds.toReversed()));
+}
+
+// As in "cat: ann, ben · dog: finn"; the most frequent first.
+function votesInShort(votes) {
+  const names = Map.groupBy(votes, (vote) => vote.label ?? vote.kind);
+  const rows = [...names].sort(([, some], [, others]) => others.length - some.length);
+  return rows.map(([label, given]) => `${label}: ${given.map((vote) => vote.annotator).join(", ")}`).join(" · ");
+}
+
+function showCases(cases) {
+  const columns = [
+    ["Example", link],
+    ["Quality", (row) => decimal(row.quality), "numbers"],
+    ["Consensus", (row) => row.consensus],
+    ["Answers", (row) => votesInShort(row.votes)],
+  ];
+  $("cases").replaceChildren(
+    ...(cases.length
+      ? [table("To adjudicate", columns, cases), make("p", { class: "more" }, make("a", { href: "/adjudicate" }, "Decide"))]
+      : [quiet("Nothing now.")]),
+  );
 }
 
 function forecastWords(forecast) {
@@ -221,6 +247,18 @@ function follow(status) {
 }
 
 await start(async () => update(await get("status")));
-const stream = new EventSource("/api/v1/events");
-stream.addEventListener("status", (event) => follow(JSON.parse(event.data)));
-stream.addEventListener("end", () => location.assign("/login"));
+
+// Browsers keep few connections to a server: only what is looked at listens.
+let stream = null;
+function listen() {
+  if (document.hidden || (stream && stream.readyState !== EventSource.CLOSED)) return;
+  stream = new EventSource("/api/v1/events");
+  stream.addEventListener("status", (event) => follow(JSON.parse(event.data)));
+  stream.addEventListener("end", () => location.assign("/login"));
+}
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) stream?.close();
+  else listen();
+});
+setInterval(listen, 15000); // where it was refused, or ended for good
+listen();

@@ -2,7 +2,8 @@
 
 export const $ = (id) => document.getElementById(id);
 
-// What a page does first. Until it is done the page is busy, as screen readers are told too.
+// What a page does first. Until it is done the page is busy, as screen readers are told too, and takes no
+// clicks, which nobody would answer yet.
 export async function start(work) {
   try {
     await work();
@@ -12,6 +13,7 @@ export async function start(work) {
       $("main").prepend(make("p", { class: "panel problem", role: "alert" }, `${capital(error.message)} Load the page again.`));
     }
   } finally {
+    $("main").inert = false;
     $("main").setAttribute("aria-busy", "false");
   }
 }

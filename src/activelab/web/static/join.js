@@ -6,8 +6,8 @@ const secret = location.hash.slice(1);
 await start(() => {
   history.replaceState(null, "", "/join");
   if (!secret) $("problem").textContent = "This address has no invitation in it. Open the whole link you were given.";
-  $("name").focus();
 });
+$("name").focus();
 
 $("form").addEventListener("submit", async (event) => {
   event.preventDefault();

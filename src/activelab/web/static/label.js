@@ -40,6 +40,7 @@ function show() {
     box.replaceChildren(...showContent(item.content, item.image));
     box.setAttribute("aria-busy", "false");
     box.scrollTop = 0;
+    box.tabIndex = box.scrollHeight > box.clientHeight ? 0 : -1;
     scrollTo(0, 0);
   } else if (sending) {
     box.replaceChildren(make("p", { class: "quiet waiting" }, "Loading …"));
@@ -325,7 +326,10 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (event.key === "Escape" && !$("guidelines").hidden) return guidelines(false);
-  if (typing || !$("shortcuts").checked) return;
+  if (typing) return;
+  const down = { ArrowDown: 60, ArrowUp: -60, PageDown: 300, PageUp: -300 }[event.key];
+  if (down && event.target === document.body) $("example").scrollBy({ top: down });
+  if (!$("shortcuts").checked) return;
   const actions = { u: undo, s: askReason, g: () => guidelines(), "?": () => answer("unsure"), "/": () => $("filter").focus() };
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const place = keys.indexOf(key);
@@ -352,9 +356,7 @@ addEventListener("beforeunload", (event) => {
   if (outbox.length) event.preventDefault();
 });
 
-await start(async () => {
-  showProgress();
-  await refill();
-  await readProgress();
-});
+showProgress();
+await start(refill);
+await readProgress();
 setInterval(readProgress, 20000);

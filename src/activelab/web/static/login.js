@@ -1,7 +1,8 @@
 import { post } from "./api.js";
 import { $, capital, start } from "./dom.js";
 
-await start(() => $("name").focus());
+await start(() => null);
+$("name").focus();
 $("form").addEventListener("submit", async (event) => {
   event.preventDefault();
   const [name, password] = [$("name").value.trim(), $("password").value];

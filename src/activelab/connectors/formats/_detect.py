@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from activelab.connectors.formats._rows import array_rows, columns, is_array, ro
 from activelab.tables import naming, sniff
 
 
-def detect_format(path: Path) -> str:
+def detect_format(path: str | os.PathLike[str]) -> str:
     """The name of the format of a file.
 
     A table that is none of the known ones counts as ``long``: reading it says what it lacks.
@@ -22,6 +23,7 @@ def detect_format(path: Path) -> str:
     InputError
         If the file cannot be read, or is a folder or an archive of something else.
     """
+    path = Path(path)
     with naming(path):
         if path.is_dir():
             if _potato.is_folder(path):

@@ -20,7 +20,8 @@ ADMIN, PASSWORD = "admin@example.com", "correct-horse-battery"
 PATIENCE = 900.0  # the first start migrates a database, which takes minutes on a loaded machine
 
 CONFIG = """<View><Text name="text" value="$text"/>
-<Choices name="kind" toName="text" choice="single"><Choice value="neg"/><Choice value="pos"/></Choices></View>"""
+<Choices name="kind" toName="text" choice="single">
+<Choice value="neg"/><Choice value="pos"/></Choices></View>"""
 
 
 def program() -> Path | None:

@@ -8,7 +8,9 @@ import random
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +103,7 @@ class Client:
         # A personal access token is three parts with points between them.
         self._personal = token.count(".") == 2
         self._access, self._until = "", 0.0
+        self.server_time: datetime | None = None  # as the last answer said
         self._http = httpx.Client(
             base_url=self.url, timeout=_TIMEOUT, follow_redirects=False, transport=transport
         )
@@ -234,7 +237,10 @@ class Client:
 
     def _request(self, method: str, path: str, *, stream: bool = False, **options: Any) -> httpx.Response:
         request = self._http.build_request(method, path, headers=self._headers(), **options)
-        return self._http.send(request, stream=stream)
+        response = self._http.send(request, stream=stream)
+        with suppress(KeyError, ValueError):
+            self.server_time = parsedate_to_datetime(response.headers["Date"])
+        return response
 
     def _headers(self) -> dict[str, str]:
         if not self._personal:

@@ -109,6 +109,7 @@ def pull(
     """
     link = load_link(project)
     about = client.project(link.number)
+    begun = client.server_time
     labelling = labelling_of(about)
     if not dry_run:
         add_classes(project, labelling.classes)
@@ -129,7 +130,7 @@ def pull(
     if since == FIRST_DAY:
         apply.gone(known.keys() - listed.keys())
     if not dry_run:
-        apply.finish()
+        apply.finish(begun)
     return done
 
 
@@ -372,15 +373,17 @@ class _Apply:
                 lambda c: c.execute(update(table).where(table.c.task_id.in_(found)).values(gone=True))
             )
 
-    def finish(self) -> None:
+    def finish(self, begun: datetime | None) -> None:
         """Remember how far we have read, and what state the tasks are in."""
         states = [
             {"number": number, "level": one.overlap, "closed": one.is_labeled}
             for number, one in self.listed.items()
         ]
         cursor = self.link.cursor
-        if self.listed:
-            last = max(datetime.fromisoformat(one.updated) for one in self.listed.values())
+        moments = [datetime.fromisoformat(one.updated) for one in self.listed.values()]
+        # What changed before we asked has been read, however long ago the last change was.
+        last = begun or max(moments, default=None)
+        if last is not None:
             cursor = max(cursor, (last - _LOOK_BACK).strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
 
         self.project.database.write(lambda c: _store_states(c, states))

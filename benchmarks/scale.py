@@ -12,7 +12,6 @@ speed-up of two workers of each engine over one process, at the first size.
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import shutil
 import subprocess
@@ -177,7 +176,7 @@ def main() -> None:
                 results.append(Row(f"{size}: share of the batch that SQL has too", same, 0.999, ""))
             print_table(["examples", "what", "wall s", "CPU s", "peak MB"], rows)
             shutil.rmtree(folder)
-    for (small, one), (large, two) in itertools.pairwise(growth):
+    for (small, one), (large, two) in pairwise(growth):
         results.append(
             Row(
                 f"time of {large / small:g} times the examples",

@@ -402,7 +402,8 @@ def test_serve_label_and_stop(tickets):
         assert server.stop() == (0, "")
     assert told(f"status {tickets}")["spent"] == 1
     with Server("serve", tickets, "--port", "0", "--no-train") as server:
-        server.until(r"http://127")
+        url = server.until(r"(http://127\.0\.0\.1:\d+)/ ")[1]
+        assert httpx.get(f"{url}/login", timeout=60).status_code == 200  # from now on it knows Ctrl-C
         assert server.stop() == (0, "")
         assert "join#" not in server.said  # there is an admin
 
@@ -427,7 +428,8 @@ def test_the_demo_is_served_with_its_rounds(folder):
     assert told("status demo/digits.db")["labels"] == 1050
     run("settings demo/digits.db title=Mine")
     with Server("demo", "--folder", "demo", "--serve", "--port", "0") as server:
-        server.until(r"Mine: http://127")
+        url = server.until(r"Mine: (http://127\.0\.0\.1:\d+)/ ")[1]
+        assert httpx.get(f"{url}/login", timeout=60).status_code == 200
         assert "Serving the project of an earlier demo" in server.said
         assert server.stop() == (0, "")
 

@@ -189,10 +189,7 @@ def test_columns_are_recognised_or_given(tmp_path):
     names = write(labels, tmp_path / "l.parquet"), write(probs, tmp_path / "p.parquet")
     assert_same(suggest(names), expected)
     odd = labels.rename(columns={"item_id": "x", "worker": "y", "answer": "z"})
-    names = (
-        write(odd, tmp_path / "l.parquet"),
-        write(probs.rename(columns={"item_id": "x"}), tmp_path / "p.parquet"),
-    )
+    names = write(odd, tmp_path / "l.parquet"), write(probs.rename(columns={"item_id": "x"}), tmp_path / "p.parquet")
     options = {"example_column": "x", "annotator_column": "y", "label_column": "z"}
     assert_same(suggest(names, **options), expected)
     with pytest.raises(InputError, match=r"l\.parquet: no column"):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 import threading
 import time
 
@@ -12,6 +14,7 @@ import pytest
 from activelab.project import _accounts as accounts
 from activelab.project._schema import annotator
 from activelab.project._training import train_round
+from activelab.web._serve import _listen
 from web_site import PASSWORD, PNG, RunningSite, running
 
 
@@ -456,3 +459,27 @@ def test_accounts_disabled_by_another_process_are_out_within_a_second(site: Runn
         site.project.database.write(lambda c: accounts.set_disabled(c, "bob", True))
         time.sleep(1.1)
         refused(bob.get("/api/v1/me"), 401, "not_logged_in")
+
+
+def test_an_answer_is_sent_at_once():
+    """Without waiting until the other side has confirmed its beginning, which takes some systems 40 ms."""
+
+    async def look() -> int:
+        accepted = asyncio.get_running_loop().create_future()
+
+        class Protocol(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                accepted.set_result(transport)
+
+        listener = _listen("127.0.0.1", 0)
+        server = await asyncio.get_running_loop().create_server(Protocol, sock=listener)
+        _, writer = await asyncio.open_connection(*listener.getsockname())
+        transport = await accepted
+        found = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        writer.close()
+        transport.close()
+        server.close()
+        await server.wait_closed()
+        return found
+
+    assert asyncio.run(look()) != 0

@@ -26,7 +26,9 @@ def listen(host: str, port: int) -> socket.socket:
         raise InputError(f"a port lies between 0 and 65535, got {port}.")
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        # Said to be TCP, or asyncio would not know that it may send the rest of an answer at once; the
+        # other side would then keep it waiting for 40 ms.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         # Two servers can bind a port at the same time, but not listen; and who follows the link at once

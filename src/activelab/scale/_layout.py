@@ -8,19 +8,18 @@ from typing import Any, Literal
 
 from activelab.acquisition import Acquisition, ActiveLab
 from activelab.calibration import sampling_step
+from activelab.scale._aligned import aligned_partitions
 from activelab.scale._files import File, Store
+from activelab.scale._inputs import Inputs, resolve_classes
 from activelab.scale._job import Job, Partition
 from activelab.scale._partition import Shuffle, Table, distinct_values, id_sql, quoted
 from activelab.scale._plan import (
     PROCESS,
-    Inputs,
     Plan,
-    aligned_partitions,
     bucket_count,
     bytes_per_row,
     fit,
     passes_of,
-    resolve_classes,
 )
 from activelab.scale._schema import read_footers
 

@@ -32,8 +32,9 @@ from activelab.labels import Labels
 from activelab.scale import _passes as passes
 from activelab.scale._job import Job, digest
 from activelab.scale._layout import Request
-from activelab.scale._passes import Known, Prepared, Unmatched
+from activelab.scale._passes import Known
 from activelab.scale._plan import Plan
+from activelab.scale._prepare import Prepared, Unmatched, prepare
 from activelab.scale._run import Runner
 from activelab.selection import Batch, check_batch_size
 
@@ -116,7 +117,7 @@ class Run:
         )
 
     def _prepare(self) -> tuple[list[Prepared], int]:
-        prepared = self.runner.run(self.job, passes.prepare, None, key=self.job.digest)
+        prepared = self.runner.run(self.job, prepare, None, key=self.job.digest)
         without_probs = sum((one.without_probs for one in prepared), Unmatched())
         without_model = sum((one.without_model for one in prepared), Unmatched())
         if self.request.unmatched == "error":
@@ -127,7 +128,7 @@ class Run:
         every = sampling_step(n_examples)
         if every != self.job.every:  # so many examples were dropped that the sample is another
             self.job = replace(self.job, every=every)
-            prepared = self.runner.run(self.job, passes.prepare, None, key=self.job.digest)
+            prepared = self.runner.run(self.job, prepare, None, key=self.job.digest)
         return prepared, without_probs.count + without_model.count
 
     def _count(self, prepared: Sequence[Prepared]) -> Known:

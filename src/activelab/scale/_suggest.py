@@ -13,8 +13,9 @@ from activelab._errors import InputError
 from activelab.acquisition import Acquisition, ActiveLab, get_method
 from activelab.scale._engines import MakeExecutor, make_engine
 from activelab.scale._files import Store, check_store, is_url
+from activelab.scale._inputs import Inputs, read_schema
 from activelab.scale._layout import Keep, OnUnmatched, Request, cut, lay_out
-from activelab.scale._plan import Inputs, Plan, parse_memory, read_schema
+from activelab.scale._plan import Plan, parse_memory
 from activelab.scale._run import Progress, Runner
 from activelab.scale._sequence import Run, Suggestion
 from activelab.selection import check_batch_size

@@ -103,7 +103,8 @@ def measure(server: Server, folder: Path, texts: list[str], truth: list[str], rn
             nothing, idle = timed(lambda: push(project, client))
             assert not nothing.changes
             note("push when nothing has changed", idle, client.written)
-            waiting = [task for task in tasks if task not in labelled(project)]
+            known = labelled(project)
+            waiting = [task for task in tasks if task not in known]
             changed = rng.sample(waiting, few)
             annotate(server, number, {task: kind[task] for task in changed})
             client.written = 0

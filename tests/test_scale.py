@@ -268,6 +268,8 @@ def test_new_labels_touch_only_their_partitions(tmp_path):
     assert engine.tasks.count("score") == 8
     assert all(path.stat().st_mtime_ns == time for path, time in shuffled.items())
     assert_same(found, pool.in_memory(10, seed=1))
+    assert len(list((tmp_path / "work" / "prepared").iterdir())) == 8
+    assert len(list((tmp_path / "work" / "results").iterdir())) == 8
 
 
 def test_nothing_but_results_is_left_behind(tmp_path, monkeypatch):

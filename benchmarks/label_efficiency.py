@@ -201,7 +201,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("efficiency"), help="where results are kept")
     parser.add_argument("--trials", type=int, help="instead of the group's own number")
     parser.add_argument("--methods", help="strategies, with commas, instead of the group's own")
-    parser.add_argument("--report", type=Path, help="page with a place for the tables of the group; else they are printed")
+    parser.add_argument("--report", type=Path, help="page with a place for the tables; else they are printed")
     options = parser.parse_args()
     place = options.folder / options.group
     made = confirm(options.folder) if options.group == "confirm" else globals()[options.group]()

@@ -37,7 +37,7 @@ def bayesian_consensus(labels: Labels, pred_probs: Any = None, *, seed: int = 0)
     pred_probs : array-like or dataframe, optional
         Out-of-sample probabilities, shape ``(n_examples, n_classes)``, or ``(n_models, n_examples,
         n_classes)`` for an ensemble, whose calibrated mean is the prior. Calibrated here. Without them
-        the prior is the share of each class, estimated alike.
+        every class is equally likely beforehand.
     seed : int
         Seed that breaks exact ties.
 
@@ -82,13 +82,10 @@ class BayesianEstimate:
         Inverse temperature of each model.
     channels : Channels
         How the annotators err.
-    classes : ndarray of float64, shape (n_classes,)
-        Share of each class, the prior where there are no models.
     """
 
     betas: tuple[float, ...]
     channels: Channels
-    classes: Float64s
 
     @property
     def ability(self) -> Ability:
@@ -110,7 +107,8 @@ class BayesianEstimate:
     def _log_prior(self, block: Block, models: Models) -> Float64s:
         """Logarithm of the calibrated mean of the models, up to a constant of each example."""
         if not models:
-            return np.tile(np.log(self.classes), (block.size, 1))
+            # The share of each class would outvote single labels of rare ones.
+            return np.zeros((block.size, block.labels.n_classes))
         parts = [log_probs(model[block.index]) * beta for model, beta in zip(models, self.betas, strict=True)]
         if len(parts) == 1:
             return parts[0]
@@ -126,21 +124,19 @@ def bayesian_estimate(labels: Labels, models: Models, *, steps: int = _STEPS) ->
         raise InputError(f"steps must be at least 1, got {steps}.")
     n_labelled = int(np.count_nonzero(labels.labelled))
     every = -(-n_labelled // _SAMPLE) or 1
-    even = np.full(labels.n_classes, 1 / max(labels.n_classes, 1))
-    estimate = BayesianEstimate((1.0,) * len(models), Channels.at_first(labels), even)
+    estimate = BayesianEstimate((1.0,) * len(models), Channels.at_first(labels))
     for step in range(steps):
         last = step == steps - 1
         sums = ChannelSums(labels)
-        slopes, classes = np.zeros((len(models), 2)), np.ones(labels.n_classes)
+        slopes = np.zeros((len(models), 2))
         for block in blocks(labels, at_least=1, every=1 if last else every):
             posterior = estimate.posterior(block, models)
             sums.add(block, posterior)
-            classes += posterior.sum(axis=0)
             if not last:
                 for slope, model, beta in zip(slopes, models, estimate.betas, strict=True):
                     slope += _newton(log_probs(model[block.index]), posterior, beta)
         betas = tuple(_stepped(b, *s) for b, s in zip(estimate.betas, slopes.tolist(), strict=True))
-        estimate = BayesianEstimate(betas, sums.channels(), classes / max(classes.sum(), 1))
+        estimate = BayesianEstimate(betas, sums.channels())
     return estimate
 
 

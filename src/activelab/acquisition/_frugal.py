@@ -53,7 +53,7 @@ class Frugal(Acquisition):
             here = block.index
             predicted[here], posterior = estimate.predicted_and_posterior(block, models)
             label[here] = most_probable(posterior, position[here], seed)
-            scores[here] = posterior.max(axis=1)
+            scores[here] = posterior[np.arange(block.size), label[here]]
         unlabelled = ~labels.labelled
         label[unlabelled] = -1
         return Assessment(

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from activelab.cli._advise import advise
 from activelab.cli._annotators import annotators
 from activelab.cli._consensus import consensus
 from activelab.cli._demo import demo
@@ -62,7 +63,7 @@ def _activelab(
 
 
 # Every command is registered here, in the order of the help page.
-for _command in (suggest, consensus, annotators, simulate, reproduce, demo):
+for _command in (suggest, consensus, annotators, advise, simulate, reproduce, demo):
     app.command()(_command)
 app.command()(init)
 app.command("import")(import_)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,6 +24,13 @@ from activelab.cli._options import (
 )
 from activelab.cli._output import deliver, working
 
+if TYPE_CHECKING:
+    from activelab._typing import Ids, Models
+    from activelab.acquisition import Assessment
+    from activelab.assignment import AssignmentRule
+    from activelab.labels import Labels
+    from activelab.selection import Batch
+
 
 def _methods() -> list[str]:
     from activelab.acquisition import methods
@@ -39,11 +47,38 @@ def suggest(
         typer.Option(
             "--method",
             "-m",
-            help="activelab, random, good_random, relabel_random, entropy, uncertainty, "
+            help="recommended, activelab (the paper's), random, good_random, relabel_random, entropy, uncertainty, "
             "active_label_cleaning or disagreement.",
             autocompletion=_methods,
         ),
     ] = "activelab",
+    batching: Annotated[
+        str,
+        typer.Option(help="top: the lowest scores; diverse: some between each two classes; stochastic."),
+    ] = "top",
+    assignment: Annotated[
+        str | None,
+        typer.Option(
+            help="Also say who should label each: thompson (by accuracy and price), round_robin or random.",
+            show_default=False,
+        ),
+    ] = None,
+    max_share: Annotated[float, typer.Option(help="Share of the batch one annotator gets at most.")] = 1.0,
+    prices: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Price of a label of each annotator, for thompson: a table with the columns annotator, price.",
+            show_default=False,
+            readable=False,
+        ),
+    ] = None,
+    skip_settled: Annotated[
+        bool,
+        typer.Option(
+            "--skip-settled", help="Leave out examples that are settled, or that nobody can settle."
+        ),
+    ] = False,
     classes: Classes = None,
     examples: Examples = None,
     example_column: ExampleColumn = None,
@@ -66,9 +101,11 @@ def suggest(
       activelab suggest labels.csv -p probs.npz:resnet --method entropy --json -o batch.jsonl
 
     The table has the columns example, score, kind (new or relabel), num_labels, consensus_label, quality
-    and predicted_label.
+    and predicted_label, and with --assignment annotator.
     """
+    from activelab._errors import InputError
     from activelab.acquisition import get_method
+    from activelab.assignment import get_rule
     from activelab.selection import assess_and_suggest
     from activelab.tables import check_output, to_arrow
 
@@ -76,13 +113,20 @@ def suggest(
         labels, pred_probs, classes, examples, example_column, annotator_column, label_column, keep
     )
     chosen = get_method(method)
+    rule = None if assignment is None else get_rule(assignment)
+    if prices is not None and assignment != "thompson":
+        raise InputError("--prices go with --assignment thompson.")
     if output is not None:
         check_output(output, request.files)
     with working("Reading the files"):
         pool, models = read_inputs(request)
     with working("Scoring the pool"):
-        pool, assessment, batch = assess_and_suggest(pool, models, batch_size, chosen, seed=seed)
+        pool, assessment, batch = assess_and_suggest(
+            pool, models, batch_size, chosen, seed=seed, batching=batching, skip_settled=skip_settled
+        )
     columns = batch.to_dict()
+    if rule is not None:
+        columns["annotator"] = _who(pool, models, batch, assessment, rule, prices, max_share, seed)
     table = to_arrow(columns)
     table = to_arrow(columns, {"consensus_label": table["predicted_label"].type})
     relabel = int((batch.kind == "relabel").sum())
@@ -102,3 +146,48 @@ def suggest(
         "notes": assessment.notes,
     }
     deliver(table, summary, output=output, as_json=as_json)
+
+
+def _who(
+    labels: Labels,
+    models: Models,
+    batch: Batch,
+    assessment: Assessment,
+    rule: AssignmentRule,
+    prices: Path | None,
+    max_share: float,
+    seed: int,
+) -> Ids:
+    """Who should label each example of the batch; None where everybody has."""
+    import numpy as np
+
+    from activelab.assignment import Thompson, assign
+
+    if prices is not None:
+        rule = Thompson(_prices(prices, labels))
+    position = {one: row for row, one in enumerate(labels.examples.tolist())}
+    rows = np.array([position[one] for one in batch], dtype=np.int64)
+    chosen = assign(
+        labels, rows, rule, pred_probs=models, ability=assessment.ability, max_share=max_share, seed=seed
+    )
+    names = np.full(len(rows), None, dtype=object)
+    names[chosen >= 0] = labels.annotators[chosen[chosen >= 0]]
+    return names
+
+
+def _prices(path: Path, labels: Labels) -> list[float]:
+    """The price of every annotator of the labels."""
+    from activelab._errors import InputError
+    from activelab.tables import naming, read_ids
+
+    table = read_ids(path, {"annotator": None, "price": None})
+    with naming(path):
+        names, values = table["annotator"].to_pylist(), table["price"].to_pylist()
+        try:
+            given = {str(name): float(value) for name, value in zip(names, values, strict=True)}
+        except (TypeError, ValueError):
+            raise InputError("the column price must hold numbers.") from None
+        absent = [one for one in labels.annotators.tolist() if str(one) not in given]
+        if absent:
+            raise InputError(f"has no price of {len(absent):,} annotators, first {absent[0]!r}.")
+    return [given[str(one)] for one in labels.annotators.tolist()]

@@ -17,7 +17,8 @@ from activelab.labels import Labels
 from activelab.pred_probs import check_pred_probs
 
 _STEPS = 6
-_SAMPLE = 100_000  # labelled examples the first steps rest on; the last step takes all
+_SMALL, _LARGE = 1e-200, 1e200
+_SAMPLE = 50_000  # labelled examples the first steps rest on; the last step takes all
 _BETAS = (0.05, 20.0)
 
 
@@ -141,11 +142,18 @@ def bayesian_estimate(labels: Labels, models: Models, *, steps: int = _STEPS) ->
 
 
 def normalised(log_values: Float64s) -> Float64s:
-    """Probabilities proportional to exp of each row; overwrites its argument."""
-    log_values -= log_values.max(axis=1)[:, None]
-    np.exp(log_values, out=log_values)
-    log_values /= row_sums(log_values)[:, None]
-    return log_values
+    """Probabilities proportional to exp of each row."""
+    with np.errstate(over="ignore", under="ignore"):
+        values = np.exp(log_values)
+    total = row_sums(values)
+    # So many labels, or so unlikely ones, that the row leaves the range of floating-point numbers.
+    extreme = np.flatnonzero(~((total > _SMALL) & (total < _LARGE)))
+    if len(extreme):
+        rows = log_values[extreme]
+        values[extreme] = np.exp(rows - rows.max(axis=1)[:, None])
+        total[extreme] = row_sums(values[extreme])
+    values /= total[:, None]
+    return values
 
 
 def _newton(log_p: Float64s, target: Float64s, beta: float) -> tuple[float, float]:

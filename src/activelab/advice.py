@@ -180,7 +180,7 @@ def advise(
         budget=budget,
         forecast=forecast(labels, models, next_labels, label_price=label_price, error_cost=error_cost),
         measure=replay.measure,
-        notes=_notes(labels, trials),
+        notes=_notes(labels, trials, depths),
     )
 
 
@@ -335,7 +335,7 @@ def _results(
         )
 
 
-def _notes(labels: Labels, trials: int) -> tuple[str, ...]:
+def _notes(labels: Labels, trials: int, depths: tuple[DepthResult, ...]) -> tuple[str, ...]:
     notes = [
         "the truth is not known: accuracies are agreement with the consensus of all labels, which favours no "
         "strategy but is itself not always right."
@@ -346,6 +346,18 @@ def _notes(labels: Labels, trials: int) -> tuple[str, ...]:
             f"only {deep:.0%} of the labelled examples have a second label: a replay can hardly tell whether "
             "labelling again pays."
         )
+    ordered = sorted(depths, key=lambda one: -one.accuracy)
+    if trials > 1 and ordered:
+        best = ordered[0]
+        near = [
+            d for d in ordered[1:] if best.accuracy - d.accuracy <= 2 * float(np.hypot(best.error, d.error))
+        ]
+        if near:
+            also = " or ".join(str(one.labels_per_example) for one in near)
+            notes.append(
+                f"{best.labels_per_example} labels an example cannot be told from {also}: the difference is "
+                "within two standard errors."
+            )
     if trials < 2:
         notes.append("with one trial there is no standard error.")
     return tuple(notes)

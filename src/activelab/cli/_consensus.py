@@ -45,8 +45,8 @@ ConsensusMethod = Annotated[
     typer.Option(
         "--method",
         "-m",
-        help="crowdlab (needs probabilities), bayesian, majority_vote, dawid_skene, or by crowd-kit glad, mace, "
-        "one_coin_dawid_skene, mmsr, kos. auto: crowdlab with probabilities, else dawid_skene from "
+        help="crowdlab (needs probabilities), bayesian, majority_vote, dawid_skene, or by crowd-kit glad, "
+        "mace, one_coin_dawid_skene, mmsr, kos. auto: crowdlab with probabilities, else dawid_skene from "
         f"{_LABELS_FOR_DAWID_SKENE} labels an example on average, else majority_vote.",
         autocompletion=consensus_methods,
     ),

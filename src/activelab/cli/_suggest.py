@@ -47,8 +47,8 @@ def suggest(
         typer.Option(
             "--method",
             "-m",
-            help="recommended, activelab (the paper's), random, good_random, relabel_random, entropy, uncertainty, "
-            "active_label_cleaning or disagreement.",
+            help="recommended, activelab (the paper's), random, good_random, relabel_random, entropy, "
+            "uncertainty, active_label_cleaning or disagreement.",
             autocompletion=_methods,
         ),
     ] = "activelab",
@@ -68,7 +68,7 @@ def suggest(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Price of a label of each annotator, for thompson: a table with the columns annotator, price.",
+            help="Price of a label of each annotator, for thompson: a table with columns annotator, price.",
             show_default=False,
             readable=False,
         ),

@@ -117,3 +117,90 @@ def soft_cross_entropy(matrix, probs, temperature):
             total -= np.mean([np.log(scaled[label]) for _, label in row])
             n += 1
     return total / n
+
+
+def bayesian(matrix, models, steps=6):
+    """Posteriors, accuracies (right, wrong) and inverse temperatures by expectation-maximisation."""
+    rows, n_annotators = rows_of(matrix), np.asarray(matrix).shape[1]
+    n_classes = len(models[0][0])
+    accuracy, confusion, betas = [0.8] * n_annotators, None, [1.0] * len(models)
+    for step in range(steps):
+        posterior = [
+            bayes_rule(row, [m[i] for m in models], betas, accuracy, confusion) for i, row in enumerate(rows)
+        ]
+        labelled = [i for i, row in enumerate(rows) if row]
+        right, given = [0.0] * n_annotators, [0] * n_annotators
+        counts = np.zeros((n_annotators, n_classes, n_classes))  # annotator, class, label
+        for i in labelled:
+            for j, label in rows[i]:
+                right[j] += posterior[i][label]
+                given[j] += 1
+                for k in range(n_classes):
+                    counts[j][k][label] += posterior[i][k]
+        mean = (sum(right) + 4) / (sum(given) + 5)
+        alpha = [5 * mean + r for r in right]
+        beta = [5 * (1 - mean) + g - r for r, g in zip(right, given, strict=True)]
+        accuracy = [a / (a + b) for a, b in zip(alpha, beta, strict=True)]
+        confusion = shrunken(counts, mean, accuracy, n_classes)
+        if step < steps - 1:
+            betas = [
+                newton([m[i] for i in labelled], [posterior[i] for i in labelled], b)
+                for m, b in zip(models, betas, strict=True)
+            ]
+    posterior = [
+        bayes_rule(row, [m[i] for m in models], betas, accuracy, confusion) for i, row in enumerate(rows)
+    ]
+    return np.array(posterior), np.array([alpha, beta]), betas
+
+
+def softmax(values):
+    top = max(values)
+    total = sum(math.exp(v - top) for v in values)
+    return [math.exp(v - top) / total for v in values]
+
+
+def bayes_rule(row, probs, betas, accuracy, confusion):
+    n_classes = len(probs[0])
+    prior = np.mean(
+        [softmax([b * math.log(max(x, 1e-30)) for x in p]) for p, b in zip(probs, betas, strict=True)], axis=0
+    )
+    logs = []
+    for k in range(n_classes):
+        total = math.log(prior[k])
+        for j, label in row:
+            if confusion is None:
+                total += math.log(accuracy[j] if label == k else (1 - accuracy[j]) / (n_classes - 1))
+            else:
+                total += math.log(max(confusion[j][k][label], 1e-4))
+        logs.append(total)
+    return softmax(logs)
+
+
+def shrunken(counts, mean, accuracy, n_classes):
+    off = (1 - mean) / (n_classes - 1)
+    pooled = counts.sum(axis=0)
+    for k in range(n_classes):
+        start = np.array([mean if label == k else off for label in range(n_classes)])
+        pooled[k] = (pooled[k] + 5 * n_classes * start) / (pooled[k].sum() + 5 * n_classes)
+    confusion = np.empty_like(counts)
+    for j, q in enumerate(accuracy):
+        for k in range(n_classes):
+            odds = pooled[k][k] / (1 - pooled[k][k]) * q / (1 - q) * (1 - mean) / mean
+            prior = pooled[k] / (1 - pooled[k][k]) / (1 + odds)
+            prior[k] = odds / (1 + odds)
+            total = counts[j][k].sum() + n_classes**2
+            confusion[j][k] = (counts[j][k] + n_classes**2 * prior) / total
+    return confusion
+
+
+def newton(probs, target, beta):
+    slope = curvature = 0.0
+    for p, r in zip(probs, target, strict=True):
+        logs = [math.log(max(x, 1e-30)) for x in p]
+        s = softmax([beta * x for x in logs])
+        mean = sum(a * b for a, b in zip(s, logs, strict=True))
+        slope += sum(a * b for a, b in zip(r, logs, strict=True)) - mean
+        curvature += mean**2 - sum(a * b * b for a, b in zip(s, logs, strict=True))
+    if curvature > -1e-9:
+        return beta
+    return min(max(min(max(beta - slope / curvature, beta / 3), beta * 3), 0.05), 20)

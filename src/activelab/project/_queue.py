@@ -18,6 +18,7 @@ from activelab._errors import InputError
 from activelab.project._rounds import current_round, extend_queue, get_round, settle_again, share_round
 from activelab.project._schema import annotator, answer, assignment, event, example, queue
 from activelab.project._settings import Settings, load_settings, load_value
+from activelab.project._shares import left_of_share
 
 ANSWERS = ("label", "skip", "unsure")
 
@@ -141,11 +142,13 @@ def lease(
     if settings.budget is not None and wanted:
         wanted = max(min(wanted, labels_left(connection, settings.budget)), 0)
     served = who.num_labels + len(leases)
+    number = current_round(connection)
+    share = left_of_share(connection, settings, annotator_id, number)
     known = sum(_gold_is_due(settings, annotator_id, served + turn) for turn in range(wanted))
     for example_id in _gold_examples(connection, annotator_id, known, served):
         leases.append(_assign(connection, settings, annotator_id, -1, example_id, True, now))
         wanted -= 1
-    number = current_round(connection)
+    wanted = wanted if share is None else min(wanted, share)
     while wanted > 0 and number >= 0:
         chosen = (
             connection.execute(_FREE, {"round": number, "who": annotator_id, "count": wanted}).scalars().all()

@@ -118,11 +118,13 @@ class ActiveLearner:
     consensus : {"crowdlab", "majority_vote", "dawid_skene", "bayesian"}, optional
         Consensus to train on. By default that of the method: CROWDLAB for ActiveLab, majority vote for the
         paper's other methods, as in the paper; Bayesian for "recommended".
-    training : {"hard", "weights", "soft"}, optional
-        How consensus labels are trained on: as if they were right; weighted by the probability that they
-        are; or one row for each class an example may be of, weighted by its probability. A classifier that
-        takes no ``sample_weight`` gets the labels alone. By default that of the method: "hard" for the
-        paper's.
+    training : {"hard", "weights", "soft", "cautious"}, optional
+        How consensus labels are trained on. hard: as if they were right. weights: weighted by the probability
+        that they are. soft: one row for each class an example may be of, weighted by its probability.
+        cautious: in place of the consensus what the annotators say, weighted by its probability under the
+        consensus, so that the models weigh labels but never replace one, and a poor model does not convince
+        itself. A classifier that takes no ``sample_weight`` gets the labels alone, without those more likely
+        wrong than right. By default that of the method: "hard" for the paper's.
     passes : int, optional
         How often a round estimates the consensus and fits the classifiers on it: with 2, the consensus is
         estimated again with the round's own out-of-sample probabilities, and the classifiers fitted again.

@@ -120,11 +120,12 @@ def soft_cross_entropy(matrix, probs, temperature):
 
 
 def bayesian(matrix, models, steps=6):
-    """Posteriors, accuracies (right, wrong) and inverse temperatures by expectation-maximisation."""
+    """Posteriors, accuracies (right, wrong), inverse temperatures and lapses of the models."""
     rows, n_annotators = rows_of(matrix), np.asarray(matrix).shape[1]
     n_classes = len(models[0][0])
-    accuracy, confusion, betas = [0.8] * n_annotators, None, [1.0] * len(models)
-    for step in range(steps):
+    accuracy, confusion = [0.8] * n_annotators, None
+    betas = [calibration(rows, model) for model in models]
+    for _ in range(steps):
         posterior = [
             bayes_rule(row, [m[i] for m in models], betas, accuracy, confusion) for i, row in enumerate(rows)
         ]
@@ -142,11 +143,6 @@ def bayesian(matrix, models, steps=6):
         beta = [5 * (1 - mean) + g - r for r, g in zip(right, given, strict=True)]
         accuracy = [a / (a + b) for a, b in zip(alpha, beta, strict=True)]
         confusion = shrunken(counts, mean, accuracy, n_classes)
-        if step < steps - 1:
-            betas = [
-                newton([m[i] for i in labelled], [posterior[i] for i in labelled], b)
-                for m, b in zip(models, betas, strict=True)
-            ]
     posterior = [
         bayes_rule(row, [m[i] for m in models], betas, accuracy, confusion) for i, row in enumerate(rows)
     ]
@@ -161,9 +157,7 @@ def softmax(values):
 
 def bayes_rule(row, probs, betas, accuracy, confusion):
     n_classes = len(probs[0])
-    prior = np.mean(
-        [softmax([b * math.log(max(x, 1e-30)) for x in p]) for p, b in zip(probs, betas, strict=True)], axis=0
-    )
+    prior = np.mean([lapsing(p, *b) for p, b in zip(probs, betas, strict=True)], axis=0)
     logs = []
     for k in range(n_classes):
         total = math.log(prior[k])
@@ -174,6 +168,30 @@ def bayes_rule(row, probs, betas, accuracy, confusion):
                 total += math.log(max(confusion[j][k][label], 1e-4))
         logs.append(total)
     return softmax(logs)
+
+
+def lapsing(probs, beta, lapse):
+    """softmax(β log p), and with probability ε nothing but chance."""
+    tempered = softmax([beta * math.log(max(x, 1e-30)) for x in probs])
+    return [(1 - lapse) * x + lapse / len(probs) for x in tempered]
+
+
+def calibration(rows, model):
+    """The pair (β, ε) of a grid that makes the labels likeliest if annotators are right at a rate of 0.8."""
+    n_classes = len(model[0])
+    best, found = -math.inf, (1.0, 0.0)
+    for beta in [1.0, *np.geomspace(0.05, 5.0, 25).tolist()]:
+        for lapse in (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7):
+            total = []
+            for row, probs in zip(rows, model, strict=True):
+                if not row:
+                    continue
+                agree = [sum(label == k for _, label in row) for k in range(n_classes)]
+                right = 0.8 ** np.array(agree) * (0.2 / (n_classes - 1)) ** (len(row) - np.array(agree))
+                total.append(math.log(np.dot(lapsing(probs, beta, lapse), right / right.max())))
+            if total and np.mean(total) > best + 1e-9:
+                best, found = float(np.mean(total)), (beta, lapse)
+    return found
 
 
 def shrunken(counts, mean, accuracy, n_classes):
@@ -191,16 +209,3 @@ def shrunken(counts, mean, accuracy, n_classes):
             total = counts[j][k].sum() + n_classes**2
             confusion[j][k] = (counts[j][k] + n_classes**2 * prior) / total
     return confusion
-
-
-def newton(probs, target, beta):
-    slope = curvature = 0.0
-    for p, r in zip(probs, target, strict=True):
-        logs = [math.log(max(x, 1e-30)) for x in p]
-        s = softmax([beta * x for x in logs])
-        mean = sum(a * b for a, b in zip(s, logs, strict=True))
-        slope += sum(a * b for a, b in zip(r, logs, strict=True)) - mean
-        curvature += mean**2 - sum(a * b * b for a, b in zip(s, logs, strict=True))
-    if curvature > -1e-9:
-        return beta
-    return min(max(min(max(beta - slope / curvature, beta / 3), beta * 3), 0.05), 20)

@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import activelab as al
+from activelab._targets import training_target
 from activelab.classifiers import weight_parameter
 from activelab.simulation import Curves, Experiment, efficiency, efficiency_markdown, simulate_rounds
 from activelab.simulation._experiment import prepare
@@ -70,7 +71,7 @@ def test_a_mistake_in_a_strategy_is_named(text, message):
 
 
 @pytest.mark.parametrize("consensus", ["majority_vote", "crowdlab", "dawid_skene", "bayesian"])
-@pytest.mark.parametrize("training", ["hard", "weights", "soft"])
+@pytest.mark.parametrize("training", ["hard", "weights", "soft", "cautious"])
 def test_every_consensus_goes_with_every_training(consensus, training):
     X, _, labels = problem()
     learner = al.ActiveLearner(LogisticRegression(), cv=3, consensus=consensus, training=training, passes=2)
@@ -113,6 +114,20 @@ def test_what_the_classifier_is_fitted_on(training):
     else:
         wanted = {(i, k) for i in given_labels for k in range(3) if posterior[i, k] > 0.03}
         assert set(zip(row, y.tolist(), strict=True)) == wanted
+
+
+def test_cautious_training_keeps_what_annotators_say():
+    """A model that contradicts every label weighs it down, and replaces none."""
+    labels = al.Labels.from_wide([[0, 0, np.nan], [1, 1, np.nan]] * 10 + [[0, np.nan, np.nan]], classes=2)
+    against = [*[[0.05, 0.95], [0.95, 0.05]] * 10, [0.05, 0.95]]
+    options = {"consensus": "bayesian", "seed": 0}
+    models = (np.array(against),)
+    kept = training_target(labels, models, training="cautious", **options)
+    assert kept.label.tolist() == [0, 1] * 10 + [0]
+    posterior = al.bayesian_consensus(labels, against).posterior
+    np.testing.assert_allclose(kept.weight, posterior[np.arange(21), kept.label])
+    replaced = training_target(labels, models, training="weights", **options)
+    assert replaced.label.tolist() == posterior.argmax(axis=1).tolist()
 
 
 def test_a_second_pass_refines_the_consensus_with_the_rounds_own_models():

@@ -1,8 +1,9 @@
 """Time and memory of the recommended method's scoring against ActiveLab's, at 10^6 and 10^7 examples.
 
-The pools are those of `scaling.py`: 10 classes in float32, 1.5 labels an example by 10,000 annotators, a quarter of
-the examples without a label. Both methods are timed in turn in one fresh process for each size; times are the best
-of three, in CPU seconds, since another program may be running. Memory is sampled in a run of its own.
+The pools are those of `scaling.py`: 10 classes in float32, 1.5 labels an example by 10,000 annotators, a
+quarter of the examples without a label. Both methods are timed in turn in one fresh process for each size;
+times are the best of three, in CPU seconds, since another program may be running. Memory is sampled in a run
+of its own.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import pickle
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import activelab as al
@@ -29,9 +31,9 @@ def measure(path: Path) -> dict[str, float]:
     inputs = pred_probs.nbytes + labels.offsets.nbytes + labels.annotator.nbytes + labels.label.nbytes
     found: dict[str, float] = {"examples": labels.n_examples, "inputs": inputs}
     for method in METHODS:
-        found[f"{method} peak"] = peak_memory(lambda method=method: al.suggest(labels, pred_probs, method=method))
+        found[f"{method} peak"] = peak_memory(partial(al.suggest, labels, pred_probs, method=method))
     for method in METHODS:
-        found[method] = timed(lambda method=method: al.suggest(labels, pred_probs, method=method), 3).cpu
+        found[method] = timed(partial(al.suggest, labels, pred_probs, method=method), 3).cpu
     return found
 
 

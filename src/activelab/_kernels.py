@@ -156,4 +156,4 @@ def most_probable(probabilities: Floats, position: Ints, seed: int) -> Ints:
         tied = np.flatnonzero(np.count_nonzero(top, axis=1) > 1)
         cell = position[tied][:, None] * n_classes + np.arange(n_classes)
         label[tied] = np.where(top[tied], tie_break(seed, cell), -1).argmax(axis=1)
-    return label.astype(np.int32)
+    return np.asarray(label, dtype=np.int32)

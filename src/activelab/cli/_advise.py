@@ -86,6 +86,8 @@ def advise(
     The table has the columns strategy, labels, accuracy, area (mean accuracy over the rounds) and error (of
     the difference to the best, standard), best strategy first.
     """
+    import numpy as np
+
     from activelab._errors import InputError
     from activelab.advice import STRATEGIES
     from activelab.advice import advise as advice_of
@@ -117,7 +119,7 @@ def advise(
             seed=seed,
         )
     rows = [asdict(one) for one in advice.strategies]
-    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     best = advice.strategies[0]
     summary: dict[str, Any] = {
         "best_strategy": best.strategy,

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from activelab._kernels import Block
-from activelab._typing import Float64s
+from activelab._typing import Float64s, Ints
 from activelab.labels import Labels
 
 PRIOR = (4.0, 1.0)
@@ -99,7 +99,7 @@ class ChannelSums:
             if cells <= _MOST_CELLS and self.n_classes > 1
             else None
         )
-        self._waiting: list[tuple[Float64s, Float64s]] = []
+        self._waiting: list[tuple[Ints, Float64s]] = []
         self._rows = 0
 
     def add(self, block: Block, posterior: Float64s) -> None:

@@ -35,7 +35,7 @@ bench: .venv/dev.done
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 
 .venv/base.done: .venv/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet --editable ".[web]"
 	touch $@
 
 .venv/dev.done: .venv/base.done

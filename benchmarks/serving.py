@@ -1,32 +1,58 @@
-"""Fifty annotators on a real server: labels a second, waiting times, and nothing lost.
+"""Fifty annotators on real servers: labels a second, waiting times, and nothing lost, whatever is killed.
 
-    python benchmarks/serving.py [--postgresql URL] [--seconds 30] [--kills 20] [--pool 100000]
+    python benchmarks/serving.py [--seconds 20] [--kills 20] [--pool 100000] [--only PART ...]
 
-Runs, on 127.0.0.1 only: without think time, with one second of think time (a training in the middle), with
-kill -9 of the server in the middle of the load, and, with --postgresql (an empty database for each is made by
-dropping all it holds), the same there and two servers on one database. The load generator runs on the same
-cores. The limits are those the project has set itself; the yardstick of the machine is a file that is written
-and synchronised in the same run.
+Every part runs `activelab serve` as a process of its own on this machine, with the crew on the same cores,
+once on a SQLite file and once on a PostgreSQL cluster that is made for it (Debian's programs, fsync on).
+
+    pace      no think time
+    think     one second of think time; then the same while rounds are trained one after the other
+    kills     kill -9 of the server in the middle of the load
+    two       two servers on one PostgreSQL, killed in turn
+    database  kill -9 of PostgreSQL itself
+    million   a pool of 1,000,000 texts: its import, and the next example
+
+The limits are those the project has set itself; the yardstick of the machine is a file written and
+synchronised in the same run.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import http.client
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
-from sqlalchemy import create_engine, text
-
+from _cluster import Cluster
 from _common import Row, print_machine, print_results
-from _crew import CLASSES, Server, faults, make_project, percentile, send_home, set_to_work
-from activelab.project import open_project
-from activelab.project._database import database_url
+from _crew import CLASSES, Crew, Hired, Server, faults, hire, make_project, percentile, texts
+from activelab.project import Settings, create_project, open_project
+from activelab.project._rounds import list_rounds
 
 PEOPLE = 50
+P95 = 150.0
+MILLION = 1_000_000
+
+
+class Places:
+    """Empty places of both kinds."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder, self.cluster = folder, Cluster(fsync=True)
+
+    def fresh(self, kind: str) -> str:
+        name = f"p{uuid4().hex[:12]}"
+        if kind == "SQLite":
+            return str(Path(self.folder, f"{name}.db"))
+        self.cluster.sql(f"CREATE DATABASE {name}")
+        return self.cluster.url(name)
 
 
 def synchronised_writes(folder: str, seconds: float = 1.0) -> float:
@@ -41,119 +67,200 @@ def synchronised_writes(folder: str, seconds: float = 1.0) -> float:
     return count / seconds
 
 
-def fresh(place: str) -> str:
-    """An empty place: a new file, or the PostgreSQL database emptied."""
-    if "://" not in place:
-        return str(Path(place, f"{time.monotonic_ns()}.db"))
-    engine = create_engine(database_url(place))
-    with engine.begin() as connection:
-        connection.execute(text("DROP SCHEMA public CASCADE"))
-        connection.execute(text("CREATE SCHEMA public"))
-    engine.dispose()
-    return place
+def wrong(place: str, crew: Crew, most: int = 1) -> int:
+    """Number of faults; the first are printed."""
+    found = faults(place, crew, most)
+    for one in found[:5]:
+        print(f"  FAULT {one}")
+    return len(found)
 
 
-def without_pause(place: str, pool: int, seconds: float, servers: int = 1) -> list[Row]:
+def pace(place: str, kind: str, pool: int, seconds: float) -> list[Row]:
     hired = make_project(place, pool, PEOPLE)
-    running = [Server(place, "--no-train") for _ in range(servers)]
-    stop, crew = set_to_work([one.port for one in running], hired)
-    time.sleep(2)  # the first requests open connections
-    before, started = sum(len(p.work.acknowledged) for p in crew), time.perf_counter()
-    time.sleep(seconds)
-    labels = sum(len(p.work.acknowledged) for p in crew) - before
-    rate = labels / (time.perf_counter() - started)
-    send_home(stop, crew)
-    for one in running:
-        one.stop()
-    waits = [wait for p in crew for wait in p.work.seconds]
-    name = f"{kind(place)}, {servers} server{'s' * (servers > 1)}, no think time"
-    wrong = sum(faults(place, hired, crew).values())
+    server = Server(place, "--no-train")
+    with Crew([server.port], hired) as crew:
+        crew.wait_for_each(2)
+        crew.take_waits()
+        at, busy, own, begun = crew.labels, server.cpu_seconds(), crew.cpu_seconds, time.perf_counter()
+        time.sleep(seconds)
+        labels, rate = crew.labels - at, (crew.labels - at) / (time.perf_counter() - begun)
+        each = [1000 * used / labels for used in (server.cpu_seconds() - busy, crew.cpu_seconds - own)]
+        waits = crew.take_waits()
+    server.stop()
+    name = f"{kind}, no think time"
+    print(
+        f"{name}: {rate:.0f} labels/s, p95 {1000 * percentile(waits, 0.95):.0f} ms; processor time a label: "
+        f"server {each[0]:.2f} ms, crew {each[1]:.2f} ms; load average {os.getloadavg()[0]:.1f}",
+        flush=True,
+    )
     return [
         Row(f"{name}: labels a second", rate, 150, "/s"),
-        Row(f"{name}: p95 of submit and next", percentile(waits, 0.95) * 1000, 1000, "ms", at_least=False),
-        Row(f"{name}: labels lost, duplicated or too many", wrong, 0, "", at_least=False),
+        Row(f"{name}: labels lost, double or too many", wrong(place, crew), 0, "", at_least=False),
     ]
 
 
-def with_thought(place: str, pool: int, seconds: float) -> list[Row]:
+def think(place: str, kind: str, pool: int, seconds: float) -> list[Row]:
     hired = make_project(place, pool, PEOPLE, automatic=False)
     with open_project(place) as project:
+        ((_, admin),) = hire(project, 1, "admin")
         names = project.example_names()[:300]
         project.add_labels((n, "imported", CLASSES[i % len(CLASSES)]) for i, n in enumerate(names))
     server = Server(place)
-    stop, crew = set_to_work([server.port], hired, think=1.0)
-    time.sleep(5)
-    for p in crew:
-        p.work.seconds.clear()
-    time.sleep(seconds)
-    quiet = [wait for p in crew for wait in p.work.seconds]
-    for p in crew:
-        p.work.seconds.clear()
-    trainings, end = 0, time.monotonic() + seconds
-    while time.monotonic() < end:
-        subprocess.run([sys.executable, "-m", "activelab", "train", place], check=True, capture_output=True)
-        trainings += 1
-    busy = [wait for p in crew for wait in p.work.seconds]
-    send_home(stop, crew)
+    with Crew([server.port], hired, think=1.0) as crew, open_project(place) as project:
+
+        def train_until(end: float) -> int:
+            trained = 0
+            while time.monotonic() < end:
+                trained += ask_for_training(server.port, admin)
+                while time.monotonic() < end and project.database.read(list_rounds)[-1].state == "running":
+                    time.sleep(0.2)
+            return trained
+
+        crew.wait_for_each(2)
+        crew.take_waits()
+        time.sleep(seconds)
+        quiet = crew.take_waits()
+        trained = train_until(time.monotonic() + 2 * seconds)
+        busy = crew.take_waits()
     server.stop()
-    name = f"{kind(place)}, 1 s think time"
-    print(f"{name}: {trainings} trainings of {pool:,} texts one after the other in {seconds:g} s")
+    name = f"{kind}, 1 s think time"
+    for what, waits in (("alone", quiet), (f"{trained} trainings begun", busy)):
+        p50, p99 = (1000 * percentile(waits, share) for share in (0.5, 0.99))
+        print(
+            f"{name}, {what}: {len(waits)} answers, median {p50:.0f} ms, p99 {p99:.0f} ms, "
+            f"longest {1000 * max(waits):.0f} ms; load average {os.getloadavg()[0]:.1f}",
+            flush=True,
+        )
     return [
-        Row(f"{name}: p95 of submit and next", percentile(quiet, 0.95) * 1000, 150, "ms", at_least=False),
-        Row(f"{name}, while training", percentile(busy, 0.95) * 1000, 150, "ms", at_least=False),
+        Row(f"{name}: p95 of submit and next", 1000 * percentile(quiet, 0.95), P95, "ms", at_least=False),
+        Row(f"{name}, while training: p95", 1000 * percentile(busy, 0.95), P95, "ms", at_least=False),
+        Row(
+            f"{name}: labels lost, double or too many", wrong(place, crew, 2 + trained), 0, "", at_least=False
+        ),
     ]
 
 
-def with_kills(place: str, pool: int, kills: int) -> list[Row]:
-    hired = make_project(place, pool, PEOPLE, lease_seconds=10.0)
+def ask_for_training(port: int, token: str) -> bool:
+    """Have the server train a round; False if it is at it."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("POST", "/api/v1/train", headers={"Authorization": f"Bearer {token}"})
+    status = connection.getresponse().status
+    connection.close()
+    time.sleep(0.5)
+    return status == 202
+
+
+def kills(
+    name: str, place: str, hired: Hired, servers: list[Server], kill: Callable[[], None], times: int
+) -> list[Row]:
+    """Kill something in the middle of the load, again and again; then everybody has to get on."""
+    stuck, before_first = 0, 0
+    with Crew([one.port for one in servers], hired) as crew:
+        stuck += not crew.wait_for_each()
+        before_first = crew.labels
+        for _ in range(times):
+            time.sleep(1.0)
+            kill()
+            stuck += not crew.wait_for_each()
+    for one in servers:
+        one.stop()
+    print(
+        f"{name}: {crew.labels:,} labels acknowledged ({before_first} before the first), "
+        f"{sum(person.broken for person in crew.people):,} attempts without an answer",
+        flush=True,
+    )
+    return [
+        Row(f"{name}: labels lost, double or too many", wrong(place, crew), 0, "", at_least=False),
+        Row(f"{name}: times that somebody did not get on", stuck, 0, "", at_least=False),
+    ]
+
+
+def killed_server(place: str, kind: str, pool: int, times: int, number: int = 1) -> list[Row]:
+    hired = make_project(place, pool, PEOPLE)
+    servers = [Server(place, "--no-train") for _ in range(number)]
+    turn = iter(range(times))
+
+    def kill() -> None:
+        one = servers[next(turn) % number]
+        one.kill()
+        one.start()
+
+    of = "the server" if number == 1 else f"one of {number} servers"
+    return kills(f"{kind}, {of} killed {times} times", place, hired, servers, kill, times)
+
+
+def killed_database(places: Places, pool: int, times: int) -> list[Row]:
+    place = places.fresh("PostgreSQL")
+    hired = make_project(place, pool, PEOPLE)
+
+    def kill() -> None:
+        places.cluster.kill()
+        places.cluster.start()
+
+    name = f"PostgreSQL itself killed {times} times"
+    return kills(name, place, hired, [Server(place, "--no-train")], kill, times)
+
+
+def million(place: str, kind: str, folder: str, seconds: float) -> list[Row]:
+    table = Path(folder, "million.csv")
+    if not table.exists():
+        with open(table, "w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["id", "text"])
+            writer.writerows((name, content["text"]) for name, content in texts(MILLION))
+    create_project(place, Settings(title="Load", classes=CLASSES)).close()
+    begun = time.perf_counter()
+    command = [sys.executable, "-m", "activelab", "import", place, str(table)]
+    subprocess.run(command, check=True, capture_output=True)
+    minutes = (time.perf_counter() - begun) / 60
+    with open_project(place) as project:
+        hired = hire(project, PEOPLE)
     server = Server(place, "--no-train")
-    stop, crew = set_to_work([server.port], hired)
-    stuck = 0
-    for _ in range(kills):
-        time.sleep(1.5)
-        server.kill()
-        server.start()
-        before = sum(len(p.work.acknowledged) for p in crew)
-        time.sleep(1.0)
-        stuck += sum(len(p.work.acknowledged) for p in crew) == before
-    # After the last restart everybody must get on.
-    mark = [len(p.work.acknowledged) for p in crew]
-    time.sleep(15)
-    idle = sum(len(p.work.acknowledged) == at for p, at in zip(crew, mark, strict=True))
-    send_home(stop, crew)
+    name = f"{kind}, {MILLION:,} texts"
+    rows = [Row(f"{name}: import", minutes, 5, "min", at_least=False)]
+    for people, pause in ((hired[:1], 0.0), (hired, 1.0)):
+        with Crew([server.port], people, think=pause) as crew:
+            crew.wait_for_each(2)
+            crew.take_waits()
+            time.sleep(seconds)
+            waits = crew.take_waits()
+        what = f"{name}: p95 of submit and next, {len(people)} at work"
+        rows.append(Row(what, 1000 * percentile(waits, 0.95), 50, "ms", at_least=False))
+        print(f"{what}: {len(waits)} answers, load average {os.getloadavg()[0]:.1f}", flush=True)
+        rows.append(Row(f"{what}: faults", wrong(place, crew), 0, "", at_least=False))
     server.stop()
-    wrong = sum(faults(place, hired, crew).values())
-    name = f"{kind(place)}, {kills} times kill -9"
-    labels = sum(len(p.work.acknowledged) for p in crew)
-    print(f"{name}: {labels:,} labels acknowledged, {sum(p.work.lost for p in crew):,} connections broken")
-    return [
-        Row(f"{name}: labels lost, duplicated or too many", wrong, 0, "", at_least=False),
-        Row(f"{name}: queues that did not go on", idle + stuck, 0, "", at_least=False),
-    ]
-
-
-def kind(place: str) -> str:
-    return "PostgreSQL" if "://" in place else "SQLite"
+    return rows
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--postgresql", help="URL of a database that may be emptied")
-    options.add_argument("--seconds", type=float, default=30)
+    parts = ("pace", "think", "kills", "two", "database", "million")
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    options.add_argument("--seconds", type=float, default=20)
     options.add_argument("--kills", type=int, default=20)
     options.add_argument("--pool", type=int, default=100_000)
+    options.add_argument("--only", nargs="+", choices=parts, default=parts, metavar="PART")
     chosen = options.parse_args()
-    print_machine("sqlalchemy", "fastapi", "uvicorn")
+    print_machine("sqlalchemy", "fastapi", "uvicorn", "psycopg")
+    rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         print(f"synchronised writes a second of this disk: {synchronised_writes(folder):,.0f}")
-        rows = []
-        for place in [folder, *([chosen.postgresql] if chosen.postgresql else [])]:
-            rows += without_pause(fresh(place), chosen.pool, chosen.seconds)
-            rows += with_thought(fresh(place), chosen.pool, chosen.seconds)
-            rows += with_kills(fresh(place), chosen.pool, chosen.kills)
-            if "://" in place:
-                rows += without_pause(fresh(place), chosen.pool, chosen.seconds, servers=2)
-        print_results(rows)
+        places = Places(folder)
+        try:
+            for kind in ("SQLite", "PostgreSQL"):
+                for part, run in (("pace", pace), ("think", think)):
+                    if part in chosen.only:
+                        rows += run(places.fresh(kind), kind, chosen.pool, chosen.seconds)
+                if "kills" in chosen.only:
+                    rows += killed_server(places.fresh(kind), kind, chosen.pool, chosen.kills)
+                if "million" in chosen.only:
+                    rows += million(places.fresh(kind), kind, folder, chosen.seconds)
+            if "two" in chosen.only:
+                rows += killed_server(places.fresh("PostgreSQL"), "PostgreSQL", chosen.pool, chosen.kills, 2)
+            if "database" in chosen.only:
+                rows += killed_database(places, chosen.pool, chosen.kills)
+        finally:
+            places.cluster.stop()
+    print_results(rows)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,24 @@
-"""What the build adds to the pages: the help of every command, as it is now; and one repair."""
+"""What the build adds to the pages: help of every command, addresses of the API; and one repair."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import tempfile
 from typing import Any
 
 MARKER = "<!-- help of every command -->"
+API_MARKER = "<!-- addresses of the HTTP API -->"
 _WIDTH = "82"  # as many characters as a block of code is wide
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Put the help of every command in place of the marker."""
-    return markdown.replace(MARKER, help_pages()) if MARKER in markdown else markdown
+    """Put the help of every command and the addresses of the API in place of their markers."""
+    for marker, make in ((MARKER, help_pages), (API_MARKER, api_table)):
+        if marker in markdown:
+            markdown = markdown.replace(marker, make())
+    return markdown
 
 
 def on_page_content(html: str, **_: Any) -> str:
@@ -24,6 +29,21 @@ def on_page_content(html: str, **_: Any) -> str:
 def help_pages() -> str:
     """A section for each command with its ``--help``."""
     return "\n".join(f"## {' '.join(path)}\n\n```\n{_help(path)}```\n" for path in commands())
+
+
+def api_table() -> str:
+    """A table of what the HTTP API can be asked, from its schema."""
+    from activelab.project import Settings, create_project
+    from activelab.web import create_app
+
+    with tempfile.TemporaryDirectory() as folder, create_project(f"{folder}/api.db", Settings()) as project:
+        paths = create_app(project).openapi()["paths"]
+    lines = ["| address | does |", "|---|---|"]
+    for path, operations in paths.items():
+        for method, operation in operations.items():
+            words = " ".join(operation.get("description", operation["summary"]).split())
+            lines.append(f"| `{method.upper()} {path}` | {words} |")
+    return "\n".join(lines)
 
 
 def commands() -> list[list[str]]:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from project_store import again, cluster, make, place, postgresql  # noqa: F401
+from web_browser import chromium, visit  # noqa: F401
 
 settings.register_profile(
     "activelab", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 
+from _cluster import Cluster
 from activelab.project import Project, Settings, create_project, open_project
 from activelab.project import _accounts as accounts
 
@@ -76,57 +73,12 @@ def add_person(project: Project, name: str, **options: Any) -> int:
     return project.database.write(lambda c: accounts.add_annotator(c, name, time.time(), **options))
 
 
-class Cluster:
-    """A PostgreSQL server on a socket of its own, run by Debian's programs as somebody other than root."""
-
-    def __init__(self) -> None:
-        self.programs = _programs()
-        self.as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-        self.folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))  # a socket's path must be short
-        if self.as_user:
-            shutil.chown(self.folder, "postgres")
-        self.folder.chmod(0o755)
-        self._run("initdb", "-D", f"{self.folder}/data", "-A", "trust", "-U", "postgres", "-N", "-E", "UTF8")
-        options = f"-k {self.folder} -c listen_addresses= -c fsync=off -c max_connections=200"
-        self._run(
-            "pg_ctl", "-D", f"{self.folder}/data", "-w", "-l", f"{self.folder}/log", "-o", options, "start"
-        )
-
-    def url(self, name: str = "postgres") -> str:
-        return f"postgresql://postgres@/{name}?host={self.folder}"
-
-    def sql(self, statement: str) -> None:
-        self._run("psql", "-h", str(self.folder), "-U", "postgres", "-q", "-c", statement)
-
-    def stop(self) -> None:
-        self._run("pg_ctl", "-D", f"{self.folder}/data", "-m", "immediate", "stop")
-        shutil.rmtree(self.folder)
-
-    def _run(self, program: str, *arguments: str) -> None:
-        command = [*self.as_user, str(self.programs / program), *arguments]
-        # Not through pipes: the server would hold them open.
-        with tempfile.TemporaryFile() as said:
-            done = subprocess.run(
-                command, cwd="/", stdin=subprocess.DEVNULL, stdout=said, stderr=said, check=False
-            )
-            said.seek(0)
-            message = said.read().decode()
-        assert done.returncode == 0, f"{program}: {message}"
-
-
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """One server a session."""
     server = Cluster()
     yield server
     server.stop()
-
-
-def _programs() -> Path:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not found:
-        pytest.fail("PostgreSQL is missing: apt-get install -y --no-install-recommends postgresql")
-    return found[-1].parent
 
 
 def _database(server: Cluster) -> Iterator[str]:

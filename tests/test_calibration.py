@@ -8,6 +8,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
 import activelab as al
+from activelab.calibration import sampling_step, take_sample
 
 LOW, HIGH = 0.05, 20.0
 
@@ -57,9 +58,11 @@ def test_the_optimum(n, n_classes, sharpness):
 
 
 def test_a_sample_that_sees_only_certainty_does_not_mislead():
-    """The sample takes every fifth example; here those are flat, sure or wrong, the others ordinary."""
+    """The search begins on a sample; here its examples are flat, sure or wrong, the others ordinary."""
     labels, pred_probs = pool(0, 50_000, 3, 1.0)
-    sampled = np.flatnonzero(labels.labelled)[::5]
+    row = np.arange(50_000.0)[:, None]
+    sampled = take_sample(labels, (row,), sampling_step(50_000)).models[0].ravel().astype(int)
+    assert len(sampled) > 5_000
     for odd in ([1 / 3, 1 / 3, 1 / 3], [1.0, 0.0, 0.0], [0.01, 0.98, 0.01]):
         probs = pred_probs.copy()
         probs[sampled] = odd

@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 import activelab as al
 from activelab.cli import app
+from scale_pools import Pool
 
 LABELS = "item,worker,answer\na,1,cat\na,2,cat\nb,1,dog\nb,2,cat\nc,3,dog\n"
 PROBS = "task,cat,dog,fox\nd,.4,.3,.3\na,.8,.1,.1\nb,.4,.4,.2\nc,.3,.6,.1\ne,.9,.05,.05\n"
@@ -612,3 +613,71 @@ def test_real_model_probabilities_of_cifar10h(data: Path) -> None:
     said = summary(f"suggest cifar.csv -p {probs}:resnet_110 -p {probs}:low_acc -o batch.csv")
     assert (said["pool"], said["n_models"], said["relabel"], said["notes"]) == (10_000, 2, 100, [])
     assert len(pd.read_csv("batch.csv")) == 100
+
+
+# ---------------------------------------------------------------------- pools in several files
+
+
+@pytest.fixture
+def large(folder: Path) -> Pool:
+    """A pool in folders labels and probs-0, and the same in two files."""
+    pool = Pool(0, n=200)
+    pool.write(folder, 2, 3)
+    pool.labels.to_parquet("all-labels.parquet", index=False)
+    pool.probs[0].to_parquet("all-probs.parquet", index=False)
+    return pool
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "suggest labels --pred-probs probs-0 -n 20",
+        "suggest labels/*.parquet -p probs-0/*.parquet -n 20",
+        "suggest labels/0.parquet labels/1.parquet -n 20 "
+        "--pred-probs probs-0/0.parquet probs-0/1.parquet probs-0/2.parquet --workers 1",
+        "suggest all-labels.parquet -p all-probs.parquet -n 20 --memory 1GB --workers 1",
+        "suggest -p all-probs.parquet all-labels.parquet -n 20",
+    ],
+)
+def test_a_pool_in_several_files_is_suggested_from_alike(large, command):
+    expected = table("suggest all-labels.parquet -p all-probs.parquet -n 20")
+    pd.testing.assert_frame_equal(table(f"{command} --seed 0"), expected)
+
+
+def test_an_ensemble_of_folders(large):
+    large.probs[0].to_parquet("second.parquet", index=False)
+    found = summary("suggest labels -p probs-0 -p second.parquet -n 20 --workers 1")
+    assert found["n_models"] == 2
+    assert found["pool"] == 200
+    assert found["dropped"] == 0
+
+
+def test_the_plan_of_a_large_pool(large):
+    out = run("suggest labels -p probs-0 --explain").stdout
+    assert "examples    200, 1 model(s)" in out
+    assert "cut by a hash of the example" in out
+    assert re.search(r"score +[\d.]+ kB +scores", out)
+    plan = json.loads(run("suggest labels -p probs-0 --explain --json").stdout)
+    assert plan["n_examples"] == 200
+    assert plan["bytes_read"] == sum(size for _, size, _ in plan["passes"])
+
+
+def test_errors_of_large_pools(large):
+    for command, message in (
+        ("suggest labels -p none/*.parquet", "error: none/*.parquet: matches no Parquet file."),
+        ("suggest labels -p probs-0 --memory 1MB", "error: a memory budget of 1 MB is too small"),
+        ("suggest labels -p probs-0 --examples x", "error: --examples is for arrays"),
+        ("suggest labels -p probs-0 --address x:1", "error: an address needs an engine"),
+        ("suggest labels -p probs-0 -o none/b.csv", "error: none/b.csv: the folder"),
+    ):
+        assert message in run(command, 2).stderr
+    large.labels.assign(example=9999, annotator=77).iloc[:1].to_parquet("labels/x.parquet", index=False)
+    assert "out with --unmatched drop" in run("suggest labels -p probs-0 --workers 1", 2).stderr
+    assert summary("suggest labels -p probs-0 --workers 1 -n 20 --unmatched drop")["dropped"] == 1
+
+
+def test_progress_of_a_large_pool_on_a_terminal(large):
+    output = on_terminal(
+        *["suggest", "labels", "-p", "probs-0", "-n", "20", "--workers", "1", "-o", "batch.csv"]
+    )
+    assert "rows/s" in output

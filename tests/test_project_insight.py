@@ -474,6 +474,6 @@ def test_the_report_is_whole_and_escapes_what_people_wrote(sqlite, make):
     assert attack in seen.text
     assert "url(" not in page
     assert "svg" in seen.tags
-    for title in ("Learning curve", "Quality of the consensus", "Needs a decision", "Rounds", "Agreement"):
+    for title in ("Learning curve", "Quality of the consensus", "To adjudicate", "Rounds", "Agreement"):
         assert title in seen.text
     assert "8 of 10" in seen.text  # examples labelled

@@ -30,7 +30,7 @@ def answer(
 ) -> queueing.Recorded:
     options = {"class_code": 0 if kind == "label" else None, **options}
     return project.database.write(
-        lambda c: queueing.record(c, project.settings, who, assignment, kind, now, **options)
+        lambda c: queueing.record(c, project.settings, who, assignment, kind, now, **options)[0]
     )
 
 
@@ -306,6 +306,21 @@ def test_gold_at_rate_one_until_there_is_none_left(place, make):
     for one in leases:
         answer(project, ann, one.id)
     assert not any(one.gold for one in lease(project, ann, 3))
+
+
+def test_gold_is_mixed_in_at_its_rate(place, make):
+    project, (ann, *_) = make(place, 200, gold_rate=0.25)
+    project.set_gold({f"e{i}": "a" for i in range(0, 200, 2)})
+    gold = []
+    for _ in range(80):
+        (one,) = lease(project, ann, 1)
+        assert lease(project, ann, 1) == [one]  # asked again, it is the same
+        gold.append(one.gold)
+        answer(project, ann, one.id)
+    # 20 of 80 are expected; fewer than 9 or more than 31 come up once in a thousand rates of a quarter.
+    assert 9 <= sum(gold) <= 31
+    assert True in gold[:40]
+    assert True in gold[40:]
 
 
 def test_gold_is_served_to_everybody_and_not_by_the_queue(place, make):

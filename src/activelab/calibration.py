@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from activelab._errors import InputError
-from activelab._kernels import TINY, Block, blocks, log_probs, row_sums, temper
-from activelab._typing import Float64s, Floats, Models
+from activelab._kernels import (
+    FIXED_POINT,
+    TINY,
+    Block,
+    blocks,
+    fixed_sum,
+    log_probs,
+    ranges,
+    row_sums,
+    temper,
+    tie_break,
+)
+from activelab._typing import Float64s, Floats, Ints, Models
 from activelab.labels import Labels
 from activelab.pred_probs import check_pred_probs
 
@@ -17,7 +29,9 @@ __all__ = ["TemperatureScaling"]
 
 BOUNDS = (0.05, 20.0)
 _COARSE_GRID = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0, 3.0, 5.0, 8.0)
+NOTHING_TO_ESTIMATE = ("no example has two labels: no temperature can be estimated; T = 1.",)
 _SAMPLE_ROWS = 10_000
+_DRAWS = 1 << 17
 _FLAT = 1e-12
 
 
@@ -100,15 +114,11 @@ class TemperatureScaling:
     def fit_models(self, labels: Labels, models: Models) -> TemperatureScaling:
         """`fit` over probabilities that are already checked."""
         if labels.n_labels == 0 or labels.counts.max() < 2:
-            self.temperature_ = np.ones(len(models))
-            self.notes_ = ("no example has two labels: no temperature can be estimated; T = 1.",)
+            self.temperature_, self.notes_ = np.ones(len(models)), NOTHING_TO_ESTIMATE
             return self
         find = _find_optimum if self.search == "optimum" else _find_on_grid
         found = [find(labels, model, self.bounds) for model in models]
-        self.temperature_ = np.array([temperature for temperature, _ in found])
-        self.notes_ = tuple(
-            f"temperature of model {number}: {note}" for number, (_, note) in enumerate(found) if note
-        )
+        self.temperature_, self.notes_ = with_notes(found)
         return self
 
     @property
@@ -142,83 +152,172 @@ class TemperatureScaling:
         return result[0] if array.ndim == 2 else result
 
 
-def _find_optimum(labels: Labels, model: Floats, bounds: tuple[float, float]) -> tuple[float, str | None]:
-    """Temperature at the optimum and, if it is a bound or a convention, a note that says so."""
+def with_notes(found: list[tuple[float, str | None]]) -> tuple[Float64s, tuple[str, ...]]:
+    """Temperatures of all models, and what there is to say of them."""
+    notes = (f"temperature of model {number}: {note}" for number, (_, note) in enumerate(found) if note)
+    return np.array([temperature for temperature, _ in found]), tuple(notes)
+
+
+@dataclass
+class DerivativeSums:
+    """First three derivatives of the objective at one β, as exact sums over labelled examples.
+
+    The objective is the mean of log Σ_k p_ik^β − β Σ_k e_ik log p_ik: the soft cross-entropy up to a
+    factor; the normalisation of p cancels. Sums are in fixed point (see `fixed_sum`), so that those of
+    the parts of a pool add up to those of the whole.
+    """
+
+    n: int = 0
+    slope: int = 0
+    curvature: int = 0
+    third: int = 0
+
+    def __add__(self, other: DerivativeSums) -> DerivativeSums:
+        return DerivativeSums(
+            self.n + other.n,
+            self.slope + other.slope,
+            self.curvature + other.curvature,
+            self.third + other.third,
+        )
+
+    @property
+    def means(self) -> tuple[float, float, float]:
+        """The derivatives themselves."""
+        unit = self.n << FIXED_POINT
+        return self.slope / unit, max(self.curvature, 0) / unit, self.third / unit
+
+
+Search = Generator[float, DerivativeSums, float]
+"""Asks for the derivatives at one β after another, and returns the best."""
+
+
+def derivative_sums(labels: Labels, model: Floats, beta: float) -> DerivativeSums:
+    """Derivatives from the moments of log p under the tempered probabilities of each example."""
+    total = DerivativeSums()
+    for block in blocks(labels, at_least=1):
+        log_p = log_probs(model[block.index])
+        empirical = _mean_log_prob(block, log_p)
+        # The largest p is at least 1/K less the tolerance: no shift is needed for β ≤ 20.
+        p = log_p * beta
+        np.exp(p, out=p)
+        norm = row_sums(p)
+        p *= log_p
+        mean = row_sums(p) / norm
+        p *= log_p
+        square = row_sums(p) / norm
+        p *= log_p
+        cube = row_sums(p) / norm
+        total += DerivativeSums(
+            block.size,
+            fixed_sum(mean - empirical),
+            fixed_sum(square - mean * mean),
+            fixed_sum(cube - mean * (3 * square - 2 * mean * mean)),
+        )
+    return total
+
+
+def _mean_log_prob(block: Block, log_p: Float64s) -> Float64s:
+    """Σ_k e_ik log p_ik of each example of a block, e_ik the share of labels k of example i."""
+    return block.total(log_p.reshape(-1)[block.cell]) / block.counts
+
+
+class Sample(NamedTuple):
+    """Some labelled examples: how many labels each has, which ones, and the models' probabilities."""
+
+    counts: Ints
+    label: Ints
+    models: Models
+
+    def labels(self, n_classes: int) -> Labels:
+        """The labels, by nameless annotators."""
+        example = np.repeat(np.arange(len(self.counts)), self.counts)
+        annotator = ranges(np.zeros_like(self.counts), self.counts)
+        people = int(self.counts.max(initial=0))
+        return Labels(
+            example, annotator, self.label, examples=len(self.counts), annotators=people, classes=n_classes
+        )
+
+
+def sampling_step(n_examples: int) -> int | None:
+    """One in how many examples the search begins with; None for a pool that needs no sample.
+
+    A power of two, so that a pool that grows keeps its sample for long.
+    """
+    every = n_examples // _SAMPLE_ROWS
+    return 1 << every.bit_length() - 1 if every > 3 else None
+
+
+def take_sample(labels: Labels, models: Models, every: int) -> Sample:
+    """About one in ``every`` of the labelled examples, chosen by their ids alone."""
+    chosen = [
+        index[tie_break(0, labels.tie_keys(index)) * every < 1]
+        for index in np.split(
+            np.flatnonzero(labels.labelled), range(_DRAWS, np.count_nonzero(labels.labelled), _DRAWS)
+        )
+    ]
+    index = np.concatenate(chosen)
+    counts = labels.counts[index]
+    label = labels.label[ranges(labels.offsets[index], counts)]
+    return Sample(counts, label, tuple(model[index] for model in models))
+
+
+def search_optimum(sample: tuple[Labels, Floats] | None, bounds: tuple[float, float]) -> Search:
+    """Search for the best β, begun on a sample if there is one; NaN if the objective is flat.
+
+    A sample brings the search within a step of the optimum of the whole.
+    """
     low, high = 1 / bounds[1], 1 / bounds[0]
     beta = 1.0
-    every = labels.n_examples // _SAMPLE_ROWS
-    if every > 3:
-        # A sample brings the search within a step of the optimum of the whole.
-        sample = _Objective(labels, model, every)
-        beta = np.nan_to_num(_minimise(sample.derivatives, beta, low, high), nan=1.0)
-    beta = _minimise(_Objective(labels, model).derivatives, beta, low, high)
+    if sample is not None and sample[0].n_labels:
+        start = _minimise(beta, low, high)
+        beta = float(np.nan_to_num(complete(start, lambda at: derivative_sums(*sample, at)), nan=1.0))
+    return (yield from _minimise(beta, low, high))
+
+
+def complete(search: Search, derivatives: Callable[[float], DerivativeSums]) -> float:
+    """Run a search to its end."""
+    beta = next(search)
+    while True:
+        try:
+            beta = search.send(derivatives(beta))
+        except StopIteration as end:
+            return float(end.value)
+
+
+def temperature_of(beta: float, bounds: tuple[float, float], lowest: float) -> tuple[float, str | None]:
+    """Temperature of the β found and, if it is a bound or a convention, a note that says so.
+
+    ``lowest`` is the lowest probability the model gives.
+    """
     if np.isnan(beta):
         return 1.0, "the model gives every class the same probability, so T = 1."
-    at_bound = beta in (low, high)
+    low, high = 1 / bounds[1], 1 / bounds[0]
     note = None
-    if at_bound:
+    if beta in (low, high):
         note = f"the optimum lies at or beyond the bound T = {1 / beta:g}."
-        if beta == low and model.min() == 0:
+        if beta == low and lowest == 0:
             note += " The model gives annotated classes probability 0; mix in a little of the uniform."
     return 1 / beta, note
 
 
-class _Objective:
-    """Mean of log Σ_k p_ik^β − β Σ_k e_ik log p_ik over the labelled examples, given β.
-
-    With ``every`` it is the mean over a sample, of about one in so many.
-
-    Equal to the soft cross-entropy up to a factor; the normalisation of p cancels.
-    """
-
-    def __init__(self, labels: Labels, model: Floats, every: int = 1) -> None:
-        self.labels, self.model, self.every = labels, model, every
-        self.empirical: float | None = None
-
-    def derivatives(self, beta: float) -> tuple[float, float, float]:
-        """First three derivatives.
-
-        They rest on the mean, variance and third central moment of log p under the tempered
-        probabilities of each example.
-        """
-        n, slope, curvature, third, empirical = 0, 0.0, 0.0, 0.0, 0.0
-        for block in blocks(self.labels, at_least=1, every=self.every):
-            n += block.size
-            log_p = log_probs(self.model[block.index])
-            if self.empirical is None:
-                empirical += _mean_log_prob(block, log_p)
-            # The largest p is at least 1/K less the tolerance: no shift is needed for β ≤ 20.
-            p = log_p * beta
-            np.exp(p, out=p)
-            total = row_sums(p)
-            p *= log_p
-            mean = row_sums(p) / total
-            p *= log_p
-            square = row_sums(p) / total
-            p *= log_p
-            cube = row_sums(p) / total
-            slope += float(mean.sum())
-            curvature += float((square - mean * mean).sum())
-            third += float((cube - mean * (3 * square - 2 * mean * mean)).sum())
-        if self.empirical is None:
-            self.empirical = empirical
-        return (slope - self.empirical) / n, max(curvature, 0.0) / n, third / n
+def _find_optimum(labels: Labels, model: Floats, bounds: tuple[float, float]) -> tuple[float, str | None]:
+    """Temperature at the optimum, and a note on it."""
+    every = sampling_step(labels.n_examples)
+    sample = None
+    if every is not None:
+        taken = take_sample(labels, (model,), every)
+        sample = taken.labels(labels.n_classes), taken.models[0]
+    beta = complete(search_optimum(sample, bounds), lambda at: derivative_sums(labels, model, at))
+    return temperature_of(beta, bounds, float(model.min()))
 
 
-def _mean_log_prob(block: Block, log_p: Float64s) -> float:
-    """Σ_i Σ_k e_ik log p_ik over a block, e_ik the share of labels k of example i."""
-    return float((block.total(log_p.reshape(-1)[block.cell]) / block.counts).sum())
-
-
-def _minimise(
-    derivatives: Callable[[float], tuple[float, float, float]], beta: float, low: float, high: float
-) -> float:
+def _minimise(beta: float, low: float, high: float) -> Search:
     """Minimum of a convex function on [low, high]: Halley's method inside a shrinking bracket.
 
     NaN if the function is flat.
     """
     for attempt in range(100):
-        slope, curvature, third = derivatives(beta)
+        slope, curvature, third = (yield beta).means
         if attempt == 0 and curvature <= _FLAT:
             return float("nan")
         if slope == 0:
@@ -230,21 +329,15 @@ def _minimise(
         new = beta + (step / bend if bend > 0.5 else step)
         if not low < new < high:
             edge = high if slope < 0 else low
-            new = edge if _edge_is_minimum(derivatives, edge, slope < 0) else (low + high) / 2
-            if new == edge:
+            slope_there = (yield edge).means[0]
+            if slope_there <= 0 if slope < 0 else slope_there >= 0:
                 return edge
+            new = (low + high) / 2
         # Convergence is cubic: after a step this small the relative error is near 1e-11.
         if abs(new - beta) <= 2e-4 * new:
             return new
         beta = new
     return beta
-
-
-def _edge_is_minimum(
-    derivatives: Callable[[float], tuple[float, float, float]], edge: float, upper: bool
-) -> bool:
-    slope = derivatives(edge)[0]
-    return slope <= 0 if upper else slope >= 0
 
 
 def _find_on_grid(labels: Labels, model: Floats, bounds: tuple[float, float]) -> tuple[float, str | None]:
@@ -270,5 +363,5 @@ def _losses(labels: Labels, model: Floats, temperatures: Float64s) -> Float64s:
         for position, temperature in enumerate(temperatures):
             scaled = np.exp(log_p / temperature)
             scaled /= row_sums(scaled)[:, None]
-            total[position] -= _mean_log_prob(block, np.log(np.maximum(scaled, TINY)))
+            total[position] -= _mean_log_prob(block, np.log(np.maximum(scaled, TINY))).sum()
     return total

@@ -104,6 +104,20 @@ class Labels:
                 )
         self._set(*_sorted(codes, vocabularies, keep), *vocabularies)
 
+    @classmethod
+    def of_sorted(
+        cls,
+        offsets: Ints,
+        annotator: Ints,
+        label: Ints,
+        *,
+        examples: Vocabulary,
+        annotators: Vocabulary,
+        classes: Vocabulary,
+    ) -> Labels:
+        """Labels from the arrays that an object like this one holds; nothing is checked."""
+        return cls.__new__(cls)._set(offsets, annotator, label, examples, annotators, classes)
+
     def _set(
         self,
         offsets: Ints,
@@ -358,6 +372,13 @@ class Labels:
         """Mask of the examples that have at least one label, shape (n_examples,)."""
         return self.offsets[1:] > self.offsets[:-1]
 
+    def tie_keys(self, index: Ints) -> Ints:
+        """What ties between the examples at the given positions are drawn by, int64.
+
+        It depends on the ids alone, so that neither the order of the pool nor a cut through it matters.
+        """
+        return self._examples.keys(index)
+
     def __len__(self) -> int:
         return self.n_labels
 
@@ -552,8 +573,7 @@ class Labels:
     def _copy(self, **changes: Any) -> Labels:
         names = ("offsets", "annotator", "label", "examples", "annotators", "classes")
         old = self.__getstate__()
-        new = Labels.__new__(Labels)
-        return new._set(*(changes.get(n, o) for n, o in zip(names, old, strict=True)))
+        return Labels.__new__(Labels)._set(*(changes.get(n, o) for n, o in zip(names, old, strict=True)))
 
     # ------------------------------------------------------------------ out
 

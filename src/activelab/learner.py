@@ -275,7 +275,9 @@ class ActiveLearner:
         assessment = self.method.assess_models(labels, models, seed=seed)
         scores = assessment.scores if eligible is None else np.where(eligible, assessment.scores, np.inf)
         predicted = models if self.batching == "diverse" else None
-        chosen = select_batch(scores, batch_size, seed=seed, batching=self.batching, models=predicted)
+        chosen = select_batch(
+            scores, batch_size, seed=seed, labels=labels, batching=self.batching, models=predicted
+        )
         self.round_ = RoundResult(
             number=self._next_round,
             batch=explain_batch(labels, assessment, chosen),

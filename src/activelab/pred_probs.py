@@ -55,7 +55,7 @@ def check_pred_probs(pred_probs: Any, labels: Labels) -> Models:
     if not models:
         raise InputError("pred_probs holds no model.")
     for number, model in enumerate(models):
-        _check_values(model, labels, f"model {number}: " if len(models) > 1 else "")
+        check_values(model, labels, f"model {number}: " if len(models) > 1 else "")
     return models
 
 
@@ -163,8 +163,11 @@ def _numbers(values: Ids, name: str) -> Floats:
         raise InputError(f"column {name!r} of pred_probs holds values that are not numbers.") from None
 
 
-def _check_values(model: Floats, labels: Labels, where: str) -> None:
-    """One pass over the array in blocks; the details are worked out only where a block fails."""
+def check_values(model: Floats, labels: Labels, where: str) -> None:
+    """Raise unless each row holds probabilities that sum to 1 within the tolerance.
+
+    One pass over the array in blocks; the details are worked out only where a block fails.
+    """
     for start in range(0, len(model), _ROWS_A_BLOCK):
         block = model[start : start + _ROWS_A_BLOCK]
         # Non-negative rows that sum to 1 hold no entry above 1; NaN and infinity fail the sum.

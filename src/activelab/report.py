@@ -14,6 +14,11 @@ __all__ = ["project_report"]
 _WIDTH, _HEIGHT, _EDGE = 560, 220, 44
 _COLOURS = ("#1f5fa8", "#b4530a")
 _SHOWN = 20
+_COEFFICIENTS = {
+    "krippendorff_alpha": "Krippendorff’s alpha",
+    "fleiss_kappa": "Fleiss’ kappa",
+    "gwet_ac1": "Gwet’s AC1",
+}
 
 
 def project_report(project: Project) -> str:
@@ -36,7 +41,7 @@ def project_report(project: Project) -> str:
         ("Quality of the consensus", _histogram(_insight.quality_histogram(project))),
         ("Annotators", _annotators(_insight.annotator_table(project))),
         ("Agreement", _pairs(_insight.pair_agreement(project, _SHOWN))),
-        ("Needs a decision", _adjudication(_insight.adjudication_list(project, _SHOWN))),
+        ("To adjudicate", _adjudication(_insight.adjudication_list(project, _SHOWN))),
         ("Served next", _queue(_insight.queue_head(project, _SHOWN))),
         ("Rounds", _rounds(_insight.rounds_table(project))),
     ]
@@ -130,7 +135,7 @@ def _annotators(people: list[dict[str, Any]]) -> str:
 
 def _pairs(pairs: dict[str, Any]) -> str:
     overall = [
-        (one["name"].replace("_", " "), _plain(one["value"]),
+        (_COEFFICIENTS.get(one["name"], one["name"]), _plain(one["value"]),
          "–" if one["low"] is None else f"{one['low']:.2f} to {one['high']:.2f}",
          _count(one["n_items"]), one["note"])
         for one in pairs["overall"]
@@ -184,10 +189,13 @@ def _rounds(table: list[dict[str, Any]]) -> str:
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(str(value))}</td>" for value in row) + "</tr>" for row in rows
-    )
+    body = "".join("<tr>" + "".join(_cell(str(value)) for value in row) + "</tr>" for row in rows)
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _cell(text: str) -> str:
+    """Short values stay in one line, so that only words wrap on a narrow screen."""
+    return f"<td{' class=one' if len(text) < 24 else ''}>{escape(text)}</td>"
 
 
 def _count(value: int) -> str:
@@ -214,7 +222,7 @@ def _line_chart(lines: Sequence[tuple[str, Sequence[tuple[float, float]]]]) -> s
     xs = [x for _, points in lines for x, _ in points]
     ys = [y for _, points in lines for _, y in points]
     left, right, low, high = min(xs), max(xs), min(ys), max(ys)
-    low, high = (low, high) if high - low > 0.02 else (low - 0.01, high + 0.01)
+    low, high = max(low - 0.01, 0.0), min(high + 0.01, 1.0)
 
     def place(x: float, y: float) -> tuple[float, float]:
         along = (x - left) / (right - left) if right > left else 0.5
@@ -264,11 +272,14 @@ def _svg(name: str, parts: Iterable[str]) -> str:
 
 _STYLE = """
 :root{color-scheme:light dark}
-body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
-h1{margin:0}h2{margin-top:2rem;font-size:1.2rem}
+body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem}
+h1{margin:0}header p{margin:0;opacity:.75}
+section{border:1px solid #8884;border-radius:10px;padding:0 1.25rem 1.25rem;margin-top:1.25rem}
+h2{font-size:1.1rem}
 dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(13rem,1fr));gap:1rem}
 dd{margin:0;font-weight:600}dt{font-size:.85rem}
 .wide{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem}
-th,td{text-align:left;padding:.25rem .75rem .25rem 0;border-bottom:1px solid #8886;vertical-align:top}
+th,td{text-align:left;padding:.375rem 1rem .375rem 0;border-bottom:1px solid #8884;vertical-align:top}
+td{font-variant-numeric:tabular-nums}.one{white-space:nowrap}table+table,.wide+.wide{margin-top:1rem}
 svg{width:100%;max-width:40rem;font-size:12px}svg text:not([fill]){fill:currentColor}
 """

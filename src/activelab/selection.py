@@ -149,7 +149,7 @@ def assess_and_suggest(
     scores = assessment.scores
     if skip_settled:
         scores = np.where(example_states(labels, models) == OPEN, scores, np.inf)
-    positions = select_batch(scores, batch_size, seed=seed, batching=batching, models=models)
+    positions = select_batch(scores, batch_size, seed=seed, labels=labels, batching=batching, models=models)
     return labels, assessment, explain_batch(labels, assessment, positions)
 
 
@@ -158,6 +158,7 @@ def select_batch(
     batch_size: int,
     *,
     seed: int = 0,
+    labels: Labels | None = None,
     batching: str = "top",
     models: Models | None = None,
 ) -> Ints:
@@ -169,6 +170,8 @@ def select_batch(
         Low = most worth labelling; +inf = not considered.
     batch_size : int
     seed : int
+    labels : Labels, optional
+        The pool, by whose ids ties are drawn; without it by position.
     batching : {"top", "diverse", "stochastic"}
         The lowest scores; the lowest of each pair of likeliest classes in turn, which needs ``models``; or a
         draw in which rank r has weight r^-4.
@@ -201,13 +204,18 @@ def select_batch(
         raise InputError(
             f"the batch size {batch_size:,} is larger than the {considered:,} examples the method considers."
         )
+    keys = _positions if labels is None else labels.tie_keys
     if batching == "stochastic":
-        return stochastic(scores, batch_size, seed)
+        return stochastic(scores, batch_size, seed, keys)
     if batching == "diverse":
         if models is None:
             raise InputError("a diverse batch needs the probabilities of the models.")
-        return diverse(scores, batch_size, seed, models)
-    return lowest(scores, batch_size, seed)
+        return diverse(scores, batch_size, seed, keys, models)
+    return lowest(scores, batch_size, seed, keys)
+
+
+def _positions(index: Ints) -> Ints:
+    return index
 
 
 def check_batch_size(batch_size: int, n_examples: int) -> None:

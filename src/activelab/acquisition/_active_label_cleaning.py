@@ -20,6 +20,7 @@ class ActiveLabelCleaning(Acquisition):
     """
 
     relabels_only = True
+    by_example = True
 
     def score_models(self, labels: Labels, models: Models, *, seed: int = 0) -> Float64s:
         scores = np.full(labels.n_examples, np.inf)

@@ -38,6 +38,7 @@ class ActiveLab(Acquisition):
     """
 
     consensus: ClassVar[str] = "crowdlab"
+    by_example: ClassVar[bool] = True
 
     def __init__(self, calibrate: bool = True, conventions: Conventions = PAPER) -> None:
         self.calibrate, self.conventions = calibrate, conventions

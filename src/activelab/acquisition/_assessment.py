@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from activelab._kernels import Block, blocks, temper
 from activelab._typing import Bools, Float64s, Ints, Models
 from activelab.consensus._channels import Ability
 from activelab.consensus._consensus import overlap_notes
-from activelab.consensus._crowdlab import Betas, Estimate, crowdlab_estimate, likelihood, mixture
+from activelab.consensus._crowdlab import Betas, Trust, crowdlab_estimate, likelihood, mixture
 from activelab.consensus._majority_vote import vote_labels
 from activelab.consensus._statistics import label_sums
 from activelab.labels import Labels
@@ -71,26 +72,15 @@ def assess_pool(
     """
     betas: Betas = tuple((1 / temperature).tolist()) if calibrated else (None,) * len(models)
     estimate = crowdlab_estimate(labels, models, betas, seed=seed, conventions=conventions)
-    # A single model's class is known; that of several models follows from their mixture.
-    predicted = estimate.predicted[0]
-    scores, quality = np.empty(labels.n_examples), np.empty(labels.n_examples)
     chosen = estimate.label
     if conventions.unlabelled == "vote":
         chosen = _with_votes_of_models(labels, models, betas, chosen, seed, conventions)
-    for block in blocks(labels):
-        here = block.index
-        mixed = mixture(block, models, betas, estimate.trust.model_weight)
-        if len(models) > 1:
-            predicted[here] = mixed.argmax(axis=1)
-        target = np.where(chosen[here] >= 0, chosen[here], predicted[here])
-        at_target = mixed[np.arange(block.size), target]
-        scores[here], quality[here] = _score(block, at_target, target, estimate, labels.n_classes)
-    quality[~labels.labelled] = np.nan
+    scored = score_pool(labels, models, betas, estimate.trust, chosen, estimate.predicted[0])
     return Assessment(
-        scores=scores,
+        scores=scored.scores,
         consensus_label=estimate.label,
-        quality=quality,
-        predicted_label=predicted,
+        quality=scored.quality,
+        predicted_label=scored.predicted_label,
         temperature=temperature,
         model_weight=estimate.trust.model_weight,
         annotator_weight=estimate.trust.annotator_weight,
@@ -99,14 +89,42 @@ def assess_pool(
     )
 
 
+class Scored(NamedTuple):
+    """`Assessment`'s columns of the pool, shape (n_examples,) each."""
+
+    scores: Float64s
+    quality: Float64s
+    predicted_label: Ints
+
+
+def score_pool(
+    labels: Labels, models: Models, betas: Betas, trust: Trust, consensus: Ints, predicted: Ints
+) -> Scored:
+    """ActiveLab scores given trust and consensus labels; row by row, so for any part of a pool.
+
+    ``predicted`` is the class of each example by the first model; that of several models follows from
+    their mixture, and takes its place.
+    """
+    scores, quality = np.empty(labels.n_examples), np.empty(labels.n_examples)
+    for block in blocks(labels):
+        here = block.index
+        mixed = mixture(block, models, betas, trust.model_weight)
+        if len(models) > 1:
+            predicted[here] = mixed.argmax(axis=1)
+        target = np.where(consensus[here] >= 0, consensus[here], predicted[here])
+        at_target = mixed[np.arange(block.size), target]
+        scores[here], quality[here] = _score(block, at_target, target, trust, labels.n_classes)
+    quality[~labels.labelled] = np.nan
+    return Scored(scores, quality, predicted)
+
+
 def _score(
-    block: Block, at_target: Float64s, target: Ints, estimate: Estimate, n_classes: int
+    block: Block, at_target: Float64s, target: Ints, trust: Trust, n_classes: int
 ) -> tuple[Float64s, Float64s]:
     """ActiveLab score and quality of the target class [A eq. 1, 2, 5, 6, 10]: one formula over J_i.
 
     ``at_target`` is Σ_l w_M^l p^l at the target class.
     """
-    trust = estimate.trust
     model_weight = trust.model_weight.sum()
     annotator_weight = trust.annotator_weight[block.annotator]
     weight = block.total(annotator_weight)

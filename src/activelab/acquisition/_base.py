@@ -33,12 +33,16 @@ class Acquisition(ABC):
         How often a round refines the consensus and trains.
     relabels_only : bool
         Whether it considers labelled examples alone.
+    by_example : bool
+        Whether the score of an example depends on its own labels and probabilities alone, so that the
+        pool may be scored in parts (`activelab.scale`).
     """
 
     consensus: ClassVar[str] = "majority_vote"
     training: ClassVar[str] = "hard"
     passes: ClassVar[int] = 1
     relabels_only: ClassVar[bool] = False
+    by_example: ClassVar[bool] = False
 
     def score(self, labels: Labels, pred_probs: Any, *, seed: int = 0) -> Float64s:
         """Score every example of the pool, labelled or not.

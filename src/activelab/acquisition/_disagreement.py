@@ -28,6 +28,8 @@ class Disagreement(Acquisition):
         From `score`, if there is only one model.
     """
 
+    by_example = True
+
     def __init__(self, measure: Literal["kl", "cross_entropy"] = "kl") -> None:
         if measure not in ("kl", "cross_entropy"):
             raise InputError(f"measure must be 'kl' or 'cross_entropy', got {measure!r}.")

@@ -11,10 +11,12 @@ from activelab.labels import Labels
 
 
 class Random(Acquisition):
-    """A uniform draw x in [0, 1) for each example, a function of the seed."""
+    """A uniform draw x in [0, 1) for each example, a function of the seed and its id."""
+
+    by_example = True
 
     def score_models(self, labels: Labels, models: Models, *, seed: int = 0) -> Float64s:
-        return tie_break(seed, np.arange(labels.n_examples))
+        return tie_break(seed, labels.tie_keys(np.arange(labels.n_examples)))
 
 
 class GoodRandom(Random):

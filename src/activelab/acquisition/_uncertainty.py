@@ -13,6 +13,8 @@ from activelab.labels import Labels
 class Entropy(Acquisition):
     """Σ_k p log p of the models' mean: the most uncertain prediction first."""
 
+    by_example = True
+
     def score_models(self, labels: Labels, models: Models, *, seed: int = 0) -> Float64s:
         scores = np.empty(labels.n_examples)
         for block in blocks(labels):
@@ -22,6 +24,8 @@ class Entropy(Acquisition):
 
 class Uncertainty(Acquisition):
     """max_k p of the models' mean: the least confident prediction first."""
+
+    by_example = True
 
     def score_models(self, labels: Labels, models: Models, *, seed: int = 0) -> Float64s:
         scores = np.empty(labels.n_examples)

@@ -14,6 +14,7 @@ from activelab.cli._annotators import annotators
 from activelab.cli._consensus import consensus
 from activelab.cli._demo import demo
 from activelab.cli._errors import CommandGroup
+from activelab.cli._large import SuggestCommand
 from activelab.cli._people import annotator
 from activelab.cli._project import import_, init, settings
 from activelab.cli._project_use import backup, doctor, export, report, serve, status, train
@@ -63,7 +64,8 @@ def _activelab(
 
 
 # Every command is registered here, in the order of the help page.
-for _command in (suggest, consensus, annotators, advise, simulate, reproduce, demo):
+app.command(cls=SuggestCommand)(suggest)
+for _command in (consensus, annotators, advise, simulate, reproduce, demo):
     app.command()(_command)
 app.command()(init)
 app.command("import")(import_)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from activelab.labels import Labels
     from activelab.learner import RoundResult
     from activelab.simulation import SimulatedRound
+
+PROJECT = "digits.db"
 
 _TEST, _START, _BATCH, _ROUNDS, _ANNOTATORS = 500, 250, 100, 8, 20
 
@@ -21,23 +24,41 @@ def demo(
         Path, typer.Option("--folder", "-f", help="Where to put the files; made if it is missing.")
     ] = Path("activelab-demo"),
     seed: Annotated[int, typer.Option("--seed", help="Seed of everything random.")] = 0,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Then serve the pages of the demo project until Ctrl-C.")
+    ] = False,
+    port: Annotated[int, typer.Option(help="Port of --serve; 0 for any that is free.")] = 8080,
 ) -> None:
     """ActiveLab on 1,797 real images of handwritten digits, in less than two minutes, without a network.
 
     Twenty simulated annotators, right 50 % to 90 % of the time, label the images. ActiveLab and random
-    choice each spend the same number of labels; a table shows what they buy.
+    choice each spend the same number of labels; a table shows what they buy. The labels and rounds become a
+    project, whose pages --serve opens; later it serves what is there, with what you have labelled since.
 
     \b
     Examples:
       activelab demo
+      activelab demo --serve
       activelab demo --folder /tmp/digits --seed 1
     """
+    if not folder.parent.is_dir():
+        raise typer.BadParameter(f"{folder.parent} is not a folder.", param_hint="--folder")
+    if serve and (folder / PROJECT).exists():
+        typer.echo(f"Serving the project of an earlier demo; another begins when {folder} is deleted.")
+    else:
+        _show(folder, seed)
+    if serve:
+        from activelab.cli._project_use import run_server
+
+        run_server(str(folder / PROJECT), port=port)
+
+
+def _show(folder: Path, seed: int) -> None:
+    """Run both methods, say what they gained, and leave files and a project."""
     from sklearn.datasets import load_digits
     from threadpoolctl import threadpool_limits
 
     images, digit = load_digits(return_X_y=True)
-    if not folder.parent.is_dir():
-        raise typer.BadParameter(f"{folder.parent} is not a folder.", param_hint="--folder")
     folder.mkdir(exist_ok=True)
     typer.echo(
         f"{len(digit):,} images of handwritten digits: {_TEST} kept apart as a test, the others a pool of "
@@ -51,10 +72,14 @@ def demo(
     )
     # The matrices are small: threads of the linear algebra would only wait for one another.
     with threadpool_limits(1):
-        history, last = _run(images, digit, seed)
-    _write(folder, history, last)
-    # In an environment that is not activated (as after `make demo`) the bare name would not be found.
-    program = "activelab" if shutil.which("activelab") else sys.argv[0]
+        history, rounds = _run(images, digit, seed)
+        last = rounds[-1]
+        _write(folder, history, last)
+        # In an environment that is not activated (as after `make demo`) the bare name would not be found.
+        program = "activelab" if shutil.which("activelab") else sys.argv[0]
+        if program.endswith(".py"):
+            program = f"{sys.executable} -m activelab"
+        pages = _make_project(folder, images, [one.labels for one in history["activelab"]], rounds)
     gain = history["activelab"][-1].test_accuracy_averaged - history["random"][-1].test_accuracy_averaged
     typer.echo(
         f"\nWith the same {history['activelab'][-1].labels.n_labels:,} labels the classifier is right on "
@@ -66,12 +91,28 @@ def demo(
         "out-of-sample probabilities (example, and a column for each class):\n"
         f"  {program} suggest {folder}/labels.csv --pred-probs {folder}/pred_probs.csv -o next.csv\n"
         f"  {program} consensus {folder}/labels.csv --pred-probs {folder}/pred_probs.csv -o consensus.csv\n"
-        f"  {program} annotators {folder}/labels.csv --pred-probs {folder}/pred_probs.csv"
+        f"  {program} annotators {folder}/labels.csv --pred-probs {folder}/pred_probs.csv\n"
+        f"\n{pages}\n  {program} demo --folder {folder} --serve"
     )
 
 
-def _run(images: object, digit: object, seed: int) -> tuple[dict[str, list[SimulatedRound]], RoundResult]:
-    """Both methods round by round, a line of the table each; and ActiveLab's last round."""
+def _make_project(folder: Path, images: Any, labels: list[Labels], rounds: list[RoundResult]) -> str:
+    """A project with the labels and rounds of ActiveLab, unless there is one; what its pages are for."""
+    how = "See the rounds on a dashboard, and label on in the browser:"
+    if (folder / PROJECT).exists():
+        return f"{folder / PROJECT} was there already and is as it was. {how}"
+    try:
+        from activelab.cli._demo_project import make_demo_project
+    except ImportError:
+        return f"{how}\n  pip install 'activelab[web]'"
+    make_demo_project(folder / PROJECT, folder / "images", images, labels, rounds)
+    return how
+
+
+def _run(
+    images: object, digit: object, seed: int
+) -> tuple[dict[str, list[SimulatedRound]], list[RoundResult]]:
+    """Both methods round by round, a line of the table each; and what ActiveLab's learner said in each."""
     import numpy as np
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -111,7 +152,9 @@ def _run(images: object, digit: object, seed: int) -> tuple[dict[str, list[Simul
     }
     runs = {method: simulate_rounds(one, _ROUNDS) for method, one in simulations.items()}
     history: dict[str, list[SimulatedRound]] = {method: [] for method in runs}
+    said = []
     for ours, other in zip(runs["activelab"], runs["random"], strict=True):
+        said.append(simulations["activelab"].learner.round_)
         history["activelab"].append(ours)
         history["random"].append(other)
         typer.echo(
@@ -119,7 +162,7 @@ def _run(images: object, digit: object, seed: int) -> tuple[dict[str, list[Simul
             f"{ours.consensus_accuracy:>10.1%} {ours.relabel_share:>12.0%}   "
             f"{other.test_accuracy_averaged:>13.1%} {other.consensus_accuracy:>11.1%}"
         )
-    return history, simulations["activelab"].learner.round_
+    return history, said
 
 
 def _write(folder: Path, history: dict[str, list[SimulatedRound]], last: RoundResult) -> None:

@@ -19,6 +19,7 @@ _WORDING = (
     (r"\b([Pp])ass classes= to Labels", r"Use --classes"),
     (r"\b[Pp]ass examples= to Labels to list", "Use --examples to list"),
     (r"give pred_probs as a dataframe with a column", "give the probabilities as a table with a column"),
+    (r"with unmatched='drop'", "with --unmatched drop"),
     (r"Use labels\.with_examples\(ids\) to add them to it\.", "Add them to --examples."),
 )
 

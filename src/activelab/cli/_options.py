@@ -27,9 +27,24 @@ _PRED_PROBS = (
     "or .npy, .npz or PROBS.npz:KEY of shape (n, K) with rows in the order of --examples. Repeat for an "
     "ensemble."
 )
-PredProbsFiles = Annotated[
-    list[Path],
-    typer.Option("--pred-probs", "-p", metavar="PROBS", help=_PRED_PROBS, show_default=False, readable=False),
+ManyLabelsFiles = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="LABELS...",
+        help="Table with one row a label: example, annotator, label. CSV, TSV, Parquet or JSON lines by "
+        "ending (.csv .tsv .parquet .jsonl, text also .gz); or Parquet files, patterns, folders, URLs.",
+        show_default=False,
+    ),
+]
+ManyPredProbsFiles = Annotated[
+    list[str],
+    typer.Option(
+        "--pred-probs",
+        "-p",
+        metavar="PROBS",
+        help=f"{_PRED_PROBS} Or Parquet files, a pattern, a folder or a URL, also with one column of lists.",
+        show_default=False,
+    ),
 ]
 OptionalPredProbsFiles = Annotated[
     list[Path] | None,
@@ -89,3 +104,51 @@ Output = Annotated[
         readable=False,
     ),
 ]
+
+
+class Unmatched(StrEnum):
+    """What to do with labels of examples without probabilities."""
+
+    error = "error"
+    drop = "drop"
+
+
+class Engine(StrEnum):
+    """Where the tasks of a large pool run."""
+
+    processes = "processes"
+    dask = "dask"
+    ray = "ray"
+
+
+UnmatchedOption = Annotated[
+    Unmatched | None,
+    typer.Option(
+        "--unmatched", help="Large pools: labelled examples without probabilities.", show_default="error"
+    ),
+]
+EngineOption = Annotated[
+    Engine | None,
+    typer.Option("--engine", help="Large pools: where tasks run.", show_default="processes"),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT", help="Large pools: a running cluster.", show_default="a local one"),
+]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Large pools: tasks at a time.", show_default="one a core")
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", help="Large pools: budget of all processes here.", show_default="2GB"),
+]
+WorkDir = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FOLDER|URL",
+        help="Large pools: keep partitions and results there, so that a stopped run goes on and a new round "
+        "computes what changed.",
+        show_default="temporary",
+    ),
+]
+Explain = Annotated[bool, typer.Option("--explain", help="Large pools: print the plan, and stop.")]

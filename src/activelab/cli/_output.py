@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,16 @@ def working(what: str) -> Iterator[None]:
 
     with Console(stderr=True).status(what):
         yield
+
+
+def say(words: str, values: dict[str, Any], as_json: bool, *, notes: Iterable[str] = ()) -> None:
+    """Say what a command has done: in words with notes, or as one JSON object."""
+    if as_json:
+        typer.echo(json.dumps(values, ensure_ascii=False))
+        return
+    typer.echo(words)
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)
 
 
 def deliver(

@@ -10,9 +10,10 @@ import typer
 
 from activelab._errors import InputError
 from activelab.cli._options import Json
+from activelab.cli._output import say
 from activelab.cli._place import Place, place_of, project_at, split_place
 
-annotator = typer.Typer(name="annotator", rich_markup_mode=None, no_args_is_help=True)
+annotator = typer.Typer(name="annotator", rich_markup_mode=None)
 
 _Person = Annotated[
     list[str] | None,
@@ -23,16 +24,30 @@ _Url = Annotated[str, typer.Option(help="Where people reach the server.")]
 _Days = Annotated[float, typer.Option(min=0.01, max=365, help="Days until the link expires.")]
 
 
-@annotator.callback()
-def _annotator() -> None:
-    """Add, invite, list and disable the people of a project."""
+@annotator.callback(invoke_without_command=True)
+def _annotator(context: typer.Context) -> None:
+    """Add, invite, list and disable the people of a project.
+
+    \b
+    Examples:
+      activelab annotator add tickets.db ann
+      activelab annotator list tickets.db
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @annotator.command()
 def add(
-    given: _Person = None, role: _Role = "annotator", url: _Url = "http://127.0.0.1:8080", days: _Days = 7
+    given: _Person = None,
+    role: _Role = "annotator",
+    url: _Url = "http://127.0.0.1:8080",
+    days: _Days = 7,
+    as_json: Json = False,
 ) -> None:
     """Make an account, and a link with which its owner chooses a password; it works once.
+
+    Who has no password yet, as people known from imported labels, keeps the account and gets a link.
 
     \b
     Examples:
@@ -45,12 +60,16 @@ def add(
 
         def make(connection: Any) -> str:
             now = time.time()
-            accounts.add_annotator(connection, name, now, role=role)
+            if accounts.find_account(connection, name=name) is None:
+                accounts.add_annotator(connection, name, now, role=role)
             return accounts.create_invite(connection, now, role=role, name=name, days=days)
 
         secret = _audited(project, make, "annotator added", {"name": name, "role": role})
-    typer.echo(
-        f"{name} chooses a password here, once, within {days:g} days:\n{url.rstrip('/')}/join#{secret}"
+    link = f"{url.rstrip('/')}/join#{secret}"
+    say(
+        f"{name} chooses a password here, once, within {days:g} days:\n{link}",
+        {"name": name, "role": role, "link": link},
+        as_json,
     )
 
 
@@ -63,6 +82,7 @@ def invite(
     ] = None,
     url: _Url = "http://127.0.0.1:8080",
     days: _Days = 7,
+    as_json: Json = False,
 ) -> None:
     """Make a link with which somebody makes an account of their own; it works once.
 
@@ -80,7 +100,8 @@ def invite(
             "invited",
             {"role": role, "name": name},
         )
-    typer.echo(f"{url.rstrip('/')}/join#{secret}")
+    link = f"{url.rstrip('/')}/join#{secret}"
+    say(link, {"name": name, "role": role, "link": link}, as_json)
 
 
 @annotator.command("list")
@@ -108,36 +129,38 @@ def list_(place: Place = None, as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps(people, ensure_ascii=False))
         return
-    width = max([len(str(one["name"])) for one in people], default=4)
+    width = max([len(str(one["name"])) for one in people], default=0)
     for one in people:
         typer.echo(
             f"{one['name']:<{width}}  {one['role']:<11}  {one['state']:<11}  {one['labels']:>8,} labels"
         )
+    if not people:
+        typer.echo("Nobody yet.")
 
 
 @annotator.command()
-def disable(given: _Person = None) -> None:
+def disable(given: _Person = None, as_json: Json = False) -> None:
     """Keep somebody out from now on; their labels stay, what they hold goes to others.
 
     \b
     Example:
       activelab annotator disable tickets.db ann
     """
-    _set_disabled(given, True)
+    _set_disabled(given, True, as_json)
 
 
 @annotator.command()
-def enable(given: _Person = None) -> None:
+def enable(given: _Person = None, as_json: Json = False) -> None:
     """Let somebody in again.
 
     \b
     Example:
       activelab annotator enable tickets.db ann
     """
-    _set_disabled(given, False)
+    _set_disabled(given, False, as_json)
 
 
-def _set_disabled(given: list[str] | None, disabled: bool) -> None:
+def _set_disabled(given: list[str] | None, disabled: bool, as_json: bool) -> None:
     place, name = _person(given)
     with project_at(place) as project:
         from activelab.project import _accounts as accounts
@@ -149,7 +172,7 @@ def _set_disabled(given: list[str] | None, disabled: bool) -> None:
             f"annotator {what}",
             {"name": name},
         )
-    typer.echo(f"{name} is {what}.")
+    say(f"{name} is {what}.", {"name": name, "state": what}, as_json)
 
 
 def _person(given: list[str] | None) -> tuple[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import typer
 from activelab._errors import InputError
 from activelab.cli._inputs import class_names
 from activelab.cli._options import Json
+from activelab.cli._output import say
 from activelab.cli._place import Place, place_of, project_at, project_errors, split_place
 
 
@@ -56,6 +56,7 @@ def init(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Any other setting, as of `activelab settings`."),
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Make a project: a file, or the tables in an empty PostgreSQL database.
 
@@ -87,9 +88,11 @@ def init(
         settings = Settings(kind=changes.pop("kind")).changed(changes)
         with create_project(where, settings) as project:
             shown = project.database.name if "://" in where else where
-            typer.echo(f"Made {shown}. Next: activelab import {shown} EXAMPLES")
-            if not settings.classes:
-                typer.echo(f"It has no classes yet: activelab settings {shown} classes=a,b,c")
+            values = project.settings.to_dict()
+    said = f"Made {shown}. Next: activelab import {shown} EXAMPLES"
+    if not settings.classes:
+        said += f"\nIt has no classes yet: activelab settings {shown} classes=a,b,c"
+    say(said, {"project": shown, **values}, as_json)
 
 
 def import_(
@@ -189,11 +192,12 @@ def import_(
         "gold": done.gold,
         "rejected": len(done.rejected),
     }
-    if as_json:
-        typer.echo(json.dumps(counts))
-        return
-    said = [f"{number:,} {name}" for name, number in counts.items() if number]
-    typer.echo(f"Imported {', '.join(said)}." if said else "Nothing new.")
+    words = {"examples": "examples", "labels": "labels", "gold": "gold answers"}
+    new = [f"{counts[name]:,} {what}" for name, what in words.items() if counts[name]]
+    said = f"Imported {', '.join(new)}." if new else "Nothing new."
+    if done.rejected:
+        said += f" Left out {len(done.rejected):,} bad rows, listed in {rejected}."
+    say(said, counts, as_json)
 
 
 def settings(
@@ -227,11 +231,7 @@ def settings(
         if changes:
             project.change_settings(changes)
         values = project.settings.to_dict()
-    if as_json:
-        typer.echo(json.dumps(values, ensure_ascii=False))
-        return
-    for name, value in values.items():
-        typer.echo(f"{name} = {_shown(value)}")
+    say("\n".join(f"{name} = {_shown(value)}" for name, value in values.items()), values, as_json)
 
 
 def _changes(words: list[str]) -> dict[str, Any]:

@@ -11,16 +11,17 @@ import typer
 
 from activelab._errors import InputError
 from activelab.cli._errors import CommandError
-from activelab.cli._options import Json, OptionalPredProbsFiles
-from activelab.cli._output import working
+from activelab.cli._options import ExampleColumn, Json, OptionalPredProbsFiles
+from activelab.cli._output import say, working
 from activelab.cli._place import Place, check_report, place_of, project_at, project_errors, split_place
 
-_Target = Annotated[
-    Path, typer.Option("--output", "-o", metavar="FILE", help="File to write.", readable=False)
-]
 
-
-def train(place: Place = None, pred_probs: OptionalPredProbsFiles = None, as_json: Json = False) -> None:
+def train(
+    place: Place = None,
+    pred_probs: OptionalPredProbsFiles = None,
+    example_column: ExampleColumn = None,
+    as_json: Json = False,
+) -> None:
     """Train one round now: models, consensus, and a new order of the queue.
 
     \b
@@ -41,16 +42,30 @@ def train(place: Place = None, pred_probs: OptionalPredProbsFiles = None, as_jso
             if tables.is_array_file(path):
                 given += tables.read_arrays(path)
             else:
-                given.append(tables.read_pred_probs(path))
-        with working("Training"):
-            done = train_round(project, pred_probs=given or None)
-    if as_json:
-        typer.echo(json.dumps({"round": done.id, **done.summary}, ensure_ascii=False))
-        return
-    metrics = done.summary.get("metrics", {})
-    typer.echo(f"Round {done.id} is served: {metrics.get('num_labels', 0):,} labels.")
-    for note in done.summary.get("notes") or ():
-        typer.echo(f"note: {note}", err=True)
+                given.append(tables.read_pred_probs(path, _ids(path, example_column, project)))
+        try:
+            with working("Training"):
+                done = train_round(project, pred_probs=given or None)
+        except InputError as error:
+            files = "".join(f"{path}: " for path in pred_probs or ())
+            raise InputError(f"{files}{error}") from None
+    labels = done.summary["metrics"]["num_labels"]
+    say(
+        f"Round {done.id} is served: {labels:,} labels.",
+        {"round": done.id, **done.summary},
+        as_json,
+        notes=done.summary["notes"],
+    )
+
+
+def _ids(path: Path, chosen: str | None, project: Any) -> str:
+    """The column of the ids in a table of probabilities, whose other columns are the classes."""
+    from activelab import tables
+
+    with tables.naming(path):
+        names = tables.column_names(path)
+        others = [name for name in names if name not in project.settings.classes]
+        return tables.find_column(names if chosen is not None else others, "example", chosen)
 
 
 def serve(
@@ -140,7 +155,13 @@ def status(place: Place = None, as_json: Json = False) -> None:
     typer.echo(f"training   {training['state']}{why}{due}")
 
 
-def report(place: Place = None, output: _Target = Path("report.html")) -> None:
+def report(
+    place: Place = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="File to write.", readable=False)
+    ] = Path("report.html"),
+    as_json: Json = False,
+) -> None:
     """Write a report of a project: one HTML file that needs nothing else.
 
     \b
@@ -159,13 +180,19 @@ def report(place: Place = None, output: _Target = Path("report.html")) -> None:
         partial.replace(output)
     finally:
         partial.unlink(missing_ok=True)
-    typer.echo(f"Wrote {output}.")
+    say(f"Wrote {output}.", {"output": str(output)}, as_json)
 
 
 def export(
     place: Place = None,
     what: Annotated[str, typer.Option(help="labels, consensus, batch or events.")] = "labels",
-    output: _Target = Path("labels.csv"),
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="File to write; WHAT.csv if not given.", readable=False
+        ),
+    ] = None,
+    as_json: Json = False,
 ) -> None:
     """Write labels, the consensus, the next batch or all events to a table.
 
@@ -176,13 +203,19 @@ def export(
       activelab export tickets.db --what batch -o batch.jsonl
 
     CSV, Parquet or JSON lines by ending. In CSV, texts that a spreadsheet would run as formulas begin with an
-    apostrophe.
+    apostrophe. Times are UTC.
     """
+    target = output or Path(f"{what}.csv")
     with project_at(place_of(place)) as project, working("Writing the table"):
         from activelab.project._export import export_table
 
-        rows = export_table(project, what, output)
-    typer.echo(f"Wrote {rows:,} rows to {output}.")
+        done = export_table(project, what, target)
+    say(
+        f"Wrote {done.rows:,} rows to {target}.",
+        {"rows": done.rows, "output": str(target), "notes": list(done.notes)},
+        as_json,
+        notes=done.notes,
+    )
 
 
 def doctor(
@@ -215,8 +248,11 @@ def doctor(
             fixed = f"repaired: {mended[one.name]}" if one.name in mended and not one.problem else ""
             typer.echo(f"{one.name:<21} {one.problem or fixed or 'well'}")
     if any(one.problem for one in checks):
-        advice = "" if repair else " What can be derived again is, with --repair."
-        raise CommandError(f"something is wrong.{advice}")
+        derivable = all(one.repairable for one in checks if one.problem)
+        raise CommandError(
+            "something is wrong; --repair derives it again." if derivable and not repair
+            else "something is wrong that cannot be derived again; nothing was changed."
+        )  # fmt: skip
 
 
 def backup(
@@ -224,12 +260,15 @@ def backup(
         list[str] | None,
         typer.Argument(metavar="[PLACE] FILE", help="The project, and the copy to make.", show_default=False),
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Copy a project to a file, as it is at one moment; the server may run.
 
     \b
     Example:
       activelab backup tickets.db tickets-monday.db
+
+    A copy is a project like any other. Of PostgreSQL, pg_dump makes copies; the error says how.
     """
     place, rest = split_place(given or [])
     if len(rest) != 1:
@@ -238,4 +277,4 @@ def backup(
         from activelab.project._backup import back_up
 
         size = back_up(project, rest[0])
-    typer.echo(f"Wrote {rest[0]} ({size / 2**20:,.1f} MiB).")
+    say(f"Wrote {rest[0]} ({size / 2**20:,.1f} MiB).", {"output": rest[0], "bytes": size}, as_json)

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from activelab.cli._inputs import Request, read_inputs
+from activelab._errors import InputError
+from activelab.cli._inputs import Request, class_names, read_inputs
+from activelab.cli._large import SEPARATOR, bar, is_large, print_plan, require_scale, summary_of
 from activelab.cli._options import (
+    Address,
     AnnotatorColumn,
     Classes,
+    EngineOption,
     ExampleColumn,
     Examples,
+    Explain,
     Json,
     Keep,
     KeepOption,
     LabelColumn,
-    LabelsFile,
+    ManyLabelsFiles,
+    ManyPredProbsFiles,
+    Memory,
     Output,
-    PredProbsFiles,
     Seed,
+    UnmatchedOption,
+    WorkDir,
+    Workers,
 )
 from activelab.cli._output import deliver, working
 
@@ -39,8 +48,8 @@ def _methods() -> list[str]:
 
 
 def suggest(
-    labels: LabelsFile,
-    pred_probs: PredProbsFiles,
+    labels: ManyLabelsFiles,
+    pred_probs: ManyPredProbsFiles,
     batch_size: Annotated[int, typer.Option("--batch-size", "-n", help="Number of examples.")] = 100,
     method: Annotated[
         str,
@@ -88,6 +97,13 @@ def suggest(
     seed: Seed = 0,
     as_json: Json = False,
     output: Output = None,
+    unmatched: UnmatchedOption = None,
+    engine: EngineOption = None,
+    address: Address = None,
+    workers: Workers = None,
+    memory: Memory = None,
+    work_dir: WorkDir = None,
+    explain: Explain = False,
 ) -> None:
     """What to label next: new examples, and labelled ones that deserve another opinion, best first.
 
@@ -99,36 +115,86 @@ def suggest(
       activelab suggest labels.csv -p model_a.parquet -p model_b.parquet --batch-size 500 -o batch.csv
       activelab suggest labels.csv -p probs.npy --examples ids.txt --classes cat,dog,fox
       activelab suggest labels.csv -p probs.npz:resnet --method entropy --json -o batch.jsonl
+      activelab suggest 'labels/*.parquet' -p s3://bucket/probs/ --memory 4GB -n 100000 -o batch.parquet
+
+    Several files, patterns, folders, URLs and the options of large pools read Parquet in parts that fit
+    the memory, on one machine or a cluster; the batch is the same.
 
     The table has the columns example, score, kind (new or relabel), num_labels, consensus_label, quality
     and predicted_label, and with --assignment annotator.
     """
-    from activelab._errors import InputError
     from activelab.acquisition import get_method
     from activelab.assignment import get_rule
     from activelab.selection import assess_and_suggest
-    from activelab.tables import check_output, to_arrow
+    from activelab.tables import check_output
 
-    request = Request(
-        labels, pred_probs, classes, examples, example_column, annotator_column, label_column, keep
-    )
+    models = [one.split(SEPARATOR) for one in pred_probs]
+    large = {
+        "unmatched": unmatched,
+        "engine": engine,
+        "address": address,
+        "workers": workers,
+        "memory": memory,
+        "work_dir": work_dir,
+    }
     chosen = get_method(method)
     rule = None if assignment is None else get_rule(assignment)
     if prices is not None and assignment != "thompson":
         raise InputError("--prices go with --assignment thompson.")
+    if is_large(labels, models, [*large.values(), explain]) and (
+        rule is not None or skip_settled or batching != "top"
+    ):
+        raise InputError("--assignment, --skip-settled and --batching are for pools that fit the memory.")
+    if is_large(labels, models, [*large.values(), explain]):
+        columns = {
+            "example_column": example_column,
+            "annotator_column": annotator_column,
+            "label_column": label_column,
+            "classes": None if classes is None else class_names(classes),
+        }
+        given = {name: value for name, value in large.items() if value is not None}
+        if examples is not None:
+            raise InputError("--examples is for arrays; a pool in several files lists its examples itself.")
+        if explain:
+            asked = {name: given[name] for name in ("workers", "memory") if name in given}
+            print_plan(require_scale().plan(labels, models, **columns, **asked), as_json)
+            return
+        if output is not None:
+            check_output(output, tuple(labels + [name for names in models for name in names]))
+        with bar() as shown:
+            found = require_scale().suggest(
+                labels,
+                models,
+                batch_size,
+                chosen,
+                **columns,
+                **given,
+                keep=keep.value,
+                seed=seed,
+                progress=shown.advance,
+                planned=shown.planned,
+            )
+        summary = {"method": method, **summary_of(found)}
+        deliver(_table(found.batch.to_dict()), summary, output=output, as_json=as_json)
+        return
+    request = Request(
+        Path(labels[0]),
+        [Path(names[0]) for names in models],
+        classes,
+        examples,
+        example_column,
+        annotator_column,
+        label_column,
+        keep,
+    )
     if output is not None:
         check_output(output, request.files)
     with working("Reading the files"):
-        pool, models = read_inputs(request)
+        pool, arrays = read_inputs(request)
     with working("Scoring the pool"):
         pool, assessment, batch = assess_and_suggest(
-            pool, models, batch_size, chosen, seed=seed, batching=batching, skip_settled=skip_settled
+            pool, arrays, batch_size, chosen, seed=seed, batching=batching, skip_settled=skip_settled
         )
-    columns = batch.to_dict()
-    if rule is not None:
-        columns["annotator"] = _who(pool, models, batch, assessment, rule, prices, max_share, seed)
-    table = to_arrow(columns)
-    table = to_arrow(columns, {"consensus_label": table["predicted_label"].type})
     relabel = int((batch.kind == "relabel").sum())
     summary = {
         "method": method,
@@ -140,12 +206,23 @@ def suggest(
         "n_labels": pool.n_labels,
         "annotators": pool.n_annotators,
         "classes": pool.n_classes,
-        "n_models": len(models),
+        "n_models": len(arrays),
         "temperature": assessment.temperature,
         "model_weight": assessment.model_weight,
         "notes": assessment.notes,
     }
-    deliver(table, summary, output=output, as_json=as_json)
+    columns = batch.to_dict()
+    if rule is not None:
+        columns["annotator"] = _who(pool, arrays, batch, assessment, rule, prices, max_share, seed)
+    deliver(_table(columns), summary, output=output, as_json=as_json)
+
+
+def _table(columns: dict[str, Any]) -> Any:
+    """A batch as a table; a column without a consensus has the type of the predictions."""
+    from activelab.tables import to_arrow
+
+    table = to_arrow(columns)
+    return to_arrow(columns, {"consensus_label": table["predicted_label"].type})
 
 
 def _who(
@@ -177,7 +254,6 @@ def _who(
 
 def _prices(path: Path, labels: Labels) -> list[float]:
     """The price of every annotator of the labels."""
-    from activelab._errors import InputError
     from activelab.tables import naming, read_ids
 
     table = read_ids(path, {"annotator": None, "price": None})

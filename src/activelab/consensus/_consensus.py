@@ -130,15 +130,19 @@ def agreement_with_label(labels: Labels, label: Ints) -> Float64s:
 
 def overlap_notes(labels: Labels, sums: LabelSums) -> tuple[str, ...]:
     """What lack of overlap between annotators keeps from being estimated."""
+    if not sums.n_multiple or sums.verified.all():
+        return lone_annotators_note(sums, labels.annotators[:0])
+    with_labels = np.bincount(labels.annotator, minlength=labels.n_annotators) > 0
+    return lone_annotators_note(sums, labels.annotators[~sums.verified & with_labels])
+
+
+def lone_annotators_note(sums: LabelSums, alone: Ids) -> tuple[str, ...]:
+    """`overlap_notes` given the annotators with labels who share no example with another."""
     if not sums.n_multiple:
         return (
             "no example has two labels: the agreement of annotators and their quality cannot be "
             "estimated; models and annotators get equal weight.",
         )
-    if sums.verified.all():
-        return ()
-    with_labels = np.bincount(labels.annotator, minlength=labels.n_annotators) > 0
-    alone = labels.annotators[~sums.verified & with_labels]
     if not len(alone):
         return ()
     return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,16 +152,30 @@ def crowdlab_estimate(
     label = vote_labels(labels, sums, models, betas, seed=seed, conventions=conventions)
     trust = estimate_trust(sums, consensus_sums(labels, predicted, label), conventions)
     if trust.estimated:
-        for block in blocks(labels, at_least=1):
-            support = _support(block, models, betas, trust)
-            best = support.argmax(axis=1)
-            top = support == support[np.arange(block.size), best][:, None]
-            if np.count_nonzero(top) > block.size:
-                unique = np.count_nonzero(top, axis=1) == 1
-                best = np.where(unique, best, label[block.index])
-            label[block.index] = best
+        label = best_supported(labels, models, betas, trust, lambda: label)
         trust = estimate_trust(sums, consensus_sums(labels, predicted, label), conventions)
     return Estimate(label, trust, sums, predicted)
+
+
+def best_supported(
+    labels: Labels, models: Models, betas: Betas, trust: Trust, vote: Callable[[], Ints]
+) -> Ints:
+    """Class with the highest posterior of every example, int32; -1 without labels.
+
+    Where several are equal it is that of the majority ``vote``, asked for only if need be.
+    """
+    label = np.full(labels.n_examples, -1, dtype=np.int32)
+    voted: Ints | None = None
+    for block in blocks(labels, at_least=1):
+        support = _support(block, models, betas, trust)
+        best = support.argmax(axis=1)
+        top = support == support[np.arange(block.size), best][:, None]
+        if np.count_nonzero(top) > block.size:
+            unique = np.count_nonzero(top, axis=1) == 1
+            voted = vote() if voted is None else voted
+            best = np.where(unique, best, voted[block.index])
+        label[block.index] = best
+    return label
 
 
 def estimate_trust(sums: LabelSums, about_consensus: ConsensusSums, conventions: Conventions) -> Trust:

@@ -148,8 +148,10 @@ class _TieBreaker:
 
     def _by_draw(self, block: Block, votes: Ints, rows: Ints) -> Float64s:
         n_classes = votes.shape[1]
-        example = np.arange(self.labels.n_examples)[block.index][rows]
-        cell = example[:, None] * n_classes + np.arange(n_classes)
+        index = block.index
+        at = np.arange(index.start, index.stop) if isinstance(index, slice) else index
+        # Keys may be any 64 bits: the product wraps around.
+        cell = self.labels.tie_keys(at[rows])[:, None] * n_classes + np.arange(n_classes)
         return tie_break(self.seed, cell)
 
 

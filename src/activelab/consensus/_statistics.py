@@ -1,12 +1,12 @@
 """Sums over the labels from which trust is estimated.
 
 All are sums of integers, exact in float64, so that they do not depend on the order of the examples
-or on how the pool is cut.
+or on how the pool is cut: the sums of the parts of a pool add up to those of the whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -66,6 +66,20 @@ def label_sums(labels: Labels) -> LabelSums:
     )
 
 
+def add_label_sums(parts: Iterable[tuple[LabelSums, Ints]], n_annotators: int, n_classes: int) -> LabelSums:
+    """Sums of a whole pool from those of its parts, each with the codes of its own annotators."""
+    zeros = np.zeros(n_annotators)
+    total = LabelSums(0, 0, 0, np.zeros(n_classes), zeros, zeros.copy())
+    for part, codes in parts:
+        total.n_labels += part.n_labels
+        total.n_labelled += part.n_labelled
+        total.n_multiple += part.n_multiple
+        total.class_counts += part.class_counts
+        total.agreements[codes] += part.agreements
+        total.opportunities[codes] += part.opportunities
+    return total
+
+
 @dataclass
 class ConsensusSums:
     """What labels and models tell once a consensus is given, over multiply-labelled examples.
@@ -86,6 +100,20 @@ class ConsensusSums:
             return float("nan")
         size = np.maximum(np.arange(len(self.agreeing)), 1)
         return float((self.agreeing / size).sum() / self.n_multiple)
+
+
+def add_consensus_sums(parts: Sequence[ConsensusSums]) -> ConsensusSums:
+    """Sums of a whole pool from those of its parts."""
+    longest = max(len(part.agreeing) for part in parts)
+    agreeing = np.zeros(longest)
+    for part in parts:
+        agreeing[: len(part.agreeing)] += part.agreeing
+    return ConsensusSums(
+        sum(part.n_multiple for part in parts),
+        agreeing,
+        np.sum([part.consensus_counts for part in parts], axis=0),
+        np.sum([part.model_correct for part in parts], axis=0),
+    )
 
 
 def consensus_sums(labels: Labels, predicted: Sequence[Ints], consensus: Ints) -> ConsensusSums:

@@ -12,7 +12,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from activelab._errors import InputError, unknown
@@ -214,9 +214,18 @@ def create_invite(
     name: str | None = None,
     days: float = INVITE_DAYS,
 ) -> str:
-    """The secret of an invitation that can be used once, within some days."""
+    """The secret of an invitation that can be used once, within some days.
+
+    Raises
+    ------
+    InputError
+        If the role is unknown, or the person invited by name can log in already.
+    """
     if role not in ROLES:
         raise unknown("role", role, ROLES)
+    known = None if name is None else find_account(connection, name=name)
+    if known is not None and known.has_password:
+        raise InputError(f"there is an annotator {name!r} already, with a password.")
     secret = secrets.token_urlsafe(32)
     connection.execute(
         insert(invite).values(
@@ -297,18 +306,21 @@ def create_token(
     return secret
 
 
+_OF_TOKEN = (
+    select(annotator)
+    .join(token, token.c.annotator_id == annotator.c.id)
+    .where(
+        token.c.digest == bindparam("digest"),
+        token.c.revoked.is_(None),
+        (token.c.expires.is_(None)) | (token.c.expires > bindparam("now")),
+        ~annotator.c.disabled,
+    )
+)
+
+
 def account_of_token(connection: Connection, secret: str, now: float) -> Account | None:
     """The account a token stands for; None if it is unknown, expired or revoked, or the account disabled."""
-    row = connection.execute(
-        select(annotator)
-        .join(token, token.c.annotator_id == annotator.c.id)
-        .where(
-            token.c.digest == digest(secret),
-            token.c.revoked.is_(None),
-            (token.c.expires.is_(None)) | (token.c.expires > now),
-            ~annotator.c.disabled,
-        )
-    ).one_or_none()
+    row = connection.execute(_OF_TOKEN, {"digest": digest(secret), "now": now}).one_or_none()
     return None if row is None else _account(row)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -41,10 +42,11 @@ def back_up(project: Project, path: str | os.PathLike[str]) -> int:
     try:
         with project.database.engine.connect() as connection:
             connection.exec_driver_sql("VACUUM INTO ?", (str(partial),))
+        # It holds what the project holds, so nobody else may read it either.
+        shutil.copymode(str(project.database.url.database), partial)
         with open(partial, "rb+") as file:
             os.fsync(file.fileno())
-        # Unlike a renaming this does not replace what somebody has put there meanwhile.
-        os.link(partial, target)
+        _put(partial, target)
     except DBAPIError as error:
         raise StorageError(f"{path}: the copy cannot be written: {error.orig}.") from error
     except FileExistsError:
@@ -55,3 +57,15 @@ def back_up(project: Project, path: str | os.PathLike[str]) -> int:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
     return target.stat().st_size
+
+
+def _put(partial: Path, target: Path) -> None:
+    """Give a file its name, unlike a renaming not in place of what somebody has put there meanwhile."""
+    try:
+        os.link(partial, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if target.exists():
+            raise FileExistsError(target) from None
+        partial.rename(target)

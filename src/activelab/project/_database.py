@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import math
 import os
 import queue
 import re
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from activelab._errors import InputError
 
 Result = TypeVar("Result")
+_Waiting = tuple[Callable[[Connection], Any], Future[Any]]
 
 _GROUP = 64  # writes that share one commit, and with it one wait for the disk
 _RETRIES = 20
+_SIDE_BY_SIDE = (
+    8  # writes of one process to PostgreSQL; more of them only take the interpreter from each other
+)
+_IDLE_SECONDS = 5.0  # a connection that was not used for so long may be dead
 
 
 class StorageError(RuntimeError):
@@ -72,7 +81,10 @@ class Database:
             self._writer: _Writer | None = None
             self._starting = threading.Lock()
         else:
-            self.engine = create_engine(self.url, pool_size=10, max_overflow=20, pool_pre_ping=True)
+            self.engine = _postgresql(self.url)
+            # A read is one statement, or statements that need not see the same moment.
+            self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+            self._turns = threading.Semaphore(_SIDE_BY_SIDE)
 
     @property
     def name(self) -> str:
@@ -80,18 +92,20 @@ class Database:
         return str(self.url.database) if self.is_sqlite else self.url.render_as_string(hide_password=True)
 
     def read(self, work: Callable[[Connection], Result]) -> Result:
-        """Run a function in a transaction that only reads.
+        """Run a function that only reads; on SQLite all of it sees the same moment.
 
         Raises
         ------
         StorageError
         """
         try:
+            if not self.is_sqlite:
+                with self._reading.connect() as connection:
+                    return work(connection)
             with self.engine.connect() as connection:
-                if self.is_sqlite:
-                    connection.exec_driver_sql("BEGIN")
+                connection.exec_driver_sql("BEGIN")
                 return work(connection)
-        except DBAPIError as error:
+        except (DBAPIError, PoolTimeoutError) as error:
             raise self._explained(error) from error
 
     def write(self, work: Callable[[Connection], Result]) -> Result:
@@ -111,13 +125,13 @@ class Database:
                 result: Result = self._writer.submit(work).result()
                 return result
             return self._write_side_by_side(work)
-        except DBAPIError as error:
+        except (DBAPIError, PoolTimeoutError) as error:
             raise self._explained(error) from error
 
     def _write_side_by_side(self, work: Callable[[Connection], Result]) -> Result:
         for attempt in range(_RETRIES):
             try:
-                with self.engine.begin() as connection:
+                with self._turns, self.engine.begin() as connection:
                     return work(connection)
             except OperationalError as error:
                 state = getattr(error.orig, "sqlstate", None)
@@ -132,8 +146,8 @@ class Database:
             self._writer = None
         self.engine.dispose()
 
-    def _explained(self, error: DBAPIError) -> StorageError:
-        said = re.sub(r"\s+", " ", str(error.orig)).strip()
+    def _explained(self, error: DBAPIError | PoolTimeoutError) -> StorageError:
+        said = re.sub(r"\s+", " ", str(getattr(error, "orig", error))).strip()
         for pattern, advice in _ADVICE:
             if re.search(pattern, said, re.IGNORECASE):
                 return StorageError(f"{self.name}: {advice}")
@@ -144,6 +158,10 @@ _ADVICE = (
     (
         "disk is full|No space left",
         "the disk is full. Nothing of this was stored; free some space and repeat.",
+    ),
+    (
+        "disk I/O error",  # as SQLite words a quota that is used up, too
+        "the disk cannot be read or written, or a quota is used up. Nothing of this was stored.",
     ),
     (
         "readonly|read-only",
@@ -166,9 +184,7 @@ class _Writer:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.waiting: queue.SimpleQueue[tuple[Callable[[Connection], Any], Future[Any]] | None] = (
-            queue.SimpleQueue()
-        )
+        self.waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self.thread = threading.Thread(target=self._run, name="activelab-writer", daemon=True)
         self.thread.start()
 
@@ -197,27 +213,17 @@ class _Writer:
             if last:
                 return
 
-    def _commit(self, group: list[tuple[Callable[[Connection], Any], Future[Any]]]) -> None:
+    def _commit(self, group: list[_Waiting]) -> None:
         """Results are told when all is on disk; if the commit fails, everybody is told that."""
-        done: list[tuple[Future[Any], Any]] = []
         try:
             with self.engine.connect() as connection:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-                for work, future in group:
-                    connection.exec_driver_sql("SAVEPOINT work")
-                    try:
-                        result = work(connection)
-                    except Exception as error:
-                        # A full disk may have ended the transaction, and with it the work of the others.
-                        if not connection.connection.in_transaction:
-                            raise
-                        connection.exec_driver_sql("ROLLBACK TO work")
-                        connection.exec_driver_sql("RELEASE work")
-                        future.set_exception(error)
-                        continue
-                    connection.exec_driver_sql("RELEASE work")
-                    done.append((future, result))
-                connection.commit()
+                try:
+                    done = self._run_group(connection, group)
+                    connection.commit()
+                except BaseException:
+                    # A commit that fails may leave the transaction open, and SQLAlchemy takes it for over.
+                    connection.invalidate()
+                    raise
         except BaseException as error:
             for _, future in group:
                 if not future.done():
@@ -225,6 +231,28 @@ class _Writer:
             return
         for future, result in done:
             future.set_result(result)
+
+    def _run_group(self, connection: Connection, group: list[_Waiting]) -> list[tuple[Future[Any], Any]]:
+        """Results of those that can be committed; the others are told their errors at once."""
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        done = []
+        for work, future in group:
+            driver.execute("SAVEPOINT work")
+            try:
+                result = work(connection)
+            except Exception as error:
+                # A full disk may have ended the transaction, and with it the work of the others.
+                if not driver.in_transaction:
+                    raise
+                driver.execute("ROLLBACK TO work")
+                driver.execute("RELEASE work")
+                future.set_exception(error)
+                continue
+            driver.execute("RELEASE work")
+            done.append((future, result))
+        return done
 
 
 def _sqlite(url: URL) -> Engine:
@@ -241,5 +269,34 @@ def _sqlite(url: URL) -> Engine:
             "cache_size = -65536",
         ):
             connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    engine = create_engine(url, pool_size=10, max_overflow=20)
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _: Any) -> None:
+        # A server may be set up to acknowledge what is not on disk yet; ours promises more.
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT set_config('synchronous_commit', 'on', false) "
+                "WHERE current_setting('synchronous_commit') = 'off'"
+            )
+        connection.commit()
+
+    @event.listens_for(engine, "checkin")
+    def remember(_: Any, record: ConnectionPoolEntry) -> None:
+        record.info["used"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def ask(connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
+        # Not each time: it would cost as much as the statement that follows.
+        if time.monotonic() - record.info.get("used", math.inf) > _IDLE_SECONDS:
+            try:
+                engine.dialect.do_ping(connection)
+            except engine.dialect.loaded_dbapi.Error as error:
+                raise InvalidatePoolError from error
 
     return engine

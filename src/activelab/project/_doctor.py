@@ -1,19 +1,33 @@
-"""Is everything that is derived what the events say? And if not, derive it again."""
+"""Is everything there and readable, and everything derived what the events say? If not, derive it again."""
 
 from __future__ import annotations
 
+import io
+import json
 import time
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from activelab._errors import first
 from activelab.project import _rounds as rounds
 from activelab.project._pool import BLOCK, SILENT_SECONDS, clear_unfinished
 from activelab.project._project import Project, write_audit
 from activelab.project._queue import ASKED
-from activelab.project._schema import annotator, answer, assignment, event, example, queue, round_
+from activelab.project._schema import (
+    annotator,
+    answer,
+    assignment,
+    event,
+    example,
+    feature_block,
+    queue,
+    round_,
+    round_array,
+)
 from activelab.project._settings import load_settings, load_value
 
 Answers = dict[tuple[int, int], tuple[int, str, int | None]]
@@ -40,7 +54,11 @@ class Check:
 
 
 def examine(project: Project) -> list[Check]:
-    """Look at everything, while the project is in use or not; nothing is changed."""
+    """Look at everything, while the project is in use or not; nothing is changed.
+
+    What cannot be told: a letter that was changed within a text, or a number within a probability. Neither
+    database keeps check sums of what it stores unless the file system or PostgreSQL is set up to.
+    """
     if project.database.is_sqlite:
         return project.database.read(_checks)
     # One moment for all queries.
@@ -50,30 +68,41 @@ def examine(project: Project) -> list[Check]:
 
 
 def repair(project: Project) -> list[Check]:
-    """Derive again what is wrong and can be derived, in one transaction; what was wrong before it."""
+    """Derive again what is wrong and can be derived, in one transaction; what was wrong before it.
+
+    Nothing is changed where something is wrong that cannot be derived: a backup knows more than what is left.
+    """
 
     def mend(connection: Connection) -> list[Check]:
         rounds.hold_round(connection)
         found = _checks(connection)
-        if any(one.problem and one.repairable for one in found):
+        wrong = [one for one in found if one.problem]
+        if wrong and all(one.repairable for one in wrong):
             _derive(connection)
-            write_audit(connection, None, "repaired", {one.name: one.problem for one in found if one.problem})
+            write_audit(connection, None, "repaired", {one.name: one.problem for one in wrong})
         return found
 
     return project.database.write(mend)
 
 
 def _checks(connection: Connection) -> list[Check]:
+    file = Check("database file", _damage(connection), repairable=False)
+    if file.problem:
+        return [file]  # what else could be read of it would not be worth much
     replayed, counted = _replay(connection)
     return [
-        Check("database file", _damage(connection), repairable=False),
-        Check("examples", _gaps(connection), repairable=False),
+        file,
+        Check("references", _references(connection), repairable=False),
+        Check("examples", _gaps(connection) or _unreadable(connection), repairable=False),
+        Check("features", _features(connection), repairable=False),
+        Check("events", _lost_events(connection), repairable=False),
         Check("unfinished import", _leftovers(connection)),
         Check("answers", _difference(_answers(connection), replayed)),
         Check("labels of examples", _difference(_numbers(connection, example), _by_example(replayed))),
         Check("labels of annotators", _difference(_numbers(connection, annotator), counted)),
         Check("leases", _leases(connection)),
         Check("queue", _slots(connection)),
+        Check("served round", _arrays(connection), repairable=False),
         Check("rounds", _stale(connection)),
     ]
 
@@ -82,10 +111,15 @@ def _damage(connection: Connection) -> str:
     if connection.dialect.name != "sqlite":
         return ""
     said = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
-    if said != ["ok"]:
-        return "; ".join(said[:_SHOWN]) + ". Restore a backup."
+    return "" if said == ["ok"] else "; ".join(said[:_SHOWN]) + ". Restore a backup."
+
+
+def _references(connection: Connection) -> str:
+    """Rows that refer to what is not there; PostgreSQL allows none."""
+    if connection.dialect.name != "sqlite":
+        return ""
     broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-    return f"{len(broken):,} rows refer to what is not there." if broken else ""
+    return f"{len(broken):,} rows refer to what is not there. Restore a backup." if broken else ""
 
 
 def _gaps(connection: Connection) -> str:
@@ -93,6 +127,100 @@ def _gaps(connection: Connection) -> str:
     there = select(func.count()).where(example.c.id < size, example.c.id >= 0)
     missing = size - connection.execute(there).scalar_one()
     return f"{missing:,} of {size:,} are missing. Restore a backup." if missing else ""
+
+
+def _unreadable(connection: Connection) -> str:
+    size, classes = int(load_value(connection, "num_examples", 0)), len(load_settings(connection).classes)
+    bad: list[str] = []
+    for start in range(0, size, BLOCK):
+        query = select(example.c.name, example.c.content, example.c.gold).where(
+            example.c.id >= start, example.c.id < min(start + BLOCK, size)
+        )
+        bad += [
+            row.name
+            for row in connection.execute(query)
+            if not _is_object(row.content) or not (row.gold is None or 0 <= row.gold < classes)
+        ]
+    return f"{len(bad):,} cannot be read ({first(bad)}). Restore a backup." if bad else ""
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, TypeError):
+        return False
+
+
+def _features(connection: Connection) -> str:
+    """Blocks of features that are missing or cannot be read."""
+    width, size = load_value(connection, "num_features"), int(load_value(connection, "num_examples", 0))
+    end = 0 if width is not None else size
+    query = select(feature_block.c.start).where(feature_block.c.start < size).order_by(feature_block.c.start)
+    for start in connection.execute(query).scalars().all():
+        data = connection.execute(select(feature_block.c.data).where(feature_block.c.start == start))
+        values = _array(data.scalar_one())
+        if start != end or values is None or values.ndim != 2 or values.shape[1] != width:
+            return f"those from example {min(start, end):,} on are missing or damaged. Restore a backup."
+        end += len(values)
+    return "" if end == size else f"those from example {end:,} on are missing. Restore a backup."
+
+
+def _array(data: bytes) -> Any:
+    try:
+        return np.load(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError, OSError, SyntaxError):
+        return None
+
+
+def _arrays(connection: Connection) -> str:
+    """Arrays of the round that is served that are missing, cannot be read, or do not fit it."""
+    number, size = rounds.current_round(connection), int(load_value(connection, "num_examples", 0))
+    if number < 0:
+        return "there is none. Restore a backup." if size else ""
+    trained = "metrics" in rounds.get_round(connection, number).summary
+    needed = {"order", *(("scores", "quality", "consensus", "predicted") if trained else ())}
+    of_round = round_array.c.round_id == number
+    names = connection.execute(select(round_array.c.name).where(of_round)).scalars().all()
+    bad = sorted(needed.difference(names))
+    for name in names:
+        query = select(round_array.c.data).where(of_round, round_array.c.name == name)
+        values = _array(connection.execute(query).scalar_one())
+        if values is None or (name == "order" and not _is_order(values, size)):
+            bad.append(name)
+    return f"{first(bad)} of it is missing or damaged. Restore a backup." if bad else ""
+
+
+def _is_order(values: Any, size: int) -> bool:
+    """Whether no example occurs twice and none is unknown."""
+    seen = np.sort(values)
+    return not len(seen) or bool((np.diff(seen) > 0).all() and seen[0] >= 0 and seen[-1] < size)
+
+
+def _lost_events(connection: Connection) -> str:
+    """Events that are gone, or cannot be true, although nobody may change or delete them."""
+    there = select(event.c.id)
+    lost = connection.execute(
+        select(func.count()).select_from(answer).where(answer.c.event_id.not_in(there))
+    ).scalar_one()
+    lost += connection.execute(
+        select(func.count())
+        .select_from(event)
+        .where(event.c.undoes.is_not(None), event.c.undoes.not_in(there))
+    ).scalar_one()
+    if connection.dialect.name == "sqlite":
+        # SQLite numbers without gaps; in PostgreSQL a transaction that fails leaves one.
+        last, number = connection.execute(select(func.coalesce(func.max(event.c.id), 0), func.count())).one()
+        lost = max(lost, last - number)
+    if lost:
+        return f"{lost:,} are gone, although none may ever be deleted. Restore a backup."
+    classes = len(load_settings(connection).classes)
+    is_label, code = event.c.kind == "label", event.c.class_code
+    strange = connection.execute(
+        select(func.count())
+        .select_from(event)
+        .where(is_label, code.is_(None) | (code < 0) | (code >= classes))
+    ).scalar_one()
+    return f"{strange:,} labels are of no class of the project. Restore a backup." if strange else ""
 
 
 def _leftovers(connection: Connection) -> str:

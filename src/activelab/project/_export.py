@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +31,22 @@ _FORMULA = r"^[=+\-@\t\r]"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
 
-def export_table(project: Project, what: str, path: str | os.PathLike[str]) -> int:
+@dataclass(frozen=True)
+class Exported:
+    """What an export wrote.
+
+    Attributes
+    ----------
+    rows : int
+    notes : tuple of str
+        What the reader of the table should know.
+    """
+
+    rows: int
+    notes: tuple[str, ...] = ()
+
+
+def export_table(project: Project, what: str, path: str | os.PathLike[str]) -> Exported:
     """Write a table of a project to a file: CSV, Parquet or JSON lines by its ending.
 
     Parameters
@@ -42,26 +59,26 @@ def export_table(project: Project, what: str, path: str | os.PathLike[str]) -> i
 
     Returns
     -------
-    int
-        Rows written.
+    Exported
 
     Raises
     ------
     InputError
-        If ``what`` or the ending of the file is unknown, or there is nothing to build a consensus on.
+        If ``what`` or the ending of the file is unknown.
     """
     check_output(path)
-    table = table_of(project, what)
+    table, notes = table_of(project, what)
     write_table(path, without_formulas(table) if format_of(path).kind == "csv" else table)
-    return int(table.num_rows)
+    return Exported(int(table.num_rows), notes)
 
 
-def table_of(project: Project, what: str) -> pa.Table:
-    """See `export_table`."""
-    makers = {"labels": _labels, "consensus": _consensus, "batch": _batch, "events": _events}
-    if what not in makers:
+def table_of(project: Project, what: str) -> tuple[pa.Table, tuple[str, ...]]:
+    """The table of `export_table`, and its notes."""
+    if what not in WHAT:
         raise unknown("table", what, WHAT)
-    return makers[what](project)
+    if what == "consensus":
+        return _consensus(project)
+    return {"labels": _labels, "batch": _batch, "events": _events}[what](project), ()
 
 
 def without_formulas(table: pa.Table) -> pa.Table:
@@ -95,8 +112,8 @@ def _labels(project: Project) -> pa.Table:
         return [tuple(row) for row in connection.execute(query)], load_settings(connection).classes
 
     rows, classes = project.database.read(load)
-    named = [(e, a, classes[k], t, s) for e, a, k, t, s in rows]
-    return _table(named, {"example": str, "annotator": str, "label": str, "time": float, "source": str})
+    named = [(e, a, classes[k], _iso(t), s) for e, a, k, t, s in rows]
+    return _table(named, dict.fromkeys(("example", "annotator", "label", "time", "source"), str))
 
 
 def _events(project: Project) -> pa.Table:
@@ -113,8 +130,11 @@ def _events(project: Project) -> pa.Table:
         return [tuple(row) for row in connection.execute(query)], load_settings(connection).classes
 
     rows, classes = project.database.read(load)
-    named = [(*row[:5], None if row[5] is None else classes[row[5]], *row[6:]) for row in rows]
-    kinds = {"id": int, "time": float, "annotator": str, "example": str, "kind": str, "label": str}
+    named = [
+        (row[0], _iso(row[1]), *row[2:5], None if row[5] is None else classes[row[5]], *row[6:])
+        for row in rows
+    ]
+    kinds = {"id": int, "time": str, "annotator": str, "example": str, "kind": str, "label": str}
     return _table(named, {**kinds, "reason": str, "seconds": float, "source": str, "undoes": int})
 
 
@@ -134,19 +154,27 @@ def _batch(project: Project) -> pa.Table:
     return table.rename_columns([names.get(name, name) for name in kinds])
 
 
-def _consensus(project: Project) -> pa.Table:
+def _consensus(project: Project) -> tuple[pa.Table, tuple[str, ...]]:
+    """CROWDLAB with the models of the round that is served; the majority vote where they know too little."""
     labels = project.labels()
     labels = labels.select(annotators=labels.annotators[np.unique(labels.annotator)])
     stored = project.database.read(lambda c: load_pred_probs(c, current_round(c)))
-    fitting = [one for one in stored if one.shape == (labels.n_examples, labels.n_classes)]
-    if fitting:
-        result = crowdlab(labels, check_pred_probs(fitting, labels), seed=project.settings.seed)
+    notes: tuple[str, ...] = ()
+    if stored and stored[0].shape == (labels.n_examples, labels.n_classes):
+        result = crowdlab(labels, check_pred_probs(stored, labels), seed=project.settings.seed)
+        notes = result.notes
     else:
         result = majority_vote(labels, seed=project.settings.seed)
+        why = "examples or classes were added since the last round" if stored else "no model is trained yet"
+        notes = (f"consensus by majority vote: {why}.",)
     columns = result.to_dict()
     names = np.array(project.example_names(), dtype=object)
     columns["example"] = names[np.asarray(columns["example"], dtype=np.int64)]
-    return to_arrow(columns)
+    return to_arrow(columns), notes
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
 def _table(rows: list[Any], kinds: dict[str, type]) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from array import array
@@ -13,17 +14,29 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+from sqlalchemy import Connection
 
 from activelab._errors import InputError
 from activelab._typing import Floats
+from activelab.project._given import put_gold, put_labels
 from activelab.project._pool import BLOCK
-from activelab.project._project import Project
-from activelab.tables import FileError, find_column, naming, read_pred_probs, read_rows, row_columns
+from activelab.project._project import Project, write_audit
+from activelab.project._settings import load_settings, store_settings
+from activelab.tables import (
+    FileError,
+    check_file,
+    find_column,
+    naming,
+    read_pred_probs,
+    read_rows,
+    row_columns,
+)
 
 _NAMED = 10
 _TEXT = ("text", "sentence", "content", "body", "document", "review", "message", "question", "comment")
 _IMAGE = ("image", "file", "path", "filename", "image_path", "file_name", "image_file", "filepath")
 _LONGEST_ID = 500
+_HALF = "it holds half a character (a lone surrogate), as text that was cut in the middle of an emoji does"
 
 
 @dataclass(frozen=True)
@@ -67,7 +80,7 @@ def import_files(
     leave_out: bool = False,
     progress: Callable[[str, int, int | None], None] = lambda *_: None,
 ) -> Imported:
-    """Import examples, labels and gold answers from tables.
+    """Import examples, labels and gold answers from tables: all that is good in them, at one stroke.
 
     Parameters
     ----------
@@ -93,6 +106,9 @@ def import_files(
     done = Imported()
     if features is not None and examples is None:
         raise InputError("features come with the examples they belong to; name the file of the examples too.")
+    if features is not None:
+        with naming(features):
+            check_file(features)
     root = project.settings.image_root if image_root is None else os.path.realpath(image_root)
     if root is not None and not Path(root).is_dir():
         raise InputError(f"{root} is not a folder of images.")
@@ -109,19 +125,33 @@ def import_files(
     if done.rejected and not leave_out:
         raise _refusal(done.rejected)
     values = None if features is None or pool is None else _features(features, pool, columns)
-    if image_root is not None and root != project.settings.image_root:
-        project.change_settings({"image_root": root})
-    if pool is not None:
+
+    def finish(connection: Connection) -> None:
+        if root != project.settings.image_root:
+            store_settings(connection, load_settings(connection).changed({"image_root": root}))
+        if votes is not None:
+            progress("Importing labels", 0, None)
+            new, changed = put_labels(connection, {(e, a): k for e, k, a in votes.good()})
+            done.labels = new + changed
+            write_audit(connection, None, "labels imported", {"new": new, "changed": changed})
+        if right is not None:
+            progress("Importing gold answers", 0, None)
+            answers = {e: k for e, k, _ in right.good()}
+            put_gold(connection, answers)
+            done.gold = len(answers)
+            write_audit(connection, None, "gold answers set", {"count": done.gold})
+
+    if pool is None:
+        project.database.write(finish)
+    else:
         total = pool.good
         done.examples = project.add_examples(
-            pool.rows(), features=values, progress=lambda n: progress("Importing examples", n, total)
+            pool.rows(),
+            features=values,
+            progress=lambda n: progress("Importing examples", n, total),
+            finish=finish,
         )
-    if votes is not None:
-        progress("Importing labels", 0, None)
-        done.labels = project.add_labels((e, a, k) for e, k, a in votes.good())
-    if right is not None:
-        progress("Importing gold answers", 0, None)
-        done.gold = project.set_gold({e: k for e, k, _ in right.good()})
+    project.refresh(0)
     return done
 
 
@@ -148,16 +178,15 @@ class _Pool:
         self.kind = project.settings.kind
         with naming(path):
             names = row_columns(path)
-            self.id = find_column(names, "example", columns.example)
-            rest = [name for name in names if name != self.id]
-            if self.kind == "text":
-                self.column = _content_column(rest, "text", columns.text, _TEXT)
-            elif self.kind == "image":
-                self.column = _content_column(rest, "image", columns.image, _IMAGE)
-                if root is None:
-                    raise InputError("images need the folder they are in: --images-root DIR.")
-            elif not rest:
-                raise InputError("the table has no column besides the ids.")
+            if self.kind == "table":
+                self.id = _id_column(names, columns.example)
+                if len(names) == 1:
+                    raise InputError("the table has no column besides the ids.")
+            else:
+                chosen, common = (columns.text, _TEXT) if self.kind == "text" else (columns.image, _IMAGE)
+                self.id, self.column = _id_and_content(names, columns.example, self.kind, chosen, common)
+            if self.kind == "image" and root is None:
+                raise InputError("images need the folder they are in: --images-root DIR.")
         self.good = 0
         self.wanted: set[str] = set()
         self._twice: set[int] = set()
@@ -224,38 +253,55 @@ class _Pool:
                 continue
             name = _name(values.get(self.id))
             if name is None:
-                yield line, "", {}, f"column {self.id!r} holds no id: {values.get(self.id)!r}"
+                yield line, "", {}, _no_name(self.id, "id", values.get(self.id))
                 continue
             content, problem = self._content(values)
             yield line, name, content, problem
 
     def _content(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
         if self.kind == "table":
-            return {name: _cell(value) for name, value in values.items() if name != self.id}, ""
+            cells = {name: _cell(value) for name, value in values.items() if name != self.id}
+            return cells, "" if _encodable(json.dumps(cells, ensure_ascii=False)) else _HALF
         value = values.get(self.column)
         if self.kind == "text":
             if not isinstance(value, str) or not value.strip():
                 return {}, f"column {self.column!r} holds no text"
             if "\0" in value:
                 return {}, f"column {self.column!r} holds a zero byte"
-            return {"text": value}, ""
+            return {"text": value}, "" if _encodable(value) else _HALF
         if not isinstance(value, str) or not value:
             return {}, f"column {self.column!r} names no image"
         return {"image": value}, _image_problem(str(self.root), value)
 
 
-def _content_column(names: list[str], role: str, chosen: str | None, common: tuple[str, ...]) -> str:
+def _id_column(names: list[str], chosen: str | None) -> str:
+    """The column of the ids; one that is called so, among others that could also be it."""
+    if chosen is None and "example" not in names:
+        plain = [name for name in names if name.strip().casefold() == "id"]
+        if len(plain) == 1:
+            return plain[0]
+    return find_column(names, "example", chosen)
+
+
+def _id_and_content(
+    names: list[str], id_: str | None, role: str, chosen: str | None, common: tuple[str, ...]
+) -> tuple[str, str]:
+    """The columns of the ids and of the contents, of which the one helps to tell the other."""
     if chosen is not None:
         if chosen not in names:
             raise InputError(f"no column {chosen!r}; the file has: {', '.join(map(repr, names))}.")
-        return chosen
-    found = [name for word in common for name in names if name.strip().casefold() == word]
+        found = [chosen]
+    else:
+        candidates = [name for name in names if name != id_]
+        found = [name for word in common for name in candidates if name.strip().casefold() == word]
     if found:
-        return found[0]
-    if len(names) == 1:
-        return names[0]
+        return _id_column([name for name in names if name != found[0]], id_), found[0]
+    identity = _id_column(names, id_)
+    rest = [name for name in names if name != identity]
+    if len(rest) == 1:
+        return identity, rest[0]
     raise InputError(
-        f"which column is the {role}? Name it with --{role}; there are: {', '.join(map(repr, names))}."
+        f"which column is the {role}? Name it with --{role}; there are: {', '.join(map(repr, rest))}."
     )
 
 
@@ -273,27 +319,42 @@ def _name(value: Any) -> str | None:
     """An id as text; None if it is none."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if not isinstance(value, str | int | float):
         return None
     text = str(value).strip()
     return text if text and text.isprintable() and len(text) <= _LONGEST_ID and text != "nan" else None
 
 
+def _no_name(column: str, role: str, value: Any) -> str:
+    if value is None or not str(value).strip() or value != value:
+        return f"column {column!r} holds no {role}"
+    shown = str(value)[:50]
+    return f"column {column!r} holds no {role} of at most {_LONGEST_ID} printable characters: {shown!r}"
+
+
 def _cell(value: Any) -> Any:
     """A cell of a table in JSON; what is missing is None."""
+    if isinstance(value, Decimal):
+        value = float(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, str):
         return value.replace("\0", "") or None
-    if value is None or isinstance(value, bool | int):
+    if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**63):
         return value
-    if isinstance(value, Decimal):
-        return float(value)
     if isinstance(value, dict):
         return {str(key): _cell(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_cell(one) for one in value]
     return value.isoformat() if isinstance(value, date | datetime) else str(value)
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 # ---------------------------------------------------------------------- labels and features
@@ -308,14 +369,15 @@ class _Votes:
         self.project, self.path = project, path
         with naming(path):
             names = row_columns(path)
-            found = {role: find_column(names, role, getattr(columns, role)) for role in roles}
+            found = {"example": _id_column(names, columns.example)}
+            found |= {role: find_column(names, role, getattr(columns, role)) for role in roles[1:]}
         self.read: list[tuple[int, str | None, str | None, str | None, str]] = []
         for line, values, problem in read_rows(path):
             example, label = _name(values.get(found["example"])), _name(values.get(found["label"]))
             annotator = _name(values.get(found["annotator"])) if "annotator" in found else ""
             for role, value in (("example", example), ("label", label), ("annotator", annotator)):
                 if value is None and not problem:
-                    problem = f"column {found[role]!r} holds no {role}"
+                    problem = _no_name(found[role], role, values.get(found[role]))
             if not problem and annotator and len(annotator) > 100:
                 problem = "the name of the annotator is longer than 100 characters"
             self.read.append((line, example, label, annotator, problem))
@@ -331,6 +393,8 @@ class _Votes:
         """The bad rows; ``new`` are examples that are imported with them."""
         there = self.project.example_codes(self.names - new)
         classes = set(self.project.settings.classes)
+        if not classes:
+            raise InputError("the project has no classes yet; name them: activelab settings classes=a,b,c")
         checked, bad = [], []
         for line, example, label, annotator, problem in self.read:
             if not problem and example not in new and example not in there:

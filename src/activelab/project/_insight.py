@@ -35,7 +35,7 @@ __all__ = [
 
 METRICS = {
     "expected_accuracy": "expected accuracy of the consensus labels",
-    "cv_accuracy": "cross-validated accuracy against the consensus",
+    "cv_accuracy": "cross-validated accuracy against the majority of the annotators' labels",
 }
 WORTH = 0.002
 """A gain of less than this is called none."""
@@ -171,11 +171,19 @@ def learning_curve(project: Project) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        ``round``, ``num_labels``, ``num_labelled``, ``cv_accuracy`` (share of the labelled examples whose
-        out-of-sample prediction is the consensus trained on), ``expected_accuracy`` (mean quality of the
-        consensus labels), ``expected_errors`` (examples whose label is expected to be wrong) and
-        ``errors_removed`` (by the next batch), ``relabel_share`` and ``new_share`` of the batch that
-        followed, ``finished``.
+        ``round``, ``num_labels``, ``num_labelled``; ``cv_accuracy``, the share of the labelled examples whose
+        out-of-sample prediction is the majority of the labels people gave; ``expected_accuracy``, the mean
+        quality of the consensus labels; ``expected_errors``, the examples whose label is expected to be
+        wrong, and ``errors_removed`` by the next batch; ``relabel_share`` and ``new_share`` of the batch that
+        followed; ``finished``.
+
+    Notes
+    -----
+    The prediction of an example comes from models fitted without it, and the majority vote knows no model, so
+    neither can flatter the other. Annotators err, however, and what is hard to decide is labelled first, so
+    ``cv_accuracy`` is as a rule lower than the accuracy against the truth over the whole pool. It rises when
+    the models get better, and also when more labels an example make the votes more reliable.
+    ``expected_accuracy`` is what the consensus method believes of itself; gold examples check it.
     """
     names = ("round", "num_labels", "num_labelled", *METRICS, *_ERRORS, "relabel_share", "finished")
     curve = []

@@ -8,10 +8,18 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import func, inspect, select
 from sqlalchemy.exc import DBAPIError
 
 from activelab.project._database import Database, StorageError
+
+_LOCK_SCHEMA = 7_206_003
+
+
+def revisions() -> list[str]:
+    """All revisions, oldest first."""
+    scripts = ScriptDirectory.from_config(_config())
+    return [one.revision for one in scripts.walk_revisions()][::-1]
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
@@ -25,16 +33,18 @@ def downgrade(database: Database, revision: str) -> None:
 
 
 def schema_state(database: Database) -> str:
-    """ "current", "old", "newer" (made by a later version of this program) or "none"."""
+    """What a database holds: a schema that is "current", "old" or "newer" than this program, "none", or
+    "foreign" tables."""
 
     def look(connection: Any) -> str:
         found = MigrationContext.configure(connection).get_current_revision()
         if found is None:
-            return "foreign" if inspect(connection).get_table_names() else "none"
-        scripts = ScriptDirectory.from_config(_config())
-        if found == scripts.get_current_head():
+            others = set(inspect(connection).get_table_names()) - {"alembic_version"}
+            return "foreign" if others else "none"
+        known = revisions()
+        if found == known[-1]:
             return "current"
-        return "old" if found in {one.revision for one in scripts.walk_revisions()} else "newer"
+        return "old" if found in known else "newer"
 
     return database.read(look)
 
@@ -45,6 +55,8 @@ def _run(database: Database, action: Any, revision: str) -> None:
         with database.engine.connect() as connection:
             if database.is_sqlite:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
+            else:  # two servers that start at once
+                connection.execute(select(func.pg_advisory_xact_lock(_LOCK_SCHEMA)))
             config.attributes["connection"] = connection
             action(config, revision)
             connection.commit()

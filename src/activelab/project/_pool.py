@@ -32,6 +32,7 @@ def add_examples(
     examples: Iterable[tuple[str, Mapping[str, Any]]],
     features: Floats | None,
     progress: Callable[[int], None],
+    finish: Callable[[Connection], None],
 ) -> int:
     """See `Project.add_examples`."""
     import_ = _Import(database)
@@ -42,7 +43,7 @@ def add_examples(
             done += len(block)
             progress(done)
         width = _add_features(import_, features, done)
-        import_.write(functools.partial(_show, count=done, width=width))
+        import_.write(functools.partial(_show, count=done, width=width, finish=finish))
     except BaseException:
         import_.give_up()
         raise
@@ -174,18 +175,20 @@ def _store_block(connection: Connection, size: int, at: int, data: bytes) -> Non
     connection.execute(insert(feature_block), {"start": size + at, "data": data})
 
 
-def _show(connection: Connection, size: int, count: int, width: int | None) -> None:
-    """Let everybody see the new examples, at one stroke."""
+def _show(
+    connection: Connection, size: int, count: int, width: int | None, finish: Callable[[Connection], None]
+) -> None:
+    """Let everybody see the new examples, and what comes with them, at one stroke."""
     settings = load_settings(connection)
     connection.execute(update(setting).where(setting.c.name == "import").values(value="null"))
-    if not count:
-        return
-    store_value(connection, "num_examples", size + count)
-    if width is not None:
-        store_value(connection, "num_features", width)
-    detail = json.dumps({"count": count})
-    connection.execute(insert(audit).values(time=time.time(), action="examples added", detail=detail))
-    if rounds.current_round(connection) < 0:
-        rounds.start_first_round(connection, settings)
-    else:
-        rounds.append_to_order(connection, settings, np.arange(size, size + count))
+    if count:
+        store_value(connection, "num_examples", size + count)
+        if width is not None:
+            store_value(connection, "num_features", width)
+        detail = json.dumps({"count": count})
+        connection.execute(insert(audit).values(time=time.time(), action="examples added", detail=detail))
+        if rounds.current_round(connection) < 0:
+            rounds.start_first_round(connection, settings)
+        else:
+            rounds.append_to_order(connection, settings, np.arange(size, size + count))
+    finish(connection)

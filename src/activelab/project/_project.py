@@ -12,21 +12,23 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select
 
-from activelab._errors import InputError, first
+from activelab._errors import InputError
 from activelab._typing import Floats
 from activelab.labels import Labels
-from activelab.project import _accounts as accounts
+from activelab.project import _given as given
 from activelab.project import _pool as pool
 from activelab.project import _queue as queueing
 from activelab.project import _rounds as rounds
 from activelab.project._database import Database, StorageError
 from activelab.project._migrations import schema_state, upgrade
-from activelab.project._schema import annotator, answer, audit, event, example, feature_block
+from activelab.project._schema import annotator, answer, audit, example, feature_block
 from activelab.project._settings import Settings, load_settings, load_value, store_settings
 
 Result = TypeVar("Result")
+
+_EXAMPLES = select(example).where(example.c.id.in_(bindparam("ids", expanding=True)))
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ class Project:
         *,
         features: Floats | None = None,
         progress: Callable[[int], None] = lambda _: None,
+        finish: Callable[[Connection], None] = lambda _: None,
     ) -> int:
         """Add examples to the pool: all of them, or none if there is an error.
 
@@ -140,6 +143,9 @@ class Project:
             Features or embeddings. Either all examples of a project have them or none.
         progress : callable
             Called with the number of examples written so far.
+        finish : callable
+            Called with the connection in the transaction that lets the examples be seen, for what must
+            become true with them. It may be called more than once before one run is committed.
 
         Returns
         -------
@@ -151,7 +157,7 @@ class Project:
         InputError
             If an id is there already or occurs twice, features do not match, or another import is under way.
         """
-        return pool.add_examples(self.database, examples, features, progress)
+        return pool.add_examples(self.database, examples, features, progress, finish)
 
     def features(self) -> Floats | None:
         """Features of the pool, float32 of shape (n_examples, n_features); None if it has none."""
@@ -178,7 +184,7 @@ class Project:
 
         def load(connection: Connection) -> None:
             for at in range(0, len(ids), 10_000):
-                rows = connection.execute(select(example).where(example.c.id.in_(ids[at : at + 10_000])))
+                rows = connection.execute(_EXAMPLES, {"ids": ids[at : at + 10_000]})
                 for row in rows:
                     found[row.id] = Example(
                         row.id, row.name, json.loads(row.content), row.gold, row.num_labels
@@ -189,18 +195,7 @@ class Project:
 
     def example_codes(self, names: Iterable[str]) -> dict[str, int]:
         """Rows in the pool of ids; ids that are not in the project are missing."""
-        wanted, codes = list(dict.fromkeys(names)), dict[str, int]()
-
-        def load(connection: Connection) -> None:
-            size = int(load_value(connection, "num_examples", 0))
-            for at in range(0, len(wanted), 10_000):
-                query = select(example.c.name, example.c.id).where(
-                    example.c.name.in_(wanted[at : at + 10_000]), example.c.id < size
-                )
-                codes.update(connection.execute(query).all())
-
-        self.database.read(load)
-        return codes
+        return self.database.read(lambda c: given.codes_of(c, names))
 
     def example_names(self) -> list[str]:
         """Ids of the whole pool, in its order."""
@@ -237,45 +232,11 @@ class Project:
             If an example or a class is unknown; the message names the first ten.
         """
         last = {(e, a): label for e, a, label in records}
-        codes = self.example_codes(e for e, _ in last)
-        missing = [e for e, _ in last if e not in codes]
-        if missing:
-            raise InputError(
-                f"labels of examples that are not in the project: {first(list(dict.fromkeys(missing)))}."
-            )
-        classes = {name: code for code, name in enumerate(self.settings.classes)}
-        strange = [label for label in dict.fromkeys(last.values()) if label not in classes]
-        if strange:
-            raise InputError(
-                f"classes that are not the project's: {first(strange)}. It has {', '.join(classes)}; "
-                "classes can be added with the settings."
-            )
-        now = time.time()
 
         def store(connection: Connection) -> int:
-            rounds.hold_round(connection)
-            people = dict(connection.execute(select(annotator.c.name, annotator.c.id)).all())
-            for name in dict.fromkeys(a for _, a in last):
-                if name not in people:
-                    people[name] = accounts.add_annotator(connection, name, now)
-            there = {
-                (row.example_id, row.annotator_id): row.class_code
-                for row in connection.execute(
-                    select(answer.c.example_id, answer.c.annotator_id, answer.c.class_code)
-                )
-            }
-            fresh, changed = [], 0
-            for (e, a), label in last.items():
-                key = codes[e], people[a]
-                if key not in there:
-                    fresh.append((*key, classes[label]))
-                elif there[key] != classes[label]:
-                    queueing.put_label(connection, key[1], key[0], classes[label], now, source="import")
-                    changed += 1
-            _insert_labels(connection, fresh, now)
-            rounds.settle_again(connection, load_settings(connection))
-            write_audit(connection, by, "labels imported", {"new": len(fresh), "changed": changed})
-            return len(fresh) + changed
+            new, changed = given.put_labels(connection, last)
+            write_audit(connection, by, "labels imported", {"new": new, "changed": changed})
+            return new + changed
 
         return self.database.write(store)
 
@@ -287,29 +248,9 @@ class Project:
         InputError
             If an example or a class is unknown.
         """
-        codes = self.example_codes(answers)
-        if missing := [name for name in answers if name not in codes]:
-            raise InputError(f"examples that are not in the project: {first(missing)}.")
-        classes: dict[str | None, int | None] = {n: c for c, n in enumerate(self.settings.classes)} | {
-            None: None
-        }
-        if strange := [label for label in answers.values() if label not in classes]:
-            raise InputError(f"classes that are not the project's: {first(list(dict.fromkeys(strange)))}.")
-
-        changes = [{"code": codes[name], "right": classes[label]} for name, label in answers.items()]
 
         def store(connection: Connection) -> int:
-            rounds.hold_round(connection)
-            if changes:
-                connection.execute(
-                    update(example)
-                    .where(example.c.id == bindparam("code"))
-                    .values(gold=bindparam("right", type_=example.c.gold.type)),
-                    changes,
-                )
-            gold = [codes[name] for name, label in answers.items() if label is not None]
-            rounds.drop_from_order(connection, gold)
-            rounds.settle_again(connection, load_settings(connection))
+            given.put_gold(connection, answers)
             write_audit(connection, by, "gold answers set", {"count": len(answers)})
             return len(answers)
 
@@ -386,18 +327,13 @@ class Project:
         settings = self.refresh()
         code = None if label is None else self.class_code(label)
 
-        def store(connection: Connection) -> tuple[queueing.Recorded, list[queueing.Assignment]]:
-            now = time.time()
-            stored = queueing.record(
-                connection, settings, annotator_id, assignment_id, kind, now,
+        return self.database.write(
+            lambda c: queueing.record(
+                c, settings, annotator_id, assignment_id, kind, time.time(),
                 class_code=code, reason=reason, seconds=seconds, source=source, request=request,
-            )  # fmt: skip
-            following = (
-                queueing.lease(connection, settings, annotator_id, then_lease, now) if then_lease else []
+                then_lease=then_lease,
             )
-            return stored, following
-
-        return self.database.write(store)
+        )  # fmt: skip
 
     def undo(
         self, annotator_id: int, *, source: str = "api", request: str | None = None
@@ -467,6 +403,9 @@ def create_project(place: str | os.PathLike[str], settings: Settings) -> Project
         _make_file(Path(str(database.url.database)))
 
     def begin(connection: Connection) -> None:
+        rounds.hold_round(connection)
+        if load_value(connection, "kind") is not None:  # somebody else was faster
+            raise InputError(f"{database.name} is not empty.")
         store_settings(connection, settings)
         write_audit(connection, None, "project created", {"title": settings.title})
 
@@ -507,14 +446,20 @@ def open_project(place: str | os.PathLike[str]) -> Project:
     database = Database(place)
     if database.is_sqlite and not Path(str(database.url.database)).is_file():
         raise InputError(f"{place}: there is no such project. Make one with: activelab init {place}")
-    state = schema_state(database)
-    if state in ("none", "foreign"):
-        raise InputError(f"{database.name} holds no project. Make one with: activelab init")
-    if state == "newer":
-        raise InputError(f"{database.name} was made by a newer version of activelab; upgrade the program.")
-    if state == "old":
-        upgrade(database)
-    return Project(database)
+    try:
+        state = schema_state(database)
+        if state in ("none", "foreign"):
+            raise InputError(f"{database.name} holds no project. Make one with: activelab init")
+        if state == "newer":
+            raise InputError(
+                f"{database.name} was made by a newer version of activelab; upgrade the program."
+            )
+        if state == "old":
+            upgrade(database)
+        return Project(database)
+    except BaseException:
+        database.close()
+        raise
 
 
 def write_audit(connection: Connection, by: int | None, action: str, detail: Mapping[str, Any]) -> None:
@@ -523,34 +468,4 @@ def write_audit(connection: Connection, by: int | None, action: str, detail: Map
         insert(audit).values(
             time=time.time(), annotator_id=by, action=action, detail=json.dumps(detail, ensure_ascii=False)
         )
-    )
-
-
-def _insert_labels(connection: Connection, fresh: list[tuple[int, int, int]], now: float) -> None:
-    if not fresh:
-        return
-    begin = connection.execute(select(func.coalesce(func.max(event.c.id), 0))).scalar_one() + 1
-    if connection.dialect.name == "postgresql":
-        sequence = func.pg_get_serial_sequence("event", "id")
-        begin = connection.execute(select(func.nextval(sequence))).scalar_one()
-        connection.execute(select(func.setval(sequence, begin + len(fresh))))
-    for at in range(0, len(fresh), pool.BLOCK):
-        part = fresh[at : at + pool.BLOCK]
-        rows = [
-            {"id": begin + at + turn, "example_id": e, "annotator_id": a, "class_code": k}
-            for turn, (e, a, k) in enumerate(part)
-        ]
-        connection.execute(insert(event).values(time=now, kind="label", source="import"), rows)
-        connection.execute(
-            insert(answer).values(kind="label"),
-            [{**{n: v for n, v in row.items() if n != "id"}, "event_id": row["id"]} for row in rows],
-        )
-    counts: dict[int, int] = {}
-    for e, _, _ in fresh:
-        counts[e] = counts.get(e, 0) + 1
-    connection.execute(
-        update(example)
-        .where(example.c.id == bindparam("code"))
-        .values(num_labels=example.c.num_labels + bindparam("more")),
-        [{"code": code, "more": more} for code, more in counts.items()],
     )

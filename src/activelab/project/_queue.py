@@ -8,15 +8,15 @@ condition changes it, so that two servers cannot both take the last slot.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from activelab._errors import InputError
-from activelab.project._rounds import current_round, extend_queue, get_round, settle_again, share_round
-from activelab.project._schema import annotator, answer, assignment, event, example, queue
+from activelab.project._rounds import extend_queue, get_round, settle_again, share_round
+from activelab.project._schema import annotator, answer, assignment, event, example, queue, setting
 from activelab.project._settings import Settings, load_settings, load_value
 from activelab.project._shares import left_of_share
 
@@ -70,16 +70,26 @@ class Recorded:
 # Statements are built once: they are executed for every label.
 # The lock lets one person's requests wait for each other, so that two of them cannot take the same example.
 _WHO = (
-    select(annotator.c.disabled, annotator.c.num_labels)
+    select(
+        annotator.c.disabled,
+        annotator.c.num_labels,
+        select(setting.c.value).where(setting.c.name == "current_round").scalar_subquery().label("round"),
+    )
     .where(annotator.c.id == bindparam("who"))
-    .with_for_update(key_share=True)
+    .with_for_update(of=annotator, key_share=True)
 )
-_HELD = (
-    select(assignment.c.id, assignment.c.example_id, assignment.c.gold, assignment.c.expires)
+# What somebody holds, and what anybody has held for too long.
+_OPEN = (
+    select(
+        assignment.c.id,
+        assignment.c.example_id,
+        assignment.c.annotator_id,
+        assignment.c.gold,
+        assignment.c.expires,
+    )
     .where(
-        assignment.c.annotator_id == bindparam("who"),
         assignment.c.state == "open",
-        assignment.c.expires > bindparam("now"),
+        or_(assignment.c.annotator_id == bindparam("who"), assignment.c.expires <= bindparam("now")),
     )
     .order_by(assignment.c.id)
 )
@@ -97,12 +107,23 @@ _HOLDS = exists().where(
     assignment.c.annotator_id == bindparam("who"),
     assignment.c.state == "open",
 )
-_FREE = (
+_BEST = (
     select(queue.c.example_id)
     .where(queue.c.round_id == bindparam("round"), queue.c.remaining > 0, ~_ANSWERED, ~_HOLDS)
     .order_by(queue.c.position)
     .limit(bindparam("count"))
     .with_for_update(of=queue, skip_locked=True)
+    .cte("best")
+)
+_TAKE_BEST = (
+    update(queue)
+    .where(
+        queue.c.round_id == bindparam("round"),
+        queue.c.example_id.in_(select(_BEST.c.example_id)),
+        queue.c.remaining > 0,
+    )
+    .values(remaining=queue.c.remaining - 1)
+    .returning(queue.c.position, queue.c.example_id)
 )
 _TAKE = (
     update(queue)
@@ -117,6 +138,39 @@ _GIVE_BACK = (
     update(queue)
     .where(queue.c.round_id == bindparam("round"), queue.c.example_id == bindparam("example"))
     .values(remaining=queue.c.remaining + 1)
+)
+_ASSIGN = insert(assignment).returning(assignment.c.id)
+_REQUEST = (event.c.id, event.c.annotator_id, event.c.example_id, event.c.kind)
+_ASSIGNED = (
+    select(
+        assignment.c.id,
+        assignment.c.round_id,
+        assignment.c.example_id,
+        assignment.c.annotator_id,
+        assignment.c.gold,
+        assignment.c.state,
+        *(column.label(f"request_{column.name}") for column in _REQUEST),
+    )
+    .select_from(assignment.outerjoin(event, event.c.request == bindparam("request")))
+    .where(assignment.c.id == bindparam("assignment"))
+    .with_for_update(of=assignment)
+)
+_ANSWERED_NOW = (
+    update(assignment)
+    .where(assignment.c.id == bindparam("assignment"))
+    .values(state="done", round_id=bindparam("round"))
+)
+_APPEND = insert(event).returning(event.c.id)
+_ANSWER = insert(answer)
+_COUNT_EXAMPLE = (
+    update(example)
+    .where(example.c.id == bindparam("example"))
+    .values(num_labels=example.c.num_labels + bindparam("change"))
+)
+_COUNT_ANNOTATOR = (
+    update(annotator)
+    .where(annotator.c.id == bindparam("who"))
+    .values(num_labels=annotator.c.num_labels + bindparam("change"))
 )
 
 
@@ -134,40 +188,56 @@ def lease(
         If the annotator is unknown or disabled.
     """
     share_round(connection)
-    who = _working(connection, annotator_id)
-    reclaim(connection, now)
-    rows = connection.execute(_HELD, {"who": annotator_id, "now": now}).all()[:count]
-    leases = [Assignment(row.id, row.example_id, row.gold, row.expires) for row in rows]
+    return _lease(connection, settings, annotator_id, _working(connection, annotator_id), count, now)
+
+
+def _lease(
+    connection: Connection, settings: Settings, annotator_id: int, who: _Working, count: int, now: float
+) -> list[Assignment]:
+    rows = connection.execute(_OPEN, {"who": annotator_id, "now": now}).all()
+    if any(row.expires <= now for row in rows):
+        reclaim(connection, now)
+    leases = [
+        Assignment(row.id, row.example_id, row.gold, row.expires)
+        for row in rows
+        if row.annotator_id == annotator_id and row.expires > now
+    ][:count]
     wanted = count - len(leases)
     if settings.budget is not None and wanted:
         wanted = max(min(wanted, labels_left(connection, settings.budget)), 0)
     served = who.num_labels + len(leases)
-    number = current_round(connection)
-    share = left_of_share(connection, settings, annotator_id, number)
+    share = left_of_share(connection, settings, annotator_id, who.round)
     known = sum(_gold_is_due(settings, annotator_id, served + turn) for turn in range(wanted))
     for example_id in _gold_examples(connection, annotator_id, known, served):
         leases.append(_assign(connection, settings, annotator_id, -1, example_id, True, now))
         wanted -= 1
     wanted = wanted if share is None else min(wanted, share)
-    while wanted > 0 and number >= 0:
-        chosen = (
-            connection.execute(_FREE, {"round": number, "who": annotator_id, "count": wanted}).scalars().all()
-        )
-        for example_id in chosen:
-            if _take(connection, number, example_id):
-                leases.append(_assign(connection, settings, annotator_id, number, example_id, False, now))
-                wanted -= 1
-        if not chosen and not extend_queue(connection, settings, number):
+    while wanted > 0 and who.round >= 0:
+        taken = connection.execute(
+            _TAKE_BEST, {"round": who.round, "who": annotator_id, "count": wanted}
+        ).all()
+        for _, example_id in sorted(taken):
+            leases.append(_assign(connection, settings, annotator_id, who.round, example_id, False, now))
+            wanted -= 1
+        if not taken and not extend_queue(connection, settings, who.round):
             break
     return leases
 
 
-def _working(connection: Connection, annotator_id: int) -> Any:
-    """The row of somebody who may label, kept from their other requests until the transaction ends."""
-    who = connection.execute(_WHO, {"who": annotator_id}).one_or_none()
-    if who is None or who.disabled:
+@dataclass(frozen=True)
+class _Working:
+    """Somebody who may label, and the round that is served."""
+
+    num_labels: int
+    round: int
+
+
+def _working(connection: Connection, annotator_id: int) -> _Working:
+    """Somebody who may label, kept from their other requests until the transaction ends."""
+    row = connection.execute(_WHO, {"who": annotator_id}).one_or_none()
+    if row is None or row.disabled:
         raise InputError("this account is disabled; ask whoever leads the project.")
-    return who
+    return _Working(row.num_labels, -1 if row.round is None else int(row.round))
 
 
 def _take(connection: Connection, number: int, example_id: int) -> bool:
@@ -239,7 +309,7 @@ def _assign(
 ) -> Assignment:
     expires = now + settings.lease_seconds
     identity = connection.execute(
-        insert(assignment).returning(assignment.c.id),
+        _ASSIGN,
         {
             "round_id": number,
             "example_id": example_id,
@@ -266,8 +336,9 @@ def record(
     seconds: float | None = None,
     source: str = "api",
     request: str | None = None,
-) -> Recorded:
-    """Store the answer to an assignment.
+    then_lease: int = 0,
+) -> tuple[Recorded, list[Assignment]]:
+    """Store the answer to an assignment, and lease the next examples as `lease` does.
 
     An answer that comes after the lease has ended counts if nobody else has the example meanwhile. A
     request that was stored before is told so and stored once.
@@ -285,15 +356,37 @@ def record(
     if (kind == "label") != (class_code is not None):
         raise InputError("a label needs a class, and only a label has one.")
     share_round(connection)
-    _working(connection, annotator_id)
-    row = connection.execute(
-        select(assignment).where(assignment.c.id == assignment_id).with_for_update()
-    ).one_or_none()
+    who = _working(connection, annotator_id)
+    row = connection.execute(_ASSIGNED, {"assignment": assignment_id, "request": request}).one_or_none()
     if row is None or row.annotator_id != annotator_id:
         raise ConflictError("there is no such assignment of yours.")
-    known = _known_request(connection, request, annotator_id, row.example_id, ANSWERS)
-    if known is not None:
-        return known
+    stored = None
+    if row.request_id is not None:
+        before = (row.request_id, row.request_annotator_id, row.request_example_id, row.request_kind)
+        stored = _repeated(before, annotator_id, row.example_id, ANSWERS)
+    if stored is None:
+        stored = _store_answer(
+            connection, settings, who.round, row, kind, now, class_code, reason, seconds, source, request
+        )
+        who = replace(who, num_labels=who.num_labels + (kind == "label" and source in ASKED))
+    following = _lease(connection, settings, annotator_id, who, then_lease, now) if then_lease else []
+    return stored, following
+
+
+def _store_answer(
+    connection: Connection,
+    settings: Settings,
+    current: int,
+    row: Any,
+    kind: str,
+    now: float,
+    class_code: int | None,
+    reason: str | None,
+    seconds: float | None,
+    source: str,
+    request: str | None,
+) -> Recorded:
+    """Store the answer to an assignment that is their own."""
     if row.state == "done":
         raise ConflictError("this example is answered already; undo to change the answer.")
     if row.state == "expired":
@@ -302,16 +395,14 @@ def record(
         budget = settings.budget if kind == "label" else None
         if budget is not None and labels_left(connection, budget) < 1:
             raise ConflictError("it took too long: the budget is spent meanwhile.")
-        if not row.gold and not _take(connection, current_round(connection), row.example_id):
+        if not row.gold and not _take(connection, current, row.example_id):
             raise ConflictError("it took too long: the example has gone to somebody else.")
     stored = _append(
-        connection, annotator_id, row.example_id, kind, now, class_code, reason, seconds, source, request
+        connection, row.annotator_id, row.example_id, kind, now, class_code, reason, seconds, source, request
     )
     # A lease that had ended is of the round it was taken again in.
-    number = current_round(connection) if row.state == "expired" else row.round_id
-    connection.execute(
-        update(assignment).where(assignment.c.id == row.id).values(state="done", round_id=number)
-    )
+    number = current if row.state == "expired" else row.round_id
+    connection.execute(_ANSWERED_NOW, {"assignment": row.id, "round": number})
     if kind != "label" and not row.gold:
         _give_back(connection, number, row.example_id)
     return stored
@@ -393,17 +484,20 @@ def undo(
         If the annotator is disabled.
     """
     share_round(connection)
-    _working(connection, annotator_id)
-    number = current_round(connection)
+    number = _working(connection, annotator_id).round
     if request is not None:
         known = _known_request(connection, request, annotator_id, None, ("undo",))
         if known is not None:
             undone = connection.execute(
                 select(event.c.example_id).where(event.c.id == known.event_id)
             ).scalar_one()
-            rows = connection.execute(_HELD, {"who": annotator_id, "now": now}).all()
+            rows = connection.execute(_OPEN, {"who": annotator_id, "now": now}).all()
             return next(
-                (Assignment(r.id, r.example_id, r.gold, r.expires) for r in rows if r.example_id == undone),
+                (
+                    Assignment(row.id, row.example_id, row.gold, row.expires)
+                    for row in rows
+                    if row.annotator_id == annotator_id and row.example_id == undone and row.expires > now
+                ),
                 None,
             )
     last = connection.execute(
@@ -435,18 +529,19 @@ def _known_request(
     """What a request has stored before; an error if that was something else than is asked for now."""
     if request is None:
         return None
-    row = connection.execute(
-        select(event.c.id, event.c.annotator_id, event.c.example_id, event.c.kind).where(
-            event.c.request == request
-        )
-    ).one_or_none()
-    if row is None:
-        return None
-    if row.annotator_id != annotator_id:
+    row = connection.execute(select(*_REQUEST).where(event.c.request == request)).one_or_none()
+    return None if row is None else _repeated(tuple(row), annotator_id, example_id, kinds)
+
+
+def _repeated(
+    before: tuple[Any, ...], annotator_id: int, example_id: int | None, kinds: tuple[str, ...]
+) -> Recorded:
+    identity, by, of, kind = before
+    if by != annotator_id:
         raise ConflictError("this request was used by somebody else.")
-    if row.kind not in kinds or example_id not in (None, row.example_id):
+    if kind not in kinds or example_id not in (None, of):
         raise ConflictError("this request was used for something else; give each a name of its own.")
-    return Recorded(row.id, repeated=True)
+    return Recorded(identity, repeated=True)
 
 
 def _append(
@@ -465,11 +560,11 @@ def _append(
     values["class_code"] = class_code
     try:
         identity = connection.execute(
-            insert(event).returning(event.c.id),
+            _APPEND,
             values
             | {"time": now, "reason": reason, "seconds": seconds, "source": source, "request": request},
         ).scalar_one()
-        connection.execute(insert(answer), values | {"event_id": identity})
+        connection.execute(_ANSWER, values | {"event_id": identity})
     except IntegrityError as error:
         raise ConflictError("this annotator has answered this example already.") from error
     if kind == "label":
@@ -505,16 +600,10 @@ def _remove(connection: Connection, before: Any, now: float, source: str, reques
 
 
 def _count(connection: Connection, annotator_id: int, example_id: int, change: int, source: str) -> None:
-    connection.execute(
-        update(example).where(example.c.id == example_id).values(num_labels=example.c.num_labels + change)
-    )
+    connection.execute(_COUNT_EXAMPLE, {"example": example_id, "change": change})
     # The budget counts what was asked for here: neither imports nor the decisions of adjudicators.
     if source in ASKED:
-        connection.execute(
-            update(annotator)
-            .where(annotator.c.id == annotator_id)
-            .values(num_labels=annotator.c.num_labels + change)
-        )
+        connection.execute(_COUNT_ANNOTATOR, {"who": annotator_id, "change": change})
 
 
 ASKED = ("page", "api")

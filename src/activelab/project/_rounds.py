@@ -21,8 +21,8 @@ from activelab._typing import Ints
 from activelab.project._schema import answer, assignment, event, example, queue, round_, round_array
 from activelab.project._settings import Settings, load_value, store_value
 
-CHUNK = 10_000
-"""Rows of the queue that are written at a time."""
+CHUNK = 1_000
+"""Rows of the queue that are written at a time: others wait meanwhile, for some milliseconds."""
 
 STALE_SECONDS = 120.0
 """Without a sign of life for so long, a training is taken for dead."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from activelab._errors import InputError, unknown
 from activelab.acquisition import methods
@@ -185,6 +185,15 @@ class Settings:
         return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
 
 
+_IN_WORDS = {
+    "str": "text",
+    "tuple[str, ...]": "a list of texts",
+    "bool": "yes or no",
+    "int": "a whole number",
+    "float": "a number",
+}
+
+
 def _typed(name: str, value: Any, kind: str) -> Any:
     if value is None and "None" in kind:
         return None
@@ -202,9 +211,8 @@ def _typed(name: str, value: Any, kind: str) -> Any:
             return float(value)
     elif isinstance(value, str):
         return value
-    raise InputError(
-        f"{name} should be of type {kind.replace('tuple[str, ...]', 'list of str')}, got {value!r}."
-    )
+    words = _IN_WORDS[kind.removesuffix(" | None")] + (" or none" if "None" in kind else "")
+    raise InputError(f"{name} should be {words}, got {value!r}.")
 
 
 def load_settings(connection: Connection) -> Settings:
@@ -225,9 +233,12 @@ def store_settings(connection: Connection, settings: Settings) -> None:
     connection.execute(insert(setting), [{"name": n, "value": json.dumps(v)} for n, v in values.items()])
 
 
+_VALUE = select(setting.c.value).where(setting.c.name == bindparam("name"))
+
+
 def load_value(connection: Connection, name: str, default: Any = None) -> Any:
     """A value the program keeps for itself beside the settings."""
-    found = connection.execute(select(setting.c.value).where(setting.c.name == name)).scalar()
+    found = connection.execute(_VALUE, {"name": name}).scalar()
     return default if found is None else json.loads(found)
 
 

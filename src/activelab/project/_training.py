@@ -20,6 +20,8 @@ from sqlalchemy import Connection, delete, select, update
 from activelab._errors import InputError
 from activelab._typing import Float64s, Ids, Ints
 from activelab.acquisition import Assessment
+from activelab.consensus._majority_vote import vote_labels
+from activelab.consensus._statistics import label_sums
 from activelab.labels import Labels
 from activelab.learner import ActiveLearner, RoundResult
 from activelab.pred_probs import check_pred_probs
@@ -277,9 +279,10 @@ def _order(project: Project, settings: Settings, labels: Labels, result: RoundRe
 def _summary(
     settings: Settings, labels: Labels, result: RoundResult, order: Ints, models: list[str]
 ) -> dict[str, Any]:
-    assessment, given = result.assessment, result.training_label >= 0
-    # Right means equal to the label trained on: the newest consensus has seen these predictions.
-    right = assessment.predicted_label[given] == result.training_label[given]
+    assessment = result.assessment
+    # Any other consensus has seen the predictions of this round or of the one before, and would flatter.
+    votes = vote_labels(labels, label_sums(labels), (), (), seed=settings.seed)[labels.labelled]
+    right = assessment.predicted_label[labels.labelled] == votes
     return {
         "method": settings.method,
         "models": models,
@@ -291,7 +294,7 @@ def _summary(
         ),
         "metrics": {
             "num_labels": labels.n_labels,
-            "num_labelled": int(given.sum()),
+            "num_labelled": int(labels.labelled.sum()),
             "num_examples": labels.n_examples,
             "relabel_share": _mean(labels.labelled[order[: settings.batch_size]]),
             "cv_accuracy": _mean(right),

@@ -3,7 +3,7 @@
 from activelab.tables._arrays import is_array_file, read_arrays
 from activelab.tables._columns import find_column
 from activelab.tables._errors import FileError, naming
-from activelab.tables._formats import format_of
+from activelab.tables._formats import check_file, format_of
 from activelab.tables._ids import as_text, integers_if_canonical, unify
 from activelab.tables._read import column_names, read_ids, read_pred_probs
 from activelab.tables._rows import Row, read_rows, row_columns
@@ -13,6 +13,7 @@ __all__ = [
     "FileError",
     "Row",
     "as_text",
+    "check_file",
     "check_output",
     "column_names",
     "csv_blocks",

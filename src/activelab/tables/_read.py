@@ -98,7 +98,7 @@ def read_pred_probs(path: Path, example: str | None = None) -> pa.Table:
         format_ = check_content(path)
         whole = read_json_lines(path, format_) if format_.kind == "jsonl" else None
         names = _names(path, format_) if whole is None else whole.column_names
-        id_column, classes = _split_columns(names, example if example in names else None)
+        id_column, classes = split_columns(names, example if example in names else None)
         for name in classes:
             find_column(names, "class", name)
             if not name.strip():
@@ -111,7 +111,7 @@ def read_pred_probs(path: Path, example: str | None = None) -> pa.Table:
         return pa.Table.from_arrays(columns, names=["example", *(name.strip() for name in classes)])
 
 
-def _split_columns(names: list[str], example: str | None) -> tuple[str, list[str]]:
+def split_columns(names: list[str], example: str | None) -> tuple[str, list[str]]:
     """The column of examples, and those of the classes."""
     index = [name for name in names if _PANDAS_INDEX.fullmatch(name)]
     rest = [name for name in names if name not in index]

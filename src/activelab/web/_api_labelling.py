@@ -22,7 +22,7 @@ from activelab.web._bodies import (
 )
 from activelab.web._failures import ERRORS, Failure
 from activelab.web._media import read_image
-from activelab.web._queries import collected, example_row, items_of, was_served
+from activelab.web._queries import example_row, items_of, progress_of, was_served
 from activelab.web._visitors import Annotator, Here, Visitor
 
 router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["labelling"])
@@ -90,13 +90,8 @@ async def undo(body: UndoIn, site: Here, visitor: Annotator) -> UndoOut:
 @router.get("/progress", summary="Progress")
 def progress(site: Here, visitor: Annotator) -> ProgressOut:
     """How many labels there are, by you and in all."""
-    account = site.account(visitor.account.id)
-    total = site.shared("collected", lambda: site.project.database.read(collected))
-    return ProgressOut(
-        yours=0 if account is None else account.num_labels,
-        collected=total,
-        budget=site.project.refresh().budget,
-    )
+    yours, everybody = site.project.database.read(lambda c: progress_of(c, visitor.account.id))
+    return ProgressOut(yours=yours, collected=everybody, budget=site.project.refresh().budget)
 
 
 @router.get(

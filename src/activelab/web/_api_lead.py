@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -152,7 +153,7 @@ async def events(request: Request, site: Here, visitor: Adjudicator) -> Streamin
         site.listeners[own] = site.listeners.get(own, 0) + 1
         try:
             sent, ends = "", time.monotonic() + STREAM_SECONDS
-            while time.monotonic() < ends:
+            while time.monotonic() < ends and not site.closing.is_set():
                 # Whoever is disabled or logs out hears nothing more.
                 now = await identify(request)
                 if now is None or not now.may("adjudicator"):
@@ -161,7 +162,8 @@ async def events(request: Request, site: Here, visitor: Adjudicator) -> Streamin
                 data = json.dumps(await run_in_threadpool(overview, site), allow_nan=False)
                 yield f"event: status\ndata: {data}\n\n" if data != sent else ": still here\n\n"
                 sent = data
-                await asyncio.sleep(BEAT_SECONDS)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(site.closing.wait(), BEAT_SECONDS)
         finally:
             site.listeners[own] -= 1
 

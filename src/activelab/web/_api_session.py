@@ -139,6 +139,7 @@ def revoke_token(token_id: BigNumber, site: Here, visitor: Annotator) -> None:
         write_audit(connection, own.id, "token revoked", {"id": token_id})
 
     site.project.database.write(revoke)
+    site.forget_accounts()
 
 
 def _attempts(site: Site, request: Request, name: str | None) -> list[tuple[Attempts, str]]:

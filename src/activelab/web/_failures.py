@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
@@ -19,7 +19,14 @@ from activelab.project._rounds import AlreadyTrainingError
 
 log = logging.getLogger("activelab.web")
 
-_CODES = {
+Code = Literal[
+    "bad_request", "not_logged_in", "forbidden", "not_found", "method_not_allowed", "conflict", "too_large",
+    "unsupported_type", "invalid", "too_many_requests", "internal", "storage",
+    "host_not_allowed", "cross_origin", "csrf", "timeout", "wrong_password", "not_allowed",
+]  # fmt: skip
+"""Words that programs can tell errors by; the schema of the API lists them."""
+
+_CODES: dict[int, Code] = {
     400: "bad_request",
     401: "not_logged_in",
     403: "forbidden",
@@ -38,7 +45,7 @@ _CODES = {
 class ErrorBody(BaseModel):
     """Why a request was refused."""
 
-    error: str = Field(description="A word for programs.", examples=["conflict"])
+    error: Code = Field(description="A word for programs.")
     message: str = Field(description="A sentence for people.")
     field: str | None = Field(default=None, description="The part of the request it is about.")
 
@@ -58,7 +65,7 @@ class Failure(HTTPException):
     ----------
     status : int
     message : str
-    code : str, optional
+    code : Code, optional
         A word for programs; the default goes with the status.
     field : str, optional
     headers : mapping, optional
@@ -69,7 +76,7 @@ class Failure(HTTPException):
         status: int,
         message: str,
         *,
-        code: str | None = None,
+        code: Code | None = None,
         field: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
@@ -94,7 +101,7 @@ def explain(error: Exception) -> Failure:
         return Failure(403, str(error), code="not_allowed")
     if isinstance(error, StorageError):
         log.error("%s", error)
-        return Failure(503, "the project's database cannot be used now; nothing of this request was stored.")
+        return Failure(503, "the project's database cannot be used now; send the request again later.")
     raise error
 
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, case, func, or_, select
 
 from activelab.project import Assignment, Project
 from activelab.project._schema import annotator, answer, assignment, example
@@ -78,9 +78,12 @@ def was_served(connection: Connection, annotator_id: int, example_id: int) -> bo
     return connection.execute(held).first() is not None or connection.execute(answered).first() is not None
 
 
-def collected(connection: Connection) -> int:
-    """Labels that count against the budget."""
-    return int(connection.execute(select(func.coalesce(func.sum(annotator.c.num_labels), 0))).scalar_one())
+def progress_of(connection: Connection, annotator_id: int) -> tuple[int, int]:
+    """Labels that count against the budget: by one person, and in all."""
+    own = case((annotator.c.id == annotator_id, annotator.c.num_labels), else_=0)
+    query = select(*(func.coalesce(func.sum(part), 0) for part in (own, annotator.c.num_labels)))
+    yours, everybody = connection.execute(query).one()
+    return int(yours), int(everybody)
 
 
 def find_examples(connection: Connection, words: str, limit: int) -> list[dict[str, Any]]:

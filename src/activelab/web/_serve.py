@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -17,8 +19,14 @@ from activelab.project import Project, open_project
 from activelab.project._accounts import count_admins, create_invite
 from activelab.project._project import write_audit
 from activelab.web._app import create_app
+from activelab.web._site import Site
 
 FIRST_LINK_DAYS = 1.0
+BACKLOG = 2048
+GRACE_SECONDS = 20
+"""How long requests in flight may take when the server is told to stop."""
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def serve(
@@ -87,11 +95,37 @@ def serve(
             proxy_headers=False,
             ws="none",
             timeout_keep_alive=30,
-            timeout_graceful_shutdown=3,
+            timeout_graceful_shutdown=GRACE_SECONDS,
             limit_concurrency=1000,
             h11_max_incomplete_event_size=64 * 1024,
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        Server(config, app.state.site).run(sockets=[listener])
+
+
+class Server(uvicorn.Server):
+    """Stops when it is told to: answers what was asked, ends streams, and then it is no failure."""
+
+    def __init__(self, config: uvicorn.Config, site: Site) -> None:
+        super().__init__(config)
+        self.site = site
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Run until SIGTERM or SIGINT."""
+        if threading.current_thread() is not threading.main_thread():
+            super().run(sockets)
+            return
+        # At its end uvicorn sends itself the signal once more, to those who listened before.
+        before = {number: signal.signal(number, self.handle_exit) for number in _SIGNALS}
+        try:
+            super().run(sockets)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more requests and wait for those in flight; streams would never end by themselves."""
+        self.site.closing.set()
+        await super().shutdown(sockets)
 
 
 def first_link(project: Project) -> str | None:
@@ -116,14 +150,19 @@ def _is_loopback(host: str) -> bool:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A socket that listens, or the reason why not."""
+    """A socket that listens, or the reason why not; who connects early waits until the server is ready."""
     if not 0 <= port < 65536:
         raise InputError(f"a port lies between 0 and 65535, got {port}.")
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        # Said to be TCP, or asyncio would not know that it may send the rest of an answer at once; the
+        # other side would then keep it waiting for 40 ms.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
+        # Two servers can bind a port at the same time, but not listen; and who follows the link at once
+        # waits, instead of being refused.
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise InputError(

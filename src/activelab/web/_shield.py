@@ -83,7 +83,8 @@ class Shield:
         async def limited() -> Message:
             nonlocal received
             try:
-                message = await asyncio.wait_for(receive(), BODY_SECONDS)
+                async with asyncio.timeout(BODY_SECONDS):
+                    message = await receive()
             except TimeoutError:
                 raise Failure(400, "the rest of the request did not come.", code="timeout") from None
             received += len(message.get("body", b""))
@@ -102,11 +103,18 @@ def host_name(host: str) -> str:
         return ""
 
 
+def _netloc(address: str) -> str | None:
+    try:
+        return urlsplit(address).netloc.lower()
+    except ValueError:
+        return None
+
+
 def _check_origin(headers: Headers, host: str, *, writes: bool) -> None:
     """Browsers say where a request comes from; programs that are no browsers need not."""
     refused = Failure(403, "requests from other sites are refused.", code="cross_origin")
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")
-    if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+    if origin is not None and _netloc(origin) != host.lower():
         raise refused
     if site is not None and site not in ("same-origin", "none"):
         raise refused
@@ -117,7 +125,8 @@ def _check_origin(headers: Headers, host: str, *, writes: bool) -> None:
 def _add_headers(headers: MutableHeaders, nonce: str) -> None:
     headers["Content-Security-Policy"] = (
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self'; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        # A form that is sent before its script is there would put a password in an address.
+        "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; "
         "require-trusted-types-for 'script'; trusted-types 'none'"
     )
     headers["X-Content-Type-Options"] = "nosniff"

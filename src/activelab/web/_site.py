@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import threading
@@ -20,7 +21,7 @@ Result = TypeVar("Result")
 
 SESSION_SECONDS = 7 * 86_400
 ACCOUNT_SECONDS = 1.0
-"""How long an account that was looked up is believed; another process may have disabled it."""
+"""How long an account that was looked up is believed; another process may have disabled it or its token."""
 
 _CACHE = 10_000
 
@@ -52,6 +53,7 @@ class Site:
         # argon2 takes 64 MiB and a core a piece.
         self.hashing = threading.BoundedSemaphore(2)
         self.listeners: dict[int, int] = {}
+        self.closing = asyncio.Event()
 
     # ------------------------------------------------------------------ sessions
 

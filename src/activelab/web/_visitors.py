@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from activelab.project._accounts import ROLES, Account
+from activelab.project._accounts import ROLES, Account, digest
 from activelab.web._failures import Failure
 from activelab.web._shield import SAFE
 from activelab.web._site import SESSION_SECONDS, Site
@@ -52,8 +52,9 @@ async def identify(request: Request) -> Visitor | None:
         kind, _, secret = header.partition(" ")
         if kind.lower() != "bearer" or not 10 <= len(secret) <= 200:
             return None
-        # Tokens are looked up each time: they are long, and a revoked one must not live on.
-        account = await run_in_threadpool(site.token_account, secret)
+        fresh, account = site.known(digest(secret))
+        if not fresh:
+            account = await run_in_threadpool(site.token_account, secret)
         return None if account is None else Visitor(account, None)
     cookie = request.cookies.get(site.cookie)
     read = None if cookie is None else site.unsign(cookie)

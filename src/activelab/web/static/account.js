@@ -1,5 +1,5 @@
 import { call, get, page, post } from "./api.js";
-import { $, make, note, when } from "./dom.js";
+import { $, make, note, start, when } from "./dom.js";
 
 $("logout").addEventListener("click", async () => {
   await call("DELETE", "session");
@@ -55,4 +55,4 @@ $("token-form").addEventListener("submit", async (event) => {
   }
 });
 
-await show();
+await start(show);

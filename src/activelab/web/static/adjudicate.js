@@ -1,5 +1,5 @@
 import { get } from "./api.js";
-import { $, decimal, make, showContent } from "./dom.js";
+import { $, decimal, make, showContent, start } from "./dom.js";
 import { deciders, votesOf } from "./votes.js";
 
 function entry(row) {
@@ -44,4 +44,4 @@ async function show() {
   if (!rows.length) $("list").replaceChildren(make("li", { class: "panel quiet" }, "Nothing needs a decision now. The list fills when examples have labels and a round is trained."));
 }
 
-await show();
+await start(show);

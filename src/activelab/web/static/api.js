@@ -9,9 +9,14 @@ export class ApiError extends Error {
     this.code = body.error;
     this.field = body.field;
   }
+
+  // Whether the same request may go through later: nobody answered, too many asked, or the server is in trouble.
+  get passing() {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
 }
 
-// A request that never reached the server has status 0.
+// A request that nobody answered has status 0.
 export async function call(method, path, body) {
   const headers = { Accept: "application/json" };
   if (page.csrf && method !== "GET") headers["X-CSRF-Token"] = page.csrf;

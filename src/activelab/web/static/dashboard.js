@@ -1,6 +1,6 @@
 import { get, post } from "./api.js";
 import { histogram, lines, shares } from "./charts.js";
-import { $, decimal, make, note, number, percent, when } from "./dom.js";
+import { $, decimal, make, note, number, percent, start, when } from "./dom.js";
 
 const COEFFICIENTS = { krippendorff_alpha: "Krippendorff’s alpha", fleiss_kappa: "Fleiss’ kappa", gwet_ac1: "Gwet’s AC1" };
 const quiet = (words) => make("p", { class: "quiet" }, words);
@@ -9,7 +9,7 @@ const quiet = (words) => make("p", { class: "quiet" }, words);
 function table(title, columns, rows) {
   return make(
     "div",
-    { class: "scroll", tabindex: 0, role: "region", "aria-label": title },
+    { class: "scroll", tabindex: 0, role: "group", "aria-label": title },
     make(
       "table",
       { class: "grid" },
@@ -31,16 +31,18 @@ function figure(name, value, more) {
   return make("div", {}, make("dt", {}, name), make("dd", {}, make("b", {}, value), more ? make("span", { class: "quiet" }, more) : null));
 }
 
+const many = (count, word) => `${number(count)} ${word}${count === 1 ? "" : "s"}`;
+
 let shownRound;
 
 function showStatus(status) {
   const { round, training } = status;
   const items = [
-    figure("Labels", number(status.labels), `by ${number(status.annotators)} annotators`),
+    figure("Labels", number(status.labels), `by ${many(status.annotators, "annotator")}`),
     figure("Examples with a label", number(status.labelled), `of ${number(status.examples)}`),
     status.budget === null
       ? figure("Collected here", number(status.spent), "no budget is set")
-      : figure("Budget left", number(status.left), `of ${number(status.budget)}`),
+      : figure("Budget left", number(status.left), `of ${number(status.budget)}; ${number(status.spent)} spent`),
     figure("Batch", round ? percent(round.share, 0) : "–", round ? `${number(round.new_labels)} of ${number(round.train_every)} labels` : "no round yet"),
     figure("Still to serve", number(status.queue_length), `${number(status.open_leases)} in hand now`),
   ];
@@ -57,10 +59,13 @@ function showStatus(status) {
 }
 
 async function showRounds() {
-  const [curve, rounds, quality, forecast] = await Promise.all(["learning-curve", "rounds", "quality-histogram", "forecast"].map(get));
+  const [curve, rounds, quality, forecast, cases] = await Promise.all(
+    ["learning-curve", "rounds", "quality-histogram", "forecast", "adjudication?limit=6"].map(get),
+  );
+  showCases(cases);
   if (curve.length) {
     const series = [
-      { name: "Model against the consensus, cross-validated", values: curve.map((row) => row.cv_accuracy) },
+      { name: "Model against the majority of the labels, cross-validated", values: curve.map((row) => row.cv_accuracy) },
       { name: "Consensus labels, expected", values: curve.map((row) => row.expected_accuracy) },
     ].filter((one) => one.values.some((value) => value !== null));
     const last = curve.at(-1);
@@ -88,12 +93,33 @@ async function showRounds() {
     ["Finished", (row) => when(row.finished)],
     ["Labels", (row) => number(row.num_labels), "numbers"],
     ["Model", (row) => row.models.join(", ") || make("span", { class: "quiet" }, "none")],
-    ["Accuracy", (row) => percent(row.cv_accuracy), "numbers", "cross-validated, against the consensus"],
+    ["Accuracy", (row) => percent(row.cv_accuracy), "numbers", "cross-validated: share of the labelled examples whose prediction, made without them, is the majority of the labels people gave"],
     ["Consensus", (row) => percent(row.expected_accuracy), "numbers", "expected accuracy of the consensus labels"],
     ["Temperature", (row) => row.temperature.map((one) => decimal(one)).join(", ") || null, "numbers"],
     ["Seconds", (row) => decimal(row.seconds, 1), "numbers"],
   ];
   $("rounds").replaceChildren(table("Rounds", columns, rounds.toReversed()));
+}
+
+// As in "cat: ann, ben · dog: finn"; the most frequent first.
+function votesInShort(votes) {
+  const names = Map.groupBy(votes, (vote) => vote.label ?? vote.kind);
+  const rows = [...names].sort(([, some], [, others]) => others.length - some.length);
+  return rows.map(([label, given]) => `${label}: ${given.map((vote) => vote.annotator).join(", ")}`).join(" · ");
+}
+
+function showCases(cases) {
+  const columns = [
+    ["Example", link],
+    ["Quality", (row) => decimal(row.quality), "numbers"],
+    ["Consensus", (row) => row.consensus],
+    ["Answers", (row) => votesInShort(row.votes)],
+  ];
+  $("cases").replaceChildren(
+    ...(cases.length
+      ? [table("To adjudicate", columns, cases), make("p", { class: "more" }, make("a", { href: "/adjudicate" }, "Decide"))]
+      : [quiet("Nothing now.")]),
+  );
 }
 
 function forecastWords(forecast) {
@@ -160,7 +186,7 @@ function matrix(pairs) {
   );
   const more = pairs.left_out ? ` ${number(pairs.left_out)} more people are left out.` : "";
   return [
-    make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Agreement of each two" }, make("table", { class: "matrix" }, make("thead", {}, head), make("tbody", {}, body))),
+    make("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Agreement of each two" }, make("table", { class: "matrix" }, make("thead", {}, head), make("tbody", {}, body))),
     make("p", { class: "hint" }, `Per cent of the examples both labelled on which they agree; below, how many those are.${more}`),
   ];
 }
@@ -220,7 +246,19 @@ function follow(status) {
   }, 5000);
 }
 
-await update(await get("status"));
-const stream = new EventSource("/api/v1/events");
-stream.addEventListener("status", (event) => follow(JSON.parse(event.data)));
-stream.addEventListener("end", () => location.assign("/login"));
+await start(async () => update(await get("status")));
+
+// Browsers keep few connections to a server: only what is looked at listens.
+let stream = null;
+function listen() {
+  if (document.hidden || (stream && stream.readyState !== EventSource.CLOSED)) return;
+  stream = new EventSource("/api/v1/events");
+  stream.addEventListener("status", (event) => follow(JSON.parse(event.data)));
+  stream.addEventListener("end", () => location.assign("/login"));
+}
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) stream?.close();
+  else listen();
+});
+setInterval(listen, 15000); // where it was refused, or ended for good
+listen();

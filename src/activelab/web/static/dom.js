@@ -2,6 +2,31 @@
 
 export const $ = (id) => document.getElementById(id);
 
+// What a page does first. Until it is done the page is busy, as screen readers are told too, and takes no
+// clicks, which nobody would answer yet.
+export async function start(work) {
+  try {
+    await work();
+  } catch (error) {
+    if (error.status === undefined) throw error; // a mistake of ours, not an answer of the server
+    if (error.status !== 401) {
+      $("main").prepend(make("p", { class: "panel problem", role: "alert" }, `${capital(error.message)} Load the page again.`));
+    }
+  } finally {
+    $("main").inert = false;
+    $("main").setAttribute("aria-busy", "false");
+  }
+}
+
+// What the server refused and no page has spoken of is said at least.
+addEventListener("unhandledrejection", (event) => {
+  if (event.reason?.status === undefined) return;
+  event.preventDefault();
+  note(capital(event.reason.message), "bad");
+});
+
+export const capital = (words) => words.charAt(0).toUpperCase() + words.slice(1);
+
 export function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   fill(element, attributes, children);

@@ -1,5 +1,5 @@
 import { get, page } from "./api.js";
-import { $, decimal, make, number, percent, showContent } from "./dom.js";
+import { $, decimal, make, number, percent, showContent, start } from "./dom.js";
 import { deciders, votesOf } from "./votes.js";
 
 const fact = (name, value) => [make("dt", {}, name), make("dd", {}, value ?? "–")];
@@ -64,4 +64,4 @@ $("find").addEventListener("submit", async (event) => {
 });
 $("wanted").addEventListener("input", () => $("wanted").setCustomValidity(""));
 
-await show();
+await start(show);

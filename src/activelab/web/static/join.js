@@ -1,10 +1,12 @@
 import { post } from "./api.js";
-import { $ } from "./dom.js";
+import { $, capital, start } from "./dom.js";
 
 // The secret stays out of the history and of every request but one.
 const secret = location.hash.slice(1);
-history.replaceState(null, "", "/join");
-if (!secret) $("problem").textContent = "This address has no invitation in it. Open the whole link you were given.";
+await start(() => {
+  history.replaceState(null, "", "/join");
+  if (!secret) $("problem").textContent = "This address has no invitation in it. Open the whole link you were given.";
+});
 $("name").focus();
 
 $("form").addEventListener("submit", async (event) => {
@@ -18,7 +20,7 @@ $("form").addEventListener("submit", async (event) => {
   try {
     await post("join", { secret, name, password });
   } catch (error) {
-    $("problem").textContent = error.message.charAt(0).toUpperCase() + error.message.slice(1);
+    $("problem").textContent = capital(error.message);
     return;
   }
   location.replace("/");

@@ -2,7 +2,7 @@
 // here before they are needed. A request that fails is repeated under the same id, so that it counts once.
 
 import { call, page, post, requestId } from "./api.js";
-import { $, make, note, number, picture, showContent } from "./dom.js";
+import { $, capital, make, note, number, picture, showContent, start } from "./dom.js";
 
 const WANTED = 4;
 const KEYS = "123456789abcdefhijklmnopqrtvwxyz"; // without g, s and u, which do something else
@@ -20,6 +20,8 @@ const seen = new Set(); // assignments that were shown or wait; they are not add
 let sending = null;
 let yours = page.account.num_labels;
 let progress = null;
+let given = 0; // answers that were given or taken back here
+let old = true; // whether the progress has to be read again
 let shownAt = 0;
 let hidden = 0;
 let waiting = null;
@@ -38,6 +40,7 @@ function show() {
     box.replaceChildren(...showContent(item.content, item.image));
     box.setAttribute("aria-busy", "false");
     box.scrollTop = 0;
+    box.tabIndex = box.scrollHeight > box.clientHeight ? 0 : -1;
     scrollTo(0, 0);
   } else if (sending) {
     box.replaceChildren(make("p", { class: "quiet waiting" }, "Loading …"));
@@ -91,10 +94,17 @@ function showProgress() {
   }
 }
 
+// What is read while an answer is under way may count it or not: it is read again when the last is stored.
 async function readProgress() {
+  const before = given;
+  old = true;
+  if (outbox.length) return;
   try {
-    progress = await call("GET", "progress");
-    yours = progress.yours + outbox.filter((answer) => answer.body.kind === "label").length;
+    const read = await call("GET", "progress");
+    if (given !== before) return;
+    old = false;
+    progress = read;
+    yours = read.yours;
     showProgress();
   } catch {
     // It is read again soon.
@@ -112,6 +122,7 @@ function answer(kind, { label = null, reason = null } = {}) {
     assignment: item.assignment,
     body: { kind, label, reason, seconds, request: requestId(), then_lease: WANTED },
   });
+  given += 1;
   if (kind === "label") {
     yours += 1;
     if (progress) progress.collected += 1;
@@ -120,6 +131,7 @@ function answer(kind, { label = null, reason = null } = {}) {
   sending ??= send().finally(() => {
     sending = null;
     if (!items.length) show();
+    if (old) readProgress();
   });
   const stored = kind === "label" ? label : kind === "skip" ? "Skipped" : "Unsure";
   $("heard").textContent = `${stored}. ${describe(items[0])}`;
@@ -133,24 +145,39 @@ async function send() {
       const reply = await post(`assignments/${next.assignment}/answer`, next.body);
       wait = 1;
       outbox.shift();
+      if ($("unsent").textContent) showUnsent();
       const empty = !items.length;
       add(reply.items);
       if (empty && items.length) show();
     } catch (error) {
-      if (error.status === 0 || error.status >= 500 || error.status === 429) {
-        note(`Not stored yet: ${error.message} Trying again.`, "bad");
-        await new Promise((resolve) => setTimeout(resolve, 1000 * wait));
+      if (error.passing) {
+        showUnsent();
+        await pause(wait);
         wait = Math.min(2 * wait, 30);
         continue;
       }
       outbox.shift();
-      if (next.body.kind === "label") yours -= 1;
+      showUnsent();
+      old = true;
       note(`Not stored: ${error.message}`, "bad");
       if (error.code === "csrf") location.reload();
       if (!items.length) await refill();
     }
   }
 }
+
+// Answers that wait for the server or the network stay in sight until they are stored.
+function showUnsent() {
+  const words = outbox.length === 1 ? "1 answer waits to be stored" : `${number(outbox.length)} answers wait to be stored`;
+  $("unsent").textContent = outbox.length ? words : "";
+}
+
+// Seconds go by, or the network is back.
+const pause = (seconds) =>
+  new Promise((resolve) => {
+    setTimeout(resolve, 1000 * seconds);
+    addEventListener("online", resolve, { once: true });
+  });
 
 async function refill() {
   clearTimeout(waiting);
@@ -173,6 +200,7 @@ async function undo() {
   busy = true;
   try {
     await sending;
+    given += 1;
     const { item } = await post("undo", { request: requestId() });
     if (item) {
       seen.add(item.assignment);
@@ -186,7 +214,7 @@ async function undo() {
     }
     await readProgress();
   } catch (error) {
-    note(error.message.charAt(0).toUpperCase() + error.message.slice(1), "bad");
+    note(capital(error.message), "bad");
   } finally {
     busy = false;
   }
@@ -298,7 +326,10 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (event.key === "Escape" && !$("guidelines").hidden) return guidelines(false);
-  if (typing || !$("shortcuts").checked) return;
+  if (typing) return;
+  const down = { ArrowDown: 60, ArrowUp: -60, PageDown: 300, PageUp: -300 }[event.key];
+  if (down && event.target === document.body) $("example").scrollBy({ top: down });
+  if (!$("shortcuts").checked) return;
   const actions = { u: undo, s: askReason, g: () => guidelines(), "?": () => answer("unsure"), "/": () => $("filter").focus() };
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const place = keys.indexOf(key);
@@ -326,6 +357,6 @@ addEventListener("beforeunload", (event) => {
 });
 
 showProgress();
-await refill();
+await start(refill);
 await readProgress();
 setInterval(readProgress, 20000);

@@ -1,6 +1,7 @@
 import { post } from "./api.js";
-import { $ } from "./dom.js";
+import { $, capital, start } from "./dom.js";
 
+await start(() => null);
 $("name").focus();
 $("form").addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -25,5 +26,3 @@ function next() {
   const wanted = new URLSearchParams(location.search).get("next") ?? "/";
   return /^\/[a-z]*(\/\d+)?$/.test(wanted) ? wanted : "/";
 }
-
-const capital = (words) => words.charAt(0).toUpperCase() + words.slice(1);

@@ -1,7 +1,7 @@
 import { call, get } from "./api.js";
-import { $, note } from "./dom.js";
+import { $, note, start } from "./dom.js";
 
-const NUMBERS = ["budget", "batch_size", "labels_per_round", "max_labels", "lease_seconds"];
+const NUMBERS = ["budget", "batch_size", "labels_per_round", "max_labels", "lease_seconds", "train_every", "train_hours"];
 let settings;
 
 function show(project) {
@@ -37,4 +37,4 @@ $("form").addEventListener("submit", async (event) => {
   }
 });
 
-show(await get("project"));
+await start(async () => show(await get("project")));

@@ -1,5 +1,5 @@
 import { call, get, page, post } from "./api.js";
-import { $, make, note, number, when } from "./dom.js";
+import { $, make, note, number, start, when } from "./dom.js";
 
 $("invite-form").addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -82,4 +82,4 @@ async function showInvites() {
   $("invites").replaceChildren(...(rows.length ? rows : [make("li", { class: "quiet" }, "There are none.")]));
 }
 
-await Promise.all([showPeople(), showInvites()]);
+await start(() => Promise.all([showPeople(), showInvites()]));

@@ -1,0 +1,196 @@
+"""`activelab.scale` from Parquet files: against reading them, against SQL in DuckDB, and as the pool grows.
+
+10 classes in float32, 1.5 labels an example by 10,000 annotators, a quarter of the examples without a label,
+files of 500,000 examples; one process and one thread for every contestant, a batch of 100,000. The unit is
+reading the Parquet columns that each pass reads, once per pass, with pyarrow. Ratios are of CPU seconds,
+imports included. Memory is the resident memory of the process and its children together, sampled.
+
+--sizes 1e6,1e7,1e8 takes a quarter of an hour, 7 GB of disk and 4 GB of memory; --clusters adds the
+speed-up of two workers of each engine over one process, at the first size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from _common import Row, print_machine, print_results, print_table
+from _pool import Sql, make_pool, read_once
+
+BATCH = 100_000
+
+
+def timed_once(function: Any) -> tuple[dict[str, float], Any]:
+    """Seconds by the clock and of CPU."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    result = function()
+    return {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}, result
+
+
+def run_scale(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """One run of `scale.suggest`, and how often each pass went over the pool."""
+    from activelab import scale
+
+    rows: Counter[str] = Counter()
+    size = min(BATCH, options.n_examples // 10)
+    took, found = timed_once(
+        lambda: scale.suggest(
+            str(folder / "labels"),
+            str(folder / "probs"),
+            size,
+            workers=options.workers,
+            memory=options.memory,
+            engine=options.engine,
+            progress=lambda name, n: rows.update({name: n}),
+        )
+    )
+    passes = {name: n / found.n_examples for name, n in rows.items()}
+    return {
+        **took,
+        "passes": passes,
+        "partitions": found.plan.partitions,
+        "batch": found.batch.examples.tolist(),
+    }
+
+
+def run_reading(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Reading each table once."""
+    return {kind: timed_once(lambda kind=kind: read_once(folder, kind))[0] for kind in ("labels", "probs")}
+
+
+def run_sql(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """The same batch in SQL."""
+    with tempfile.TemporaryDirectory(dir=folder) as spill:
+        sql = Sql(folder, Path(spill), options.memory)
+        took, batch = timed_once(lambda: sql.batch(min(BATCH, options.n_examples // 10)))
+    return {**took, "batch": sorted(batch)}
+
+
+RUNS = {"scale": run_scale, "reading": run_reading, "sql": run_sql}
+
+
+def measure(what: str, folder: Path, n_examples: int, **options: Any) -> dict[str, Any]:
+    """A run in a process of its own, and the peak of its memory."""
+    command = [
+        sys.executable,
+        __file__,
+        "--run",
+        what,
+        "--folder",
+        str(folder),
+        "--n-examples",
+        str(n_examples),
+    ]
+    for name, value in options.items():
+        command += [f"--{name}", str(value)]
+    with tempfile.TemporaryFile("w+") as output:
+        child = subprocess.Popen(command, stdout=output)
+        process, peak = psutil.Process(child.pid), 0
+        while child.poll() is None:
+            peak = max(peak, _resident(process))
+            time.sleep(0.05)
+        if child.returncode:
+            raise SystemExit(f"{what} failed")
+        output.seek(0)
+        return {**json.load(output), "peak": peak}
+
+
+def _resident(process: psutil.Process) -> int:
+    total = 0
+    try:
+        for one in (process, *process.children(recursive=True)):
+            total += one.memory_info().rss
+    except psutil.Error:
+        pass
+    return total
+
+
+def unit(passes: dict[str, float], reading: dict[str, Any], clock: str) -> float:
+    """Reading what each pass reads: labels in the first alone, probabilities in each."""
+    return reading["labels"][clock] + sum(passes.values()) * reading["probs"][clock]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", default="1e6,1e7", help="examples (default 1e6,1e7)")
+    parser.add_argument("--scale", type=float, default=1.0, help="fraction of the examples")
+    parser.add_argument("--quick", action="store_true", help="same as --scale 0.1")
+    parser.add_argument("--clusters", action="store_true", help="two workers of each engine, too")
+    parser.add_argument("--data", type=Path, help="folder for the pools (default: a temporary one)")
+    parser.add_argument("--run", choices=RUNS, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--n-examples", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--memory", default="2GB", help=argparse.SUPPRESS)
+    parser.add_argument("--workers", type=int, default=1, help=argparse.SUPPRESS)
+    parser.add_argument("--engine", default="processes", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.run:
+        print(json.dumps(RUNS[options.run](options.folder, options)))
+        return
+    print_machine("duckdb", "pyarrow")
+    fraction = 0.1 if options.quick else options.scale
+    sizes = [int(float(size) * fraction) for size in options.sizes.split(",")]
+    rows, results, growth = [], [], []
+    for n_examples in sizes:
+        with tempfile.TemporaryDirectory(dir=options.data) as temporary:
+            folder = Path(temporary, "pool")
+            make_pool(n_examples, folder)
+            memory = "4GB" if n_examples > 2e7 else "2GB"
+            reading = measure("reading", folder, n_examples)
+            one = measure("scale", folder, n_examples, memory=memory)
+            growth.append((n_examples, one))
+            base = unit(one["passes"], reading, "cpu")
+            rows.append(_cells(f"{n_examples:,}", "activelab.scale", one))
+            wall = unit(one["passes"], reading, "wall")
+            rows.append([f"{n_examples:,}", "reading once per pass", f"{wall:.2f}", f"{base:.2f}", ""])
+            size = f"{n_examples:.0e}".replace("+0", "")
+            results.append(
+                Row(f"{size}: against reading once per pass", one["cpu"] / base, 2, at_least=False)
+            )
+            results.append(
+                Row(f"{size}: peak memory, MB", one["peak"] / 1e6, int(memory[0]) * 1000, "", False)
+            )
+            for engine in ("processes", "dask", "ray") if options.clusters and n_examples == sizes[0] else ():
+                two = measure("scale", folder, n_examples, memory="8GB", engine=engine, workers=2)
+                rows.append(_cells(f"{n_examples:,}", f"{engine}, two workers", two))
+                name = f"{engine}, two workers: speed-up over one process"
+                results.append(Row(name, one["wall"] / two["wall"], 1))
+                same = float(two["batch"] == one["batch"])
+                results.append(Row(f"{engine}: the same batch", same, 1, ""))
+            if n_examples <= 2e7:
+                sql = measure("sql", folder, n_examples, memory=memory)
+                rows.append(_cells(f"{n_examples:,}", "SQL in DuckDB", sql))
+                same = len(set(one["batch"]) & set(sql["batch"])) / len(one["batch"])
+                results.append(Row(f"{size}: faster than SQL in DuckDB", sql["cpu"] / one["cpu"], 1))
+                results.append(Row(f"{size}: share of the batch that SQL has too", same, 0.999, ""))
+            print_table(["examples", "what", "wall s", "CPU s", "peak MB"], rows)
+            shutil.rmtree(folder)
+    for (small, one), (large, two) in pairwise(growth):
+        results.append(
+            Row(
+                f"time of {large / small:g} times the examples",
+                two["cpu"] / one["cpu"],
+                1.25 * large / small,
+                at_least=False,
+            )
+        )
+    print_results(results)
+
+
+def _cells(size: str, what: str, one: dict[str, Any]) -> list[str]:
+    return [size, what, f"{one['wall']:.2f}", f"{one['cpu']:.2f}", f"{one['peak'] / 1e6:.0f}"]
+
+
+if __name__ == "__main__":
+    main()

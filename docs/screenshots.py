@@ -1,0 +1,256 @@
+"""The pictures of the pages in this documentation, made anew: python docs/screenshots.py
+
+Three projects on real data that comes with scikit-learn and Python: images of handwritten digits, rows of a
+table about wines, and texts, the first sentences of docstrings. The people are simulated. Needs Chromium at
+/usr/bin/chromium and the packages playwright, uvicorn and pillow.
+"""
+
+from __future__ import annotations
+
+import inspect
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import uvicorn
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from sklearn.datasets import load_digits, load_wine
+
+from activelab.project import Project, Settings, create_project
+from activelab.project import _accounts as accounts
+from activelab.project._training import train_round
+from activelab.web import create_app
+
+PICTURES = Path(__file__).parent / "how-to" / "project"
+TEAM = {"ann": 0.95, "ben": 0.9, "chloe": 0.92, "dev": 0.75, "ella": 0.88, "finn": 0.55}
+DESKTOP = {"viewport": {"width": 1200, "height": 760}}
+PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True}
+MODULES = {
+    "text": ("textwrap", "string", "re", "difflib", "unicodedata", "html"),
+    "numbers": ("math", "statistics", "fractions", "decimal", "random", "cmath"),
+    "files": ("shutil", "os.path", "glob", "tempfile", "pathlib", "zipfile", "tarfile"),
+    "network": ("socket", "ssl", "smtplib", "urllib.request", "ipaddress", "http.client", "ftplib"),
+    "time": ("datetime", "calendar", "time", "sched"),
+}
+
+
+# ------------------------------------------------------------------ projects
+
+
+def digits(folder: Path) -> Project:
+    """Images, with seven rounds of a team's work."""
+    data = load_digits()
+    images = folder / "digits"
+    images.mkdir()
+    for place, image in enumerate(data.images):
+        Image.fromarray((255 - image * 15.9).astype(np.uint8)).save(images / f"{place:04d}.png")
+    project = create_project(
+        folder / "digits.db",
+        Settings(
+            title="Handwritten digits",
+            kind="image",
+            classes=tuple("0123456789"),
+            image_root=str(images),
+            guidelines="Choose the digit you see.\n\nA seven may have a bar. If two digits are equally "
+            "likely, press ? for unsure: it costs nothing.",
+            models=("logistic-regression", "extra-trees"),
+            batch_size=150,
+            budget=2000,
+            gold_rate=0.05,
+        ),
+    )
+    project.add_examples((f"digit-{i:04d}", {"image": f"{i:04d}.png"}) for i in range(len(data.images)))
+    project.set_gold({f"digit-{i:04d}": str(data.target[i]) for i in range(0, 1797, 60)})
+    work(project, data.target, rounds=7, labels=150)
+    return project
+
+
+def work(project: Project, truth: Any, rounds: int, labels: int) -> None:
+    """A team labels and a round is trained, again and again; the last batch is half done."""
+    rng = np.random.default_rng(0)
+    people = {name: person(project, name, "annotator") for name in TEAM}
+    classes = len(project.settings.classes)
+    for turn in range(rounds):
+        for _ in range(labels if turn < rounds - 1 else labels // 2):
+            name = str(rng.choice(list(TEAM), p=np.array([5, 4, 4, 3, 3, 2]) / 21))
+            (lease,) = project.lease(people[name], 1)
+            chance, right = rng.random(), int(truth[lease.example_id])
+            label = right if chance < TEAM[name] else int(rng.integers(classes))
+            seconds = float(rng.lognormal(0.8 if name != "finn" else 0.1, 0.5))
+            kind = "label" if rng.random() < 0.985 else str(rng.choice(["skip", "unsure"]))
+            project.record(
+                people[name],
+                lease.id,
+                kind,
+                label=project.settings.classes[label] if kind == "label" else None,
+                reason="It fits several classes" if kind == "skip" else None,
+                seconds=seconds,
+            )
+        if turn < rounds - 1:
+            train_round(project)
+
+
+def wines(folder: Path) -> Project:
+    """Rows of a table."""
+    data = load_wine()
+    project = create_project(
+        folder / "wines.db",
+        Settings(title="Wines", kind="table", classes=("Barolo", "Grignolino", "Barbera"), budget=400),
+    )
+    names = [name.replace("_", " ") for name in data.feature_names]
+    project.add_examples(
+        (f"wine-{i}", dict(zip(names, row, strict=True))) for i, row in enumerate(data.data.round(2).tolist())
+    )
+    return project
+
+
+def docstrings(folder: Path) -> Project:
+    """Texts, some of them labelled, with disagreements to settle."""
+    found = {
+        sentence: topic
+        for topic, modules in MODULES.items()
+        for module in modules
+        for sentence in sentences(import_module(module))
+    }
+    texts = sorted(found)
+    np.random.default_rng(1).shuffle(texts)
+    project = create_project(
+        folder / "docstrings.db",
+        Settings(
+            title="Docstrings",
+            classes=tuple(MODULES),
+            guidelines="What is the function about?\n\nfiles: paths and archives too.\n"
+            "network: anything that talks to another machine.\ntime: dates, clocks, calendars.\n\n"
+            "Skip what is no sentence.",
+            batch_size=100,
+            budget=800,
+        ),
+    )
+    project.add_examples((f"doc-{i:03d}", {"text": text}) for i, text in enumerate(texts))
+    truth = [list(MODULES).index(found[text]) for text in texts]
+    work(project, truth, rounds=4, labels=100)
+    return project
+
+
+def sentences(module: Any) -> Iterator[str]:
+    """The first paragraph of the docstring of each function of a module, and of its classes' methods."""
+    owners = [module, *(one for _, one in inspect.getmembers(module, inspect.isclass))]
+    for owner in owners:
+        for _, one in inspect.getmembers(owner, inspect.isroutine):
+            words = " ".join((inspect.getdoc(one) or "").split("\n\n")[0].split())
+            if 40 < len(words) < 400 and not words.startswith(("Initialize self", "Return self", "Helper")):
+                yield words
+
+
+def person(project: Project, name: str, role: str) -> int:
+    """An account of the project."""
+    password = accounts.hashed("a password that nobody uses")
+
+    def add(connection: Any) -> int:
+        identity = accounts.add_annotator(connection, name, time.time(), role=role)
+        connection.exec_driver_sql(f"UPDATE annotator SET password = '{password}' WHERE id = {identity}")
+        return identity
+
+    return project.database.write(add)
+
+
+# ------------------------------------------------------------------ pictures
+
+
+@contextmanager
+def served(project: Project) -> Iterator[tuple[str, Any]]:
+    """The address of a server of the project, and its state."""
+    app = create_app(project)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", app.state.site
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@contextmanager
+def visited(browser: Browser, project: Project, name: str, **window: Any) -> Iterator[Page]:
+    """A window of somebody, at the start page of a server."""
+    with served(project) as (url, site):
+        account = project.database.read(lambda c: accounts.find_account(c, name=name))
+        context = browser.new_context(base_url=url, **window)
+        context.add_cookies([{"name": site.cookie, "value": site.sign(account, "nonce"), "url": url}])
+        yield context.new_page()
+        context.close()
+
+
+def show(page: Page, path: str) -> None:
+    """Open a page and wait until it is filled."""
+    page.goto(path)
+    expect(page.locator("main")).to_have_attribute("aria-busy", "false", timeout=60_000)
+    page.wait_for_function("[...document.images].every((one) => one.complete)")
+
+
+def take(page: Page, name: str, *, whole: bool = False) -> None:
+    """A picture in 128 colours, which is enough for pages like these."""
+    page.mouse.move(0, 0)
+    image = Image.open(BytesIO(page.screenshot(full_page=whole, animations="disabled"))).convert("RGB")
+    path = PICTURES / f"{name}.png"
+    image.quantize(128, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True)
+    print(f"{path.relative_to(PICTURES.parents[2])}: {path.stat().st_size / 1024:.0f} KB")
+
+
+def main() -> None:
+    """Make all pictures."""
+    PICTURES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        images, table, texts = digits(Path(name)), wines(Path(name)), docstrings(Path(name))
+        for project in (images, table, texts):
+            person(project, "lead", "admin")
+        with visited(browser, images, "lead", **DESKTOP) as page:
+            show(page, "/label")
+            take(page, "label-image")
+            show(page, "/dashboard")
+            take(page, "dashboard", whole=True)
+            page.locator("#queue tbody a").first.click()
+            expect(page.locator("#why dl")).to_be_visible()
+            take(page, "example", whole=True)
+            show(page, "/team")
+            page.get_by_role("button", name="Make a link").click()
+            page.locator("#invite-link code").evaluate(
+                "(one) => { one.textContent = 'https://label.example.org/join#kT3…' }"
+            )
+            take(page, "team", whole=True)
+            show(page, "/settings")
+            take(page, "settings", whole=True)
+        with visited(browser, texts, "lead", **DESKTOP) as page:
+            show(page, "/label")
+            page.keyboard.press("g")
+            take(page, "label-text")
+            show(page, "/adjudicate")
+            take(page, "adjudicate")
+        with visited(browser, table, "lead", **DESKTOP) as page:
+            show(page, "/label")
+            take(page, "label-table")
+        with visited(browser, texts, "lead", **PHONE) as page:
+            show(page, "/label")
+            take(page, "label-phone")
+        with visited(browser, images, "lead", **DESKTOP, color_scheme="dark") as page:
+            show(page, "/dashboard")
+            take(page, "dashboard-dark")
+        for project in (images, table, texts):
+            project.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""What the tasks of a run have in common, and one part of the pool."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, fields, is_dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from activelab._errors import InputError
+from activelab._typing import Ids, Ints
+from activelab._vocabulary import Vocabulary
+from activelab.acquisition import Acquisition
+from activelab.scale._files import File, Store
+from activelab.scale._read import read_ids, to_numpy
+from activelab.scale._schema import LabelColumns, ProbColumns
+from activelab.tables import FileError
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Some examples of the pool: files of their labels, and of their probabilities for each model."""
+
+    number: int
+    labels: tuple[File, ...]
+    models: tuple[tuple[File, ...], ...]
+    rows: tuple[int, ...]
+
+    @property
+    def digest(self) -> str:
+        """Changes when one of the files does."""
+        return digest((self.labels, self.models))
+
+    @property
+    def where(self) -> str:
+        """How an error names it."""
+        files = [file.url for file in (*self.labels, *(one for model in self.models for one in model))]
+        shown = ", ".join(files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
+        return f"partition {self.number} ({shown})"
+
+    def label_urls(self) -> list[str]:
+        """Where its labels are."""
+        return [file.url for file in self.labels]
+
+    def model_urls(self, number: int) -> list[str]:
+        """Where its probabilities by a model are."""
+        return [file.url for file in self.models[number]]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every task of a run needs to know."""
+
+    store: Store
+    labels: LabelColumns
+    models: tuple[ProbColumns, ...]
+    classes: tuple[Any, ...]
+    examples_as_text: bool
+    labels_as_text: bool
+    keep: str
+    method: Acquisition
+    seed: int
+    every: int | None
+
+    @property
+    def digest(self) -> str:
+        """Changes when a partition must be prepared anew."""
+        return digest(
+            (self.labels, self.models, self.classes, self.examples_as_text, self.labels_as_text, self.keep),
+            self.every,
+        )
+
+    def prepared(self, partition: Partition) -> str:
+        """File of the labels of a partition in codes."""
+        return f"prepared/{self.digest}-{partition.digest}"
+
+    def example_ids(self, partition: Partition, model: int = 0) -> Any:
+        """Ids of a partition in the order of a model's rows, as an Arrow array."""
+        columns = self.models[model]
+        return read_ids(partition.model_urls(model), [columns.example], [self.examples_as_text])[0]
+
+
+def digest(*values: object) -> str:
+    """A short name that changes with the values: arrays, plain objects, and containers of them."""
+    state = hashlib.blake2b(digest_size=12)
+    _feed(state, values)
+    return state.hexdigest()
+
+
+def _feed(state: Any, value: Any) -> None:
+    if isinstance(value, np.ndarray):
+        state.update(f"{value.dtype.str}{value.shape}".encode())
+        state.update(repr(value.tolist()).encode() if value.dtype.kind == "O" else value.tobytes())
+    elif isinstance(value, list | tuple):
+        state.update(f"{type(value).__name__}{len(value)}".encode())
+        for one in value:
+            _feed(state, one)
+    elif is_dataclass(value):
+        state.update(type(value).__name__.encode())
+        for one in fields(value):
+            _feed(state, getattr(value, one.name))
+    elif isinstance(value, Acquisition):
+        state.update(f"{type(value).__qualname__}{vars(value)}".encode())
+    elif isinstance(value, Store):
+        pass  # the same run may go on from another folder
+    else:
+        state.update(repr(value).encode() + b";")
+
+
+class PartitionIds(Vocabulary):
+    """Ids of a partition's examples, read only when somebody asks for them."""
+
+    def __init__(self, job: Job, partition: Partition, size: int, rows: Ints | None) -> None:
+        self.kind = "example"
+        self._size, self._job, self._partition, self._rows = size, job, partition, rows
+        self._read: Ids | None = None
+
+    @property
+    def _values(self) -> Ids:  # type: ignore[override]
+        if self._read is None:
+            ids = to_numpy(self._job.example_ids(self._partition))
+            self._read = ids if self._rows is None else ids[self._rows]
+        return self._read
+
+
+@lru_cache(maxsize=2)
+def _parameters(store: Store, name: str) -> Any:
+    return store.load(name)
+
+
+def run_task(function: Any, store: Store, name: str, partition: Partition, extra: Any) -> Any:
+    """One pass over one partition, in a worker; what goes wrong names the partition."""
+    job, values = _parameters(store, name)
+    try:
+        with np.errstate(all="warn"):
+            return function(job, partition, values, extra)
+    except FileError:
+        raise
+    except (InputError, OSError, MemoryError) as error:
+        reason = " ".join((str(error) or "not enough memory").split())
+        raise FileError(f"{partition.where}: {reason}") from None

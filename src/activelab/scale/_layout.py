@@ -1,0 +1,147 @@
+"""The pool as partitions: files as they are, or cut by a hash of the example."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from activelab.acquisition import Acquisition, ActiveLab
+from activelab.calibration import sampling_step
+from activelab.scale._aligned import aligned_partitions
+from activelab.scale._files import File, Store
+from activelab.scale._inputs import Inputs, resolve_classes
+from activelab.scale._job import Job, Partition
+from activelab.scale._partition import Shuffle, Table, distinct_values, id_sql, quoted
+from activelab.scale._plan import (
+    PROCESS,
+    Plan,
+    bucket_count,
+    bytes_per_row,
+    fit,
+    passes_of,
+)
+from activelab.scale._schema import read_footers
+
+Keep = Literal["error", "first", "last"]
+OnUnmatched = Literal["error", "drop"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """The arguments of `suggest`, checked."""
+
+    inputs: Inputs
+    memory: int
+    classes: Sequence[Any] | None = None
+    workers: int | None = None
+    partitions: int | None = None
+    batch_size: int = 1
+    method: Acquisition = field(default_factory=ActiveLab)
+    keep: Keep = "error"
+    unmatched: OnUnmatched = "error"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The plan, the job of every task, and the partitions, if the files need not be cut first."""
+
+    plan: Plan
+    job: Job
+    partitions: tuple[Partition, ...]
+
+
+def lay_out(request: Request, store: Store) -> Layout:
+    """Decide on classes, workers and partitions."""
+    inputs, memory = request.inputs, request.memory
+    distinct = None
+    if request.classes is None and inputs.prob_columns[0].is_list:
+        column = id_sql(inputs.label_columns.label, inputs.label_columns.label_type, False)
+        distinct = distinct_values(store, inputs.label_files, column, memory - PROCESS, request.workers or 1)
+    classes, labels_as_text, columns = resolve_classes(inputs, request.classes, distinct)
+    job = Job(
+        store,
+        inputs.label_columns,
+        columns,
+        classes,
+        inputs.examples_as_text,
+        labels_as_text,
+        request.keep,
+        request.method,
+        request.seed,
+        sampling_step(inputs.n_examples),
+    )
+    found = aligned_partitions(inputs) or []
+    workers, rows = fit(inputs, len(classes), memory, request.workers, found)
+    if any(max(partition.rows) > rows for partition in found):
+        found = []
+    number = len(found) or bucket_count(inputs, rows, max(workers, request.partitions or 1))
+    label_bytes = sum(file.size for file in inputs.label_files)
+    prob_bytes = sum(one.file.size for footers in inputs.models for one in footers)
+    largest = max((max(one.rows) for one in found), default=inputs.n_examples / number)
+    plan = Plan(
+        partitions=number,
+        aligned=bool(found),
+        workers=min(workers, number),
+        memory=memory,
+        partition_bytes=int(largest * bytes_per_row(inputs, len(classes))),
+        n_examples=inputs.n_examples,
+        n_labels=inputs.n_labels,
+        n_models=len(inputs.models),
+        label_bytes=label_bytes,
+        prob_bytes=prob_bytes,
+        passes=passes_of(request.method, bool(found), label_bytes, prob_bytes),
+    )
+    return Layout(plan, job, tuple(found))
+
+
+def cut(request: Request, layout: Layout, store: Store) -> tuple[Job, list[Partition]]:
+    """Labels and probabilities hash-partitioned by example, and the job of reading them there."""
+    inputs, job = request.inputs, layout.job
+    shuffle = Shuffle(store, layout.plan.partitions, request.memory - PROCESS, layout.plan.workers)
+    columns = inputs.label_columns
+    roles = {"annotator": columns.annotator_type, "label": columns.label_type}
+    labels = shuffle.buckets(
+        Table(
+            "labels",
+            inputs.label_files,
+            id_sql(columns.example, columns.example_type, inputs.examples_as_text),
+            tuple(f"{id_sql(getattr(columns, role), kind, False)} AS {role}" for role, kind in roles.items()),
+            in_order=request.keep != "error",
+        )
+    )
+    models, prob_columns = [], []
+    for number, one in enumerate(job.models):
+        # DuckDB widens float16.
+        dtype = "float32" if one.dtype == "float16" else one.dtype
+        names = tuple(f"c{place}" for place in range(len(one.classes)))
+        prob_columns.append(replace(one, example="example", classes=names, dtype=dtype))
+        models.append(
+            shuffle.buckets(
+                Table(
+                    f"model-{number}",
+                    inputs.model_files(number),
+                    id_sql(one.example, one.example_type, inputs.examples_as_text),
+                    tuple(f"{quoted(old)} AS {new}" for old, new in zip(one.classes, names, strict=True)),
+                )
+            )
+        )
+    order = ("file", "row") if request.keep != "error" else ()
+    job = replace(
+        job,
+        labels=replace(columns, example="example", annotator="annotator", label="label", order=order),
+        models=tuple(prob_columns),
+    )
+    return job, _partitions(labels, models)
+
+
+def _partitions(labels: list[list[File]], models: list[list[list[File]]]) -> list[Partition]:
+    """The buckets that hold an example."""
+    partitions: list[Partition] = []
+    for bucket, of_labels in enumerate(labels):
+        of_models = tuple(tuple(model[bucket]) for model in models)
+        rows = tuple(sum(one.rows for one in read_footers(files)) for files in of_models)
+        if of_labels or any(rows):
+            partitions.append(Partition(len(partitions), tuple(of_labels), of_models, rows))
+    return partitions

@@ -1,0 +1,189 @@
+"""Labels and probabilities hash-partitioned by example, out of core, by DuckDB."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fsspec.core import url_to_fs
+
+from activelab._errors import InputError, first
+from activelab.scale._files import File, Store, disk_full, is_url
+from activelab.scale._job import digest
+
+_MANIFEST = "shuffle/manifest.json"
+_BUCKET = re.compile(r"bucket=(\d+)")
+_LEAST_MEMORY = 200 << 20
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table to cut: its files, and what of them is kept under which names (SQL)."""
+
+    name: str
+    files: tuple[File, ...]
+    example: str
+    columns: tuple[str, ...]
+    in_order: bool = False
+
+
+class Shuffle:
+    """Tables in buckets by a hash of the example, in a folder that outlives the run if it is to.
+
+    A table whose files are as they were is not cut again; of one that has only grown, the new files
+    are cut, and lie beside the old ones.
+    """
+
+    def __init__(self, store: Store, n_buckets: int, memory: int, threads: int) -> None:
+        self.store, self.n_buckets = store, n_buckets
+        self._memory, self._threads = max(memory, _LEAST_MEMORY), threads
+
+    def buckets(self, table: Table) -> list[list[File]]:
+        """The files of each bucket.
+
+        Raises
+        ------
+        InputError
+            If a file cannot be read, an id is no id, or the disk or the memory is full.
+        """
+        import duckdb
+
+        key = digest(duckdb.__version__, self.n_buckets, table.example, table.columns, table.in_order)
+        done = self._manifest().get(f"{table.name}-{key}", [])
+        known = {File(**one) for part in done for one in part["files"]}
+        if not known <= set(table.files):
+            for part in done:
+                self.store.remove(part["folder"])
+            done, known = [], set()
+        new = [file for file in table.files if file not in known]
+        if new:
+            folder = f"shuffle/{table.name}-{digest(key, new)}"
+            self.store.remove(folder)
+            try:
+                self._cut(table, new, folder)
+            except BaseException:
+                self.store.remove(folder)
+                raise
+            done = [*done, {"folder": folder, "files": [asdict(file) for file in new]}]
+            manifest = {**self._manifest(), f"{table.name}-{key}": done}
+            self.store.write(_MANIFEST, json.dumps(manifest, indent=1).encode())
+        buckets: list[list[File]] = [[] for _ in range(self.n_buckets)]
+        for part in done:
+            for file in self.store.files(part["folder"]):
+                found = _BUCKET.search(file.url)
+                if found:
+                    buckets[int(found[1])].append(file)
+        return buckets
+
+    def _manifest(self) -> dict[str, Any]:
+        if not self.store.exists(_MANIFEST):
+            return {}
+        found: dict[str, Any] = json.loads(self.store.read(_MANIFEST))
+        return found
+
+    def _cut(self, table: Table, files: Sequence[File], folder: str) -> None:
+        urls = [file.url for file in files]
+        columns = ", ".join(table.columns)
+        options = ""
+        if table.in_order:
+            columns += ", filename AS file, file_row_number AS row"
+            options = ", filename = true, file_row_number = true"
+        database = _database(self.store, self._memory, self._threads, urls)
+        with self.store.local_folder(folder) as target, database as connection:
+            connection.execute(
+                f"COPY (SELECT {table.example} AS example, {columns}, "
+                f"CAST(coalesce(hash(example) % {self.n_buckets}, 0) AS INTEGER) AS bucket "
+                f"FROM read_parquet({_texts(urls)}{options})) TO {_text(target)} "
+                "(FORMAT parquet, PARTITION_BY (bucket), COMPRESSION lz4_raw)"
+            )
+
+
+def id_sql(name: str, kind: str, as_text: bool) -> str:
+    """An id in SQL, as `activelab.tables` reads it: an integer, or a text."""
+    column = quoted(name)
+    if kind == "float":
+        whole = f"CASE WHEN {column} = trunc({column}) THEN CAST({column} AS BIGINT) "
+        column = f"{whole} WHEN {column} IS NULL THEN NULL ELSE error('column {name} holds fractions') END"
+    if as_text:
+        return f"CAST({column} AS VARCHAR)"
+    return f"CAST({column} AS BIGINT)" if kind == "integer" else column
+
+
+def quoted(name: str) -> str:
+    """A name of a column in SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _texts(values: Sequence[str]) -> str:
+    return "[" + ", ".join(_text(value) for value in values) + "]"
+
+
+def distinct_values(store: Store, files: Sequence[File], column: str, memory: int, threads: int) -> list[Any]:
+    """The distinct values of a column, sorted."""
+    urls = [file.url for file in files]
+    with _database(store, memory, threads, urls) as database:
+        rows = database.execute(
+            f"SELECT DISTINCT {column} AS value FROM read_parquet({_texts(urls)}) ORDER BY value"
+        ).fetchall()
+    return [row[0] for row in rows]
+
+
+def check_distinct(store: Store, files: Sequence[File], column: str, memory: int, threads: int) -> None:
+    """Raise if an example has rows in several files, without moving more than the ids."""
+    urls = [file.url for file in files]
+    with _database(store, memory, threads, urls) as database:
+        rows = database.execute(
+            f"SELECT {column} AS example FROM read_parquet({_texts(urls)}) GROUP BY example "
+            "HAVING count(*) > 1 ORDER BY example LIMIT 11"
+        ).fetchall()
+    if rows:
+        raise InputError(
+            f"examples have several rows in the probabilities: {first(row[0] for row in rows)}. Give each "
+            "example one row."
+        )
+
+
+@contextmanager
+def _database(store: Store, memory: int, threads: int, urls: Sequence[str]) -> Iterator[Any]:
+    """A database in memory that spills to the working folder, if it is here; its errors in words of ours."""
+    import duckdb
+
+    spill = tempfile.TemporaryDirectory(
+        dir=store.path if store.is_local else None, ignore_cleanup_errors=True
+    )
+    database = duckdb.connect(config={"threads": threads})
+    try:
+        database.execute(f"SET memory_limit = '{max(memory, _LEAST_MEMORY) >> 20} MiB'")
+        database.execute("SET preserve_insertion_order = false")
+        database.execute("SET enable_progress_bar = false")
+        database.execute(f"SET temp_directory = {_text(spill.name)}")
+        for protocol in {url.partition("://")[0] for url in urls if is_url(url)}:
+            database.register_filesystem(url_to_fs(f"{protocol}://")[0])
+        yield database
+    except duckdb.Error as error:
+        raise _in_words(error, store) from None
+    finally:
+        database.close()
+        spill.cleanup()
+
+
+def _in_words(error: Exception, store: Store) -> InputError:
+    import duckdb
+
+    reason = " ".join(str(error).split("\n")[0].split()).rstrip(".")
+    if re.search(
+        r"no space left|disk full|file too large|disk quota|max_temp_directory_size", str(error), re.I
+    ):
+        return disk_full(store.folder)
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return InputError("the memory budget is too small for partitioning. Give a larger --memory.")
+    return InputError(f"partitioning failed: {reason}.")

@@ -1,0 +1,130 @@
+"""The passes: pure functions of one partition whose small results add up in any order.
+
+Each calls the functions of the core that an array in memory goes through. A pass takes the job, the
+partition, what the passes before it found, and a hint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from activelab._typing import Float64s, Ids, Ints, Models
+from activelab._vocabulary import Vocabulary
+from activelab.acquisition import ActiveLab, Assessment
+from activelab.acquisition._assessment import score_pool
+from activelab.calibration import DerivativeSums, derivative_sums
+from activelab.consensus._crowdlab import Betas, Trust, best_supported
+from activelab.consensus._majority_vote import vote_labels
+from activelab.consensus._statistics import (
+    ConsensusSums,
+    LabelSums,
+    consensus_sums,
+)
+from activelab.labels import Labels
+from activelab.scale._job import Job, Partition, PartitionIds
+from activelab.scale._prepare import Kept, read_model
+from activelab.selection import Batch, explain_batch, select_batch
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the passes so far have found; grows from pass to pass."""
+
+    annotators: Ids
+    sums: LabelSums
+    betas: Betas = ()
+    trust: Trust | None = None
+    final_trust: Trust | None = None
+    consensus: str = ""
+    batch_size: int = 0
+    temperature: Float64s = field(default_factory=lambda: np.empty(0))
+
+
+def load(
+    job: Job, partition: Partition, annotators: Ids, models: list[int] | None = None
+) -> tuple[Labels, Models, tuple[Ints, ...]]:
+    """Labels of a partition with the codes of the whole pool, its models, and the classes they predict."""
+    chosen = range(len(job.models)) if models is None else models
+    kept: Kept = job.store.load(job.prepared(partition))
+    code = np.searchsorted(annotators, kept.annotators).astype(np.int32)
+    labels = Labels.of_sorted(
+        kept.offsets,
+        code[kept.annotator],
+        kept.label,
+        examples=PartitionIds(job, partition, len(kept.offsets) - 1, kept.order[0]),
+        annotators=Vocabulary.of_distinct(annotators, "annotator"),
+        classes=Vocabulary(job.classes, "class"),
+    )
+    matrices = tuple(read_model(job, partition, number, kept.order[number]) for number in chosen)
+    return labels, matrices, kept.predicted
+
+
+def calibrate(job: Job, partition: Partition, known: Known, hint: None) -> tuple[DerivativeSums | None, ...]:
+    """Derivatives of each model's objective at its β; None for a model that is done."""
+    wanted = [number for number, beta in enumerate(known.betas) if beta is not None]
+    labels, models, _ = load(job, partition, known.annotators, wanted)
+    found: list[DerivativeSums | None] = [None] * len(known.betas)
+    for number, model in zip(wanted, models, strict=True):
+        found[number] = derivative_sums(labels, model, known.betas[number] or 0.0)
+    return tuple(found)
+
+
+def vote(job: Job, partition: Partition, known: Known, hint: None) -> ConsensusSums:
+    """Majority vote, and its sums."""
+    labels, models, predicted = load(job, partition, known.annotators)
+    label = vote_labels(labels, known.sums, models, known.betas, seed=job.seed)
+    return consensus_sums(labels, predicted, label)
+
+
+def agree(job: Job, partition: Partition, known: Known, hint: None) -> ConsensusSums:
+    """Consensus by CROWDLAB, kept for the last pass, and its sums."""
+    labels, models, predicted = load(job, partition, known.annotators)
+    assert known.trust is not None
+    label = best_supported(
+        labels,
+        models,
+        known.betas,
+        known.trust,
+        lambda: vote_labels(labels, known.sums, models, known.betas, seed=job.seed),
+    )
+    job.store.write(_consensus_file(known, partition), label.tobytes())
+    return consensus_sums(labels, predicted, label)
+
+
+def _consensus_file(known: Known, partition: Partition) -> str:
+    return f"consensus/{known.consensus}-{partition.digest}.bin"
+
+
+def score(job: Job, partition: Partition, known: Known, at_most: float) -> Batch:
+    """The best of a partition, among those with a score of ``at_most`` so much."""
+    labels, models, predicted = load(job, partition, known.annotators)
+    trust = known.final_trust
+    assert trust is not None
+    if known.consensus:
+        data = job.store.read(_consensus_file(known, partition))
+        consensus = np.frombuffer(data, dtype=np.int32)
+    else:
+        consensus = vote_labels(labels, known.sums, models, known.betas, seed=job.seed)
+    scored = score_pool(labels, models, known.betas, trust, consensus, predicted[0])
+    scores = scored.scores
+    if not isinstance(job.method, ActiveLab):
+        scores = job.method.score_models(labels, models, seed=job.seed)
+    scores = np.where(scores <= at_most, scores, np.inf)
+    size = min(known.batch_size, int(np.isfinite(scores).sum()))
+    chosen = np.zeros(0, dtype=np.int64)
+    if size:
+        chosen = select_batch(scores, size, seed=job.seed, labels=labels)
+    assessment = Assessment(
+        scores=scores,
+        consensus_label=consensus,
+        quality=scored.quality,
+        predicted_label=scored.predicted_label,
+        temperature=known.temperature,
+        model_weight=trust.model_weight,
+        annotator_weight=trust.annotator_weight,
+        annotator_accuracy=trust.annotator_accuracy,
+        notes=(),
+    )
+    return explain_batch(labels, assessment, chosen)

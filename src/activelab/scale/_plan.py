@@ -1,0 +1,142 @@
+"""How a run goes about it: which files make a partition, how many there are, what is read."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from activelab._errors import InputError
+from activelab.acquisition import Acquisition, ActiveLab
+from activelab.scale._inputs import Inputs
+from activelab.scale._job import Partition
+
+PROCESS = 230 << 20
+"""Bytes of a process that has loaded the libraries."""
+LEAST = 48 << 20
+"""Bytes of the smallest partition that is worth its while."""
+
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_UNITS |= {f"{unit}i": 1 << (10 * place) for place, unit in enumerate("kmgt", 1)}
+
+
+def parse_memory(memory: int | str) -> int:
+    """Bytes of a budget such as ``"2GB"`` or ``"1.5GiB"``.
+
+    Raises
+    ------
+    InputError
+        If it is no amount of memory.
+    """
+    if isinstance(memory, int):
+        return memory
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?\s*", memory.lower())
+    if not found:
+        raise InputError(f"the memory budget {memory!r} is not an amount such as 2GB.")
+    return int(float(found[1]) * _UNITS[found[2] or ""])
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do; printed by ``--explain``.
+
+    Attributes
+    ----------
+    partitions : int
+        Parts the pool is cut into; each is read by one task of each pass.
+    aligned : bool
+        Whether the files are used as they are; otherwise they are hash-partitioned first.
+    workers : int
+        Tasks at a time.
+    memory : int
+        Budget in bytes, of all processes on this machine.
+    partition_bytes : int
+        Estimated memory of a task beyond its process.
+    n_examples, n_labels, n_models : int
+    label_bytes, prob_bytes : int
+        Sizes of the files.
+    passes : tuple of (str, int, str)
+        Name of each pass, the bytes of input it reads, and what it is for. Those of the calibration are
+        as many as the search needs, two most often.
+    """
+
+    partitions: int
+    aligned: bool
+    workers: int
+    memory: int
+    partition_bytes: int
+    n_examples: int
+    n_labels: int
+    n_models: int
+    label_bytes: int
+    prob_bytes: int
+    passes: tuple[tuple[str, int, str], ...]
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of input all passes read."""
+        return sum(size for _, size, _ in self.passes)
+
+
+def bytes_per_row(inputs: Inputs, n_classes: int) -> float:
+    """Estimated memory of a task for each example of its partition, labels included."""
+    cells = [n_classes * np.dtype(one.dtype).itemsize for one in inputs.prob_columns]
+    text = 150 if inputs.examples_as_text else 0
+    labels = inputs.n_labels / max(inputs.n_examples, 1)
+    # In the first pass one model and the labels as they are read and sorted; in the last all models.
+    first_pass = 1.3 * max(cells) + 40 + text + labels * (120 + text)
+    last_pass = 1.1 * sum(cells) + 80 + labels * 16
+    return max(first_pass, last_pass)
+
+
+def fit(
+    inputs: Inputs, n_classes: int, memory: int, workers: int | None, aligned: Sequence[Partition]
+) -> tuple[int, int]:
+    """Workers, and rows a partition may have, so that all processes together keep the budget.
+
+    Files used as they are, ``aligned``, are worth fewer workers; with none of them it is as many as
+    there are cores, or as asked for.
+
+    Raises
+    ------
+    InputError
+        If even one worker needs more.
+    """
+    row = bytes_per_row(inputs, n_classes)
+    wanted = workers or len(os.sched_getaffinity(0))
+    largest = max((max(one.rows) for one in aligned), default=0)
+    choices = []
+    for number in range(max(min(wanted, len(aligned) or wanted), 1), 0, -1):
+        processes = 1 if number == 1 else number + 1
+        left = (memory - processes * PROCESS) / number
+        if left >= LEAST:
+            choices.append((number, int(left / row)))
+    if not choices:
+        raise InputError(
+            f"a memory budget of {memory / 1e6:,.0f} MB is too small: the program itself takes "
+            f"{PROCESS / 1e6:,.0f} MB and a partition at least {LEAST / 1e6:,.0f} MB. Give a larger --memory."
+        )
+    return next((one for one in choices if one[1] >= largest), choices[0])
+
+
+def passes_of(
+    method: Acquisition, aligned: bool, label_bytes: int, prob_bytes: int
+) -> tuple[tuple[str, int, str], ...]:
+    """Name, bytes of input and purpose of each pass."""
+    found = [] if aligned else [("partition", label_bytes + prob_bytes, "hash-partition by example")]
+    found.append(("prepare", label_bytes + prob_bytes, "check, count, agreement of annotators"))
+    if isinstance(method, ActiveLab) and method.calibrate:
+        found += [("calibrate", prob_bytes, "temperature: a step of the search")] * 2
+    found.append(("vote", prob_bytes, "majority vote, first weights"))
+    found.append(("agree", prob_bytes, "CROWDLAB consensus, final weights"))
+    found.append(("score", prob_bytes, "scores, best of each partition"))
+    return tuple(found)
+
+
+def bucket_count(inputs: Inputs, rows: int, at_least: int) -> int:
+    """Partitions to cut the pool into, each of at most so many rows but for the luck of the hash."""
+    return max(math.ceil(1.15 * inputs.n_examples / max(rows, 1)), min(at_least, inputs.n_examples), 1)

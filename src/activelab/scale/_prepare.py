@@ -1,0 +1,198 @@
+"""The first pass: check a partition, count it, and keep its labels as codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from activelab._errors import InputError, first
+from activelab._typing import Ids, Ints
+from activelab._vocabulary import Vocabulary
+from activelab.calibration import Sample, take_sample
+from activelab.consensus._statistics import (
+    LabelSums,
+    label_sums,
+    predicted_classes,
+)
+from activelab.labels import Labels
+from activelab.pred_probs import check_values
+from activelab.scale._job import Job, Partition
+from activelab.scale._read import read_ids, read_matrix, to_numpy
+
+
+@dataclass(frozen=True)
+class Unmatched:
+    """Ids on one side only: how many there are, and some of them."""
+
+    count: int = 0
+    ids: tuple[Any, ...] = ()
+
+    def __add__(self, other: Unmatched) -> Unmatched:
+        return Unmatched(self.count + other.count, tuple(sorted((*self.ids, *other.ids))[:11]))
+
+    @classmethod
+    def of(cls, ids: Any) -> Unmatched:
+        """The distinct ones of an Arrow array."""
+        distinct = pc.unique(ids)
+        return cls(len(distinct), tuple(sorted(distinct.to_pylist())[:11]))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the first pass finds in a partition."""
+
+    n_examples: int
+    sums: LabelSums
+    annotators: Ids
+    sample: Sample | None
+    lowest: tuple[float, ...]
+    without_probs: Unmatched
+    without_model: Unmatched
+    digest: str
+
+
+def prepare(job: Job, partition: Partition, _: None, hint: None) -> Prepared:
+    """Check a partition, count its labels and agreements, and keep its labels as codes."""
+    pool = job.example_ids(partition)
+    _check_distinct(pool, partition)
+    ids = [pool, *(job.example_ids(partition, number) for number in range(1, len(job.models)))]
+    kept, without_model = _in_all(ids)
+    order = [_order(one, kept) for one in ids]
+    labels, annotators, without_probs = _labels(job, partition, kept, pa.concat_arrays(ids))
+    samples: list[Sample] = []
+    lowest: list[float] = []
+    predicted: list[Ints] = []
+    for number, rows in enumerate(order):
+        matrix = read_model(job, partition, number, rows)
+        check_values(matrix, labels, f"model {number}: " if len(order) > 1 else "")
+        lowest.append(float(matrix.min(initial=1)))
+        predicted += predicted_classes((matrix,))
+        if job.every is not None:
+            samples.append(take_sample(labels, (matrix,), job.every))
+        del matrix
+    kept_labels = (labels.offsets, labels.annotator, labels.label, annotators)
+    job.store.save(job.prepared(partition), Kept(*kept_labels, tuple(predicted), tuple(order)))
+    sample = None
+    if samples:
+        models = tuple(one.models[0] for one in samples)
+        sample = Sample(samples[0].counts, samples[0].label, models)
+    return Prepared(
+        labels.n_examples,
+        label_sums(labels),
+        annotators,
+        sample,
+        tuple(lowest),
+        without_probs,
+        without_model,
+        partition.digest,
+    )
+
+
+def _check_distinct(pool: Any, partition: Partition) -> None:
+    values = to_numpy(pool)
+    if values.dtype.kind == "i" and (values[1:] > values[:-1]).all():
+        return
+    if len(pc.unique(pool)) == len(pool):
+        return
+    counts = pc.value_counts(pool)
+    twice = pc.filter(counts.field("values"), pc.greater(counts.field("counts"), 1)).to_pylist()
+    raise InputError(
+        f"{len(twice):,} examples have several rows in the probabilities: {first(sorted(twice)[:11])}. Give "
+        "each example one row."
+    )
+
+
+def _in_all(ids: list[Any]) -> tuple[Any, Unmatched]:
+    """Ids that every model has, in the order of the first one's rows, and those that some lack."""
+    kept = ids[0]
+    if all(other.equals(kept) for other in ids[1:]):
+        return kept, Unmatched()
+    for other in ids[1:]:
+        kept = pc.filter(kept, pc.is_in(kept, other))
+    lacking = [pc.filter(one, pc.invert(pc.is_in(one, kept))) for one in ids]
+    return kept, Unmatched.of(pa.concat_arrays(lacking))
+
+
+def _order(ids: Any, wanted: Any) -> Ints | None:
+    """Rows of ``wanted`` among ``ids``; None if they are the same."""
+    if ids.equals(wanted):
+        return None
+    rows: Ints = pc.index_in(wanted, ids).to_numpy(zero_copy_only=False).astype(np.int64)
+    return rows
+
+
+def _labels(job: Job, partition: Partition, pool: Any, known: Any) -> tuple[Labels, Ids, Unmatched]:
+    """Labels of the pool, their annotators, and the labelled examples no model knows."""
+    columns = job.labels
+    text = [job.examples_as_text, columns.annotator_type == "text", job.labels_as_text]
+    example, annotator, label = read_ids(partition.label_urls(), columns.names, text, columns.order)
+    rows = _positions(example, pool)
+    absent = rows < 0
+    unmatched = Unmatched()
+    if absent.any():
+        lost = example.filter(pa.array(absent))
+        unmatched = Unmatched.of(lost.filter(pc.invert(pc.is_in(lost, known))))
+        kept = pa.array(~absent)
+        annotator, label, rows = annotator.filter(kept), label.filter(kept), rows[~absent]
+    people, people_codes = _distinct(annotator)
+    classes = pa.array(job.classes, label.type)
+    codes = pc.index_in(label, classes)
+    if codes.null_count:
+        at = pc.index(pc.is_null(codes), True).as_py()
+        raise InputError(
+            f"label {label[at].as_py()!r} of example {pool[int(rows[at])].as_py()!r} is not one of the "
+            f"{len(classes)} classes: {first(job.classes[:11])}."
+        )
+    labels = Labels(
+        rows,
+        people_codes,
+        codes.to_numpy(),
+        examples=Vocabulary.of_distinct(to_numpy(pool), "example"),
+        annotators=Vocabulary.of_distinct(people, "annotator"),
+        classes=Vocabulary(job.classes, "class"),
+        keep=job.keep,  # type: ignore[arg-type]
+    )
+    return labels, people, unmatched
+
+
+def _positions(ids: Any, pool: Any) -> Ints:
+    """Position of each id in the pool; -1 where it has none."""
+    values = to_numpy(pool)
+    if values.dtype.kind == "i" and len(values) and (values[1:] - values[:-1] == 1).all():
+        wanted = to_numpy(ids)
+        return np.where((wanted >= values[0]) & (wanted <= values[-1]), wanted - values[0], -1)
+    found: Ints = pc.fill_null(pc.index_in(ids, pool), -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return found
+
+
+def _distinct(column: Any) -> tuple[Ids, Ints]:
+    """The distinct ids, sorted, and the code of each row."""
+    encoded = pc.dictionary_encode(column)
+    distinct = to_numpy(encoded.dictionary)
+    order = np.argsort(distinct, kind="stable")
+    code = np.empty(len(order), dtype=np.int64)
+    code[order] = np.arange(len(order))
+    return distinct[order], code[encoded.indices.to_numpy(zero_copy_only=False)]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A partition's labels as codes, and the class each model predicts; ``order`` as of `_order`."""
+
+    offsets: Ints
+    annotator: Ints
+    label: Ints
+    annotators: Ids
+    predicted: tuple[Ints, ...]
+    order: tuple[Ints | None, ...]
+
+
+def read_model(job: Job, partition: Partition, number: int, rows: Ints | None) -> Any:
+    """A model's probabilities; ``rows`` as of `_order`."""
+    urls = partition.model_urls(number)
+    matrix = read_matrix(urls, job.models[number], partition.rows[number], len(job.classes))
+    return matrix if rows is None else matrix[rows]

@@ -1,0 +1,133 @@
+"""Columns of Parquet files as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from activelab._errors import InputError
+from activelab._typing import Floats, Ids
+from activelab.scale._files import open_file
+from activelab.scale._schema import ProbColumns
+from activelab.tables import as_text, naming
+from activelab.tables._ids import as_ids
+
+# As many rows at a time as stay in cache while columns are woven into rows.
+_ROWS_AT_ONCE = 1 << 15
+
+
+@contextmanager
+def reading(url: str) -> Iterator[Any]:
+    """An open Parquet file; what Arrow finds wrong with it names the file."""
+    with naming(url):
+        try:
+            yield pq.ParquetFile(open_file(url))
+        except (pa.ArrowException, OSError) as error:
+            reason = " ".join(str(error).split()).rstrip(".")
+            raise InputError(f"cannot be read as Parquet: {reason}.") from None
+
+
+def read_ids(
+    urls: Sequence[str], names: Sequence[str], text: Sequence[bool], order: Sequence[str] = ()
+) -> list[Any]:
+    """Columns of ids as Arrow arrays of int64 or, where ``text`` says so, of text.
+
+    Rows are as in the files, one after another, or sorted by the columns ``order``.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read or an id is missing; the message names the file.
+    """
+    parts: list[list[Any]] = [[] for _ in names]
+    places = []
+    for url in urls:
+        with reading(url) as file:
+            table = file.read([*dict.fromkeys(names), *order], use_threads=False)
+            for part, name, wanted in zip(parts, names, text, strict=True):
+                part.append(_ids(table[name], name, wanted))
+            places.append(table.select(list(order)))
+    columns = [_joined(part, wanted) for part, wanted in zip(parts, text, strict=True)]
+    if not order or not places:
+        return columns
+    sorted_ = pc.sort_indices(pa.concat_tables(places), [(name, "ascending") for name in order])
+    return [column.take(sorted_) for column in columns]
+
+
+def _ids(column: Any, name: str, text: bool) -> Any:
+    ids = as_ids(column, name)
+    if ids.null_count:
+        row = pc.index(pc.is_null(ids), True).as_py()
+        raise InputError(f"column {name!r} is empty in row {row} (rows count from 0).")
+    if pa.types.is_floating(ids.type):
+        raise InputError(f"column {name!r} holds fractions; ids are integers or text.")
+    return as_text(ids, name) if text else ids
+
+
+def _joined(parts: Sequence[Any], text: bool) -> Any:
+    chunks = [chunk for part in parts for chunk in part.chunks]
+    if not chunks:
+        return pa.array([], pa.string() if text else pa.int64())
+    if text:  # more text than 2 GB needs wide offsets
+        chunks = [chunk.cast(pa.large_string()) for chunk in chunks]
+    return chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)
+
+
+def to_numpy(ids: Any) -> Ids:
+    """Ids as int64, bool, or objects."""
+    values: Ids = ids.to_numpy(zero_copy_only=False)
+    return values
+
+
+def read_matrix(urls: Sequence[str], columns: ProbColumns, rows: int, n_classes: int) -> Floats:
+    """A model's probabilities, shape (rows, n_classes), in the precision they are stored in.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, or a list has another length.
+    """
+    matrix = np.empty((rows, n_classes), dtype=columns.dtype)
+    low = 0
+    for url in urls:
+        with reading(url) as file:
+            batches = file.iter_batches(_ROWS_AT_ONCE, columns=list(columns.classes), use_threads=False)
+            for batch in batches:
+                high = low + batch.num_rows
+                if columns.is_list:
+                    matrix[low:high] = _lists(batch.column(0), n_classes, columns.classes[0])
+                else:
+                    for place, name in enumerate(columns.classes):
+                        matrix[low:high, place] = _numbers(batch.column(name))
+                low = high
+    return matrix
+
+
+def _numbers(column: Any) -> Any:
+    if not pa.types.is_floating(column.type):
+        column = column.cast(pa.float64())
+    return column.to_numpy(zero_copy_only=False)
+
+
+def _lists(column: Any, n_classes: int, name: str) -> Any:
+    if column.null_count:
+        raise InputError(f"column {name!r} has rows without a list of probabilities.")
+    if not pa.types.is_fixed_size_list(column.type):
+        lengths = pc.list_value_length(column)
+        if len(lengths) and pc.min_max(lengths).as_py() != {"min": n_classes, "max": n_classes}:
+            odd = pc.filter(lengths, pc.not_equal(lengths, n_classes))[0].as_py()
+            raise InputError(
+                f"column {name!r} holds a list of {odd}, not of one value for each of {n_classes} classes."
+            )
+    elif column.type.list_size != n_classes:
+        raise InputError(
+            f"column {name!r} holds lists of {column.type.list_size}, not of one value for each of "
+            f"{n_classes} classes."
+        )
+    return _numbers(column.flatten()).reshape(-1, n_classes)

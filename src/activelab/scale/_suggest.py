@@ -1,0 +1,195 @@
+"""What to label next in a pool of any size."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from activelab._conventions import PAPER
+from activelab._errors import InputError
+from activelab.acquisition import Acquisition, ActiveLab, get_method
+from activelab.scale._engines import MakeExecutor, make_engine
+from activelab.scale._files import Store, check_store, is_url
+from activelab.scale._inputs import Inputs, read_schema
+from activelab.scale._layout import Keep, OnUnmatched, Request, cut, lay_out
+from activelab.scale._plan import Plan, parse_memory
+from activelab.scale._run import Progress, Runner
+from activelab.scale._sequence import Run, Suggestion
+from activelab.selection import check_batch_size
+
+
+def suggest(
+    labels: str | Sequence[str],
+    pred_probs: str | Sequence[str | Sequence[str]],
+    batch_size: int = 100,
+    method: str | Acquisition = "activelab",
+    *,
+    classes: Sequence[Any] | None = None,
+    example_column: str | None = None,
+    annotator_column: str | None = None,
+    label_column: str | None = None,
+    keep: Keep = "error",
+    unmatched: OnUnmatched = "error",
+    engine: str | MakeExecutor = "processes",
+    address: str | None = None,
+    workers: int | None = None,
+    partitions: int | None = None,
+    memory: int | str = "2GB",
+    work_dir: str | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    planned: Callable[[Plan], None] | None = None,
+) -> Suggestion:
+    """What to label next, from Parquet files of any size.
+
+    The pool is cut into partitions; each pass is a function of one partition that calls the functions of
+    the core, and its sums add up in any order. The result is the same, bit for bit, for any number of
+    partitions, workers and engines, and the same as `activelab.suggest` gives in memory.
+
+    Parameters
+    ----------
+    labels : str or sequence of str
+        Parquet files with one row a label: names, patterns, folders or URLs (anything fsspec reads).
+    pred_probs : str, or sequence with an item for each model
+        Files of the models' probabilities, each item as ``labels`` is: the example and one column a
+        class, or one column of lists in the order of ``classes``.
+    batch_size : int
+    method : str or Acquisition
+        A method that scores each example by itself, as all that come with the package do.
+    classes : sequence, optional
+        Every class. By default the columns of the first model, or the labels that occur, sorted.
+    example_column, annotator_column, label_column : str, optional
+        Names of columns; recognised by default.
+    keep : {"error", "first", "last"}
+        What to do when an annotator labelled an example more than once.
+    unmatched : {"error", "drop"}
+        What to do with examples that have labels but no probabilities, or not by every model.
+    engine : {"processes", "dask", "ray"} or callable
+        Where tasks run; or what makes a `concurrent.futures.Executor`.
+    address : str, optional
+        Of a running cluster. Without it a local one is started.
+    workers : int, optional
+        Tasks at a time; by default the cores of this machine. With 1 all runs in this process.
+    partitions : int, optional
+        Parts to cut the pool into; by default as many as the budget asks for. Files that need no cutting
+        are used as they are.
+    memory : int or str
+        Budget of all processes on this machine, in bytes or such as ``"2GB"``.
+    work_dir : str, optional
+        Folder or URL that keeps partitions and results, so that a run that was stopped goes on, and one
+        with new labels computes what they touch. Every worker must reach it. By default a temporary one.
+    seed : int
+        Seed of random methods and of ties.
+    progress : callable, optional
+        Called with the name of a pass and the number of rows done, after each partition.
+    planned : callable, optional
+        Called with the `Plan` before the first pass.
+
+    Returns
+    -------
+    Suggestion
+
+    Raises
+    ------
+    InputError
+        If files cannot be found or read or do not fit together, ids are repeated or unmatched, the
+        budget is too small, the disk is full, or the cluster cannot be reached. Nothing is left behind
+        but what ``work_dir`` keeps.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from activelab import scale
+    >>> labels = pd.DataFrame({"example": ["a", "a", "b"], "annotator": [1, 2, 1], "label": ["x", "x", "y"]})
+    >>> probs = pd.DataFrame({"example": ["a", "b", "c"], "x": [0.9, 0.4, 0.5], "y": [0.1, 0.6, 0.5]})
+    >>> labels.to_parquet("labels.parquet")
+    >>> probs.to_parquet("probs.parquet")
+    >>> scale.suggest("labels.parquet", "probs.parquet", batch_size=1, workers=1).batch.examples.tolist()
+    ['c']
+    """
+    chosen = get_method(method)
+    _check_method(chosen)
+    if address is not None and engine == "processes":
+        raise InputError("an address needs an engine: ray or dask.")
+    if address is not None and work_dir is None:
+        raise InputError("a cluster needs a --work-dir that all its workers reach, a folder or a URL.")
+    inputs = _inputs(labels, pred_probs, example_column, annotator_column, label_column)
+    check_batch_size(batch_size, inputs.n_examples)
+    request = Request(
+        inputs=inputs,
+        batch_size=batch_size,
+        method=chosen,
+        classes=classes,
+        keep=keep,
+        unmatched=unmatched,
+        workers=workers,
+        partitions=partitions,
+        memory=parse_memory(memory),
+        seed=seed,
+    )
+    with _working_folder(work_dir) as store:
+        layout = lay_out(request, store)
+        if planned is not None:
+            planned(layout.plan)
+        make = engine if callable(engine) else make_engine(engine, address, layout.plan.workers)
+        job, parts = layout.job, list(layout.partitions)
+        if not parts:
+            job, parts = cut(request, layout, store)
+        at_once = 1 if layout.plan.workers == 1 else 2 * layout.plan.workers
+        with Runner(store, parts, make, at_once, progress) as runner:
+            return Run(request, layout.plan, job, runner).result()
+
+
+def plan(
+    labels: str | Sequence[str],
+    pred_probs: str | Sequence[str | Sequence[str]],
+    *,
+    classes: Sequence[Any] | None = None,
+    example_column: str | None = None,
+    annotator_column: str | None = None,
+    label_column: str | None = None,
+    workers: int | None = None,
+    partitions: int | None = None,
+    memory: int | str = "2GB",
+) -> Plan:
+    """The `Plan` of a run, from the footers of the files; arguments and errors are those of `suggest`."""
+    inputs = _inputs(labels, pred_probs, example_column, annotator_column, label_column)
+    request = Request(
+        inputs=inputs,
+        classes=classes,
+        workers=workers,
+        partitions=partitions,
+        memory=parse_memory(memory),
+    )
+    with _working_folder(None) as store:
+        return lay_out(request, store).plan
+
+
+def _inputs(labels: Any, pred_probs: Any, *columns: str | None) -> Inputs:
+    return read_schema(_names(labels), [_names(one) for one in _names(pred_probs)], *columns)
+
+
+def _names(value: Any) -> list[Any]:
+    return [os.fspath(value)] if isinstance(value, str | os.PathLike) else list(value)
+
+
+def _check_method(method: Acquisition) -> None:
+    if not method.by_example:
+        raise InputError(
+            f"{type(method).__name__} may need the whole pool at once, so that it cannot score it in parts. "
+            "If it scores each example by itself, set by_example = True on it."
+        )
+    if isinstance(method, ActiveLab) and method.conventions != PAPER:
+        raise InputError("only the conventions of the paper can be computed in parts.")
+
+
+@contextmanager
+def _working_folder(work_dir: str | None) -> Iterator[Store]:
+    if work_dir is not None:
+        yield check_store(work_dir if is_url(work_dir) else os.path.abspath(work_dir))
+        return
+    with tempfile.TemporaryDirectory(prefix="activelab-", ignore_cleanup_errors=True) as folder:
+        yield Store(folder)

@@ -167,7 +167,7 @@ def parts() -> list[Experiment]:
         "activelab+assignment=thompson+max_share=0.2",
     ]  # fmt: skip
     common: dict[str, Any] = {
-        "methods": (*square, *varied), "seed": 500, "trials": 5, "rounds": 12, "unlabelled": 850,
+        "methods": (*square, *varied), "seed": 500, "trials": 3, "rounds": 12, "unlabelled": 850,
         "test": 800,
     }  # fmt: skip
     return [

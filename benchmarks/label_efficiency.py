@@ -171,7 +171,7 @@ def parts() -> list[Experiment]:
         "test": 800,
     }  # fmt: skip
     return [
-        setting("digits", "logistic", "heterogeneous", 0.25, **common),
+        setting("digits", "logistic", "heterogeneous", 0.25, **common | {"test": 700}),
         setting("wall-robot", "trees", "class-conditional", 0.2, **common),
         setting("product", "logistic", "replay", 0.0, **common),
     ]

@@ -36,6 +36,7 @@ from activelab.simulation import (
     load_dataset,
     results_table,
     run_experiment,
+    strategies_markdown,
 )
 from activelab.tables import write_table
 
@@ -244,7 +245,8 @@ def main() -> None:
         made = [replace(one, trials=options.trials) for one in made]
     if options.methods:
         made = [replace(one, methods=tuple(options.methods.split(","))) for one in made]
-    page = efficiency_markdown(dict(run(made, place)), baseline=ACTIVELAB)
+    tables = strategies_markdown if options.group == "parts" else efficiency_markdown
+    page = tables(dict(run(made, place)), baseline=ACTIVELAB)
     if options.report is None:
         print(page)
         return

@@ -16,7 +16,14 @@ from sklearn.preprocessing import StandardScaler
 import activelab as al
 from activelab._targets import training_target
 from activelab.classifiers import weight_parameter
-from activelab.simulation import Curves, Experiment, efficiency, efficiency_markdown, simulate_rounds
+from activelab.simulation import (
+    Curves,
+    Experiment,
+    efficiency,
+    efficiency_markdown,
+    simulate_rounds,
+    strategies_markdown,
+)
 from activelab.simulation._experiment import prepare
 from activelab.strategies import Strategy
 from conftest import make_pool
@@ -265,8 +272,10 @@ def test_the_table_says_what_was_not_reached():
     page = efficiency_markdown(settings)
     assert "not reached" in page
     assert "**1.00** at least, 1 not reached" in page
-    with pytest.raises(al.InputError, match="baseline"):
-        efficiency_markdown(settings, baseline="random")
+    assert "| `bad` | -0.5333 ± 0.0333; – | -0.533 |" in strategies_markdown(settings)
+    for tables in (efficiency_markdown, strategies_markdown):
+        with pytest.raises(al.InputError, match="baseline"):
+            tables(settings, baseline="random")
 
 
 def test_uniform_probabilities_do_not_break_a_round():

@@ -174,3 +174,30 @@ def _mean(found: list[Efficiency | None]) -> str:
 
 def _gain(one: Efficiency | None) -> str:
     return "–" if one is None else f"{one.gain:+.4f} ± {one.error:.4f}"
+
+
+def strategies_markdown(settings: Mapping[str, Mapping[str, Curves]], baseline: str = "activelab") -> str:
+    """One table of many strategies: a row each, with the difference in area and the share of labels.
+
+    Raises
+    ------
+    InputError
+        If a setting lacks the baseline.
+    """
+    for curves in settings.values():
+        if baseline not in curves:
+            raise unknown("baseline", baseline, list(curves))
+    trials = sorted({len(curves[baseline].accuracy) for curves in settings.values()})
+    strategies = list(dict.fromkeys(name for curves in settings.values() for name in curves))
+    lines = [
+        f"Difference in the area under the curve to `{baseline}`, paired over {', '.join(map(str, trials))} "
+        "trials, ± standard error; and the share of its annotations for its final accuracy.",
+        "",
+        _row(["strategy", *settings, "mean"]),
+        _row(["---"] * (len(settings) + 2)),
+    ]
+    for name in strategies:
+        found = [efficiency(curves[name], curves[baseline]) for curves in settings.values() if name in curves]
+        cells = [f"{_gain(one)}; {'–' if np.isnan(one.share) else f'{one.share:.2f}'}" for one in found]
+        lines.append(_row([f"`{name}`", *cells, f"{np.mean([one.gain for one in found]):+.3f}"]))
+    return "\n".join(lines) + "\n"

@@ -9,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 demo: .venv/base.done
 	$(BIN)/activelab demo --folder demo
 
-test: .venv/dev.done .venv/system.done
+test: .venv/dev.done .venv/system.done .venv/label-studio.done
 	$(BIN)/python -m pytest -m "" -n auto
 
 fast: .venv/dev.done
@@ -40,6 +40,12 @@ bench: .venv/dev.done
 
 .venv/dev.done: .venv/base.done
 	$(BIN)/python -m pip install --quiet --group test --group lint --group docs
+	touch $@
+
+# The tests run a real Label Studio server, in an environment of its own: it pins other versions of our libraries.
+.venv/label-studio.done: .venv/bin/python
+	$(PYTHON) -m venv .venv/label-studio
+	.venv/label-studio/bin/python -m pip install --quiet "label-studio==1.23.2"
 	touch $@
 
 # The tests run a real browser and a real PostgreSQL.

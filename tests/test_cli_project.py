@@ -288,6 +288,10 @@ def test_everything_that_answers_in_json_does(tickets):
         ("settings tickets.db gold_rate=2", "gold_rate must lie between 0 and 1"),
         ("settings tickets.db classes=praise,bug", "can be added at the end, not removed, renamed or moved"),
         ("settings tickets.db kind=image", "the kind of a project cannot be changed"),
+        (
+            "settings tickets.db models=knn,random-forest",
+            "unknown model (and no import path module:attribute) 'random-forest'",
+        ),
         ("annotator add tickets.db", "name one person"),
         ("annotator add tickets.db x --role boss", "unknown role 'boss'"),
         ("annotator add tickets.db x --days 0", "--days"),

@@ -189,7 +189,10 @@ def test_columns_are_recognised_or_given(tmp_path):
     names = write(labels, tmp_path / "l.parquet"), write(probs, tmp_path / "p.parquet")
     assert_same(suggest(names), expected)
     odd = labels.rename(columns={"item_id": "x", "worker": "y", "answer": "z"})
-    names = write(odd, tmp_path / "l.parquet"), write(probs.rename(columns={"item_id": "x"}), tmp_path / "p.parquet")
+    names = (
+        write(odd, tmp_path / "l.parquet"),
+        write(probs.rename(columns={"item_id": "x"}), tmp_path / "p.parquet"),
+    )
     options = {"example_column": "x", "annotator_column": "y", "label_column": "z"}
     assert_same(suggest(names, **options), expected)
     with pytest.raises(InputError, match=r"l\.parquet: no column"):
@@ -265,6 +268,8 @@ def test_new_labels_touch_only_their_partitions(tmp_path):
     assert engine.tasks.count("score") == 8
     assert all(path.stat().st_mtime_ns == time for path, time in shuffled.items())
     assert_same(found, pool.in_memory(10, seed=1))
+    assert len(list((tmp_path / "work" / "prepared").iterdir())) == 8
+    assert len(list((tmp_path / "work" / "results").iterdir())) == 8
 
 
 def test_nothing_but_results_is_left_behind(tmp_path, monkeypatch):

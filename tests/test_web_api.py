@@ -11,10 +11,10 @@ import time
 import httpx
 import pytest
 
+from activelab._network import listen
 from activelab.project import _accounts as accounts
 from activelab.project._schema import annotator
 from activelab.project._training import train_round
-from activelab.web._serve import _listen
 from web_site import PASSWORD, PNG, RunningSite, running
 
 
@@ -471,7 +471,7 @@ def test_an_answer_is_sent_at_once():
             def connection_made(self, transport: asyncio.BaseTransport) -> None:
                 accepted.set_result(transport)
 
-        listener = _listen("127.0.0.1", 0)
+        listener = listen("127.0.0.1", 0)
         server = await asyncio.get_running_loop().create_server(Protocol, sock=listener)
         _, writer = await asyncio.open_connection(*listener.getsockname())
         transport = await accepted

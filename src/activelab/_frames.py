@@ -20,8 +20,41 @@ class Column(NamedTuple):
     categories: Ids | None
 
 
+def as_frame(value: Any, names: Sequence[str] | None = None) -> Any:
+    """A Hugging Face dataset as a pandas dataframe, of the named columns alone; anything else as it is.
+
+    Classes that the dataset knows by number become categories, -1 is missing.
+
+    Raises
+    ------
+    InputError
+        If it is several datasets, of which one has to be chosen, or a column is missing.
+    """
+    if type(value).__module__.partition(".")[0] != "datasets":
+        return value
+    kind = type(value).__name__
+    if kind.endswith("DatasetDict"):
+        raise InputError(f"this is several datasets: {first(value)}. Choose one, as in dataset['train'].")
+    if kind not in ("Dataset", "IterableDataset"):
+        return value
+    import pandas as pd
+
+    if names is not None and value.column_names is not None:
+        _require_columns(names, value.column_names)
+        value = value.select_columns(list(dict.fromkeys(names)))
+    frame = value.with_format(None).to_pandas() if kind == "Dataset" else pd.DataFrame(list(value))
+    for name, feature in (value.features or {}).items():
+        if type(feature).__name__ == "ClassLabel":
+            codes = frame[name].fillna(-1).astype(int)
+            frame[name] = pd.Categorical.from_codes(codes, categories=feature.names)
+    return frame
+
+
 def is_frame(value: object) -> bool:
-    """Whether narwhals reads the object as an eager dataframe."""
+    """Whether the object is a dataset or narwhals reads it as an eager dataframe."""
+    value = as_frame(value) if isinstance(value, Mapping) else value
+    if type(value).__module__.partition(".")[0] == "datasets":
+        return True
     import narwhals as nw
 
     return isinstance(nw.from_native(value, eager_only=True, pass_through=True), nw.DataFrame)
@@ -36,10 +69,12 @@ def columns_of(frame: Any, names: Sequence[str]) -> dict[str, Column]:
         If the object is no dataframe, or a column is missing or present twice.
     """
     if isinstance(frame, Mapping):
+        as_frame(frame)
         _require_columns(names, list(frame))
         return {name: Column(_array(frame[name]), None) for name in names}
     import narwhals as nw
 
+    frame = as_frame(frame, names)
     if isinstance(frame, nw.LazyFrame):
         frame = frame.collect()
     table = nw.from_native(frame, pass_through=True)
@@ -47,7 +82,7 @@ def columns_of(frame: Any, names: Sequence[str]) -> dict[str, Column]:
         table = table.collect()
     if not isinstance(table, nw.DataFrame):
         raise InputError(
-            f"expected a dataframe (pandas, polars, pyarrow) or a mapping of columns, "
+            "expected a dataframe (pandas, polars, pyarrow), a Hugging Face dataset or a mapping of columns, "
             f"got {type(frame).__name__}."
         )
     _require_columns(names, table.columns)
@@ -101,6 +136,7 @@ def wide_values(matrix: Any) -> tuple[Ids, Ids | None, Ids | None]:
         If the matrix does not have two dimensions.
     """
     rows = columns = None
+    matrix = as_frame(matrix)
     if isinstance(matrix, np.ma.MaskedArray):
         values = matrix.data.astype(object)
         values[np.ma.getmaskarray(matrix)] = None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from activelab._errors import InputError, first
-from activelab._frames import columns_of, is_frame
+from activelab._frames import as_frame, columns_of, is_frame
 from activelab._typing import Floats, Ids, Models
 from activelab._vocabulary import Vocabulary
 from activelab.labels import Labels
@@ -70,8 +70,9 @@ def _models(pred_probs: Any) -> Sequence[Any]:
     if isinstance(pred_probs, np.ndarray):
         return [*pred_probs] if pred_probs.ndim == 3 else [pred_probs]
     if is_frame(pred_probs):
-        return [pred_probs]
+        return [as_frame(pred_probs)]
     items = list(pred_probs) if isinstance(pred_probs, Iterable) else [pred_probs]
+    items = [as_frame(item) for item in items]
     if items and any(is_frame(item) or np.ndim(item) == 2 for item in items):
         return items
     return [np.asarray(items)]

@@ -12,8 +12,10 @@ import typer
 from activelab.cli._advise import advise
 from activelab.cli._annotators import annotators
 from activelab.cli._consensus import consensus
+from activelab.cli._convert import convert
 from activelab.cli._demo import demo
 from activelab.cli._errors import CommandGroup
+from activelab.cli._label_studio import label_studio
 from activelab.cli._large import SuggestCommand
 from activelab.cli._people import annotator
 from activelab.cli._project import import_, init, settings
@@ -65,7 +67,7 @@ def _activelab(
 
 # Every command is registered here, in the order of the help page.
 app.command(cls=SuggestCommand)(suggest)
-for _command in (consensus, annotators, advise, simulate, reproduce, demo):
+for _command in (consensus, annotators, advise, convert, simulate, reproduce, demo):
     app.command()(_command)
 app.command()(init)
 app.command("import")(import_)
@@ -78,6 +80,7 @@ app.command()(settings)
 app.command()(doctor)
 app.command()(backup)
 app.add_typer(annotator)
+app.add_typer(label_studio)
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from activelab.cli._options import (
     Classes,
     ExampleColumn,
     Examples,
+    From,
     Json,
     Keep,
     KeepOption,
@@ -20,6 +21,7 @@ from activelab.cli._options import (
     LabelsFile,
     OptionalPredProbsFiles,
     Output,
+    Question,
     Seed,
 )
 from activelab.cli._output import deliver, working
@@ -41,6 +43,8 @@ def annotators(
     annotator_column: AnnotatorColumn = None,
     label_column: LabelColumn = None,
     keep: KeepOption = Keep.error,
+    from_: From = None,
+    question: Question = None,
     seed: Seed = 0,
     as_json: Json = False,
     output: Output = None,
@@ -60,7 +64,16 @@ def annotators(
     from activelab.tables import check_output, to_arrow
 
     request = Request(
-        labels, pred_probs or (), classes, examples, example_column, annotator_column, label_column, keep
+        labels,
+        pred_probs or (),
+        classes,
+        examples,
+        example_column,
+        annotator_column,
+        label_column,
+        keep,
+        from_,
+        question,
     )
     check_method(method, with_models=bool(pred_probs))
     if output is not None:
@@ -80,7 +93,7 @@ def annotators(
         "n_models": len(models),
         "model_weight": result.model_weight,
         "agreement": [_statistic(one) for one in agreement],
-        "notes": result.notes,
+        "notes": [*request.notes, *result.notes],
     }
     table = to_arrow(result.annotators.to_dict())
     deliver(table, summary, output=output, as_json=as_json, absent="not estimable")

@@ -13,6 +13,7 @@ from activelab.cli._options import (
     Classes,
     ExampleColumn,
     Examples,
+    From,
     Json,
     Keep,
     KeepOption,
@@ -20,6 +21,7 @@ from activelab.cli._options import (
     LabelsFile,
     OptionalPredProbsFiles,
     Output,
+    Question,
     Seed,
 )
 from activelab.cli._output import deliver, working
@@ -97,6 +99,8 @@ def consensus(
     annotator_column: AnnotatorColumn = None,
     label_column: LabelColumn = None,
     keep: KeepOption = Keep.error,
+    from_: From = None,
+    question: Question = None,
     seed: Seed = 0,
     as_json: Json = False,
     output: Output = None,
@@ -115,7 +119,16 @@ def consensus(
     from activelab.tables import check_output, to_arrow
 
     request = Request(
-        labels, pred_probs or (), classes, examples, example_column, annotator_column, label_column, keep
+        labels,
+        pred_probs or (),
+        classes,
+        examples,
+        example_column,
+        annotator_column,
+        label_column,
+        keep,
+        from_,
+        question,
     )
     check_method(method, with_models=bool(pred_probs))
     if output is not None:
@@ -139,7 +152,7 @@ def consensus(
         "mean_quality": float(columns["quality"].mean()),
         "mean_agreement": float(columns["agreement"].mean()),
         "model_weight": result.model_weight,
-        "notes": result.notes,
+        "notes": [*request.notes, *result.notes],
     }
     deliver(table, summary, output=output, as_json=as_json)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,9 @@ class Request:
     annotator_column: str | None
     label_column: str | None
     keep: str
+    format_: str | None = None
+    question: str | None = None
+    notes: list[str] = field(default_factory=list)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -46,14 +49,21 @@ def read_inputs(request: Request) -> tuple[Labels, Models]:
     InputError
         If a file cannot be read, or labels and probabilities do not match; the message names the file.
     """
-    from activelab import tables
+    from activelab.connectors.formats import read_label_table
 
     roles = {
         "example": request.example_column,
         "annotator": request.annotator_column,
         "label": request.label_column,
     }
-    given = tables.read_ids(request.labels, roles)
+    given, notes = read_label_table(
+        request.labels,
+        request.format_,
+        question=request.question,
+        classes=() if request.classes is None else class_names(request.classes),
+        columns=roles,
+    )
+    request.notes.extend(notes)
     models = [_read_model(path, request.example_column) for path in request.pred_probs]
     pool = None if request.examples is None else _read_pool(request.examples, request.example_column)
     given, pool, models = _with_one_type_of_ids(given, pool, models)

@@ -16,9 +16,27 @@ LabelsFile = Annotated[
     typer.Argument(
         metavar="LABELS",
         help="Table with one row a label: example, annotator, label. CSV, TSV, Parquet or JSON lines by "
-        "ending (.csv .tsv .parquet .jsonl, text also .gz).",
+        "ending (.csv .tsv .parquet .jsonl, text also .gz). Files of other tools are recognised.",
         show_default=False,
         readable=False,
+    ),
+]
+
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="FORMAT",
+        help="Format of LABELS, if it is not recognised; see `activelab convert --help`.",
+        show_default=False,
+    ),
+]
+Question = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Which question is meant, where a file of another tool holds several.",
+        show_default=False,
     ),
 ]
 

@@ -215,7 +215,7 @@ def settings(
     Examples:
       activelab settings tickets.db
       activelab settings tickets.db budget=8000 max_labels=5 gold_rate=0.05
-      activelab settings tickets.db classes=bug,question,praise,spam models=logistic-regression,random-forest
+      activelab settings tickets.db classes=bug,question,praise,spam models=logistic-regression,extra-trees
       activelab settings tickets.db budget=none guidelines=@guidelines.txt
 
     Values are numbers, texts, lists with commas, yes or no, none; @FILE is the text of a file. Classes can be

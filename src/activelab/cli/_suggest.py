@@ -18,6 +18,7 @@ from activelab.cli._options import (
     ExampleColumn,
     Examples,
     Explain,
+    From,
     Json,
     Keep,
     KeepOption,
@@ -26,6 +27,7 @@ from activelab.cli._options import (
     ManyPredProbsFiles,
     Memory,
     Output,
+    Question,
     Seed,
     UnmatchedOption,
     WorkDir,
@@ -94,6 +96,8 @@ def suggest(
     annotator_column: AnnotatorColumn = None,
     label_column: LabelColumn = None,
     keep: KeepOption = Keep.error,
+    from_: From = None,
+    question: Question = None,
     seed: Seed = 0,
     as_json: Json = False,
     output: Output = None,
@@ -186,6 +190,8 @@ def suggest(
         annotator_column,
         label_column,
         keep,
+        from_,
+        question,
     )
     if output is not None:
         check_output(output, request.files)
@@ -209,7 +215,7 @@ def suggest(
         "n_models": len(arrays),
         "temperature": assessment.temperature,
         "model_weight": assessment.model_weight,
-        "notes": assessment.notes,
+        "notes": [*request.notes, *assessment.notes],
     }
     columns = batch.to_dict()
     if rule is not None:

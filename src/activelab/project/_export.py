@@ -19,16 +19,12 @@ from activelab.project._rounds import current_round
 from activelab.project._schema import annotator, answer, event, example
 from activelab.project._settings import load_settings
 from activelab.project._stored import load_pred_probs
-from activelab.tables import check_output, format_of, to_arrow, write_table
+from activelab.tables import check_output, format_of, to_arrow, without_formulas, write_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 WHAT = ("labels", "consensus", "batch", "events")
-
-# A spreadsheet runs a cell that begins with one of these as a formula.
-_FORMULA = r"^[=+\-@\t\r]"
-_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
 
 @dataclass(frozen=True)
@@ -79,24 +75,6 @@ def table_of(project: Project, what: str) -> tuple[pa.Table, tuple[str, ...]]:
     if what == "consensus":
         return _consensus(project)
     return {"labels": _labels, "batch": _batch, "events": _events}[what](project), ()
-
-
-def without_formulas(table: pa.Table) -> pa.Table:
-    """A table whose texts no spreadsheet runs as formulas; numbers stay numbers."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    for at, name in enumerate(table.column_names):
-        column = table[name]
-        if pa.types.is_string(column.type):
-            risky = pc.and_(
-                pc.match_substring_regex(column, _FORMULA),
-                pc.invert(pc.match_substring_regex(column, _NUMBER)),
-            )
-            table = table.set_column(
-                at, name, pc.if_else(risky, pc.binary_join_element_wise("'", column, ""), column)
-            )
-    return table
 
 
 def _labels(project: Project) -> pa.Table:

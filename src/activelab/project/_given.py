@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
@@ -60,7 +61,7 @@ def put_labels(connection: Connection, labels: Mapping[tuple[str, str], str]) ->
         elif there[key] != classes[label]:
             queueing.put_label(connection, key[1], key[0], classes[label], now, source="import")
             changed += 1
-    _insert(connection, fresh, now)
+    insert_labels(connection, fresh, now)
     rounds.settle_again(connection, settings)
     return len(fresh), changed
 
@@ -113,7 +114,10 @@ def _answers(connection: Connection, codes: list[int]) -> dict[tuple[int, int], 
     return found
 
 
-def _insert(connection: Connection, fresh: list[tuple[int, int, int]], now: float) -> None:
+def insert_labels(
+    connection: Connection, fresh: list[tuple[int, int, int]], now: float, source: str = "import"
+) -> None:
+    """Store many labels (example, annotator, class) of people who have not answered these examples yet."""
     if not fresh:
         return
     begin = connection.execute(select(func.coalesce(func.max(event.c.id), 0))).scalar_one() + 1
@@ -127,7 +131,7 @@ def _insert(connection: Connection, fresh: list[tuple[int, int, int]], now: floa
             {"example_id": e, "annotator_id": a, "class_code": k, "event_id": begin + at + turn}
             for turn, (e, a, k) in enumerate(fresh[at : at + _AT_A_TIME])
         ]
-        stored = insert(event).values(time=now, kind="label", source="import", id=bindparam("event_id"))
+        stored = insert(event).values(time=now, kind="label", source=source, id=bindparam("event_id"))
         connection.execute(stored, rows)
         connection.execute(insert(answer).values(kind="label"), rows)
         for row in rows:
@@ -138,3 +142,11 @@ def _insert(connection: Connection, fresh: list[tuple[int, int, int]], now: floa
         .values(num_labels=example.c.num_labels + bindparam("more")),
         [{"code": code, "more": more} for code, more in counts.items()],
     )
+    if source in queueing.ASKED:
+        given = Counter(a for _, a, _ in fresh)
+        connection.execute(
+            update(annotator)
+            .where(annotator.c.id == bindparam("who"))
+            .values(num_labels=annotator.c.num_labels + bindparam("more")),
+            [{"who": who, "more": more} for who, more in given.items()],
+        )

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,15 +15,19 @@ from sqlalchemy import Connection
 
 from activelab._errors import InputError
 from activelab._typing import Floats
+from activelab.connectors.formats import Record, latest_labels, read_records, special_format
 from activelab.project._given import put_gold, put_labels
 from activelab.project._pool import BLOCK
 from activelab.project._project import Project, write_audit
 from activelab.project._settings import load_settings, store_settings
 from activelab.tables import (
+    LONGEST_ID,
     FileError,
     check_file,
     find_column,
+    id_text,
     naming,
+    plain_cell,
     read_pred_probs,
     read_rows,
     row_columns,
@@ -35,7 +36,6 @@ from activelab.tables import (
 _NAMED = 10
 _TEXT = ("text", "sentence", "content", "body", "document", "review", "message", "question", "comment")
 _IMAGE = ("image", "file", "path", "filename", "image_path", "file_name", "image_file", "filepath")
-_LONGEST_ID = 500
 _HALF = "it holds half a character (a lone surrogate), as text that was cut in the middle of an emoji does"
 
 
@@ -251,7 +251,7 @@ class _Pool:
             if problem:
                 yield line, "", {}, problem
                 continue
-            name = _name(values.get(self.id))
+            name = id_text(values.get(self.id))
             if name is None:
                 yield line, "", {}, _no_name(self.id, "id", values.get(self.id))
                 continue
@@ -260,7 +260,7 @@ class _Pool:
 
     def _content(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
         if self.kind == "table":
-            cells = {name: _cell(value) for name, value in values.items() if name != self.id}
+            cells = {name: plain_cell(value) for name, value in values.items() if name != self.id}
             return cells, "" if _encodable(json.dumps(cells, ensure_ascii=False)) else _HALF
         value = values.get(self.column)
         if self.kind == "text":
@@ -315,38 +315,11 @@ def _image_problem(root: str, name: str) -> str:
     return "" if os.path.isfile(file) else f"there is no image {name!r}"
 
 
-def _name(value: Any) -> str | None:
-    """An id as text; None if it is none."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        value = int(value)
-    if not isinstance(value, str | int | float):
-        return None
-    text = str(value).strip()
-    return text if text and text.isprintable() and len(text) <= _LONGEST_ID and text != "nan" else None
-
-
 def _no_name(column: str, role: str, value: Any) -> str:
     if value is None or not str(value).strip() or value != value:
         return f"column {column!r} holds no {role}"
     shown = str(value)[:50]
-    return f"column {column!r} holds no {role} of at most {_LONGEST_ID} printable characters: {shown!r}"
-
-
-def _cell(value: Any) -> Any:
-    """A cell of a table in JSON; what is missing is None."""
-    if isinstance(value, Decimal):
-        value = float(value)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, str):
-        return value.replace("\0", "") or None
-    if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**63):
-        return value
-    if isinstance(value, dict):
-        return {str(key): _cell(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_cell(one) for one in value]
-    return value.isoformat() if isinstance(value, date | datetime) else str(value)
+    return f"column {column!r} holds no {role} of at most {LONGEST_ID} printable characters: {shown!r}"
 
 
 def _encodable(text: str) -> bool:
@@ -367,14 +340,19 @@ class _Votes:
         self, project: Project, path: str | os.PathLike[str], columns: Columns, roles: tuple[str, ...]
     ) -> None:
         self.project, self.path = project, path
+        self.read: list[tuple[int, str | None, str | None, str | None, str]] = []
+        named = (columns.example, columns.annotator, columns.label)
+        special = special_format(path) if "annotator" in roles and not any(named) else None
+        if special is not None:
+            self._read_special(special)
+            return
         with naming(path):
             names = row_columns(path)
             found = {"example": _id_column(names, columns.example)}
             found |= {role: find_column(names, role, getattr(columns, role)) for role in roles[1:]}
-        self.read: list[tuple[int, str | None, str | None, str | None, str]] = []
         for line, values, problem in read_rows(path):
-            example, label = _name(values.get(found["example"])), _name(values.get(found["label"]))
-            annotator = _name(values.get(found["annotator"])) if "annotator" in found else ""
+            example, label = id_text(values.get(found["example"])), id_text(values.get(found["label"]))
+            annotator = id_text(values.get(found["annotator"])) if "annotator" in found else ""
             for role, value in (("example", example), ("label", label), ("annotator", annotator)):
                 if value is None and not problem:
                     problem = _no_name(found[role], role, values.get(found[role]))
@@ -383,6 +361,21 @@ class _Votes:
             self.read.append((line, example, label, annotator, problem))
         if not self.read:
             raise FileError(f"{path}: the table is empty: there is no row of data.")
+
+    def _read_special(self, format_: str) -> None:
+        """Labels in a file of another tool; what was skipped or rejected there is none."""
+
+        def usable() -> Iterator[Record]:
+            for one in read_records(self.path, format_):
+                if one.problem:
+                    self.read.append((one.line, None, None, None, one.problem))
+                else:
+                    yield one
+
+        latest, _ = latest_labels(usable())
+        self.read += [(line, e, label, a, "") for (e, a), (label, _, line) in latest.items()]
+        if not self.read:
+            raise FileError(f"{self.path}: it holds no label.")
 
     @property
     def names(self) -> set[str]:

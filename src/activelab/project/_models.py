@@ -15,11 +15,8 @@ from activelab._errors import InputError
 from activelab._typing import Floats
 from activelab.project._project import Project
 from activelab.project._schema import example
-from activelab.project._settings import Settings
+from activelab.project._settings import EMBEDDINGS, Settings
 from activelab.simulation import make_model
-
-EMBEDDINGS = "sentence-embeddings"
-"""Name of the model over sentence embeddings; ``sentence-embeddings/NAME`` chooses the network."""
 
 PIXELS = 32
 """Side in pixels that images are scaled to for the default classifier."""

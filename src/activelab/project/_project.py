@@ -24,7 +24,7 @@ from activelab.project import _rounds as rounds
 from activelab.project._database import Database, StorageError
 from activelab.project._migrations import schema_state, upgrade
 from activelab.project._schema import annotator, answer, audit, example, feature_block
-from activelab.project._settings import Settings, load_settings, load_value, store_settings
+from activelab.project._settings import Settings, check_models, load_settings, load_value, store_settings
 
 Result = TypeVar("Result")
 
@@ -394,10 +394,11 @@ def create_project(place: str | os.PathLike[str], settings: Settings) -> Project
     Raises
     ------
     InputError
-        If there is one already.
+        If there is one already, or the settings name a model that is none.
     StorageError
         If the database cannot be made.
     """
+    check_models(settings.models)
     database = Database(place)
     if database.is_sqlite:
         _make_file(Path(str(database.url.database)))

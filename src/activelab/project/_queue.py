@@ -431,10 +431,29 @@ def put_label(
     source: str,
     request: str | None = None,
 ) -> Recorded:
-    """Store a label nobody was asked for, as from an adjudicator or another tool; it replaces their last."""
+    """Store a label nobody was asked for, as from an adjudicator; it replaces their last answer."""
+    return put_answer(
+        connection, annotator_id, example_id, "label", class_code, now,
+        seconds=seconds, source=source, request=request,
+    )  # fmt: skip
+
+
+def put_answer(
+    connection: Connection,
+    annotator_id: int,
+    example_id: int,
+    kind: str,
+    class_code: int | None,
+    now: float,
+    *,
+    seconds: float | None = None,
+    source: str,
+    request: str | None = None,
+) -> Recorded:
+    """Store an answer that was given elsewhere, without a lease; it replaces their last."""
     share_round(connection)
     connection.execute(_WHO, {"who": annotator_id})
-    known = _known_request(connection, request, annotator_id, example_id, ("label",))
+    known = _known_request(connection, request, annotator_id, example_id, (kind,))
     if known is not None:
         return known
     if example_id >= load_value(connection, "num_examples", 0) or example_id < 0:
@@ -445,7 +464,7 @@ def put_label(
     if before is not None:
         _remove(connection, before, now, source)
     stored = _append(
-        connection, annotator_id, example_id, "label", now, class_code, None, seconds, source, request
+        connection, annotator_id, example_id, kind, now, class_code, None, seconds, source, request
     )
     connection.execute(
         update(assignment)
@@ -458,6 +477,20 @@ def put_label(
     )
     settle_again(connection, load_settings(connection), example_id)
     return stored
+
+
+def take_back(connection: Connection, annotator_id: int, example_id: int, now: float, *, source: str) -> bool:
+    """Undo an answer that was deleted elsewhere; False if there is none."""
+    share_round(connection)
+    connection.execute(_WHO, {"who": annotator_id})
+    before = connection.execute(
+        select(answer).where(answer.c.example_id == example_id, answer.c.annotator_id == annotator_id)
+    ).one_or_none()
+    if before is None:
+        return False
+    _remove(connection, before, now, source)
+    settle_again(connection, load_settings(connection), example_id)
+    return True
 
 
 def undo(
@@ -606,4 +639,4 @@ def _count(connection: Connection, annotator_id: int, example_id: int, change: i
         connection.execute(_COUNT_ANNOTATOR, {"who": annotator_id, "change": change})
 
 
-ASKED = ("page", "api")
+ASKED = ("page", "api", "connector")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -17,6 +17,9 @@ from activelab.selection import BATCHING
 
 KINDS = ("text", "image", "table")
 ASSIGNMENT = ("open", *RULES)
+
+EMBEDDINGS = "sentence-embeddings"
+"""Name of the model over sentence embeddings; ``sentence-embeddings/NAME`` chooses the network."""
 
 _RANGES: dict[str, tuple[float, float]] = {
     "budget": (1, 1e12),
@@ -162,7 +165,7 @@ class Settings:
         ------
         InputError
             If a name is unknown, a value of another type or out of range, the kind changes, or a class is
-            taken away or moved.
+            taken away or moved, or no model has the name.
         """
         kinds = {field.name: field.type for field in fields(self)}
         checked: dict[str, Any] = {}
@@ -178,6 +181,7 @@ class Settings:
                 "classes can be added at the end, not removed, renamed or moved; those there are: "
                 f"{', '.join(self.classes)}."
             )
+        check_models(checked.get("models", ()))
         return replace(self, **checked)
 
     def to_dict(self) -> dict[str, Any]:
@@ -213,6 +217,23 @@ def _typed(name: str, value: Any, kind: str) -> Any:
         return value
     words = _IN_WORDS[kind.removesuffix(" | None")] + (" or none" if "None" in kind else "")
     raise InputError(f"{name} should be {words}, got {value!r}.")
+
+
+def check_models(names: Iterable[str]) -> None:
+    """Refuse names no model has; import paths are tried when they are trained.
+
+    Raises
+    ------
+    InputError
+        If a name is neither an import path, nor of sentence embeddings, nor of a model.
+    """
+    plain = [name for name in names if ":" not in name and name.partition("/")[0] != EMBEDDINGS]
+    if plain:
+        from activelab.simulation import model_names
+
+        for name in plain:
+            if name not in model_names():
+                raise unknown("model (and no import path module:attribute)", name, model_names())
 
 
 def load_settings(connection: Connection) -> Settings:

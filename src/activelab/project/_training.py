@@ -18,6 +18,7 @@ import numpy as np
 from sqlalchemy import Connection, delete, select, update
 
 from activelab._errors import InputError
+from activelab._frames import as_frame
 from activelab._typing import Float64s, Ids, Ints
 from activelab.acquisition import Assessment
 from activelab.consensus._majority_vote import vote_labels
@@ -211,6 +212,7 @@ def _aligned(project: Project, labels: Labels, pred_probs: Any) -> list[Any]:
     import narwhals as nw
 
     def with_text(one: Any) -> Any:
+        one = as_frame(one)
         frame = nw.from_native(one, eager_only=True, pass_through=True)
         if not isinstance(frame, nw.DataFrame) or "example" not in frame.columns:
             return one

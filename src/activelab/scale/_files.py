@@ -111,7 +111,8 @@ class Store:
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
-        self._fs, self._path = url_to_fs(folder)
+        # Workers write what this process must not miss.
+        self._fs, self._path = url_to_fs(folder, use_listings_cache=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Store, (self.folder,)

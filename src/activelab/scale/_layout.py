@@ -99,7 +99,9 @@ def lay_out(request: Request, store: Store) -> Layout:
 def cut(request: Request, layout: Layout, store: Store) -> tuple[Job, list[Partition]]:
     """Labels and probabilities hash-partitioned by example, and the job of reading them there."""
     inputs, job = request.inputs, layout.job
-    shuffle = Shuffle(store, layout.plan.partitions, request.memory - PROCESS, layout.plan.workers)
+    # DuckDB keeps some memory beyond the limit it is given.
+    memory = int(0.6 * (request.memory - PROCESS))
+    shuffle = Shuffle(store, layout.plan.partitions, memory, layout.plan.workers)
     columns = inputs.label_columns
     roles = {"annotator": columns.annotator_type, "label": columns.label_type}
     labels = shuffle.buckets(

@@ -69,14 +69,17 @@ class Runner:
         self._work(function, name, key, waiting, hint, results, seen)
         return [results[partition.number] for partition in self.partitions] if seen is None else []
 
-    def finish(self) -> None:
-        """Remove what only a run that stopped half-way has a use for."""
+    def finish(self, job: Job, first_pass: Any) -> None:
+        """Remove all but what the first pass made of each partition: the next round has a use for it."""
         for folder in ("parameters", "consensus"):
             self.store.remove(folder)
-        for file in self.store.files("results"):
-            name = file.url.rpartition("/")[2]
-            if not name.startswith("prepare-"):
-                self.store.remove(f"results/{name}")
+        kept = {job.prepared(partition) for partition in self.partitions}
+        kept |= {self._file(first_pass, job.digest, partition) for partition in self.partitions}
+        for folder in ("results", "prepared"):
+            for file in self.store.files(folder):
+                name = f"{folder}/{file.url.rpartition('/')[2]}"
+                if name not in kept:
+                    self.store.remove(name)
 
     def _file(self, function: Any, key: str, partition: Partition) -> str:
         return f"results/{function.__name__}-{key}-{partition.digest}"

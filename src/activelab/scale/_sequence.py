@@ -98,7 +98,7 @@ class Run:
         batch = self._best(known)
         trust, sums = known.final_trust, known.sums
         assert trust is not None
-        self.runner.finish()
+        self.runner.finish(self.job, prepare)
         return Suggestion(
             batch=batch,
             temperature=temperature,

@@ -101,14 +101,18 @@ def suggest(
 
     Examples
     --------
+    >>> import tempfile
     >>> import pandas as pd
     >>> from activelab import scale
-    >>> labels = pd.DataFrame({"example": ["a", "a", "b"], "annotator": [1, 2, 1], "label": ["x", "x", "y"]})
-    >>> probs = pd.DataFrame({"example": ["a", "b", "c"], "x": [0.9, 0.4, 0.5], "y": [0.1, 0.6, 0.5]})
-    >>> labels.to_parquet("labels.parquet")
-    >>> probs.to_parquet("probs.parquet")
-    >>> scale.suggest("labels.parquet", "probs.parquet", batch_size=1, workers=1).batch.examples.tolist()
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> names = [f"{folder.name}/labels.parquet", f"{folder.name}/probs.parquet"]
+    >>> rows = [("a", 1, "x"), ("a", 2, "x"), ("b", 1, "y")]
+    >>> pd.DataFrame(rows, columns=["example", "annotator", "label"]).to_parquet(names[0])
+    >>> probs = {"example": ["a", "b", "c"], "x": [0.9, 0.4, 0.5], "y": [0.1, 0.6, 0.5]}
+    >>> pd.DataFrame(probs).to_parquet(names[1])
+    >>> scale.suggest(*names, batch_size=1, workers=1).batch.examples.tolist()
     ['c']
+    >>> folder.cleanup()
     """
     chosen = get_method(method)
     _check_method(chosen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
@@ -32,6 +33,7 @@ _ENDINGS = {
     ".ndjson": Format("jsonl"),
     ".ndjson.gz": Format("jsonl", gzipped=True),
 }
+_HEAD = 4096
 _NAMES = {"csv": "CSV", "parquet": "Parquet", "jsonl": "JSON lines"}
 _MAGIC = {
     b"PAR1": "Parquet",
@@ -64,6 +66,50 @@ def format_of(path: str | os.PathLike[str]) -> Format:
     raise InputError(f"unknown file ending. Tables end in {', '.join(_ENDINGS)}.")
 
 
+def sniff(path: str | os.PathLike[str]) -> Format:
+    """The format of a table by its content, whatever its name: Parquet, JSON lines, or separated text.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it holds neither text nor Parquet.
+    """
+    check_file(path)
+    with open(path, "rb") as file:
+        head = file.read(_HEAD)
+    gzipped = head.startswith(b"\x1f\x8b")
+    if gzipped:
+        head = unzipped_head(path)
+    looks = content(head)
+    if looks == "Parquet" and not gzipped:
+        return Format("parquet")
+    if looks == "JSON":
+        return Format("jsonl", gzipped=gzipped)
+    if looks != "text":
+        raise InputError(f"holds no table: it looks like {looks}.")
+    first_line = head.decode("utf-8-sig", "replace").lstrip("\r\n").partition("\n")[0]
+    counts = {mark: first_line.count(mark) for mark in ",\t;"}
+    return Format("csv", max(counts, key=lambda mark: counts[mark]), gzipped)
+
+
+def unzipped_head(path: str | os.PathLike[str]) -> bytes:
+    """The first bytes of what a gzip file holds.
+
+    Raises
+    ------
+    InputError
+        If it is damaged or holds nothing.
+    """
+    try:
+        with gzip.open(path) as file:
+            head = file.read(_HEAD)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(f"the gzip data cannot be read: {error}.") from None
+    if not head:
+        raise InputError("the file is empty.")
+    return head
+
+
 def check_file(path: str | os.PathLike[str]) -> None:
     """Raise unless the path is an existing file that holds something."""
     if Path(path).is_dir():
@@ -79,17 +125,10 @@ def check_content(path: str | os.PathLike[str]) -> Format:
     check_file(path)
     format_ = format_of(path)
     with open(path, "rb") as file:
-        head = file.read(4096)
+        head = file.read(_HEAD)
     looks = content(head)
     if format_.gzipped and looks == "gzip":
-        try:
-            with gzip.open(path) as file:
-                head = file.read(4096)
-        except (EOFError, gzip.BadGzipFile) as error:
-            raise InputError(f"the gzip data cannot be read: {error}.") from None
-        if not head:
-            raise InputError("the file is empty.")
-        looks = content(head)
+        looks = content(unzipped_head(path))
     elif format_.gzipped:
         raise InputError(f"the name ends in .gz, but the content is not gzip: it looks like {looks}.")
     expected = {"csv": ("text",), "jsonl": ("JSON",), "parquet": ("Parquet",)}[format_.kind]

@@ -13,6 +13,9 @@ from activelab._errors import InputError
 _CANONICAL = r"^(0|-?[1-9][0-9]{0,17})$"
 _LARGEST_EXACT_FLOAT = 2.0**53
 
+LONGEST_ID = 500
+"""Characters an id may have where it becomes a name."""
+
 
 def integers_if_canonical(column: Any) -> Any:
     """A text column as int64 if every value is an integer written the one usual way, else as it is.
@@ -83,3 +86,20 @@ def unify(columns: Sequence[Any]) -> list[Any]:
     if len({str(column.type) for column in columns}) <= 1:
         return list(columns)
     return [as_text(column) for column in columns]
+
+
+def id_text(value: Any) -> str | None:
+    """An id, a name or a class as text; None if the value is none: no text or number, empty, or too long.
+
+    Examples
+    --------
+    >>> from activelab.tables import id_text
+    >>> id_text(7.0), id_text(" a "), id_text([1])
+    ('7', 'a', None)
+    """
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        value = int(value)
+    if not isinstance(value, str | int | float):
+        return None
+    text = str(value).strip()
+    return text if text and text.isprintable() and len(text) <= LONGEST_ID and text != "nan" else None

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 
 from activelab._errors import InputError
-from activelab.tables._formats import format_of, open_text
+from activelab.tables._formats import Format, format_of, open_text
 
 
 def line_of(path: str | os.PathLike[str], row: int) -> int | None:
@@ -24,12 +24,12 @@ def line_of(path: str | os.PathLike[str], row: int) -> int | None:
     return None
 
 
-def records(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
+def records(path: str | os.PathLike[str], format_: Format | None = None) -> Iterator[tuple[int, list[str]]]:
     """The data records of a text table with the line each begins in.
 
-    A record of JSON lines is its line in a list of one.
+    A record of JSON lines is its line in a list of one. Without a format the ending of the name says it.
     """
-    format_ = format_of(path)
+    format_ = format_ or format_of(path)
     with open_text(path, format_) as text:
         if format_.kind == "jsonl":
             yield from ((n, [line]) for n, line in enumerate(text, start=1) if line.strip())
@@ -43,11 +43,11 @@ def records(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
             begin = reader.line_num + 1
 
 
-def undecodable_line(path: str | os.PathLike[str]) -> int | None:
+def undecodable_line(path: str | os.PathLike[str], format_: Format | None = None) -> int | None:
     """The first line that is not UTF-8."""
     import gzip
 
-    with gzip.open(path) if format_of(path).gzipped else open(path, "rb") as file:
+    with gzip.open(path) if (format_ or format_of(path)).gzipped else open(path, "rb") as file:
         for number, line in enumerate(file, start=1):
             try:
                 line.decode()

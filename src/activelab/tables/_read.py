@@ -28,7 +28,7 @@ Path = str | os.PathLike[str]
 _PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 
 
-def column_names(path: Path) -> list[str]:
+def column_names(path: Path, format_: Format | None = None) -> list[str]:
     """Names of the columns of a table.
 
     Raises
@@ -37,7 +37,7 @@ def column_names(path: Path) -> list[str]:
         If the file cannot be read as what its ending says; the message names it.
     """
     with naming(path):
-        return _names(path, check_content(path))
+        return _names(path, format_ or check_content(path))
 
 
 def read_ids(path: Path, roles: Mapping[str, str | None]) -> pa.Table:

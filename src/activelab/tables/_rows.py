@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from activelab._errors import InputError
 from activelab.tables._errors import naming
-from activelab.tables._formats import check_content
+from activelab.tables._formats import Format, check_content
 from activelab.tables._lines import records, undecodable_line
 from activelab.tables._read import column_names
 
@@ -40,7 +40,7 @@ class Row(NamedTuple):
     problem: str = ""
 
 
-def row_columns(path: str | os.PathLike[str]) -> list[str]:
+def row_columns(path: str | os.PathLike[str], format_: Format | None = None) -> list[str]:
     """Names of the columns, without reading the whole file; of JSON lines the keys of the first lines.
 
     Raises
@@ -49,16 +49,22 @@ def row_columns(path: str | os.PathLike[str]) -> list[str]:
         If the file cannot be read as what its ending says.
     """
     with naming(path):
-        if check_content(path).kind != "jsonl":
-            return column_names(path)
+        if (format_ or check_content(path)).kind != "jsonl":
+            return column_names(path, format_)
         found: dict[str, None] = {}
-        for row, _ in zip(read_rows(path), range(_BLOCK), strict=False):
+        for row, _ in zip(read_rows(path, format_), range(_BLOCK), strict=False):
             found.update(dict.fromkeys(row.values))
         return list(found)
 
 
-def read_rows(path: str | os.PathLike[str]) -> Iterator[Row]:
+def read_rows(path: str | os.PathLike[str], format_: Format | None = None) -> Iterator[Row]:
     """The rows of a CSV, Parquet or JSON lines file, in the order of the file.
+
+    Parameters
+    ----------
+    path : path
+    format_ : Format, optional
+        As `sniff` finds it. By default what the ending of the name says.
 
     Raises
     ------
@@ -66,11 +72,13 @@ def read_rows(path: str | os.PathLike[str]) -> Iterator[Row]:
         If the file cannot be read as what its ending says; the message names it.
     """
     with naming(path):
-        kind = check_content(path).kind
+        found = format_ or check_content(path)
         try:
-            yield from {"csv": _csv_rows, "parquet": _parquet_rows, "jsonl": _json_rows}[kind](path)
+            yield from {"csv": _csv_rows, "parquet": _parquet_rows, "jsonl": _json_rows}[found.kind](
+                path, found
+            )
         except UnicodeDecodeError:
-            line = undecodable_line(path)
+            line = undecodable_line(path, found)
             raise InputError(f"is not UTF-8 text (line {line}). Save it in the encoding UTF-8.") from None
         except (EOFError, zlib.error, csv.Error) as error:
             raise InputError(f"cannot be read: {error}.") from None
@@ -80,22 +88,22 @@ def read_rows(path: str | os.PathLike[str]) -> Iterator[Row]:
             raise InputError(f"cannot be read: {error}") from None
 
 
-def _csv_rows(path: str | os.PathLike[str]) -> Iterator[Row]:
-    names = column_names(path)
+def _csv_rows(path: str | os.PathLike[str], format_: Format) -> Iterator[Row]:
+    names = column_names(path, format_)
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise InputError(f"column {twice!r} appears more than once; give each column one name.")
     # Texts are longer than what the reader takes at first.
     csv.field_size_limit(_LARGEST_CELL)
-    for line, record in records(path):
+    for line, record in records(path, format_):
         if len(record) == len(names):
             yield Row(line, dict(zip(names, record, strict=True)))
         else:
             yield Row(line, {}, f"it has {len(record)} columns, the header {len(names)}")
 
 
-def _json_rows(path: str | os.PathLike[str]) -> Iterator[Row]:
-    for line, (text,) in records(path):
+def _json_rows(path: str | os.PathLike[str], format_: Format) -> Iterator[Row]:
+    for line, (text,) in records(path, format_):
         try:
             values = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -107,7 +115,7 @@ def _json_rows(path: str | os.PathLike[str]) -> Iterator[Row]:
             yield Row(line, {}, "it is not a JSON object")
 
 
-def _parquet_rows(path: str | os.PathLike[str]) -> Iterator[Row]:
+def _parquet_rows(path: str | os.PathLike[str], _: Format) -> Iterator[Row]:
     number = 0
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=_BLOCK):

@@ -8,7 +8,7 @@ import io
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 import pyarrow as pa
@@ -59,6 +59,12 @@ def check_output(path: str | os.PathLike[str], inputs: tuple[str, ...] = ()) -> 
     """
     with naming(path):
         format_of(path)
+    check_target(path, inputs)
+
+
+def check_target(path: str | os.PathLike[str], inputs: tuple[str, ...] = ()) -> None:
+    """`check_output` for a file that need not be a table."""
+    with naming(path):
         target = os.path.realpath(path)
         folder = os.path.dirname(target)
         if os.path.isdir(target):
@@ -84,12 +90,25 @@ def write_table(path: str | os.PathLike[str], table: pa.Table) -> None:
         If writing fails; what was there before is left.
     """
     check_output(path)
+    with whole_file(path) as file:
+        _write(file, format_of(path), table)
+
+
+@contextmanager
+def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """A file to write that appears, at the end of the block, whole or not at all.
+
+    Raises
+    ------
+    OSError
+        If writing fails; what was there before is left.
+    """
     target = os.path.realpath(path)
     folder, name = os.path.split(target)
     partial = os.path.join(folder, f".{name}.{os.getpid()}.partial")
     try:
         with open(partial, "xb") as file:
-            _write(file, format_of(path), table)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, target)

@@ -22,11 +22,11 @@ def signing_key(database: Database) -> bytes:
     InputError
         If others may read the file, or it holds no key.
     """
+    # Two servers may start at the same time; they must agree on one key.
     if database.is_sqlite:
-        return _from_file(Path(f"{database.name}.key"))
+        return database.write(lambda _: _from_file(Path(f"{database.name}.key")))
 
     def find_or_make(connection: Connection) -> str:
-        # Two servers may start at the same time; they must agree on one key.
         hold_round(connection)
         found: str | None = load_value(connection, "signing_key")
         if found is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import signal
 import socket
@@ -15,6 +14,7 @@ import uvicorn
 from sqlalchemy import Connection
 
 from activelab._errors import InputError
+from activelab._network import is_loopback, listen
 from activelab.project import Project, open_project
 from activelab.project._accounts import count_admins, create_invite
 from activelab.project._project import write_audit
@@ -22,7 +22,6 @@ from activelab.web._app import create_app
 from activelab.web._site import Site
 
 FIRST_LINK_DAYS = 1.0
-BACKLOG = 2048
 GRACE_SECONDS = 20
 """How long requests in flight may take when the server is told to stop."""
 
@@ -65,13 +64,13 @@ def serve(
     InputError
         If others could reach the address and ``allow_remote`` is not set, or the port is taken.
     """
-    remote = not _is_loopback(host)
+    remote = not is_loopback(host)
     if remote and not allow_remote:
         raise InputError(
             f"{host} can be reached from other machines. Say --allow-remote if that is meant, and put a "
             "proxy with HTTPS before it: else passwords travel in the clear."
         )
-    with open_project(place) as project, _listen(host, port) as listener:
+    with open_project(place) as project, listen(host, port) as listener:
         number = listener.getsockname()[1]
         names = [*allowed_hosts, *([host] if remote else [])]
         app = create_app(
@@ -138,37 +137,6 @@ def first_link(project: Project) -> str | None:
         return f"/join#{create_invite(connection, time.time(), role='admin', days=FIRST_LINK_DAYS)}"
 
     return project.database.write(invite)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A socket that listens, or the reason why not; who connects early waits until the server is ready."""
-    if not 0 <= port < 65536:
-        raise InputError(f"a port lies between 0 and 65535, got {port}.")
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        # Said to be TCP, or asyncio would not know that it may send the rest of an answer at once; the
-        # other side would then keep it waiting for 40 ms.
-        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        # Two servers can bind a port at the same time, but not listen; and who follows the link at once
-        # waits, instead of being refused.
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise InputError(
-            f"cannot listen at {host}, port {port}: {error.strerror or error}. Choose another with --port."
-        ) from None
-    return listener
 
 
 def _trainer(place: str | os.PathLike[str]) -> Any:

@@ -1,0 +1,84 @@
+"""The entries of a JSON array one after the other, from a file that may be damaged or hostile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import ijson
+import numpy as np
+
+from activelab._errors import InputError
+from activelab.tables import Row
+
+DEEPEST = 500
+"""Levels of nesting; what goes far beyond would overflow the stack of the parser."""
+
+_STEP = np.zeros(256, dtype=np.int8)
+_STEP[[ord("["), ord("{")]] = 1
+_STEP[[ord("]"), ord("}")]] = -1
+
+
+class Readable(Protocol):
+    """What has bytes to read."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+def parse_array(file: Readable) -> Iterator[Row]:
+    """The objects of an array; their numbers, counted from 1, take the place of lines.
+
+    Raises
+    ------
+    InputError
+        If it is no JSON, or not to its end.
+    """
+    number = 0
+    try:
+        for number, values in enumerate(ijson.items(_Shallow(file), "item", use_float=True), start=1):
+            if isinstance(values, dict):
+                yield Row(number, values)
+            else:
+                yield Row(number, {}, "it is not a JSON object")
+    except (ijson.JSONError, UnicodeDecodeError, OverflowError, RecursionError) as error:
+        raise _unreadable(error, number) from None
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise _unreadable(error, number) from None
+
+
+def _unreadable(error: Exception, number: int) -> InputError:
+    text = error.args[0] if error.args else ""
+    text = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(error)
+    said = " ".join(text.split()) or type(error).__name__
+    after = f"after entry {number:,}" if number else "at its beginning"
+    return InputError(f"cannot be read as JSON {after}: {said[:200]}.")
+
+
+class _Shallow:
+    """Bytes of JSON, without a byte-order mark, as long as they are not nested too deeply."""
+
+    def __init__(self, file: Readable) -> None:
+        self.file, self.depth, self.in_text, self.begun = file, 0, False, False
+        self.kept = b""  # backslashes at the end, which belong to what follows
+
+    def read(self, size: int = -1) -> bytes:
+        part = self.file.read(size)
+        if not self.begun and part:
+            part, self.begun = part.removeprefix(b"\xef\xbb\xbf") or self.file.read(size), True
+        self._check(part)
+        return part
+
+    def _check(self, part: bytes) -> None:
+        text = self.kept + part
+        bare = text.rstrip(b"\\")
+        self.kept = text[len(bare) :] if part else b""
+        pieces = bare.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
+        outside = np.frombuffer(b"".join(pieces[self.in_text :: 2]), dtype=np.uint8)
+        self.in_text ^= len(pieces) % 2 == 0
+        levels = self.depth + np.cumsum(_STEP[outside], dtype=np.int64)
+        if len(levels):
+            self.depth = int(levels[-1])
+            if levels.max() > DEEPEST:
+                raise InputError(f"its values are nested more than {DEEPEST} levels deep.")

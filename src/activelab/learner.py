@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from activelab._batching import BATCHING
 from activelab._errors import InputError, unknown
 from activelab._kernels import temper
 from activelab._targets import CONSENSUS, TRAINING, Target, training_target
@@ -18,7 +19,7 @@ from activelab.acquisition import Acquisition, Assessment, get_method
 from activelab.classifiers import FoldModel, cross_val_pred_probs
 from activelab.labels import Labels
 from activelab.pred_probs import check_pred_probs
-from activelab.selection import BATCHING, Batch, check_batch_size, explain_batch, select_batch
+from activelab.selection import Batch, check_batch_size, explain_batch, select_batch
 
 __all__ = ["ActiveLearner", "RoundResult"]
 

@@ -17,7 +17,7 @@ from activelab.labels import Labels
 from activelab.pred_probs import check_pred_probs, frame_examples
 from activelab.stopping import OPEN, example_states
 
-__all__ = ["BATCHING", "Batch", "assess_and_suggest", "select_batch", "suggest"]
+__all__ = ["Batch", "assess_and_suggest", "select_batch", "suggest"]
 
 
 @dataclass(frozen=True, eq=False)

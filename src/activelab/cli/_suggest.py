@@ -217,10 +217,10 @@ def suggest(
         "model_weight": assessment.model_weight,
         "notes": [*request.notes, *assessment.notes],
     }
-    columns = batch.to_dict()
+    found_columns = batch.to_dict()
     if rule is not None:
-        columns["annotator"] = _who(pool, arrays, batch, assessment, rule, prices, max_share, seed)
-    deliver(_table(columns), summary, output=output, as_json=as_json)
+        found_columns["annotator"] = _who(pool, arrays, batch, assessment, rule, prices, max_share, seed)
+    deliver(_table(found_columns), summary, output=output, as_json=as_json)
 
 
 def _table(columns: dict[str, Any]) -> Any:

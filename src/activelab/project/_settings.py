@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
+from activelab._batching import BATCHING
 from activelab._errors import InputError, unknown
 from activelab.acquisition import methods
 from activelab.assignment import RULES
 from activelab.project._schema import setting
-from activelab.selection import BATCHING
 
 KINDS = ("text", "image", "table")
 ASSIGNMENT = ("open", *RULES)

@@ -52,12 +52,17 @@ def test_any_cut_gives_the_batch_of_the_core(
     assert found.plan.n_examples == found.n_examples == len(pool.ids)
 
 
-@pytest.mark.parametrize("method", al.methods())
+@pytest.mark.parametrize("method", [one for one in al.methods() if al.get_method(one).by_example])
 def test_every_method(method, tmp_path):
     pool = Pool(3, models=2)
     size = 20
     found = suggest(pool.write(tmp_path, 2, 2), size, partitions=3, method=method)
     assert_same(found, pool.in_memory(size, method, seed=1))
+
+
+def test_a_method_that_needs_the_whole_pool_says_so(tmp_path):
+    with pytest.raises(al.InputError, match="Frugal may need the whole pool"):
+        suggest(Pool(3).write(tmp_path, 2, 2), 5, partitions=2, method="recommended")
 
 
 def test_processes_and_a_pool_that_needs_a_sample(tmp_path):

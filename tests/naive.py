@@ -117,3 +117,95 @@ def soft_cross_entropy(matrix, probs, temperature):
             total -= np.mean([np.log(scaled[label]) for _, label in row])
             n += 1
     return total / n
+
+
+def bayesian(matrix, models, steps=6):
+    """Posteriors, accuracies (right, wrong), inverse temperatures and lapses of the models."""
+    rows, n_annotators = rows_of(matrix), np.asarray(matrix).shape[1]
+    n_classes = len(models[0][0])
+    accuracy, confusion = [0.8] * n_annotators, None
+    betas = [calibration(rows, model) for model in models]
+    for _ in range(steps):
+        posterior = [
+            bayes_rule(row, [m[i] for m in models], betas, accuracy, confusion) for i, row in enumerate(rows)
+        ]
+        labelled = [i for i, row in enumerate(rows) if row]
+        right, given = [0.0] * n_annotators, [0] * n_annotators
+        counts = np.zeros((n_annotators, n_classes, n_classes))  # annotator, class, label
+        for i in labelled:
+            for j, label in rows[i]:
+                right[j] += posterior[i][label]
+                given[j] += 1
+                for k in range(n_classes):
+                    counts[j][k][label] += posterior[i][k]
+        mean = (sum(right) + 4) / (sum(given) + 5)
+        alpha = [5 * mean + r for r in right]
+        beta = [5 * (1 - mean) + g - r for r, g in zip(right, given, strict=True)]
+        accuracy = [a / (a + b) for a, b in zip(alpha, beta, strict=True)]
+        confusion = shrunken(counts, mean, accuracy, n_classes)
+    posterior = [
+        bayes_rule(row, [m[i] for m in models], betas, accuracy, confusion) for i, row in enumerate(rows)
+    ]
+    return np.array(posterior), np.array([alpha, beta]), betas
+
+
+def softmax(values):
+    top = max(values)
+    total = sum(math.exp(v - top) for v in values)
+    return [math.exp(v - top) / total for v in values]
+
+
+def bayes_rule(row, probs, betas, accuracy, confusion):
+    n_classes = len(probs[0])
+    prior = np.mean([lapsing(p, *b) for p, b in zip(probs, betas, strict=True)], axis=0)
+    logs = []
+    for k in range(n_classes):
+        total = math.log(prior[k])
+        for j, label in row:
+            if confusion is None:
+                total += math.log(accuracy[j] if label == k else (1 - accuracy[j]) / (n_classes - 1))
+            else:
+                total += math.log(max(confusion[j][k][label], 1e-4))
+        logs.append(total)
+    return softmax(logs)
+
+
+def lapsing(probs, beta, lapse):
+    """softmax(β log p), and with probability ε nothing but chance."""
+    tempered = softmax([beta * math.log(max(x, 1e-30)) for x in probs])
+    return [(1 - lapse) * x + lapse / len(probs) for x in tempered]
+
+
+def calibration(rows, model):
+    """The pair (β, ε) of a grid that makes the labels likeliest if annotators are right at a rate of 0.8."""
+    n_classes = len(model[0])
+    best, found = -math.inf, (1.0, 0.0)
+    for beta in [1.0, *np.geomspace(0.05, 5.0, 25).tolist()]:
+        for lapse in (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7):
+            total = []
+            for row, probs in zip(rows, model, strict=True):
+                if not row:
+                    continue
+                agree = [sum(label == k for _, label in row) for k in range(n_classes)]
+                right = 0.8 ** np.array(agree) * (0.2 / (n_classes - 1)) ** (len(row) - np.array(agree))
+                total.append(math.log(np.dot(lapsing(probs, beta, lapse), right / right.max())))
+            if total and np.mean(total) > best + 1e-9:
+                best, found = float(np.mean(total)), (beta, lapse)
+    return found
+
+
+def shrunken(counts, mean, accuracy, n_classes):
+    off = (1 - mean) / (n_classes - 1)
+    pooled = counts.sum(axis=0)
+    for k in range(n_classes):
+        start = np.array([mean if label == k else off for label in range(n_classes)])
+        pooled[k] = (pooled[k] + 5 * n_classes * start) / (pooled[k].sum() + 5 * n_classes)
+    confusion = np.empty_like(counts)
+    for j, q in enumerate(accuracy):
+        for k in range(n_classes):
+            odds = pooled[k][k] / (1 - pooled[k][k]) * q / (1 - q) * (1 - mean) / mean
+            prior = pooled[k] / (1 - pooled[k][k]) / (1 + odds)
+            prior[k] = odds / (1 + odds)
+            total = counts[j][k].sum() + n_classes**2
+            confusion[j][k] = (counts[j][k] + n_classes**2 * prior) / total
+    return confusion

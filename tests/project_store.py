@@ -61,7 +61,9 @@ def again() -> Iterator[Callable[[str], Project]]:
 
 def new_project(place: str, n: int = 10, people: int = 3, **settings: Any) -> tuple[Project, list[int]]:
     """A project of n examples e0, e1, …, with annotators ann0, ann1, …; their ids."""
-    project = create_project(place, Settings(**{"classes": ("a", "b", "c"), **settings}))
+    project = create_project(
+        place, Settings(**{"classes": ("a", "b", "c"), "method": "activelab", **settings})
+    )
     if n:
         project.add_examples((f"e{i}", {"text": f"text {i}"}) for i in range(n))
     return project, [add_person(project, f"ann{i}") for i in range(people)]

@@ -153,7 +153,8 @@ def test_rounds_and_curve(sqlite, small):
     curve = insight.learning_curve(project)
     assert len(curve) == 1
     finished = project.database.read(lambda c: get_round(c, 1)).finished
-    wanted = {"round": 1, "new_share": 0.75, "finished": finished} | metrics
+    errors = {"expected_errors": None, "errors_removed": None}
+    wanted = {"round": 1, "new_share": 0.75, "finished": finished} | metrics | errors
     assert curve[0] == {name: value for name, value in wanted.items() if name != "num_examples"}
     table = insight.rounds_table(project)
     assert [(row["round"], row["state"]) for row in table] == [(0, "ready"), (1, "ready"), (2, "failed")]

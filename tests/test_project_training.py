@@ -29,6 +29,7 @@ from activelab.project._trainer import Trainer, due
 from activelab.project._training import train_round
 from activelab.selection import select_batch
 from activelab.simulation import make_model
+from activelab.stopping import OPEN, example_states
 
 N, K, LABELLED = 60, 3, 30
 RNG = np.random.default_rng(5)
@@ -157,6 +158,66 @@ def test_a_method_that_considers_labelled_examples_alone_serves_those(sqlite, fi
     project, _ = filled(sqlite, method="relabel_random")
     train_round(project)
     assert sorted(stored(project, "order").tolist()) == list(range(LABELLED))
+
+
+def test_a_round_that_is_dealt_gives_nobody_more_than_their_share(place, filled):
+    project, people = filled(
+        place, method="recommended", assignment="thompson", max_share=0.5, batch_size=10, gold_rate=0.0
+    )
+    done = train_round(project)
+    shares = done.summary["shares"]
+    assert sum(shares.values()) == 10
+    assert max(shares.values()) <= 5
+    for number, person in enumerate(people):
+        share = shares.get(f"ann{number}", done.summary["newcomer"])
+        leases = project.lease(person, 20)
+        assert len(leases) <= share
+        assert len(project.lease(person, 20)) == len(leases)  # those they hold, and no more
+
+
+def test_a_project_open_to_all_knows_no_shares(sqlite, filled):
+    project, people = filled(sqlite)
+    assert "shares" not in train_round(project).summary
+    assert len(project.lease(people[0], 20)) == 20
+
+
+def test_settled_examples_are_not_served(sqlite, filled):
+    project, _ = filled(sqlite, skip_settled=True, method="recommended")
+    train_round(project)
+    labels = project.labels()
+    models = project.database.read(lambda c: load_pred_probs(c, 1))
+    states = example_states(labels, np.stack(models).astype(float))
+    assert set(stored(project, "order").tolist()) == set(np.flatnonzero(states == OPEN).tolist())
+
+
+def test_a_diverse_batch_comes_first(sqlite, filled):
+    project, _ = filled(sqlite, batching="diverse", batch_size=10)
+    train_round(project)
+    order, scores = stored(project, "order"), stored(project, "scores")
+    assert sorted(order.tolist()) == list(range(N))
+    assert (np.diff(scores[order[10:]]) >= -1e-6).all()
+
+
+def test_a_round_says_what_the_next_one_removes(sqlite, filled):
+    project, _ = filled(sqlite, method="recommended")
+    metrics = train_round(project).summary["metrics"]
+    assert 0 <= metrics["errors_removed"] <= metrics["expected_errors"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"assignment": "fair"}, "unknown assignment"),
+        ({"batching": "wide"}, "unknown batching"),
+        ({"max_share": 0.0}, "max_share must lie"),
+        ({"prices": ("ann0",)}, "name=price"),
+        ({"prices": ("ann0=-1",)}, "positive price"),
+        ({"label_price": 1.0}, "belong together"),
+    ],
+)
+def test_settings_of_a_strategy_are_checked(changes, message):
+    with pytest.raises(al.InputError, match=message):
+        Settings(**changes)
 
 
 def outside():

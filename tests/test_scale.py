@@ -63,6 +63,11 @@ def test_every_method(method, tmp_path):
     assert_same(found, pool.in_memory(size, method, seed=1))
 
 
+def test_a_method_that_needs_the_whole_pool_says_so(tmp_path):
+    with pytest.raises(al.InputError, match="Frugal may need the whole pool"):
+        suggest(Pool(3).write(tmp_path, 2, 2), 5, partitions=2, method="recommended")
+
+
 def test_processes_and_a_pool_that_needs_a_sample(tmp_path):
     pool = Pool(0, n=45_000, k=3, m=40, coarse=1000)
     arguments = pool.write(tmp_path, 2, 3)

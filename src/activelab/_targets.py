@@ -15,7 +15,7 @@ from activelab.consensus._crowdlab import crowdlab_consensus, crowdlab_estimate
 from activelab.labels import Labels
 
 CONSENSUS = ("crowdlab", "majority_vote", "dawid_skene", "bayesian")
-TRAINING = ("hard", "weights", "soft")
+TRAINING = ("hard", "weights", "soft", "cautious")
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Target:
     Attributes
     ----------
     label : ndarray of int, shape (n_examples,)
-        Class codes of the consensus; -1 without labels.
+        Class codes to train on; -1 without labels.
     weight : ndarray of float64, shape (n_examples,), or None
-        Probability that the consensus is right, with the training "weights".
+        Probability that the label is right, with the training "weights" and "cautious".
     posterior : ndarray of float64, shape (n_examples, n_classes), or None
         Probability of each class, with the training "soft".
     """
@@ -48,13 +48,17 @@ def training_target(
 ) -> Target:
     """The consensus to train on, given out-of-sample probabilities if there are any.
 
-    ``betas`` are the inverse temperatures for CROWDLAB; found here if not given.
+    ``betas`` are the inverse temperatures for CROWDLAB; found here if not given. With the training
+    "cautious" a label is the annotators' own, and the models only weigh it: no model is trained on what the
+    one before predicted.
     """
     label, posterior = _estimate(labels, models, consensus, seed, betas, training != "hard")
     if training == "hard" or posterior is None:
         return Target(label)
     if training == "soft":
         return Target(label, posterior=posterior)
+    if training == "cautious":
+        label = _of_annotators(labels, models, consensus, seed)
     given = label >= 0
     weight = np.zeros(len(label))
     weight[given] = posterior[given, label[given]]
@@ -93,3 +97,18 @@ def _bayesian(labels: Labels, models: Models, seed: int) -> tuple[Ints, Float64s
     label = most_probable(posterior, np.arange(labels.n_examples), seed)
     label[~labels.labelled] = -1
     return label, posterior
+
+
+def _of_annotators(labels: Labels, models: Models | None, consensus: str, seed: int) -> Ints:
+    """What the annotators say; where the consensus is Bayesian, weighted by their accuracies."""
+    if consensus == "dawid_skene":
+        return dawid_skene(labels, seed=seed).label
+    if consensus != "bayesian":
+        return majority_vote(labels, models, seed=seed).label
+    estimate = bayesian_estimate(labels, models or ())
+    label = np.full(labels.n_examples, -1, dtype=np.int32)
+    position = np.arange(labels.n_examples)
+    for block in blocks(labels, at_least=1):
+        evidence = estimate.channels.evidence(block)
+        label[block.index] = most_probable(evidence, position[block.index], seed)
+    return label

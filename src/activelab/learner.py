@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from activelab._batching import BATCHING
 from activelab._errors import InputError, unknown
 from activelab._kernels import temper
 from activelab._targets import CONSENSUS, TRAINING, Target, training_target
@@ -18,7 +19,7 @@ from activelab.acquisition import Acquisition, Assessment, get_method
 from activelab.classifiers import FoldModel, cross_val_pred_probs
 from activelab.labels import Labels
 from activelab.pred_probs import check_pred_probs
-from activelab.selection import BATCHING, Batch, check_batch_size, explain_batch, select_batch
+from activelab.selection import Batch, check_batch_size, explain_batch, select_batch
 
 __all__ = ["ActiveLearner", "RoundResult"]
 
@@ -118,11 +119,13 @@ class ActiveLearner:
     consensus : {"crowdlab", "majority_vote", "dawid_skene", "bayesian"}, optional
         Consensus to train on. By default that of the method: CROWDLAB for ActiveLab, majority vote for the
         paper's other methods, as in the paper; Bayesian for "recommended".
-    training : {"hard", "weights", "soft"}, optional
-        How consensus labels are trained on: as if they were right; weighted by the probability that they
-        are; or one row for each class an example may be of, weighted by its probability. A classifier that
-        takes no ``sample_weight`` gets the labels alone. By default that of the method: "hard" for the
-        paper's.
+    training : {"hard", "weights", "soft", "cautious"}, optional
+        How consensus labels are trained on. hard: as if they were right. weights: weighted by the probability
+        that they are. soft: one row for each class an example may be of, weighted by its probability.
+        cautious: in place of the consensus what the annotators say, weighted by its probability under the
+        consensus, so that the models weigh labels but never replace one, and a poor model does not convince
+        itself. A classifier that takes no ``sample_weight`` gets the labels alone, without those more likely
+        wrong than right. By default that of the method: "hard" for the paper's.
     passes : int, optional
         How often a round estimates the consensus and fits the classifiers on it: with 2, the consensus is
         estimated again with the round's own out-of-sample probabilities, and the classifiers fitted again.

@@ -15,8 +15,9 @@ from activelab._typing import Float64s, Ids, Ints, Models
 from activelab.acquisition import Acquisition, Assessment, get_method
 from activelab.labels import Labels
 from activelab.pred_probs import check_pred_probs, frame_examples
+from activelab.stopping import OPEN, example_states
 
-__all__ = ["BATCHING", "Batch", "assess_and_suggest", "select_batch", "suggest"]
+__all__ = ["Batch", "assess_and_suggest", "select_batch", "suggest"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +78,7 @@ def suggest(
     *,
     seed: int = 0,
     batching: str = "top",
+    skip_settled: bool = False,
 ) -> Batch:
     """What to label next: the ``batch_size`` examples with the lowest scores.
 
@@ -94,6 +96,10 @@ def suggest(
         A registered name (see `methods`) or an `Acquisition`.
     seed : int
         Seed of random methods and of ties.
+    batching : {"top", "diverse", "stochastic"}
+        How the batch follows from the scores (see `select_batch`).
+    skip_settled : bool
+        Leave out the examples that are settled or ambiguous (see `activelab.stopping.example_states`).
 
     Returns
     -------
@@ -114,7 +120,9 @@ def suggest(
     >>> batch.examples.tolist(), batch.kind.tolist()
     ([1, 4], ['relabel', 'new'])
     """
-    return assess_and_suggest(labels, pred_probs, batch_size, method, seed=seed, batching=batching)[2]
+    return assess_and_suggest(
+        labels, pred_probs, batch_size, method, seed=seed, batching=batching, skip_settled=skip_settled
+    )[2]
 
 
 def assess_and_suggest(
@@ -125,6 +133,7 @@ def assess_and_suggest(
     *,
     seed: int = 0,
     batching: str = "top",
+    skip_settled: bool = False,
 ) -> tuple[Labels, Assessment, Batch]:
     """`suggest` with what it rests on: the pool, its assessment, and the batch.
 
@@ -137,9 +146,10 @@ def assess_and_suggest(
     check_batch_size(batch_size, labels.n_examples)
     models = check_pred_probs(pred_probs, labels)
     assessment = chosen.assess_models(labels, models, seed=seed)
-    positions = select_batch(
-        assessment.scores, batch_size, seed=seed, labels=labels, batching=batching, models=models
-    )
+    scores = assessment.scores
+    if skip_settled:
+        scores = np.where(example_states(labels, models) == OPEN, scores, np.inf)
+    positions = select_batch(scores, batch_size, seed=seed, labels=labels, batching=batching, models=models)
     return labels, assessment, explain_batch(labels, assessment, positions)
 
 

@@ -23,8 +23,8 @@ class Frugal(Acquisition):
     calibrated models alone where it has no label, by models and annotators where it has some. Labelled and
     unlabelled examples are so on one scale, as in ActiveLab.
 
-    A classifier is trained on the same consensus, each label weighted by the probability that it is right,
-    and twice a round (see `ActiveLearner`).
+    A classifier is trained on what the annotators say, each label weighted by its probability under the same
+    consensus, and twice a round (see `ActiveLearner`).
 
     Examples
     --------
@@ -36,7 +36,7 @@ class Frugal(Acquisition):
     """
 
     consensus: ClassVar[str] = "bayesian"
-    training: ClassVar[str] = "weights"
+    training: ClassVar[str] = "cautious"
     passes: ClassVar[int] = 2
 
     def score_models(self, labels: Labels, models: Models, *, seed: int = 0) -> Float64s:
@@ -53,7 +53,7 @@ class Frugal(Acquisition):
             here = block.index
             predicted[here], posterior = estimate.predicted_and_posterior(block, models)
             label[here] = most_probable(posterior, position[here], seed)
-            scores[here] = posterior.max(axis=1)
+            scores[here] = posterior[np.arange(block.size), label[here]]
         unlabelled = ~labels.labelled
         label[unlabelled] = -1
         return Assessment(

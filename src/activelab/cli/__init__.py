@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from activelab.cli._advise import advise
 from activelab.cli._annotators import annotators
 from activelab.cli._consensus import consensus
 from activelab.cli._convert import convert
@@ -66,7 +67,7 @@ def _activelab(
 
 # Every command is registered here, in the order of the help page.
 app.command(cls=SuggestCommand)(suggest)
-for _command in (consensus, annotators, convert, simulate, reproduce, demo):
+for _command in (consensus, annotators, advise, convert, simulate, reproduce, demo):
     app.command()(_command)
 app.command()(init)
 app.command("import")(import_)

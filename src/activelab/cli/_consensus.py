@@ -39,7 +39,7 @@ def consensus_methods() -> list[str]:
     """Names ``--method`` takes."""
     from activelab.consensus import CROWDKIT_METHODS
 
-    return ["auto", "crowdlab", "majority_vote", "dawid_skene", *CROWDKIT_METHODS]
+    return ["auto", "crowdlab", "bayesian", "majority_vote", "dawid_skene", *CROWDKIT_METHODS]
 
 
 ConsensusMethod = Annotated[
@@ -47,8 +47,8 @@ ConsensusMethod = Annotated[
     typer.Option(
         "--method",
         "-m",
-        help="crowdlab (needs probabilities), majority_vote, dawid_skene, or by crowd-kit glad, mace, "
-        "one_coin_dawid_skene, mmsr, kos. auto: crowdlab with probabilities, else dawid_skene from "
+        help="crowdlab (needs probabilities), bayesian, majority_vote, dawid_skene, or by crowd-kit glad, "
+        "mace, one_coin_dawid_skene, mmsr, kos. auto: crowdlab with probabilities, else dawid_skene from "
         f"{_LABELS_FOR_DAWID_SKENE} labels an example on average, else majority_vote.",
         autocompletion=consensus_methods,
     ),
@@ -67,7 +67,7 @@ def check_method(method: str, *, with_models: bool) -> None:
 
 def run_method(method: str, labels: Labels, models: Models, seed: int) -> tuple[Consensus, str, str]:
     """The consensus, the name of the method that gave it, and why that method."""
-    from activelab.consensus import crowdkit, crowdlab, dawid_skene, majority_vote
+    from activelab.consensus import bayesian_consensus, crowdkit, crowdlab, dawid_skene, majority_vote
 
     reason = "chosen with --method"
     if method == "auto":
@@ -77,6 +77,8 @@ def run_method(method: str, labels: Labels, models: Models, seed: int) -> tuple[
         reason = "with --pred-probs" if models else f"without --pred-probs, {mean:.2f} labels an example"
     if method == "crowdlab":
         return crowdlab(labels, models, seed=seed), method, reason
+    if method == "bayesian":
+        return bayesian_consensus(labels, models or None, seed=seed), method, reason
     if method == "dawid_skene":
         return dawid_skene(labels, seed=seed), method, reason
     if method == "majority_vote":

@@ -36,6 +36,10 @@ from activelab.cli._options import (
 from activelab.cli._output import deliver, working
 
 if TYPE_CHECKING:
+    from activelab._typing import Ids, Models
+    from activelab.acquisition import Assessment
+    from activelab.assignment import AssignmentRule
+    from activelab.labels import Labels
     from activelab.selection import Batch
 
 
@@ -54,11 +58,38 @@ def suggest(
         typer.Option(
             "--method",
             "-m",
-            help="activelab, random, good_random, relabel_random, entropy, uncertainty, "
-            "active_label_cleaning or disagreement.",
+            help="recommended, activelab (the paper's), random, good_random, relabel_random, entropy, "
+            "uncertainty, active_label_cleaning or disagreement.",
             autocompletion=_methods,
         ),
     ] = "activelab",
+    batching: Annotated[
+        str,
+        typer.Option(help="top: the lowest scores; diverse: some between each two classes; stochastic."),
+    ] = "top",
+    assignment: Annotated[
+        str | None,
+        typer.Option(
+            help="Also say who should label each: thompson (by accuracy and price), round_robin or random.",
+            show_default=False,
+        ),
+    ] = None,
+    max_share: Annotated[float, typer.Option(help="Share of the batch one annotator gets at most.")] = 1.0,
+    prices: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Price of a label of each annotator, for thompson: a table with columns annotator, price.",
+            show_default=False,
+            readable=False,
+        ),
+    ] = None,
+    skip_settled: Annotated[
+        bool,
+        typer.Option(
+            "--skip-settled", help="Leave out examples that are settled, or that nobody can settle."
+        ),
+    ] = False,
     classes: Classes = None,
     examples: Examples = None,
     example_column: ExampleColumn = None,
@@ -94,9 +125,10 @@ def suggest(
     the memory, on one machine or a cluster; the batch is the same.
 
     The table has the columns example, score, kind (new or relabel), num_labels, consensus_label, quality
-    and predicted_label.
+    and predicted_label, and with --assignment annotator.
     """
     from activelab.acquisition import get_method
+    from activelab.assignment import get_rule
     from activelab.selection import assess_and_suggest
     from activelab.tables import check_output
 
@@ -110,6 +142,13 @@ def suggest(
         "work_dir": work_dir,
     }
     chosen = get_method(method)
+    rule = None if assignment is None else get_rule(assignment)
+    if prices is not None and assignment != "thompson":
+        raise InputError("--prices go with --assignment thompson.")
+    if is_large(labels, models, [*large.values(), explain]) and (
+        rule is not None or skip_settled or batching != "top"
+    ):
+        raise InputError("--assignment, --skip-settled and --batching are for pools that fit the memory.")
     if is_large(labels, models, [*large.values(), explain]):
         columns = {
             "example_column": example_column,
@@ -140,7 +179,7 @@ def suggest(
                 planned=shown.planned,
             )
         summary = {"method": method, **summary_of(found)}
-        deliver(_table(found.batch), summary, output=output, as_json=as_json)
+        deliver(_table(found.batch.to_dict()), summary, output=output, as_json=as_json)
         return
     request = Request(
         Path(labels[0]),
@@ -159,7 +198,9 @@ def suggest(
     with working("Reading the files"):
         pool, arrays = read_inputs(request)
     with working("Scoring the pool"):
-        pool, assessment, batch = assess_and_suggest(pool, arrays, batch_size, chosen, seed=seed)
+        pool, assessment, batch = assess_and_suggest(
+            pool, arrays, batch_size, chosen, seed=seed, batching=batching, skip_settled=skip_settled
+        )
     relabel = int((batch.kind == "relabel").sum())
     summary = {
         "method": method,
@@ -176,13 +217,59 @@ def suggest(
         "model_weight": assessment.model_weight,
         "notes": [*request.notes, *assessment.notes],
     }
-    deliver(_table(batch), summary, output=output, as_json=as_json)
+    found_columns = batch.to_dict()
+    if rule is not None:
+        found_columns["annotator"] = _who(pool, arrays, batch, assessment, rule, prices, max_share, seed)
+    deliver(_table(found_columns), summary, output=output, as_json=as_json)
 
 
-def _table(batch: Batch) -> Any:
+def _table(columns: dict[str, Any]) -> Any:
     """A batch as a table; a column without a consensus has the type of the predictions."""
     from activelab.tables import to_arrow
 
-    columns = batch.to_dict()
     table = to_arrow(columns)
     return to_arrow(columns, {"consensus_label": table["predicted_label"].type})
+
+
+def _who(
+    labels: Labels,
+    models: Models,
+    batch: Batch,
+    assessment: Assessment,
+    rule: AssignmentRule,
+    prices: Path | None,
+    max_share: float,
+    seed: int,
+) -> Ids:
+    """Who should label each example of the batch; None where everybody has."""
+    import numpy as np
+
+    from activelab.assignment import Thompson, assign
+
+    if prices is not None:
+        rule = Thompson(_prices(prices, labels))
+    position = {one: row for row, one in enumerate(labels.examples.tolist())}
+    rows = np.array([position[one] for one in batch], dtype=np.int64)
+    chosen = assign(
+        labels, rows, rule, pred_probs=models, ability=assessment.ability, max_share=max_share, seed=seed
+    )
+    names = np.full(len(rows), None, dtype=object)
+    names[chosen >= 0] = labels.annotators[chosen[chosen >= 0]]
+    return names
+
+
+def _prices(path: Path, labels: Labels) -> list[float]:
+    """The price of every annotator of the labels."""
+    from activelab.tables import naming, read_ids
+
+    table = read_ids(path, {"annotator": None, "price": None})
+    with naming(path):
+        names, values = table["annotator"].to_pylist(), table["price"].to_pylist()
+        try:
+            given = {str(name): float(value) for name, value in zip(names, values, strict=True)}
+        except (TypeError, ValueError):
+            raise InputError("the column price must hold numbers.") from None
+        absent = [one for one in labels.annotators.tolist() if str(one) not in given]
+        if absent:
+            raise InputError(f"has no price of {len(absent):,} annotators, first {absent[0]!r}.")
+    return [given[str(one)] for one in labels.annotators.tolist()]

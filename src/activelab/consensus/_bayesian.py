@@ -9,7 +9,7 @@ import numpy as np
 
 from activelab._errors import InputError
 from activelab._kernels import Block, blocks, log_probs, most_probable, row_sums
-from activelab._typing import Float64s, Ints, Models
+from activelab._typing import Float64s, Floats, Ints, Models
 from activelab.consensus._channels import Ability, Channels, ChannelSums
 from activelab.consensus._consensus import Consensus
 from activelab.consensus._statistics import label_sums
@@ -17,8 +17,12 @@ from activelab.labels import Labels
 from activelab.pred_probs import check_pred_probs
 
 _STEPS = 6
-_SAMPLE = 100_000  # labelled examples the first steps rest on; the last step takes all
-_BETAS = (0.05, 20.0)
+_SMALL, _LARGE = 1e-200, 1e200
+_SAMPLE = 50_000  # labelled examples the first steps rest on; the last step takes all
+_BETAS = np.concatenate([[1.0], np.geomspace(0.05, 5.0, 25)])
+_LAPSES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7)
+_ASSUMED = 0.8  # accuracy of every annotator while the models are calibrated
+_CELLS = 1 << 17  # probabilities the calibration rests on
 
 
 def bayesian_consensus(labels: Labels, pred_probs: Any = None, *, seed: int = 0) -> Consensus:
@@ -37,7 +41,7 @@ def bayesian_consensus(labels: Labels, pred_probs: Any = None, *, seed: int = 0)
     pred_probs : array-like or dataframe, optional
         Out-of-sample probabilities, shape ``(n_examples, n_classes)``, or ``(n_models, n_examples,
         n_classes)`` for an ensemble, whose calibrated mean is the prior. Calibrated here. Without them
-        the prior is the share of each class, estimated alike.
+        every class is equally likely beforehand.
     seed : int
         Seed that breaks exact ties.
 
@@ -78,17 +82,15 @@ class BayesianEstimate:
 
     Attributes
     ----------
-    betas : tuple of float
-        Inverse temperature of each model.
+    betas, lapses : tuple of float
+        Inverse temperature of each model, and how often it knows nothing.
     channels : Channels
         How the annotators err.
-    classes : ndarray of float64, shape (n_classes,)
-        Share of each class, the prior where there are no models.
     """
 
     betas: tuple[float, ...]
+    lapses: tuple[float, ...]
     channels: Channels
-    classes: Float64s
 
     @property
     def ability(self) -> Ability:
@@ -110,11 +112,15 @@ class BayesianEstimate:
     def _log_prior(self, block: Block, models: Models) -> Float64s:
         """Logarithm of the calibrated mean of the models, up to a constant of each example."""
         if not models:
-            return np.tile(np.log(self.classes), (block.size, 1))
-        parts = [log_probs(model[block.index]) * beta for model, beta in zip(models, self.betas, strict=True)]
-        if len(parts) == 1:
-            return parts[0]
-        return log_probs(np.add.reduce([normalised(part) for part in parts]))
+            # The share of each class would outvote single labels of rare ones.
+            return np.zeros((block.size, block.labels.n_classes))
+        total = np.zeros((block.size, block.labels.n_classes))
+        for model, beta, lapse in zip(models, self.betas, self.lapses, strict=True):
+            part = normalised(log_probs(model[block.index]) * beta)
+            part *= 1 - lapse
+            part += lapse / block.labels.n_classes
+            total += part
+        return log_probs(total)
 
 
 def bayesian_estimate(labels: Labels, models: Models, *, steps: int = _STEPS) -> BayesianEstimate:
@@ -126,44 +132,58 @@ def bayesian_estimate(labels: Labels, models: Models, *, steps: int = _STEPS) ->
         raise InputError(f"steps must be at least 1, got {steps}.")
     n_labelled = int(np.count_nonzero(labels.labelled))
     every = -(-n_labelled // _SAMPLE) or 1
-    even = np.full(labels.n_classes, 1 / max(labels.n_classes, 1))
-    estimate = BayesianEstimate((1.0,) * len(models), Channels.at_first(labels), even)
+    calibration = [_calibrated(labels, model) for model in models]
+    betas, lapses = tuple(beta for beta, _ in calibration), tuple(lapse for _, lapse in calibration)
+    estimate = BayesianEstimate(betas, lapses, Channels.at_first(labels))
     for step in range(steps):
         last = step == steps - 1
         sums = ChannelSums(labels)
-        slopes, classes = np.zeros((len(models), 2)), np.ones(labels.n_classes)
         for block in blocks(labels, at_least=1, every=1 if last else every):
-            posterior = estimate.posterior(block, models)
-            sums.add(block, posterior)
-            classes += posterior.sum(axis=0)
-            if not last:
-                for slope, model, beta in zip(slopes, models, estimate.betas, strict=True):
-                    slope += _newton(log_probs(model[block.index]), posterior, beta)
-        betas = tuple(_stepped(b, *s) for b, s in zip(estimate.betas, slopes.tolist(), strict=True))
-        estimate = BayesianEstimate(betas, sums.channels(), classes / max(classes.sum(), 1))
+            sums.add(block, estimate.posterior(block, models))
+        estimate = BayesianEstimate(betas, lapses, sums.channels())
     return estimate
 
 
 def normalised(log_values: Float64s) -> Float64s:
-    """Probabilities proportional to exp of each row; overwrites its argument."""
-    log_values -= log_values.max(axis=1)[:, None]
-    np.exp(log_values, out=log_values)
-    log_values /= row_sums(log_values)[:, None]
-    return log_values
+    """Probabilities proportional to exp of each row."""
+    with np.errstate(over="ignore", under="ignore"):
+        values = np.exp(log_values)
+    total = row_sums(values)
+    # So many labels, or so unlikely ones, that the row leaves the range of floating-point numbers.
+    extreme = np.flatnonzero(~((total > _SMALL) & (total < _LARGE)))
+    if len(extreme):
+        rows = log_values[extreme]
+        values[extreme] = np.exp(rows - rows.max(axis=1)[:, None])
+        total[extreme] = row_sums(values[extreme])
+    values /= total[:, None]
+    return values
 
 
-def _newton(log_p: Float64s, target: Float64s, beta: float) -> tuple[float, float]:
-    """First two derivatives in β of Σ_i Σ_k R_ik log softmax(β log p_i)_k."""
-    p = normalised(log_p * beta)
-    mean = np.einsum("ij,ij->i", p, log_p)
-    square = np.einsum("ij,ij,ij->i", p, log_p, log_p)
-    slope = float(np.einsum("ij,ij->", target, log_p) - mean.sum())
-    return slope, float((mean * mean - square).sum())
+def _calibrated(labels: Labels, model: Floats) -> tuple[float, float]:
+    """β and ε that make the labels likeliest, on a sample.
 
-
-def _stepped(beta: float, slope: float, curvature: float) -> float:
-    """One step of Newton's method, by a factor of three at most, within the bounds of a temperature."""
-    if curvature > -1e-9:
-        return beta
-    step = min(max(beta - slope / curvature, beta / 3), beta * 3)
-    return min(max(step, _BETAS[0]), _BETAS[1])
+    The likelihood is Π_i Σ_k ((1 − ε) softmax(β log p_i)_k + ε/K) Π_j θ(Y_ij | k): ε is how often the model
+    knows nothing, whatever it says. θ is the same for everybody and stays as it is. Left free with β, it
+    would drift to where the model is right and everybody errs: single labels cannot tell that from the
+    opposite.
+    """
+    n_labelled, n_classes = int(np.count_nonzero(labels.labelled)), labels.n_classes
+    every = -(-n_labelled * n_classes // _CELLS) or 1
+    odds = np.log(_ASSUMED * max(n_classes - 1, 1) / (1 - _ASSUMED))
+    logs, evidence = [], []
+    for block in blocks(labels, at_least=1, every=every):
+        logs.append(log_probs(model[block.index]))
+        evidence.append(block.votes() * odds)
+    if not logs:
+        return 1.0, 0.0
+    log_p, votes = np.concatenate(logs), np.concatenate(evidence)
+    weight = np.exp(votes - votes.max(axis=1)[:, None])
+    by_chance = weight.mean(axis=1)
+    best, found = -np.inf, (1.0, 0.0)
+    for beta in _BETAS.tolist():
+        by_model = np.einsum("ij,ij->i", normalised(log_p * beta), weight)
+        for lapse in _LAPSES:
+            likelihood = float(np.log((1 - lapse) * by_model + lapse * by_chance).mean())
+            if likelihood > best + 1e-9:
+                best, found = likelihood, (beta, lapse)
+    return found

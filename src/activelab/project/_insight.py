@@ -17,7 +17,7 @@ from activelab.project._insight_people import annotator_table, pair_agreement
 from activelab.project._insight_values import number
 from activelab.project._project import Project
 from activelab.project._schema import annotator, answer, assignment, example, queue
-from activelab.project._settings import load_settings, load_value
+from activelab.project._settings import Settings, load_settings, load_value
 from activelab.project._trainer import due_now
 
 __all__ = [
@@ -40,6 +40,7 @@ METRICS = {
 WORTH = 0.002
 """A gain of less than this is called none."""
 
+_ERRORS = ("expected_errors", "errors_removed")
 _ROUNDS, _LEAST = 8, 4  # rounds a forecast rests on, at most and at least
 
 
@@ -137,12 +138,12 @@ def rounds_table(project: Project) -> list[dict[str, Any]]:
         ``round``, ``state``, ``started``, ``finished``, ``seconds``, ``last_event``; ``method``, ``models``,
         ``temperature``, ``model_weight``, ``annotator_accuracy``, ``notes``, ``error`` and the metrics
         ``num_labels``, ``num_labelled``, ``num_examples``, ``cv_accuracy``, ``expected_accuracy``,
-        ``relabel_share``, where a round has them.
+        ``expected_errors``, ``errors_removed``, ``relabel_share``, where a round has them.
     """
     table = []
     for one in project.database.read(rounds.list_rounds):
         metrics = one.summary.get("metrics", {})
-        names = ("num_labels", "num_labelled", "num_examples", *METRICS, "relabel_share")
+        names = ("num_labels", "num_labelled", "num_examples", *METRICS, *_ERRORS, "relabel_share")
         table.append(
             {
                 "round": one.id,
@@ -172,8 +173,9 @@ def learning_curve(project: Project) -> list[dict[str, Any]]:
     list of dict
         ``round``, ``num_labels``, ``num_labelled``; ``cv_accuracy``, the share of the labelled examples whose
         out-of-sample prediction is the majority of the labels people gave; ``expected_accuracy``, the mean
-        quality of the consensus labels; ``relabel_share`` and ``new_share`` of the batch that followed;
-        ``finished``.
+        quality of the consensus labels; ``expected_errors``, the examples whose label is expected to be
+        wrong, and ``errors_removed`` by the next batch; ``relabel_share`` and ``new_share`` of the batch that
+        followed; ``finished``.
 
     Notes
     -----
@@ -183,7 +185,7 @@ def learning_curve(project: Project) -> list[dict[str, Any]]:
     the models get better, and also when more labels an example make the votes more reliable.
     ``expected_accuracy`` is what the consensus method believes of itself; gold examples check it.
     """
-    names = ("round", "num_labels", "num_labelled", *METRICS, "relabel_share", "finished")
+    names = ("round", "num_labels", "num_labelled", *METRICS, *_ERRORS, "relabel_share", "finished")
     curve = []
     for row in rounds_table(project):
         if row["state"] == "ready" and row["num_labels"] is not None:
@@ -205,7 +207,9 @@ def gain_forecast(project: Project) -> dict[str, Any] | None:
         None with fewer than four rounds of different numbers of labels. ``next_labels``; ``verdict``: "pays"
         if a gain of one of the metrics is all but certain, "levels off" if both are all but surely
         small, else "unclear"; ``metrics`` with ``now``, ``gain``, ``low``, ``high`` (80 % interval) and
-        ``last_gains`` each; ``rounds`` and ``based_on``, in words.
+        ``last_gains`` each; ``rounds`` and ``based_on``, in words; ``errors``: examples whose label is
+        expected to be wrong ``now``, how many the next batch removes, ``removed``, and ``paid``, whether that
+        is worth its price, None without prices. With prices it decides the verdict.
     """
     # Of rounds with the same labels the last counts.
     curve = [*{row["num_labels"]: row for row in learning_curve(project)}.values()][-_ROUNDS:]
@@ -221,9 +225,13 @@ def gain_forecast(project: Project) -> dict[str, Any] | None:
         verdict = "pays"
     elif all(one["high"] < WORTH for one in metrics.values()):
         verdict = "levels off"
+    errors = _errors(curve[-1], settings, after)
+    if errors["paid"] is not None:
+        verdict = "pays" if errors["paid"] else "levels off"
     return {
         "next_labels": after,
         "verdict": verdict,
+        "errors": errors,
         "metrics": metrics,
         "rounds": len(curve),
         "based_on": (
@@ -233,6 +241,14 @@ def gain_forecast(project: Project) -> dict[str, Any] | None:
             "are the project's own estimates, not measured on known answers."
         ),
     }
+
+
+def _errors(row: dict[str, Any], settings: Settings, after: int) -> dict[str, Any]:
+    """What the last round expects the next batch to remove, against its price."""
+    removed, paid = row["errors_removed"], None
+    if removed is not None and settings.label_price is not None and settings.error_cost is not None:
+        paid = removed * settings.error_cost > after * settings.label_price
+    return {"now": row["expected_errors"], "removed": removed, "paid": paid}
 
 
 def _continued(curve: list[dict[str, Any]], name: str, after: int) -> dict[str, Any] | None:

@@ -18,6 +18,7 @@ from activelab._errors import InputError
 from activelab.project._rounds import extend_queue, get_round, settle_again, share_round
 from activelab.project._schema import annotator, answer, assignment, event, example, queue, setting
 from activelab.project._settings import Settings, load_settings, load_value
+from activelab.project._shares import left_of_share
 
 ANSWERS = ("label", "skip", "unsure")
 
@@ -205,10 +206,12 @@ def _lease(
     if settings.budget is not None and wanted:
         wanted = max(min(wanted, labels_left(connection, settings.budget)), 0)
     served = who.num_labels + len(leases)
+    share = left_of_share(connection, settings, annotator_id, who.round)
     known = sum(_gold_is_due(settings, annotator_id, served + turn) for turn in range(wanted))
     for example_id in _gold_examples(connection, annotator_id, known, served):
         leases.append(_assign(connection, settings, annotator_id, -1, example_id, True, now))
         wanted -= 1
+    wanted = wanted if share is None else min(wanted, share)
     while wanted > 0 and who.round >= 0:
         taken = connection.execute(
             _TAKE_BEST, {"round": who.round, "who": annotator_id, "count": wanted}

@@ -9,11 +9,14 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
+from activelab._batching import BATCHING
 from activelab._errors import InputError, unknown
 from activelab.acquisition import methods
+from activelab.assignment import RULES
 from activelab.project._schema import setting
 
 KINDS = ("text", "image", "table")
+ASSIGNMENT = ("open", *RULES)
 
 EMBEDDINGS = "sentence-embeddings"
 """Name of the model over sentence embeddings; ``sentence-embeddings/NAME`` chooses the network."""
@@ -29,6 +32,9 @@ _RANGES: dict[str, tuple[float, float]] = {
     "train_every": (1, 1e9),
     "train_hours": (0.01, 10_000),
     "seed": (0, 2**31),
+    "max_share": (0.001, 1),
+    "label_price": (1e-9, 1e12),
+    "error_cost": (1e-9, 1e12),
 }
 
 
@@ -71,6 +77,21 @@ class Settings:
         Whether the server trains by itself at all.
     image_root : str or None
         Folder image files are read from.
+    batching : {"top", "diverse", "stochastic"}
+        How a round's batch follows from the scores (see `select_batch`).
+    assignment : {"open", "thompson", "round_robin", "random"}
+        Who labels. open: whoever asks, as much as they like. Else a round is dealt in advance (see
+        `activelab.assign`), and everybody gets at most what fell to them.
+    max_share : float
+        Share of a round one annotator gets at most, if it is dealt.
+    prices : tuple of str
+        Price of a label of an annotator, as ``name=price``, for "thompson"; 1 for others.
+    skip_settled : bool
+        Ask no more about examples that are settled or that nobody can settle (see
+        `activelab.stopping.example_states`).
+    label_price, error_cost : float or None
+        Price of a label and what a wrong label in the data costs: with both, the forecast says whether more
+        labelling pays.
     """
 
     title: str = "Untitled project"
@@ -91,18 +112,51 @@ class Settings:
     train_hours: float | None = None
     automatic: bool = True
     image_root: str | None = None
+    batching: str = "top"
+    assignment: str = "open"
+    max_share: float = 1.0
+    prices: tuple[str, ...] = ()
+    skip_settled: bool = False
+    label_price: float | None = None
+    error_cost: float | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise unknown("kind", self.kind, KINDS)
         if self.method not in methods():
             raise unknown("method", self.method, methods())
+        if self.batching not in BATCHING:
+            raise unknown("batching", self.batching, BATCHING)
+        if self.assignment not in ASSIGNMENT:
+            raise unknown("assignment", self.assignment, ASSIGNMENT)
+        if (self.label_price is None) != (self.error_cost is None):
+            raise InputError("label_price and error_cost belong together: give both or neither.")
+        self.price_of()
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise InputError(f"{name} must lie between {low:g} and {high:g}, got {value!r}.")
         if len(set(self.classes)) < len(self.classes) or not all(self.classes):
             raise InputError(f"classes must be distinct names, got {', '.join(map(repr, self.classes))}.")
+
+    def price_of(self) -> dict[str, float]:
+        """The prices by name.
+
+        Raises
+        ------
+        InputError
+            If one is not ``name=price`` with a positive price.
+        """
+        found = {}
+        for one in self.prices:
+            name, _, price = one.rpartition("=")
+            try:
+                found[name] = float(price)
+            except ValueError:
+                found[name] = 0.0
+            if not name or not 0 < found[name] < 1e12:
+                raise InputError(f"prices are written name=price with a positive price, got {one!r}.")
+        return found
 
     def changed(self, changes: Mapping[str, Any]) -> Settings:
         """These settings with some of them changed; checked as at the start.

@@ -33,8 +33,10 @@ from activelab.project._project import Project
 from activelab.project._rounds import AlreadyTrainingError, Round
 from activelab.project._schema import round_, round_array
 from activelab.project._settings import Settings, load_settings, load_value
+from activelab.project._shares import dealt
 from activelab.project._stored import load_pred_probs, parts, parts_of
 from activelab.selection import explain_batch, select_batch
+from activelab.stopping import OPEN, example_states, forecast
 
 HEARTBEAT_SECONDS = 10.0
 
@@ -82,10 +84,11 @@ def train_round(
         labels = labels.select(annotators=labels.annotators[np.unique(labels.annotator)])
         result, models = _ask(project, settings, begun, labels, pred_probs, say)
         say("storing the round")
-        order = _order(project, result, settings.seed + begun.id)
+        order = _order(project, settings, labels, result, settings.seed + begun.id)
         _store(project, begun.id, result, order)
         _keep_up(project, begun.id, lambda c: rounds.extend_queue(c, settings, begun.id))
         summary = _summary(settings, labels, result, order, models)
+        summary |= dealt(settings, labels, result, order, settings.seed + begun.id)
         summary["metrics"]["seconds"] = round(time.perf_counter() - started, 3)
         _write(project, lambda c: _publish(c, begun.id, labels.n_examples, summary))
     _forget_older_models(project, begun.id)
@@ -256,11 +259,22 @@ def _previous(project: Project, labels: Labels) -> RoundResult | None:
     )  # fmt: skip
 
 
-def _order(project: Project, result: RoundResult, seed: int) -> Ints:
-    """Everything the method considers, most worth labelling first, ties by lot; without gold examples."""
-    scores = result.assessment.scores
+def _order(project: Project, settings: Settings, labels: Labels, result: RoundResult, seed: int) -> Ints:
+    """Everything the method considers, most worth labelling first, ties by lot; without gold examples.
+
+    The project's batching decides about the first batch; the rest follow by their scores.
+    """
+    scores, models = result.assessment.scores, tuple(result.pred_probs)
+    if settings.skip_settled:
+        scores = np.where(example_states(labels, models) == OPEN, scores, np.inf)
     considered = int(np.isfinite(scores).sum())
-    order = select_batch(scores, considered, seed=seed) if considered else np.zeros(0, dtype=np.int64)
+    if not considered:
+        return np.zeros(0, dtype=np.int64)
+    order = select_batch(scores, considered, seed=seed)
+    if settings.batching != "top":
+        size = min(settings.batch_size, considered)
+        batch = select_batch(scores, size, seed=seed, batching=settings.batching, models=models)
+        order = np.concatenate([batch, order[~np.isin(order, batch)]])
     return project.database.read(lambda c: rounds.without_gold(c, order))
 
 
@@ -287,9 +301,17 @@ def _summary(
             "relabel_share": _mean(labels.labelled[order[: settings.batch_size]]),
             "cv_accuracy": _mean(right),
             "expected_accuracy": _mean(assessment.quality[labels.labelled]),
+            **_expected(settings, labels, result),
         },
         "notes": list(result.notes),
     }
+
+
+def _expected(settings: Settings, labels: Labels, result: RoundResult) -> dict[str, float]:
+    """Examples whose label is expected to be wrong, and how many of them the next round removes."""
+    number = settings.train_every or settings.batch_size
+    expected = forecast(labels, tuple(result.pred_probs), number)
+    return {"expected_errors": expected.errors_now, "errors_removed": expected.errors_removed}
 
 
 def _plain(values: Float64s | Ids) -> list[float | None]:

@@ -2,7 +2,12 @@
 
 from activelab.simulation._annotators import KINDS, ReplayedTeam, SimulatedTeam, Team, make_team
 from activelab.simulation._datasets import Dataset, dataset_names, load_dataset
-from activelab.simulation._efficiency import Efficiency, efficiency, efficiency_markdown
+from activelab.simulation._efficiency import (
+    Efficiency,
+    efficiency,
+    efficiency_markdown,
+    strategies_markdown,
+)
 from activelab.simulation._experiment import (
     Experiment,
     make_model,
@@ -55,5 +60,6 @@ __all__ = [
     "results_table",
     "run_experiment",
     "simulate_rounds",
+    "strategies_markdown",
     "summary_markdown",
 ]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import comb
 from typing import Any
 
 import numpy as np
 
 from activelab._errors import InputError
 from activelab._kernels import blocks
-from activelab._typing import Float64s, Models
+from activelab._typing import Float64s, Ints, Models
 from activelab.consensus._bayesian import BayesianEstimate, bayesian_estimate
 from activelab.labels import Labels
 from activelab.pred_probs import check_pred_probs
+
+DEPTH = 3
+"""Labels of an example a forecast looks ahead."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Forecast:
     errors_now : float
         Examples of the pool whose most probable class is expected to be wrong.
     errors_removed : float
-        How many fewer that would be after the labels, each where it removes most.
+        How many fewer that would be after the labels, given where they remove most.
     errors_removed_last : float
         What the last of the labels would remove.
     accuracy : float
@@ -51,7 +55,7 @@ def forecast(
     label_price: float | None = None,
     error_cost: float | None = None,
 ) -> Forecast:
-    """What the next labels are expected to buy, one an example.
+    """What the next labels are expected to buy, up to three an example.
 
     Parameters
     ----------
@@ -59,7 +63,7 @@ def forecast(
     pred_probs : array-like
         Out-of-sample probabilities.
     number : int
-        Labels, at most one an example; fewer if the pool is smaller.
+        Labels; fewer if three for every example are fewer.
     label_price, error_cost : float, optional
         Price of a label, and what a wrong label in the data costs; both or neither.
 
@@ -79,31 +83,33 @@ def forecast(
         raise InputError("a price of labels needs the cost of an error, and the other way round.")
     models = check_pred_probs(pred_probs, labels)
     estimate = bayesian_estimate(labels, models)
-    wrong, removed = _of_models(labels, models, estimate)
-    number = min(number, len(removed))
-    best = -np.sort(-np.partition(removed, len(removed) - number)[len(removed) - number :])
+    wrong, removed, taken = _of_models(labels, models, estimate)
+    best = np.argsort(-removed, kind="stable")
+    # Each label of an example counts its share of what they remove together.
+    spent = np.minimum(np.cumsum(taken[best]), number)
+    used = np.diff(spent, prepend=0)
     worth = None
     if label_price is not None and error_cost is not None:
         if not (label_price > 0 and error_cost > 0):
             raise InputError("prices must be positive numbers.")
-        worth = int(np.count_nonzero(best * error_cost > label_price))
+        worth = int(used[removed[best] * error_cost > label_price].sum())
     return Forecast(
-        labels=number,
+        labels=int(used.sum()),
         errors_now=float(wrong.sum()),
-        errors_removed=float(best.sum()),
-        errors_removed_last=float(best[-1]),
+        errors_removed=float((used * removed[best]).sum()),
+        errors_removed_last=float(removed[best][used > 0][-1]) if used.any() else 0.0,
         accuracy=estimate.ability.overall,
         worth=worth,
     )
 
 
 def errors_removed(labels: Labels, pred_probs: Any) -> Float64s:
-    """Expected number of errors one more label removes at each example, shape (n_examples,).
+    """Expected number of errors a label removes at each example, shape (n_examples,).
 
-    The most probable class of an example under `bayesian_consensus` is wrong with probability 1 − max R. A
-    label l by an annotator of the mean accuracy arrives with probability P(l) and changes the posterior to
-    R⁺ˡ; the expected gain is Σ_l P(l) max R⁺ˡ − max R, which is 0 where no label could change the class
-    (the knowledge gradient of Frazier et al. 2008).
+    The most probable class of an example under `bayesian_consensus` is wrong with probability 1 − max R. m
+    labels by annotators of the mean accuracy change the posterior; the expected gain in max R, divided by
+    m, is the knowledge gradient (Frazier et al. 2008) for m = 1. A single label often could not change the
+    class where two or three could, so the best m up to three counts.
 
     Parameters
     ----------
@@ -124,27 +130,43 @@ def errors_removed(labels: Labels, pred_probs: Any) -> Float64s:
     return _of_models(labels, models, bayesian_estimate(labels, models))[1]
 
 
-def _of_models(labels: Labels, models: Models, estimate: BayesianEstimate) -> tuple[Float64s, Float64s]:
-    """Probability that each example's most probable class is wrong, and what a label removes of it."""
+def _of_models(labels: Labels, models: Models, estimate: BayesianEstimate) -> tuple[Float64s, Float64s, Ints]:
+    """Probability that each example's class is wrong, what a label removes of it, and of how many labels."""
     accuracy = estimate.ability.overall
     wrong, removed = np.empty(labels.n_examples), np.empty(labels.n_examples)
+    taken = np.empty(labels.n_examples, dtype=np.int64)
+    depth = np.arange(1, DEPTH + 1)
     for block in blocks(labels):
         posterior = estimate.posterior(block, models)
         wrong[block.index] = 1 - posterior.max(axis=1)
-        removed[block.index] = knowledge_gradient(posterior, accuracy)
-    return wrong, removed
+        rate = gains(posterior, accuracy) / depth
+        best = rate.argmax(axis=1)
+        removed[block.index], taken[block.index] = rate[np.arange(len(rate)), best], depth[best]
+    return wrong, removed, taken
 
 
-def knowledge_gradient(posterior: Float64s, accuracy: float) -> Float64s:
-    """Σ_l max_k R_k Q(l | k) − max_k R_k of each row, for a label with errors spread evenly."""
+def gains(posterior: Float64s, accuracy: float) -> Float64s:
+    """What one, two and three more labels remove of 1 − max_k R_k in each row, shape (n_rows, 3).
+
+    Between the two most probable classes: every label names the right one with probability q, the other
+    with (1 − q)/(K − 1), or a third, which says nothing about the two.
+    """
     size, n_classes = posterior.shape
+    gain = np.zeros((size, DEPTH))
     if n_classes < 2:
-        return np.zeros(size)
-    other = (1 - accuracy) / (n_classes - 1)
-    row, best = np.arange(size), posterior.argmax(axis=1)
-    top = posterior[row, best]
-    second = np.partition(posterior, n_classes - 2, axis=1)[:, n_classes - 2]
-    rest = np.broadcast_to((other * top)[:, None], posterior.shape).copy()
-    rest[row, best] = other * second
-    gain = np.maximum(accuracy * posterior, rest).sum(axis=1) - top
-    return np.asarray(np.maximum(gain, 0.0))
+        return gain
+    pair = np.partition(posterior, n_classes - 2, axis=1)[:, -2:]
+    first, second = pair[:, 1], pair[:, 0]
+    right, wrong = accuracy, (1 - accuracy) / (n_classes - 1)
+    neither = max(1 - right - wrong, 0.0)
+    for number in range(1, DEPTH + 1):
+        after = np.zeros(size)
+        for ours in range(number + 1):
+            for theirs in range(number + 1 - ours):
+                ways = comb(number, ours) * comb(number - ours, theirs)
+                ways *= neither ** (number - ours - theirs)
+                for_first = first * (right**ours * wrong**theirs)
+                for_second = second * (wrong**ours * right**theirs)
+                after += ways * np.maximum(for_first, for_second)
+        gain[:, number - 1] = np.maximum(after - first, 0.0)
+    return gain

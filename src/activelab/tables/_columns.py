@@ -10,6 +10,7 @@ from activelab._errors import InputError, first
 _SPELLINGS = {
     "example": "example task item object question instance sample image document text hit unit index",
     "annotator": "annotator worker labeler labeller rater user coder judge annotated_by labeled_by",
+    "price": "price cost rate fee wage",
     "label": "label class annotation answer choice category rating response value vote",
 }
 
@@ -31,7 +32,7 @@ def find_column(names: Sequence[str], role: str, chosen: str | None = None) -> s
     ----------
     names : sequence of str
         The columns there are.
-    role : {"example", "annotator", "label"}
+    role : {"example", "annotator", "label", "price"}
     chosen : str, optional
         The column the user named.
 

@@ -120,6 +120,12 @@ class ProjectIn(Body):
     train_every: int | None = None
     train_hours: float | None = None
     automatic: bool | None = None
+    batching: Short | None = None
+    assignment: Short | None = None
+    max_share: float | None = None
+    skip_settled: bool | None = None
+    label_price: float | None = None
+    error_cost: float | None = None
 
 
 class NamedValue(BaseModel):

@@ -1,0 +1,363 @@
+"""What the labels collected so far say about how to go on: strategies replayed on them, and a forecast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from activelab._errors import InputError
+from activelab._kernels import blocks
+from activelab._targets import training_target
+from activelab._typing import Float64s, Ints, Models
+from activelab.classifiers import cross_val_pred_probs
+from activelab.consensus._bayesian import bayesian_estimate
+from activelab.labels import Labels
+from activelab.pred_probs import check_pred_probs
+from activelab.simulation import ReplayedTeam
+from activelab.stopping import Forecast, forecast
+from activelab.strategies import Strategy
+
+__all__ = ["STRATEGIES", "Advice", "DepthResult", "StrategyResult", "advise"]
+
+STRATEGIES = ("recommended", "recommended+assignment=thompson", "activelab", "good_random")
+"""Strategies that are replayed if none are named."""
+
+_LEAST = 40  # labelled examples below which a replay says nothing
+_START, _ROUNDS, _TEST = 0.2, 8, 0.3
+_DEEPEST = 5
+
+
+@dataclass(frozen=True)
+class StrategyResult:
+    """A strategy, replayed.
+
+    Attributes
+    ----------
+    strategy : str
+    labels : int
+        Labels it had at the end.
+    accuracy : float
+        At the end, against the reference; mean over the trials.
+    area : float
+        Mean accuracy over the rounds.
+    error : float
+        Standard error of the difference of its area to that of the best, over the trials; 0 for the best.
+    """
+
+    strategy: str
+    labels: int
+    accuracy: float
+    area: float
+    error: float
+
+
+@dataclass(frozen=True)
+class DepthResult:
+    """So many labels for each example, under one budget.
+
+    Attributes
+    ----------
+    labels_per_example : int
+    examples : int
+        Examples the budget is enough for.
+    accuracy : float
+        Against the reference; mean over the trials.
+    error : float
+        Standard error over the trials.
+    """
+
+    labels_per_example: int
+    examples: int
+    accuracy: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What the labels say about how to go on.
+
+    Attributes
+    ----------
+    strategies : tuple of StrategyResult
+        Best first.
+    depths : tuple of DepthResult
+        By number of labels; empty where too few examples have more than one.
+    budget : int
+        Labels of each of `depths`.
+    forecast : Forecast
+        What the next labels are expected to buy.
+    measure : str
+        What accuracy means here.
+    notes : tuple of str
+        What to keep in mind.
+    """
+
+    strategies: tuple[StrategyResult, ...]
+    depths: tuple[DepthResult, ...]
+    budget: int
+    forecast: Forecast
+    measure: str
+    notes: tuple[str, ...]
+
+    @property
+    def labels_per_example(self) -> int | None:
+        """The best number of labels an example; None where it cannot be told."""
+        return max(self.depths, key=lambda one: one.accuracy).labels_per_example if self.depths else None
+
+
+def advise(
+    labels: Labels,
+    pred_probs: Any = None,
+    *,
+    X: Any = None,
+    model: Any = None,
+    strategies: Sequence[str] = STRATEGIES,
+    next_labels: int = 1000,
+    label_price: float | None = None,
+    error_cost: float | None = None,
+    cv: int = 3,
+    trials: int = 3,
+    seed: int = 0,
+) -> Advice:
+    """Replay the labels collected so far as if they had been asked for by each strategy.
+
+    The reference is the Bayesian consensus of all labels and predictions: the truth is not known. With
+    features, classifiers are trained anew on what each strategy has revealed, and accuracy is that on a
+    third of the labelled examples kept apart. With predictions alone, which stay as they are, it is the
+    share of all labelled examples whose label, by consensus where it was asked for and by the predictions
+    elsewhere, equals the reference.
+
+    Parameters
+    ----------
+    labels : Labels
+    pred_probs : array-like, optional
+        Out-of-sample probabilities; needed without features.
+    X : array-like with n_examples rows, optional
+        Features.
+    model : classifier, optional
+        By default a logistic regression on standardised features.
+    strategies : sequence of str
+        See `activelab.strategies.Strategy`.
+    next_labels : int
+        Labels of the forecast.
+    label_price, error_cost : float, optional
+        See `activelab.stopping.forecast`.
+    cv, trials, seed : int
+
+    Returns
+    -------
+    Advice
+
+    Raises
+    ------
+    InputError
+        If fewer than 40 examples are labelled, there are neither features nor probabilities, or either does
+        not match the labels.
+    """
+    if X is None and pred_probs is None:
+        raise InputError("advice needs the features of the examples or the predictions of a model.")
+    n_labelled = int(labels.labelled.sum())
+    if n_labelled < _LEAST:
+        raise InputError(
+            f"advice needs at least {_LEAST} labelled examples to replay; there are {n_labelled}."
+        )
+    if trials < 1:
+        raise InputError(f"trials must be at least 1, got {trials}.")
+    parsed = [Strategy.parse(one) for one in strategies]
+    model = _default_model() if model is None else model
+    if X is not None and pred_probs is None:
+        pred_probs = _out_of_sample(labels, X, model, cv, seed)
+    models = check_pred_probs(pred_probs, labels)
+    replay = _Replay(labels, models, X, model, cv)
+    runs = {str(one): [replay.run(one, seed + t) for t in range(trials)] for one in parsed}
+    depths, budget = replay.depths(trials, seed)
+    return Advice(
+        strategies=_ranked(runs),
+        depths=depths,
+        budget=budget,
+        forecast=forecast(labels, models, next_labels, label_price=label_price, error_cost=error_cost),
+        measure=replay.measure,
+        notes=_notes(labels, trials, depths),
+    )
+
+
+class _Replay:
+    """Labelled examples whose labels are revealed again, and what is measured on the way."""
+
+    def __init__(self, labels: Labels, models: Models, X: Any, model: Any, cv: int) -> None:
+        known = np.flatnonzero(labels.labelled)
+        self.recorded = labels.select(labels.examples[known], annotators=labels.annotators)
+        self.models = tuple(one[known] for one in models)
+        self.X = None if X is None else np.asarray(X)[known]
+        self.model, self.cv = model, cv
+        self.reference = _labels_of(self.recorded, self.models)
+        apart = "a third of the labelled examples, kept apart" if X is not None else "all labelled examples"
+        self.measure = f"agreement with the consensus of all labels on {apart}"
+
+    def run(self, strategy: Strategy, seed: int) -> Float64s:
+        """Rows (labels, accuracy), one a round."""
+        rng = np.random.default_rng(seed)
+        test, pool = self._split(rng)
+        recorded = self.recorded.select(self.recorded.examples[pool], annotators=self.recorded.annotators)
+        team = ReplayedTeam(recorded)
+        labels = _revealed(recorded, self._first(len(pool), rng), rng)
+        batch = max(recorded.n_labels // (2 * _ROUNDS), 1)
+        learner = strategy.learner(None if self.X is None else self.model, self.cv, seed=seed)
+        X = None if self.X is None else self.X[pool]
+        fixed = tuple(one[pool] for one in self.models) if X is None else None
+        rows = []
+        for _ in range(_ROUNDS + 1):
+            eligible = team.can_answer(labels)
+            if learner.method.relabels_only:
+                eligible = eligible & labels.labelled
+            if not eligible.any():
+                break
+            size = min(batch, int(eligible.sum()))
+            learner.ask(X, labels, size, pred_probs=fixed, eligible=eligible)
+            rows.append((labels.n_labels, self._accuracy(learner, labels, test, pool)))
+            chosen = learner.round_.positions
+            who = team.choose(
+                labels, chosen, rng, strategy.assignment,
+                pred_probs=learner.round_.pred_probs, max_share=strategy.max_share,
+            )  # fmt: skip
+            labels = labels.tell(
+                labels.examples[chosen],
+                annotator=labels.annotators[who],
+                label=labels.classes[team.answer(chosen, who)],
+            )
+        return np.array(rows, dtype=np.float64)
+
+    def _split(self, rng: np.random.Generator) -> tuple[Ints, Ints]:
+        """Examples kept apart, and the others; with predictions alone nothing needs keeping apart."""
+        order = rng.permutation(self.recorded.n_examples)
+        size = 0 if self.X is None else int(_TEST * len(order))
+        return order[:size], order[size:]
+
+    def _first(self, size: int, rng: np.random.Generator) -> Ints:
+        return rng.permutation(size)[: max(int(_START * size), 10)]
+
+    def _accuracy(self, learner: Any, labels: Labels, test: Ints, pool: Ints) -> float:
+        if self.X is not None:
+            predicted = learner.predict_proba(self.X[test]).argmax(axis=1)
+            return float((predicted == self.reference[test]).mean())
+        return float(
+            (_labels_of(labels, tuple(one[pool] for one in self.models)) == self.reference[pool]).mean()
+        )
+
+    def depths(self, trials: int, seed: int) -> tuple[tuple[DepthResult, ...], int]:
+        """One, two, … labels an example under one budget."""
+        enough = [int((self.recorded.counts >= depth).sum()) for depth in range(1, _DEEPEST + 1)]
+        share = 1.0 if self.X is None else 1 - _TEST
+        possible = [d for d, n in enumerate(enough, 1) if d == 1 or 2 * d * n >= enough[0]]
+        budget = int(share * min(d * enough[d - 1] for d in possible))
+        if len(possible) < 2 or budget < _LEAST:
+            return (), 0
+        found = []
+        for depth in possible:
+            runs = [self._at_depth(depth, budget, seed + t) for t in range(trials)]
+            error = float(np.std(runs, ddof=1) / np.sqrt(trials)) if trials > 1 else float("nan")
+            found.append(DepthResult(depth, budget // depth, float(np.mean(runs)), error))
+        return tuple(found), budget
+
+    def _at_depth(self, depth: int, budget: int, seed: int) -> float:
+        rng = np.random.default_rng(seed)
+        test, pool = self._split(rng)
+        recorded = self.recorded.select(self.recorded.examples[pool], annotators=self.recorded.annotators)
+        deep = np.flatnonzero(recorded.counts >= depth)
+        labels = _revealed(recorded, rng.permutation(deep)[: budget // depth], rng, depth)
+        if self.X is None:
+            return self._accuracy(None, labels, test, pool)
+        learner = Strategy.parse("recommended").learner(self.model, self.cv, seed=seed)
+        learner.ask(self.X[pool], labels, 1)
+        return self._accuracy(learner, labels, test, pool)
+
+
+def _revealed(recorded: Labels, examples: Ints, rng: np.random.Generator, depth: int = 1) -> Labels:
+    """So many labels, drawn at random, of each of some examples; of the others none."""
+    wanted = np.zeros(recorded.n_examples, dtype=bool)
+    wanted[examples] = True
+    order = np.lexsort((rng.random(recorded.n_labels), recorded.example))
+    turn = np.arange(recorded.n_labels) - recorded.offsets[recorded.example]
+    kept = order[(turn < depth) & wanted[recorded.example]]
+    return Labels(
+        recorded.example[kept], recorded.annotator[kept], recorded.label[kept],
+        examples=recorded.examples, annotators=recorded.annotators, classes=recorded.classes,
+    )  # fmt: skip
+
+
+def _labels_of(labels: Labels, models: Models) -> Ints:
+    """The most probable class of every example by labels and predictions."""
+    estimate = bayesian_estimate(labels, models)
+    found = np.empty(labels.n_examples, dtype=np.int64)
+    for block in blocks(labels):
+        found[block.index] = estimate.posterior(block, models).argmax(axis=1)
+    return found
+
+
+def _out_of_sample(labels: Labels, X: Any, model: Any, cv: int, seed: int) -> Float64s:
+    """Out-of-sample probabilities of classifiers trained on all the labels."""
+    target = training_target(labels, None, consensus="bayesian", training="weights", seed=seed)
+    trained = cross_val_pred_probs(
+        model, X, target.label, labels.n_classes, cv=cv, seed=seed, weight=target.weight
+    )
+    return np.asarray(0.99 * trained.pred_probs + 0.01 / labels.n_classes)
+
+
+def _default_model() -> Any:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=300))
+
+
+def _ranked(runs: dict[str, list[Float64s]]) -> tuple[StrategyResult, ...]:
+    """Strategies by area, compared over as many rounds as all of them have."""
+    rounds = min(len(run) for several in runs.values() for run in several)
+    areas = {name: np.array([run[:rounds, 1].mean() for run in several]) for name, several in runs.items()}
+    order = sorted(areas, key=lambda name: -areas[name].mean())
+    return tuple(_results(runs, areas, order, rounds))
+
+
+def _results(
+    runs: dict[str, list[Float64s]], areas: dict[str, Float64s], order: list[str], rounds: int
+) -> Iterator[StrategyResult]:
+    for name in order:
+        difference = areas[order[0]] - areas[name]
+        several = len(difference) > 1
+        error = float(difference.std(ddof=1) / np.sqrt(len(difference))) if several else float("nan")
+        ends = np.array([run[rounds - 1] for run in runs[name]])
+        yield StrategyResult(
+            name, round(float(ends[:, 0].mean())), float(ends[:, 1].mean()), float(areas[name].mean()), error
+        )
+
+
+def _notes(labels: Labels, trials: int, depths: tuple[DepthResult, ...]) -> tuple[str, ...]:
+    notes = [
+        "the truth is not known: accuracies are agreement with the consensus of all labels, which favours no "
+        "strategy but is itself not always right."
+    ]
+    deep = float((labels.counts[labels.labelled] > 1).mean())
+    if deep < 0.2:
+        notes.append(
+            f"only {deep:.0%} of the labelled examples have a second label: a replay can hardly tell whether "
+            "labelling again pays."
+        )
+    ordered = sorted(depths, key=lambda one: -one.accuracy)
+    if trials > 1 and ordered:
+        best = ordered[0]
+        near = [
+            d for d in ordered[1:] if best.accuracy - d.accuracy <= 2 * float(np.hypot(best.error, d.error))
+        ]
+        if near:
+            also = " or ".join(str(one.labels_per_example) for one in near)
+            notes.append(
+                f"{best.labels_per_example} labels an example cannot be told from {also}: the difference is "
+                "within two standard errors."
+            )
+    if trials < 2:
+        notes.append("with one trial there is no standard error.")
+    return tuple(notes)

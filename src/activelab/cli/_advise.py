@@ -1,0 +1,169 @@
+"""``activelab advise``: what the labels collected so far say about how to go on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from activelab.cli._inputs import Request, read_inputs
+from activelab.cli._options import (
+    AnnotatorColumn,
+    Classes,
+    ExampleColumn,
+    Examples,
+    Json,
+    Keep,
+    KeepOption,
+    LabelColumn,
+    LabelsFile,
+    OptionalPredProbsFiles,
+    Output,
+    Seed,
+)
+from activelab.cli._output import deliver, working
+
+if TYPE_CHECKING:
+    from activelab.labels import Labels
+
+
+def advise(
+    labels: LabelsFile,
+    pred_probs: OptionalPredProbsFiles = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(
+            "--features",
+            "-x",
+            metavar="FEATURES",
+            help="Features of the examples: a table with the example and a column of numbers for each, or "
+            ".npy with rows in the order of --examples. Classifiers are then trained anew in the replay.",
+            show_default=False,
+            readable=False,
+        ),
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="Classifier for --features, as in simulate.")
+    ] = "logistic-regression",
+    strategy: Annotated[
+        str | None,
+        typer.Option(
+            "--strategy",
+            "-s",
+            help="Strategies to replay, with commas, as in simulate --method.",
+            show_default="recommended, recommended+assignment=thompson, activelab, good_random",
+        ),
+    ] = None,
+    next_labels: Annotated[int, typer.Option("--next", min=1, help="Labels the forecast is for.")] = 1000,
+    label_price: Annotated[float | None, typer.Option(help="Price of a label.", show_default=False)] = None,
+    error_cost: Annotated[
+        float | None, typer.Option(help="What a wrong label in the data costs.", show_default=False)
+    ] = None,
+    trials: Annotated[int, typer.Option(min=1, help="Replays of each strategy.")] = 3,
+    classes: Classes = None,
+    examples: Examples = None,
+    example_column: ExampleColumn = None,
+    annotator_column: AnnotatorColumn = None,
+    label_column: LabelColumn = None,
+    keep: KeepOption = Keep.error,
+    seed: Seed = 0,
+    as_json: Json = False,
+    output: Output = None,
+) -> None:
+    """Which strategy and how many labels an example your labels speak for, and what the next ones buy.
+
+    The labels there are get revealed again as each strategy would have asked for them, and measured by the
+    consensus of all of them. Give the features, the predictions of a model, or both.
+
+    \b
+    Examples:
+      activelab advise labels.csv --features features.csv
+      activelab advise labels.csv --pred-probs probs.csv --next 500
+      activelab advise labels.csv -p probs.csv --label-price 0.05 --error-cost 2 --json
+
+    The table has the columns strategy, labels, accuracy, area (mean accuracy over the rounds) and error (of
+    the difference to the best, standard), best strategy first.
+    """
+    import numpy as np
+
+    from activelab._errors import InputError
+    from activelab.advice import STRATEGIES
+    from activelab.advice import advise as advice_of
+    from activelab.simulation import make_model
+    from activelab.tables import check_output, to_arrow
+
+    if features is None and not pred_probs:
+        raise InputError("give --features, --pred-probs, or both.")
+    request = Request(
+        labels, pred_probs or (), classes, examples, example_column, annotator_column, label_column, keep
+    )
+    if output is not None:
+        check_output(output, (*request.files, *(() if features is None else (str(features),))))
+    classifier = make_model(model)
+    with working("Reading the files"):
+        pool, models = read_inputs(request)
+        pool, X = _with_features(pool, features, example_column, bool(models))
+    with working("Replaying the labels"):
+        advice = advice_of(
+            pool,
+            models or None,
+            X=X,
+            model=classifier,
+            strategies=STRATEGIES if strategy is None else strategy.split(","),
+            next_labels=next_labels,
+            label_price=label_price,
+            error_cost=error_cost,
+            trials=trials,
+            seed=seed,
+        )
+    rows = [asdict(one) for one in advice.strategies]
+    columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    best = advice.strategies[0]
+    summary: dict[str, Any] = {
+        "best_strategy": best.strategy,
+        "best_labels_per_example": advice.labels_per_example,
+        "labels_per_example": [asdict(one) for one in advice.depths],
+        "budget": advice.budget,
+        **{f"next_{name}": value for name, value in asdict(advice.forecast).items()},
+        "measure": advice.measure,
+        "trials": trials,
+        "notes": advice.notes,
+    }
+    deliver(to_arrow(columns), summary, output=output, as_json=as_json, absent="not estimable")
+
+
+def _with_features(
+    labels: Labels, path: Path | None, example: str | None, pool_is_known: bool
+) -> tuple[Labels, Any]:
+    """The features in the order of the pool; of a table they name the pool if predictions do not."""
+    import numpy as np
+
+    from activelab._errors import InputError
+    from activelab.tables import is_array_file, naming, read_arrays, read_pred_probs, unify
+
+    if path is None:
+        return labels, None
+    if is_array_file(path):
+        array = read_arrays(path)[0]
+        with naming(path):
+            if array.ndim != 2 or len(array) != labels.n_examples:
+                raise InputError(
+                    f"has shape {array.shape}, and the pool {labels.n_examples:,} examples. Name them in "
+                    "the order of the rows with --examples."
+                )
+        return labels, array
+    table = read_pred_probs(path, example)
+    with naming(path):
+        ids = unify([table["example"]])[0].to_numpy(zero_copy_only=False)
+        rows = {str(one): row for row, one in enumerate(ids.tolist())}
+        if not pool_is_known:
+            known = {str(one): one for one in labels.examples.tolist()}
+            labels = labels.with_examples([known.get(str(one), one) for one in ids.tolist()])
+        absent = [one for one in labels.examples.tolist() if str(one) not in rows]
+        if absent:
+            raise InputError(f"has no features of {len(absent):,} examples, first {absent[0]!r}.")
+        order = [rows[str(one)] for one in labels.examples.tolist()]
+        values = [table[name].to_numpy(zero_copy_only=False) for name in table.column_names[1:]]
+        return labels, np.stack(values, axis=1)[order]

@@ -353,7 +353,7 @@ def test_an_import_that_fails_leaves_nothing(place, make, tmp_path, write, monke
     monkeypatch.setattr(pool, "BLOCK", 10)
     examples = write("e.csv", "id,text\n" + "".join(f"{i},text\n" for i in range(35)))
     labels = write("l.csv", "example,annotator,label\n1,ann,bug\n")
-    name = {"in the middle": "_add_block", "at the end": "_show", "with the labels": "_insert"}[when]
+    name = {"in the middle": "_add_block", "at the end": "_show", "with the labels": "insert_labels"}[when]
     module = given if when == "with the labels" else pool
     real, calls = getattr(module, name), []
 

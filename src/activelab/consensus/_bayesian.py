@@ -62,7 +62,7 @@ def bayesian_consensus(labels: Labels, pred_probs: Any = None, *, seed: int = 0)
     >>> labels = al.Labels.from_wide([[0, 0, 1], [1, 1, None], [0, None, 1], [1, 1, 1]])
     >>> pred_probs = [[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.1, 0.9]]
     >>> al.bayesian_consensus(labels, pred_probs).label.tolist()
-    [0, 1, 0, 1]
+    [0, 1, 1, 1]
     """
     models = () if pred_probs is None else check_pred_probs(pred_probs, labels)
     estimate = bayesian_estimate(labels, models)

@@ -26,6 +26,8 @@ from activelab.project._rounds import list_rounds
 
 pytestmark = pytest.mark.slow
 
+PLENTY = 50_000  # examples; the crew must not run out of them while a server starts again
+
 
 def wait_until(condition) -> None:
     end = time.monotonic() + PATIENCE
@@ -35,7 +37,7 @@ def wait_until(condition) -> None:
 
 
 def test_a_crowd_without_pause(place):
-    hired = make_project(place, 2000, 30)
+    hired = make_project(place, PLENTY, 30)
     server = Server(place, "--no-train")
     with Crew([server.port], hired) as crew:
         assert crew.wait_for_each(8)
@@ -46,7 +48,7 @@ def test_a_crowd_without_pause(place):
 
 
 def test_the_server_is_killed_again_and_again(place):
-    hired = make_project(place, 2000, 12)
+    hired = make_project(place, PLENTY, 12)
     server = Server(place, "--no-train")
     with Crew([server.port], hired) as crew:
         for _ in range(4):
@@ -60,7 +62,7 @@ def test_the_server_is_killed_again_and_again(place):
 
 
 def test_two_servers_on_one_database_and_one_is_killed(postgresql):
-    hired = make_project(postgresql, 2000, 16)
+    hired = make_project(postgresql, PLENTY, 16)
     servers = [Server(postgresql, "--no-train") for _ in range(2)]
     with Crew([one.port for one in servers], hired) as crew:
         assert crew.wait_for_each(3)
@@ -77,7 +79,7 @@ def test_two_servers_on_one_database_and_one_is_killed(postgresql):
 def test_postgresql_itself_is_killed():
     cluster = Cluster()
     try:
-        hired = make_project(cluster.url(), 2000, 12)
+        hired = make_project(cluster.url(), PLENTY, 12)
         server = Server(cluster.url(), "--no-train")
         with Crew([server.port], hired) as crew:
             for _ in range(2):

@@ -62,6 +62,7 @@ def with_python(page: Path) -> bool:
 # ---------------------------------------------------------------------- code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if with_python(page)], ids=page_id)
 def test_code_runs_and_prints_what_is_shown(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -172,6 +173,7 @@ def test_options_in_running_text_exist():
             assert option in known | {"--help"}, f"{page_id(page)}: {option}"
 
 
+@pytest.mark.slow
 def test_the_reference_shows_the_help_of_every_command():
     specification = importlib.util.spec_from_file_location("hooks", DOCS / "hooks.py")
     hooks = importlib.util.module_from_spec(specification)

@@ -19,6 +19,8 @@ from activelab.project._backup import back_up
 from activelab.project._doctor import examine, repair
 from activelab.project._training import train_round
 
+pytestmark = pytest.mark.slow
+
 WELL: list[str] = []
 
 

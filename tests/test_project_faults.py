@@ -17,6 +17,8 @@ from activelab.project import Settings, StorageError, create_project, open_proje
 from activelab.project._doctor import examine
 from project_store import add_person
 
+pytestmark = pytest.mark.slow
+
 
 def command(*arguments: str, largest_file: int | None = None, without_rights: bool = False):
     """Run the command line, with files of at most some bytes, or with the rights of no more than an owner."""

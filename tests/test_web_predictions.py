@@ -11,6 +11,8 @@ import pytest
 from activelab.project import _rounds as rounds
 from web_site import running
 
+pytestmark = pytest.mark.slow
+
 N = 20
 CLASSES = ["cat", "dog", "eel"]
 

@@ -293,6 +293,7 @@ vote_lists = st.lists(st.tuples(clean, clean, labels), min_size=1, max_size=8, u
 @example(votes=[("=1+1", "@bob", "-cmd|calc"), ("1", "+ann", "yes"), ("'=x", "''=y", "'-z")])
 @example(votes=[("7", "1", "0"), ("8", "1", "1")])
 @example(votes=[("0", "a", "_b")])
+@example(votes=[("0", "w,", "0")])
 @example(votes=[('a "b", c', "x\ty", "p,q;r")])
 @settings(max_examples=5, suppress_health_check=[HealthCheck.too_slow])
 def test_labels_survive_the_way_there_and_back(name: str, ending: str, votes: list[Vote]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,7 @@ _ENDINGS = {
     ".ndjson.gz": Format("jsonl", gzipped=True),
 }
 _HEAD = 4096
+_QUOTED = re.compile('"[^"]*"')
 _NAMES = {"csv": "CSV", "parquet": "Parquet", "jsonl": "JSON lines"}
 _MAGIC = {
     b"PAR1": "Parquet",
@@ -88,8 +90,17 @@ def sniff(path: str | os.PathLike[str]) -> Format:
     if looks != "text":
         raise InputError(f"holds no table: it looks like {looks}.")
     first_line = head.decode("utf-8-sig", "replace").lstrip("\r\n").partition("\n")[0]
-    counts = {mark: first_line.count(mark) for mark in ",\t;"}
-    return Format("csv", max(counts, key=lambda mark: counts[mark]), gzipped)
+    return Format("csv", _delimiter(first_line, os.fspath(path).lower()), gzipped)
+
+
+def _delimiter(first_line: str, name: str) -> str:
+    """The mark that separates most cells; a .tsv with any tab is what it says, though names hold commas."""
+    named = "\t" if name.endswith((".tsv", ".tsv.gz")) else ","
+    bare = _QUOTED.sub("", first_line)
+    if named == "\t" and "\t" in bare:
+        return named
+    marks: list[str] = [named, ",", "\t", ";"]
+    return max(marks, key=lambda mark: bare.count(mark))
 
 
 def unzipped_head(path: str | os.PathLike[str]) -> bytes:

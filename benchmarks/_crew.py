@@ -27,9 +27,9 @@ from typing import Any
 from sqlalchemy import select
 
 from activelab.project import Project, Settings, create_project, open_project
-from activelab.project._accounts import add_annotator, create_token
-from activelab.project._doctor import examine
-from activelab.project._schema import event
+from activelab.project.files.doctor import examine
+from activelab.project.store.accounts import add_annotator, create_token
+from activelab.project.store.schema import event
 
 CLASSES = ("animal", "plant", "thing")
 PATIENCE = 120.0

@@ -18,12 +18,13 @@ from typing import Any, TypeVar
 
 from _common import Row, print_machine, print_results, print_table
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "label_studio"))
 
-from activelab.connectors.label_studio import Client, Link, connect, labelling_of, pull, push
-from activelab.project import Settings, create_project
-from activelab.project._training import train_round
 from label_studio_server import Server
+
+from activelab.label_studio import Client, Link, connect, labelling_of, pull, push
+from activelab.project import Settings, create_project
+from activelab.project.training.round import train_round
 
 Result = TypeVar("Result")
 WORDS = {"pos": "good fine great happy bright warm", "neg": "bad poor awful sad dark cold"}

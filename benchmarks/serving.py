@@ -34,7 +34,7 @@ from _cluster import Cluster
 from _common import Row, print_machine, print_results
 from _crew import CLASSES, Crew, Hired, Server, faults, hire, make_project, percentile, texts
 from activelab.project import Settings, create_project, open_project
-from activelab.project._rounds import list_rounds
+from activelab.project.labelling.rounds import list_rounds
 
 PEOPLE = 50
 P95 = 150.0

@@ -25,8 +25,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from sklearn.datasets import load_digits, load_wine
 
 from activelab.project import Project, Settings, create_project
-from activelab.project import _accounts as accounts
-from activelab.project._training import train_round
+from activelab.project.store import accounts
+from activelab.project.training.round import train_round
 from activelab.web import create_app
 
 PICTURES = Path(__file__).parent / "how-to" / "project"

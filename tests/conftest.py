@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from project_store import again, cluster, make, place, postgresql  # noqa: F401
-from web_browser import chromium, visit  # noqa: F401
+# The tests of the core start without the packages of databases and browsers.
+if find_spec("sqlalchemy"):
+    from project_store import again, cluster, make, place, postgresql  # noqa: F401
+if find_spec("playwright"):
+    from web_browser import chromium, visit  # noqa: F401
 
 # In CI the same examples each time: what new ones find is for whoever looks, not for whoever submits.
 settings.register_profile(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from activelab.project import Project, _insight
+from activelab.project import Project, insight
 
 __all__ = ["project_report"]
 
@@ -32,18 +32,18 @@ def project_report(project: Project) -> str:
     -------
     str
     """
-    now = _insight.overview(project)
-    curve = _insight.learning_curve(project)
+    now = insight.overview(project)
+    curve = insight.learning_curve(project)
     sections = [
         ("Where it stands", _state(now)),
         ("Learning curve", _curve(curve)),
-        ("Does more labelling pay?", _forecast(_insight.gain_forecast(project))),
-        ("Quality of the consensus", _histogram(_insight.quality_histogram(project))),
-        ("Annotators", _annotators(_insight.annotator_table(project))),
-        ("Agreement", _pairs(_insight.pair_agreement(project, _SHOWN))),
-        ("To adjudicate", _adjudication(_insight.adjudication_list(project, _SHOWN))),
-        ("Served next", _queue(_insight.queue_head(project, _SHOWN))),
-        ("Rounds", _rounds(_insight.rounds_table(project))),
+        ("Does more labelling pay?", _forecast(insight.gain_forecast(project))),
+        ("Quality of the consensus", _histogram(insight.quality_histogram(project))),
+        ("Annotators", _annotators(insight.annotator_table(project))),
+        ("Agreement", _pairs(insight.pair_agreement(project, _SHOWN))),
+        ("To adjudicate", _adjudication(insight.adjudication_list(project, _SHOWN))),
+        ("Served next", _queue(insight.queue_head(project, _SHOWN))),
+        ("Rounds", _rounds(insight.rounds_table(project))),
     ]
     made = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     body = "".join(f"<section><h2>{escape(title)}</h2>{content}</section>" for title, content in sections)
@@ -80,7 +80,7 @@ def _curve(curve: list[dict[str, Any]]) -> str:
         return "<p>No round has been trained yet.</p>"
     lines = [
         (words, [(row["num_labels"], row[name]) for row in curve if row[name] is not None])
-        for name, words in _insight.METRICS.items()
+        for name, words in insight.METRICS.items()
     ]
     columns = ("Round", "Labels", "Labelled", "Expected", "Cross-validated", "Re-labels in the batch")
     rows = [
@@ -95,7 +95,7 @@ def _forecast(forecast: dict[str, Any] | None) -> str:
     if forecast is None:
         return "<p>Too few rounds to say: four with different numbers of labels are needed.</p>"
     rows = [
-        (_insight.METRICS[name], _share(one["now"]), _gain(one["gain"]),
+        (insight.METRICS[name], _share(one["now"]), _gain(one["gain"]),
          f"{_gain(one['low'])} to {_gain(one['high'])}", _gain(one["last_gains"][-1]))
         for name, one in forecast["metrics"].items()
     ]  # fmt: skip

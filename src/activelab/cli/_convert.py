@@ -13,13 +13,13 @@ from activelab.cli._options import AnnotatorColumn, ExampleColumn, Json, LabelCo
 from activelab.cli._output import working
 
 if TYPE_CHECKING:
-    from activelab.connectors.formats import Conversion
+    from activelab.formats import Conversion
 
 _NAMED = 5
 
 
 def _formats() -> list[str]:
-    from activelab.connectors.formats import FORMATS
+    from activelab.formats import FORMATS
 
     return list(FORMATS)
 
@@ -77,7 +77,7 @@ def convert(
     Of several labels of one annotator on an example the latest is kept. In CSV, texts that a spreadsheet
     would run as formulas begin with an apostrophe, which is taken off again at reading.
     """
-    from activelab.connectors.formats import convert_file, summary_of
+    from activelab.formats import convert_file, summary_of
     from activelab.tables import check_output
 
     if rejected is not None:

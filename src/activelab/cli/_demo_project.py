@@ -12,7 +12,7 @@ from PIL import Image
 from activelab.labels import Labels
 from activelab.learner import RoundResult
 from activelab.project import Settings, create_project
-from activelab.project._training import train_round
+from activelab.project.training.round import train_round
 
 _PIXELS = 160
 _BRIGHTEST = 16.0

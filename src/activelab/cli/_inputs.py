@@ -49,7 +49,7 @@ def read_inputs(request: Request) -> tuple[Labels, Models]:
     InputError
         If a file cannot be read, or labels and probabilities do not match; the message names the file.
     """
-    from activelab.connectors.formats import read_label_table
+    from activelab.formats import read_label_table
 
     roles = {
         "example": request.example_column,

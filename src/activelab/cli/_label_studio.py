@@ -22,7 +22,7 @@ from activelab.cli._output import working
 from activelab.cli._place import Place, place_of, project_at, project_errors
 
 if TYPE_CHECKING:
-    from activelab.connectors.label_studio import Client, Watcher
+    from activelab.label_studio import Client, Watcher
     from activelab.project import Project
 
 label_studio = typer.Typer(name="label-studio", rich_markup_mode=None)
@@ -99,7 +99,7 @@ def connect(
         raise InputError("say which project: --url https://labels.example.org --project 7.")
     where = place_of(place)
     with _connection(url, token_file) as client:
-        from activelab.connectors.label_studio import Link, connect, labelling_of
+        from activelab.label_studio import Link, connect, labelling_of
         from activelab.project import Settings, create_project, open_project
 
         about = client.project(number)
@@ -136,7 +136,7 @@ def pull(
       activelab label-studio pull tickets.db --dry-run
     """
     with _linked(place, token_file) as (project, client), working("Reading from the server"):
-        from activelab.connectors.label_studio import pull
+        from activelab.label_studio import pull
 
         done = pull(project, client, full=full, dry_run=dry_run)
     if as_json:
@@ -176,11 +176,11 @@ def push(
     if dry_run and (train or pred_probs):
         raise InputError("--dry-run changes nothing, so it cannot train; leave out --train and --pred-probs.")
     with _linked(place, token_file) as (project, client), working("Writing to the server"):
-        from activelab.connectors.label_studio import pull, push
+        from activelab.label_studio import pull, push
 
         if train or pred_probs:
             from activelab.cli._project_use import read_predictions
-            from activelab.project._training import train_round
+            from activelab.project.training.round import train_round
 
             pull(project, client)
             train_round(project, pred_probs=read_predictions(pred_probs, None, project))
@@ -207,7 +207,7 @@ def status(place: Place = None, token_file: TokenFile = None, as_json: Json = Fa
       activelab label-studio status tickets.db --json | jq .open_tasks
     """
     with _linked(place, token_file) as (project, client), working("Asking the server"):
-        from activelab.connectors.label_studio import load_link, pull, push
+        from activelab.label_studio import load_link, pull, push
 
         link, version = load_link(project), client.version()
         read = pull(project, client, dry_run=True)
@@ -260,12 +260,12 @@ def watch(
     """
     _check_listening(host, allow_remote)
     with _linked(place, token_file) as (project, client), ExitStack() as stack:
-        from activelab.connectors.label_studio import Watcher
+        from activelab.label_studio import Watcher
 
         watcher = Watcher(project, client, every, not no_train, ahead, _say)
         if webhook is not None:
-            from activelab.connectors.label_studio import check_url
-            from activelab.connectors.label_studio._listener import create_listener, listening, registered
+            from activelab.label_studio import check_url
+            from activelab.label_studio._listener import create_listener, listening, registered
 
             target = f"{check_url(webhook)}".rstrip("/") + "/webhook"
             secret = secrets.token_urlsafe(32)
@@ -301,8 +301,8 @@ def backend(
     if password is None and allow_remote:
         raise InputError(f"set {PASSWORD}: without a password everybody could connect.")
     with _linked(place, token_file) as (project, client):
-        from activelab.connectors.label_studio import Watcher
-        from activelab.connectors.label_studio._listener import create_listener, listening
+        from activelab.label_studio import Watcher
+        from activelab.label_studio._listener import create_listener, listening
 
         watcher = Watcher(project, client, every, not no_train, ahead, _say)
         app = create_listener(watcher, secrets.token_urlsafe(32), password=password, predict=True)
@@ -318,7 +318,7 @@ def backend(
 def _connection(url: str, token_file: Path | None) -> Iterator[Client]:
     """A client of a server, with its errors in words of the command line."""
     with project_errors(), _packages():
-        from activelab.connectors.label_studio import Client, ServerError, read_token
+        from activelab.label_studio import Client, ServerError, read_token
 
         try:
             with Client(url, read_token(token_file)) as client:
@@ -330,7 +330,7 @@ def _connection(url: str, token_file: Path | None) -> Iterator[Client]:
 @contextmanager
 def _linked(place: str | None, token_file: Path | None) -> Iterator[tuple[Project, Client]]:
     with project_at(place_of(place)) as project, _packages():
-        from activelab.connectors.label_studio import load_link
+        from activelab.label_studio import load_link
 
         with _connection(load_link(project).url, token_file) as client:
             yield project, client

@@ -56,7 +56,7 @@ def add(
     """
     place, name = _person(given)
     with project_at(place) as project:
-        from activelab.project import _accounts as accounts
+        from activelab.project.store import accounts
 
         def make(connection: Any) -> str:
             now = time.time()
@@ -92,7 +92,7 @@ def invite(
       activelab annotator invite tickets.db --name ann --days 1
     """
     with project_at(place_of(place)) as project:
-        from activelab.project import _accounts as accounts
+        from activelab.project.store import accounts
 
         secret = _audited(
             project,
@@ -114,7 +114,7 @@ def list_(place: Place = None, as_json: Json = False) -> None:
       activelab annotator list tickets.db --json
     """
     with project_at(place_of(place)) as project:
-        from activelab.project import _accounts as accounts
+        from activelab.project.store import accounts
 
         found = project.database.read(accounts.list_accounts)
     people = [
@@ -163,7 +163,7 @@ def enable(given: _Person = None, as_json: Json = False) -> None:
 def _set_disabled(given: list[str] | None, disabled: bool, as_json: bool) -> None:
     place, name = _person(given)
     with project_at(place) as project:
-        from activelab.project import _accounts as accounts
+        from activelab.project.store import accounts
 
         what = "disabled" if disabled else "enabled"
         _audited(

@@ -74,7 +74,7 @@ def project_errors() -> Iterator[None]:
     """What goes wrong with a project, as errors of a command."""
     try:
         from activelab.project import ConflictError, StorageError
-        from activelab.project._rounds import AlreadyTrainingError
+        from activelab.project.labelling.rounds import AlreadyTrainingError
     except ImportError as error:
         raise CommandError(f"projects need more packages ({error}): pip install 'activelab[web]'") from None
     try:

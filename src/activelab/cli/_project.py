@@ -164,7 +164,7 @@ def import_(
     with project_at(place) as project, _progress() as progress:
         import pyarrow as pa
 
-        from activelab.project._import import Columns, import_files
+        from activelab.project.files.importing import Columns, import_files
         from activelab.tables import check_output, write_table
 
         if rejected is not None:

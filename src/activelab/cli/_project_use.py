@@ -37,7 +37,7 @@ def train(
     are used, out-of-sample, in the order of the pool or with a column of ids.
     """
     with project_at(place_of(place)) as project:
-        from activelab.project._training import train_round
+        from activelab.project.training.round import train_round
 
         given = read_predictions(pred_probs, example_column, project)
         try:
@@ -140,9 +140,9 @@ def status(place: Place = None, as_json: Json = False) -> None:
       activelab status tickets.db --json | jq .labels
     """
     with project_at(place_of(place)) as project:
-        from activelab.project import _insight
+        from activelab.project import insight
 
-        now = _insight.overview(project)
+        now = insight.overview(project)
     if as_json:
         typer.echo(json.dumps(now, ensure_ascii=False))
         return
@@ -219,7 +219,7 @@ def export(
     """
     target = output or Path(f"{what}.csv")
     with project_at(place_of(place)) as project, working("Writing the table"):
-        from activelab.project._export import export_table
+        from activelab.project.files.export import export_table
 
         done = export_table(project, what, target)
     say(
@@ -247,10 +247,10 @@ def doctor(
     The exit status is 1 if something is wrong and was not repaired. The project may be in use.
     """
     with project_at(place_of(place)) as project, working("Checking the project"):
-        from activelab.project import _doctor
+        from activelab.project.files import doctor as checker
 
-        before = _doctor.repair(project) if repair else []
-        checks = _doctor.examine(project)
+        before = checker.repair(project) if repair else []
+        checks = checker.examine(project)
     mended = {one.name: one.problem for one in before if one.problem}
     if as_json:
         rows = [{"name": one.name, "problem": one.problem or None} for one in checks]
@@ -286,7 +286,7 @@ def backup(
     if len(rest) != 1:
         raise InputError("name the copy, as in: activelab backup tickets.db copy.db")
     with project_at(place) as project, working("Copying"):
-        from activelab.project._backup import back_up
+        from activelab.project.files.backup import back_up
 
         size = back_up(project, rest[0])
     say(f"Wrote {rest[0]} ({size / 2**20:,.1f} MiB).", {"output": rest[0], "bytes": size}, as_json)

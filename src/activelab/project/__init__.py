@@ -1,9 +1,9 @@
 """A labelling project that lasts: store, assignment, rounds."""
 
-from activelab.project._database import StorageError
 from activelab.project._project import Example, Project, create_project, open_project
-from activelab.project._queue import Assignment, ConflictError, Recorded
-from activelab.project._settings import KINDS, Settings
+from activelab.project.labelling.queue import Assignment, ConflictError, Recorded
+from activelab.project.settings import KINDS, Settings
+from activelab.project.store.database import StorageError
 
 __all__ = [
     "KINDS",

@@ -17,14 +17,13 @@ from sqlalchemy import Connection, bindparam, insert, select
 from activelab._errors import InputError
 from activelab._typing import Floats
 from activelab.labels import Labels
-from activelab.project import _given as given
-from activelab.project import _pool as pool
-from activelab.project import _queue as queueing
-from activelab.project import _rounds as rounds
-from activelab.project._database import Database, StorageError
-from activelab.project._migrations import schema_state, upgrade
-from activelab.project._schema import annotator, answer, audit, example, feature_block
-from activelab.project._settings import Settings, check_models, load_settings, load_value, store_settings
+from activelab.project.labelling import intake as given
+from activelab.project.labelling import pool, rounds
+from activelab.project.labelling import queue as queueing
+from activelab.project.settings import Settings, check_models, load_settings, load_value, store_settings
+from activelab.project.store.database import Database, StorageError
+from activelab.project.store.schema import annotator, answer, audit, example, feature_block
+from activelab.project.store.upgrades import schema_state, upgrade
 
 Result = TypeVar("Result")
 

@@ -7,9 +7,9 @@ import time
 from fastapi import APIRouter
 from sqlalchemy import Connection, select
 
-from activelab.project import _accounts as accounts
 from activelab.project._project import write_audit
-from activelab.project._schema import invite
+from activelab.project.store import accounts
+from activelab.project.store.schema import invite
 from activelab.web._api_session import account_out
 from activelab.web._bodies import (
     AccountOut,

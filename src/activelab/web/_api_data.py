@@ -14,7 +14,7 @@ from fastapi.responses import FileResponse, Response
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
-from activelab.project._rounds import current_round, get_round
+from activelab.project.labelling.rounds import current_round, get_round
 from activelab.web._bodies import AcceptedOut, RoundOut
 from activelab.web._failures import ERRORS, Failure
 from activelab.web._site import Site
@@ -114,7 +114,7 @@ def export(
     format: Annotated[Literal["csv", "parquet", "jsonl"], Query(description="As which file.")] = "csv",
 ) -> Response:
     """A table of the project as a file."""
-    from activelab.project._export import export_table
+    from activelab.project.files.export import export_table
 
     folder = tempfile.TemporaryDirectory(prefix="activelab-")
     path = Path(folder.name, f"{what}.{format}")

@@ -13,8 +13,8 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from activelab.project import _insight
-from activelab.project._insight_values import votes
+from activelab.project import insight
+from activelab.project.insight.values import votes
 from activelab.web._bodies import DecisionIn, ExampleOut, Limit, Name, Number, StoredOut, Vote
 from activelab.web._failures import ERRORS, Failure
 from activelab.web._queries import content_of, example_row, find_examples
@@ -37,63 +37,63 @@ def status(site: Here, _: Adjudicator) -> dict[str, Any]:
 
 def overview(site: Site) -> dict[str, Any]:
     """The overview, made at most every two seconds."""
-    return site.shared("overview", lambda: _insight.overview(site.project))
+    return site.shared("overview", lambda: insight.overview(site.project))
 
 
 @router.get("/learning-curve", summary="Learning curve")
 def learning_curve(site: Here, _: Adjudicator) -> Any:
     """Accuracy by round."""
-    return site.shared("curve", lambda: _insight.learning_curve(site.project))
+    return site.shared("curve", lambda: insight.learning_curve(site.project))
 
 
 @router.get("/quality-histogram", summary="Histogram of quality")
 def quality_histogram(site: Here, _: Adjudicator) -> Any:
     """How sure the consensus labels are."""
-    return site.shared("histogram", lambda: _insight.quality_histogram(site.project))
+    return site.shared("histogram", lambda: insight.quality_histogram(site.project))
 
 
 @router.get("/annotator-quality", summary="Annotators and their quality")
 def annotator_quality(site: Here, _: Adjudicator) -> Any:
     """Labels, time, agreement and weight of each annotator."""
-    return site.shared("annotators", lambda: _insight.annotator_table(site.project), 5)
+    return site.shared("annotators", lambda: insight.annotator_table(site.project), 5)
 
 
 @router.get("/pair-agreement", summary="Agreement by pair")
 def pair_agreement(site: Here, _: Adjudicator) -> Any:
     """How far each two annotators agree, and on how many examples."""
-    return site.shared("pairs", lambda: _insight.pair_agreement(site.project), 10)
+    return site.shared("pairs", lambda: insight.pair_agreement(site.project), 10)
 
 
 @router.get("/queue", summary="What is served next")
 def queue(site: Here, _: Adjudicator, limit: Limit = 20) -> Any:
     """The head of the queue."""
-    return _insight.queue_head(site.project, limit)
+    return insight.queue_head(site.project, limit)
 
 
 @router.get("/rounds", summary="Rounds")
 def rounds(site: Here, _: Adjudicator) -> Any:
     """All rounds with their models and metrics."""
-    return site.shared("rounds", lambda: _insight.rounds_table(site.project))
+    return site.shared("rounds", lambda: insight.rounds_table(site.project))
 
 
 @router.get("/adjudication", summary="What needs a decision")
 def adjudication(site: Here, _: Adjudicator, limit: Limit = 20) -> Any:
     """Examples of the lowest consensus quality, with all their labels, and those nobody could answer."""
-    rows = _insight.adjudication_list(site.project, limit)
+    rows = insight.adjudication_list(site.project, limit)
     return [row | {"content": content_of(row["id"], row["content"])} for row in rows]
 
 
 @router.get("/forecast", summary="Does more labelling pay?")
 def forecast(site: Here, _: Adjudicator) -> Any:
     """The expected gain of the next batch, and what it is based on."""
-    return site.shared("forecast", lambda: _insight.gain_forecast(site.project))
+    return site.shared("forecast", lambda: insight.gain_forecast(site.project))
 
 
 @router.get("/why/{example_id}", summary="Why an example was served")
 def why(example_id: Number, site: Here, _: Adjudicator) -> Any:
     """Score, trust and position of an example in the current round."""
     site.project.database.read(lambda c: example_row(c, example_id))
-    return _insight.why_served(site.project, example_id)
+    return insight.why_served(site.project, example_id)
 
 
 @router.get("/examples", summary="Find examples")

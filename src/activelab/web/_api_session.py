@@ -8,9 +8,9 @@ from dataclasses import asdict
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection, select
 
-from activelab.project import _accounts as accounts
 from activelab.project._project import write_audit
-from activelab.project._schema import annotator
+from activelab.project.store import accounts
+from activelab.project.store.schema import annotator
 from activelab.web._bodies import (
     AccountOut,
     BigNumber,

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from activelab.project._accounts import MIN_PASSWORD
+from activelab.project.store.accounts import MIN_PASSWORD
 
 
 def _storable(text: str) -> str:

@@ -14,8 +14,8 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from activelab._errors import InputError
 from activelab.project import ConflictError, StorageError
-from activelab.project._accounts import NotAllowedError
-from activelab.project._rounds import AlreadyTrainingError
+from activelab.project.labelling.rounds import AlreadyTrainingError
+from activelab.project.store.accounts import NotAllowedError
 
 log = logging.getLogger("activelab.web")
 

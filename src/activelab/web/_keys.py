@@ -9,9 +9,9 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from activelab._errors import InputError
-from activelab.project._database import Database
-from activelab.project._rounds import hold_round
-from activelab.project._settings import load_value, store_value
+from activelab.project.labelling.rounds import hold_round
+from activelab.project.settings import load_value, store_value
+from activelab.project.store.database import Database
 
 
 def signing_key(database: Database) -> bytes:

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, case, func, or_, select
 
 from activelab.project import Assignment, Project
-from activelab.project._schema import annotator, answer, assignment, example
-from activelab.project._settings import load_value
+from activelab.project.settings import load_value
+from activelab.project.store.schema import annotator, answer, assignment, example
 from activelab.web._bodies import Content, Item, NamedValue
 from activelab.web._failures import Failure
 

@@ -16,8 +16,8 @@ from sqlalchemy import Connection
 from activelab._errors import InputError
 from activelab._network import is_loopback, listen
 from activelab.project import Project, open_project
-from activelab.project._accounts import count_admins, create_invite
 from activelab.project._project import write_audit
+from activelab.project.store.accounts import count_admins, create_invite
 from activelab.web._app import create_app
 from activelab.web._site import Site
 
@@ -140,6 +140,6 @@ def first_link(project: Project) -> str | None:
 
 
 def _trainer(place: str | os.PathLike[str]) -> Any:
-    from activelab.project._trainer import Trainer
+    from activelab.project.training.trainer import Trainer
 
     return Trainer(place)

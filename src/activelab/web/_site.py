@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from activelab.project import Project
-from activelab.project._accounts import Account, account_of_token, digest, find_account
+from activelab.project.store.accounts import Account, account_of_token, digest, find_account
 from activelab.web._keys import signing_key
 from activelab.web._limits import Attempts
 

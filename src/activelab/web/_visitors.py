@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from activelab.project._accounts import ROLES, Account, digest
+from activelab.project.store.accounts import ROLES, Account, digest
 from activelab.web._failures import Failure
 from activelab.web._shield import SAFE
 from activelab.web._site import SESSION_SECONDS, Site

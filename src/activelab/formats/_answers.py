@@ -1,0 +1,75 @@
+"""The one label in whatever a tool wraps it in."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from activelab._errors import InputError, first
+from activelab.formats._record import shortened
+from activelab.tables import id_text
+
+SEVERAL = "several labels; only one an example can be used"
+NONE = "no label was chosen"
+
+
+def answer_of(value: Any, question: str | None = None) -> tuple[Any, str]:
+    """The label a value holds, and why there is none.
+
+    A value may be the label itself, a list of one, ``{"choices": [label]}``, ``{"label": label}``, one true
+    among false buttons, any of them under the name of the question, or the same as a JSON text.
+    """
+    for _ in range(20):
+        if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+            try:
+                value = json.loads(value)
+            except (ValueError, RecursionError):
+                return value, ""
+        if isinstance(value, list):
+            if len(value) != 1:
+                return None, SEVERAL if value else NONE
+            value = value[0]
+        elif isinstance(value, dict):
+            value, why = _inside(value, question)
+            if why:
+                return None, why
+        else:
+            break
+    if value is None or value == "":
+        return None, NONE
+    if isinstance(value, bool):
+        return str(value).lower(), ""
+    return (value, "") if id_text(value) is not None else (None, f"{shortened(value)} is no label")
+
+
+def _inside(value: dict[str, Any], question: str | None) -> tuple[Any, str]:
+    if question is not None and question in value:
+        return value[question], ""
+    for key in ("choices", "label", "labels"):
+        if key in value:
+            return value[key], ""
+    if value and all(isinstance(one, bool) for one in value.values()):
+        chosen = [name for name, one in value.items() if one]
+        return (chosen[0], "") if len(chosen) == 1 else (None, SEVERAL if chosen else NONE)
+    if len(value) == 1:
+        return next(iter(value.values())), ""
+    return None, f"it holds several answers: {', '.join(map(str, value))}" if value else NONE
+
+
+def one_question(found: list[str], chosen: str | None, what: str) -> str:
+    """The question that is meant.
+
+    Raises
+    ------
+    InputError
+        If the chosen one is not there, or there are several and none was chosen.
+    """
+    if chosen is not None:
+        if chosen not in found:
+            raise InputError(f"no {what} {chosen!r}; the file has: {first(found, 20) or 'none'}.")
+        return chosen
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise InputError(f"the file has no {what}.")
+    raise InputError(f"the file has several of {what}: {first(found, 20)}. Choose one with --question.")

@@ -1,0 +1,120 @@
+"""Potato: tables of its export, or the folder of what each user has answered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from activelab._errors import InputError
+from activelab.formats._answers import NONE, SEVERAL, answer_of, one_question
+from activelab.formats._record import Record, Source, record, set_aside
+from activelab.formats._rows import columns, rows, write_csv, write_lines
+from activelab.formats._spool import Spool
+
+STATES = "*/user_state.json"
+_KEYS = ("instance_id", "user_id")
+_ORIGIN = "annotator_origin"
+_ABOUT = ("_spans", "_room", "_room_id")
+_MARKS = ("true", "1", "on", "yes")
+
+
+def read(source: Source) -> Iterator[Record]:
+    """One answer an example and user, of one of the schemes."""
+    if source.path.is_dir():
+        yield from _read_folder(source)
+        return
+    names = columns(source.path)
+    answers = [name for name in names if _scheme(name) is not None]
+    schemes = list(dict.fromkeys(str(_scheme(name)) for name in answers))
+    scheme = one_question(schemes, source.question, "annotation scheme")
+    mine = [name for name in answers if _scheme(name) == scheme]
+    key = source.columns.get("example") or _KEYS[0]
+    for line, values, problem in rows(source.path):
+        if problem:
+            yield Record(line, problem=problem)
+            continue
+        given = {name.partition(".")[2]: values.get(name) for name in mine}
+        label, why = _chosen(given, single=len([name for name in given if name]) == 1)
+        if why:
+            yield set_aside(line, values.get(key), {}, why, key)
+        else:
+            yield record(line, values.get(key), values.get(_KEYS[1]), label, names=(key, _KEYS[1], scheme))
+
+
+def _scheme(name: str) -> str | None:
+    """The scheme a column belongs to; None if it holds no answer."""
+    scheme, _, option = name.partition(".")
+    if name in _KEYS or name.startswith(_ORIGIN) or option in _ABOUT:
+        return None
+    return scheme
+
+
+def _chosen(given: Mapping[str, Any], *, single: bool) -> tuple[Any, str]:
+    """The answer in ``{option: cell}``; the option "" is the scheme's own column, resolved by Potato."""
+    if given.get("") not in (None, ""):
+        return answer_of(given[""])
+    marked = {option: cell for option, cell in given.items() if option and cell not in (None, "", False)}
+    if len(marked) != 1:
+        return None, SEVERAL if marked else NONE
+    ((option, cell),) = marked.items()
+    # A list to select from is one column whose cell is the answer; buttons are a column each.
+    by_cell = single and str(cell).strip().casefold() not in _MARKS
+    return answer_of(cell) if by_cell else (option, "")
+
+
+def _read_folder(source: Source) -> Iterator[Record]:
+    files = sorted(source.path.glob(STATES))
+    if not files:
+        raise InputError(f"the folder holds no {STATES}.")
+    for number, file in enumerate(files, start=1):
+        try:
+            state = json.loads(file.read_bytes())
+            user = state.get("user_id", file.parent.name)
+            labels = {name: _answers(pairs) for name, pairs in state["instance_id_to_label_to_value"].items()}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            where = file.relative_to(source.path)
+            yield Record(
+                number, problem=f"{where} is no state of a user: {type(error).__name__}: {error}"[:300]
+            )
+            continue
+        for example, schemes in labels.items():
+            if not schemes:
+                continue
+            scheme = one_question(list(schemes), source.question, "annotation scheme")
+            label, why = _chosen(schemes[scheme], single=False)
+            if why:
+                yield set_aside(number, example, {}, why, _KEYS[0])
+            else:
+                yield record(number, example, user, label, names=(_KEYS[0], _KEYS[1], scheme))
+
+
+def _answers(pairs: list[Any]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for about, value in pairs:
+        found.setdefault(str(about["schema"]), {})[str(about["name"])] = value
+    return found
+
+
+def write(file: IO[bytes], pool: Spool, ending: str, classes: Sequence[str]) -> None:
+    """A row an answer, a column a class."""
+    names = list(classes or pool.classes)
+    header = [*_KEYS, *(f"label.{name}" for name in names)]
+
+    def lines() -> Iterator[list[Any]]:
+        for item in pool.items():
+            for vote in item.votes:
+                chosen = [vote.label if name == vote.label else None for name in names]
+                yield [item.example, vote.annotator, *chosen]
+
+    if ending in (".csv", ".tsv"):
+        write_csv(file, header, lines(), "\t" if ending == ".tsv" else ",")
+    else:
+        filled = (dict(zip(header, line, strict=True)) for line in lines())
+        write_lines(file, ({n: v for n, v in one.items() if v is not None} for one in filled))
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder holds what users have answered."""
+    return path.is_dir() and next(path.glob(STATES), None) is not None

@@ -1,0 +1,127 @@
+"""What a project knows of its Label Studio project."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from activelab._errors import InputError
+from activelab.project import Project
+from activelab.project._project import write_audit
+from activelab.project.settings import Settings, load_value, store_value
+from activelab.project.store.schema import label_studio_task
+
+_NAME = "label_studio"
+
+
+@dataclass(frozen=True)
+class Link:
+    """The other end, and how far we have read and written.
+
+    Attributes
+    ----------
+    url : str
+    number : int
+        The Label Studio project.
+    example_field : str or None
+        Field of a task's data that names its example; None for the number of the task.
+    cursor : str
+        Changes up to this moment have been read; "" before the first time.
+    model_version : str
+        The name our scores have there; "" before the first.
+    pushed_round : int
+        The round they are of; -1 before the first.
+    complete : bool
+        Whether the server has been told to use them.
+    """
+
+    url: str
+    number: int
+    example_field: str | None = None
+    cursor: str = ""
+    model_version: str = ""
+    pushed_round: int = -1
+    complete: bool = False
+
+    def changed(self, **changes: Any) -> Link:
+        """This link with some of it changed."""
+        return replace(self, **changes)
+
+
+def load_link(project: Project) -> Link:
+    """The link of a project.
+
+    Raises
+    ------
+    InputError
+        If it has none.
+    """
+    found = project.database.read(lambda c: load_value(c, _NAME))
+    if found is None:
+        raise InputError(
+            "this project is not connected: activelab label-studio connect PLACE --url … --project …"
+        )
+    return Link(**found)
+
+
+def store_link(connection: Connection, link: Link) -> None:
+    """Keep a link, within a transaction."""
+    store_value(connection, _NAME, asdict(link))
+
+
+def change_link(project: Project, **changes: Any) -> Link:
+    """Change some of what is kept of the other end; the link as it is then."""
+
+    def change(connection: Connection) -> Link:
+        link = Link(**load_value(connection, _NAME)).changed(**changes)
+        store_link(connection, link)
+        return link
+
+    return project.database.write(change)
+
+
+def connect(project: Project, link: Link, classes: tuple[str, ...]) -> Link:
+    """Connect a project with a Label Studio project; the same again changes nothing.
+
+    Raises
+    ------
+    InputError
+        If it is connected with another one, or has examples that no field of the tasks names.
+    """
+
+    def begin(connection: Connection) -> Link:
+        known = load_value(connection, _NAME)
+        if known is not None:
+            before = Link(**known)
+            if (before.number, before.example_field) != (link.number, link.example_field):
+                raise InputError(
+                    f"this project is connected with project {before.number} at {before.url} already; "
+                    "a project can be connected once."
+                )
+            # A server may move; what it knows of us moves with it.
+            moved = before.changed(url=link.url)
+            store_link(connection, moved)
+            return moved
+        mapped = connection.execute(select(label_studio_task.c.task_id).limit(1)).first()
+        if link.example_field is None and mapped is None and load_value(connection, "num_examples", 0):
+            raise InputError(
+                "this project has examples already. Say which field of the tasks holds their ids, with "
+                "--example-field, or connect a new project."
+            )
+        store_link(connection, link)
+        write_audit(connection, None, "connected with Label Studio", {"url": link.url, "number": link.number})
+        return link
+
+    add_classes(project, classes)
+    return project.database.write(begin)
+
+
+def add_classes(project: Project, classes: tuple[str, ...]) -> Settings:
+    """Add the classes that the project lacks."""
+    known = project.refresh(0).classes
+    new = [name for name in classes if name not in known]
+    if not new:
+        return project.settings
+    return project.change_settings({"classes": [*known, *new]})

@@ -1,0 +1,348 @@
+"""Is everything there and readable, and everything derived what the events say? If not, derive it again."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from activelab._errors import first
+from activelab.project._project import Project, write_audit
+from activelab.project.labelling import rounds
+from activelab.project.labelling.pool import BLOCK, SILENT_SECONDS, clear_unfinished
+from activelab.project.labelling.queue import ASKED
+from activelab.project.settings import load_settings, load_value
+from activelab.project.store.schema import (
+    annotator,
+    answer,
+    assignment,
+    event,
+    example,
+    feature_block,
+    queue,
+    round_,
+    round_array,
+)
+
+Answers = dict[tuple[int, int], tuple[int, str, int | None]]
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes
+    ----------
+    name : str
+    problem : str
+        Empty if all is well.
+    repairable : bool
+        Whether it can be derived again.
+    """
+
+    name: str
+    problem: str = ""
+    repairable: bool = True
+
+
+def examine(project: Project) -> list[Check]:
+    """Look at everything, while the project is in use or not; nothing is changed.
+
+    What cannot be told: a letter that was changed within a text, or a number within a probability. Neither
+    database keeps check sums of what it stores unless the file system or PostgreSQL is set up to.
+    """
+    if project.database.is_sqlite:
+        return project.database.read(_checks)
+    # One moment for all queries.
+    engine = project.database.engine.execution_options(isolation_level="REPEATABLE READ")
+    with engine.connect() as connection:
+        return _checks(connection)
+
+
+def repair(project: Project) -> list[Check]:
+    """Derive again what is wrong and can be derived, in one transaction; what was wrong before it.
+
+    Nothing is changed where something is wrong that cannot be derived: a backup knows more than what is left.
+    """
+
+    def mend(connection: Connection) -> list[Check]:
+        rounds.hold_round(connection)
+        found = _checks(connection)
+        wrong = [one for one in found if one.problem]
+        if wrong and all(one.repairable for one in wrong):
+            _derive(connection)
+            write_audit(connection, None, "repaired", {one.name: one.problem for one in wrong})
+        return found
+
+    return project.database.write(mend)
+
+
+def _checks(connection: Connection) -> list[Check]:
+    file = Check("database file", _damage(connection), repairable=False)
+    if file.problem:
+        return [file]  # what else could be read of it would not be worth much
+    replayed, counted = _replay(connection)
+    return [
+        file,
+        Check("references", _references(connection), repairable=False),
+        Check("examples", _gaps(connection) or _unreadable(connection), repairable=False),
+        Check("features", _features(connection), repairable=False),
+        Check("events", _lost_events(connection), repairable=False),
+        Check("unfinished import", _leftovers(connection)),
+        Check("answers", _difference(_answers(connection), replayed)),
+        Check("labels of examples", _difference(_numbers(connection, example), _by_example(replayed))),
+        Check("labels of annotators", _difference(_numbers(connection, annotator), counted)),
+        Check("leases", _leases(connection)),
+        Check("queue", _slots(connection)),
+        Check("served round", _arrays(connection), repairable=False),
+        Check("rounds", _stale(connection)),
+    ]
+
+
+def _damage(connection: Connection) -> str:
+    if connection.dialect.name != "sqlite":
+        return ""
+    said = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
+    return "" if said == ["ok"] else "; ".join(said[:_SHOWN]) + ". Restore a backup."
+
+
+def _references(connection: Connection) -> str:
+    """Rows that refer to what is not there; PostgreSQL allows none."""
+    if connection.dialect.name != "sqlite":
+        return ""
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    return f"{len(broken):,} rows refer to what is not there. Restore a backup." if broken else ""
+
+
+def _gaps(connection: Connection) -> str:
+    size = int(load_value(connection, "num_examples", 0))
+    there = select(func.count()).where(example.c.id < size, example.c.id >= 0)
+    missing = size - connection.execute(there).scalar_one()
+    return f"{missing:,} of {size:,} are missing. Restore a backup." if missing else ""
+
+
+def _unreadable(connection: Connection) -> str:
+    size, classes = int(load_value(connection, "num_examples", 0)), len(load_settings(connection).classes)
+    bad: list[str] = []
+    for start in range(0, size, BLOCK):
+        query = select(example.c.name, example.c.content, example.c.gold).where(
+            example.c.id >= start, example.c.id < min(start + BLOCK, size)
+        )
+        bad += [
+            row.name
+            for row in connection.execute(query)
+            if not _is_object(row.content) or not (row.gold is None or 0 <= row.gold < classes)
+        ]
+    return f"{len(bad):,} cannot be read ({first(bad)}). Restore a backup." if bad else ""
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, TypeError):
+        return False
+
+
+def _features(connection: Connection) -> str:
+    """Blocks of features that are missing or cannot be read."""
+    width, size = load_value(connection, "num_features"), int(load_value(connection, "num_examples", 0))
+    end = 0 if width is not None else size
+    query = select(feature_block.c.start).where(feature_block.c.start < size).order_by(feature_block.c.start)
+    for start in connection.execute(query).scalars().all():
+        data = connection.execute(select(feature_block.c.data).where(feature_block.c.start == start))
+        values = _array(data.scalar_one())
+        if start != end or values is None or values.ndim != 2 or values.shape[1] != width:
+            return f"those from example {min(start, end):,} on are missing or damaged. Restore a backup."
+        end += len(values)
+    return "" if end == size else f"those from example {end:,} on are missing. Restore a backup."
+
+
+def _array(data: bytes) -> Any:
+    try:
+        return np.load(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError, OSError, SyntaxError):
+        return None
+
+
+def _arrays(connection: Connection) -> str:
+    """Arrays of the round that is served that are missing, cannot be read, or do not fit it."""
+    number, size = rounds.current_round(connection), int(load_value(connection, "num_examples", 0))
+    if number < 0:
+        return "there is none. Restore a backup." if size else ""
+    trained = "metrics" in rounds.get_round(connection, number).summary
+    needed = {"order", *(("scores", "quality", "consensus", "predicted") if trained else ())}
+    of_round = round_array.c.round_id == number
+    names = connection.execute(select(round_array.c.name).where(of_round)).scalars().all()
+    bad = sorted(needed.difference(names))
+    for name in names:
+        query = select(round_array.c.data).where(of_round, round_array.c.name == name)
+        values = _array(connection.execute(query).scalar_one())
+        if values is None or (name == "order" and not _is_order(values, size)):
+            bad.append(name)
+    return f"{first(bad)} of it is missing or damaged. Restore a backup." if bad else ""
+
+
+def _is_order(values: Any, size: int) -> bool:
+    """Whether no example occurs twice and none is unknown."""
+    seen = np.sort(values)
+    return not len(seen) or bool((np.diff(seen) > 0).all() and seen[0] >= 0 and seen[-1] < size)
+
+
+def _lost_events(connection: Connection) -> str:
+    """Events that are gone, or cannot be true, although nobody may change or delete them."""
+    there = select(event.c.id)
+    lost = connection.execute(
+        select(func.count()).select_from(answer).where(answer.c.event_id.not_in(there))
+    ).scalar_one()
+    lost += connection.execute(
+        select(func.count())
+        .select_from(event)
+        .where(event.c.undoes.is_not(None), event.c.undoes.not_in(there))
+    ).scalar_one()
+    if connection.dialect.name == "sqlite":
+        # SQLite numbers without gaps; in PostgreSQL a transaction that fails leaves one.
+        last, number = connection.execute(select(func.coalesce(func.max(event.c.id), 0), func.count())).one()
+        lost = max(lost, last - number)
+    if lost:
+        return f"{lost:,} are gone, although none may ever be deleted. Restore a backup."
+    classes = len(load_settings(connection).classes)
+    is_label, code = event.c.kind == "label", event.c.class_code
+    strange = connection.execute(
+        select(func.count())
+        .select_from(event)
+        .where(is_label, code.is_(None) | (code < 0) | (code >= classes))
+    ).scalar_one()
+    return f"{strange:,} labels are of no class of the project. Restore a backup." if strange else ""
+
+
+def _leftovers(connection: Connection) -> str:
+    size = int(load_value(connection, "num_examples", 0))
+    rest = connection.execute(select(func.count()).where(example.c.id >= size)).scalar_one()
+    under_way = load_value(connection, "import")
+    if not rest or (under_way and time.time() - under_way["time"] < SILENT_SECONDS):
+        return ""
+    return f"{rest:,} examples of an import that was cut off; nobody sees them, the next import removes them."
+
+
+def _replay(connection: Connection) -> tuple[Answers, dict[int, int]]:
+    """Answers and labels of annotators as the events say."""
+    answers: Answers = {}
+    counts: Counter[int] = Counter()
+    sources: dict[int, str] = {}
+    columns = ("id", "annotator_id", "example_id", "kind", "class_code", "source", "undoes")
+    for row in connection.execute(select(*(event.c[name] for name in columns)).order_by(event.c.id)):
+        key = row.example_id, row.annotator_id
+        if row.kind == "undo":
+            before = answers.pop(key, None)
+            if before is not None and before[1] == "label" and sources.pop(before[0]) in ASKED:
+                counts[row.annotator_id] -= 1
+            continue
+        answers[key] = row.id, row.kind, row.class_code
+        if row.kind == "label":
+            sources[row.id] = row.source
+            counts[row.annotator_id] += row.source in ASKED
+    return answers, {who: count for who, count in counts.items() if count}
+
+
+def _answers(connection: Connection) -> Answers:
+    query = select(
+        answer.c.example_id, answer.c.annotator_id, answer.c.event_id, answer.c.kind, answer.c.class_code
+    )
+    return {(e, a): (identity, kind, code) for e, a, identity, kind, code in connection.execute(query)}
+
+
+def _by_example(answers: Answers) -> dict[int, int]:
+    return dict(Counter(e for (e, _), (_, kind, _) in answers.items() if kind == "label"))
+
+
+def _numbers(connection: Connection, table: Any) -> dict[int, int]:
+    query = select(table.c.id, table.c.num_labels).where(table.c.num_labels != 0)
+    return {row.id: row.num_labels for row in connection.execute(query)}
+
+
+def _difference(stored: dict[Any, Any], right: dict[Any, Any]) -> str:
+    if stored == right:
+        return ""
+    wrong = [key for key in {**stored, **right} if stored.get(key) != right.get(key)]
+    shown = ", ".join(f"{key}: {stored.get(key)} for {right.get(key)}" for key in wrong[:_SHOWN])
+    return f"{len(wrong):,} differ from what the events say ({shown})."
+
+
+def _leases(connection: Connection) -> str:
+    """Somebody holds what they have answered: it would come to them again and again."""
+    both = (answer.c.example_id == assignment.c.example_id) & (
+        answer.c.annotator_id == assignment.c.annotator_id
+    )
+    query = (
+        select(func.count()).select_from(assignment).join(answer, both).where(assignment.c.state == "open")
+    )
+    count = connection.execute(query).scalar_one()
+    return f"{count:,} are held by people who have answered them." if count else ""
+
+
+def _slots(connection: Connection) -> str:
+    """Rows of the queue whose free slots are not what is left."""
+    number, settings = rounds.current_round(connection), load_settings(connection)
+    if number < 0:
+        return ""
+    since = answer.c.event_id > rounds.get_round(connection, number).last_event
+    labels = select(answer.c.example_id).where(since, answer.c.kind == "label")
+    given = Counter(connection.execute(labels).scalars())
+    leased = Counter(
+        connection.execute(select(assignment.c.example_id).where(assignment.c.state == "open")).scalars()
+    )
+    query = (
+        select(queue.c.example_id, queue.c.remaining, example.c.num_labels, example.c.gold)
+        .join(example, example.c.id == queue.c.example_id)
+        .where(queue.c.round_id == number)
+    )
+    wrong = []
+    for code, remaining, num_labels, gold in connection.execute(query):
+        right = settings.labels_per_round - given[code] - leased[code]
+        if settings.max_labels is not None:
+            right = min(right, settings.max_labels - num_labels - leased[code])
+        if (remaining > 0) if gold is not None else remaining != right:
+            wrong.append(code)
+    return f"{len(wrong):,} examples have a wrong number of free places." if wrong else ""
+
+
+def _stale(connection: Connection) -> str:
+    row = connection.execute(select(round_).where(round_.c.state == "running")).one_or_none()
+    if row is None or time.time() - row.heartbeat < rounds.STALE_SECONDS:
+        return ""
+    return f"round {row.id} is marked as running, but nobody trains it."
+
+
+def _derive(connection: Connection) -> None:
+    answers, counts = _replay(connection)
+    connection.execute(delete(answer))
+    rows = [
+        {"example_id": e, "annotator_id": a, "event_id": identity, "kind": kind, "class_code": code}
+        for (e, a), (identity, kind, code) in answers.items()
+    ]
+    for at in range(0, len(rows), BLOCK):
+        connection.execute(insert(answer), rows[at : at + BLOCK])
+    for table, numbers in ((example, _by_example(answers)), (annotator, counts)):
+        connection.execute(update(table).where(table.c.num_labels != 0).values(num_labels=0))
+        for code, number in numbers.items():
+            connection.execute(update(table).where(table.c.id == code).values(num_labels=number))
+    answered = select(answer.c.example_id).where(
+        answer.c.example_id == assignment.c.example_id, answer.c.annotator_id == assignment.c.annotator_id
+    )
+    connection.execute(
+        update(assignment).where(assignment.c.state == "open", answered.exists()).values(state="expired")
+    )
+    if _leftovers(connection):
+        clear_unfinished(connection)
+    stale = connection.execute(select(round_.c.id).where(round_.c.state == "running")).scalar()
+    if stale is not None and _stale(connection):
+        rounds.fail_round(connection, stale, "the process that trained it is gone")
+    rounds.settle_again(connection, load_settings(connection))

@@ -1,0 +1,429 @@
+"""Files into a project: everything is checked before anything is written, and rows that are bad are named."""
+
+from __future__ import annotations
+
+import json
+import os
+from array import array
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection
+
+from activelab._errors import InputError
+from activelab._typing import Floats
+from activelab.formats import Record, latest_labels, read_records, special_format
+from activelab.project._project import Project, write_audit
+from activelab.project.labelling.intake import put_gold, put_labels
+from activelab.project.labelling.pool import BLOCK
+from activelab.project.settings import load_settings, store_settings
+from activelab.tables import (
+    LONGEST_ID,
+    FileError,
+    check_file,
+    find_column,
+    id_text,
+    naming,
+    plain_cell,
+    read_pred_probs,
+    read_rows,
+    row_columns,
+)
+
+_NAMED = 10
+_TEXT = ("text", "sentence", "content", "body", "document", "review", "message", "question", "comment")
+_IMAGE = ("image", "file", "path", "filename", "image_path", "file_name", "image_file", "filepath")
+_HALF = "it holds half a character (a lone surrogate), as text that was cut in the middle of an emoji does"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns the user named."""
+
+    example: str | None = None
+    text: str | None = None
+    image: str | None = None
+    annotator: str | None = None
+    label: str | None = None
+
+
+@dataclass
+class Imported:
+    """What an import did.
+
+    Attributes
+    ----------
+    examples, labels, gold : int
+        How many were stored.
+    rejected : list of (str, int, str)
+        File, line and reason of each row that was left out.
+    """
+
+    examples: int = 0
+    labels: int = 0
+    gold: int = 0
+    rejected: list[tuple[str, int, str]] = field(default_factory=list)
+
+
+def import_files(
+    project: Project,
+    examples: str | os.PathLike[str] | None = None,
+    *,
+    labels: str | os.PathLike[str] | None = None,
+    gold: str | os.PathLike[str] | None = None,
+    features: str | os.PathLike[str] | None = None,
+    columns: Columns | None = None,
+    image_root: str | os.PathLike[str] | None = None,
+    leave_out: bool = False,
+    progress: Callable[[str, int, int | None], None] = lambda *_: None,
+) -> Imported:
+    """Import examples, labels and gold answers from tables: all that is good in them, at one stroke.
+
+    Parameters
+    ----------
+    project : Project
+    examples, labels, gold : path, optional
+        Tables: CSV, Parquet or JSON lines by ending.
+    features : path, optional
+        ``.npy`` with a row for each row of ``examples``, or a table with a column of ids.
+    columns : Columns, optional
+    image_root : path, optional
+        Folder of the images, kept in the settings.
+    leave_out : bool
+        Leave out rows that are bad. Otherwise one is enough to refuse all.
+    progress : callable
+        Called with what is done, how far it is, and the end if that is known.
+
+    Raises
+    ------
+    InputError
+        If a file or a row is bad, with the first ten lines. Nothing was stored.
+    """
+    columns = columns or Columns()
+    done = Imported()
+    if features is not None and examples is None:
+        raise InputError("features come with the examples they belong to; name the file of the examples too.")
+    if features is not None:
+        with naming(features):
+            check_file(features)
+    root = project.settings.image_root if image_root is None else os.path.realpath(image_root)
+    if root is not None and not Path(root).is_dir():
+        raise InputError(f"{root} is not a folder of images.")
+    votes = None if labels is None else _Votes(project, labels, columns, ("example", "annotator", "label"))
+    right = None if gold is None else _Votes(project, gold, columns, ("example", "label"))
+    others = [one for one in (votes, right) if one is not None]
+    pool = None if examples is None else _Pool(project, examples, columns, root)
+    if pool is not None:
+        # Examples that labels may name without being in the project yet.
+        done.rejected += pool.check({name for one in others for name in one.names}, progress)
+    known = set() if pool is None else pool.wanted
+    for one in others:
+        done.rejected += one.check(known)
+    if done.rejected and not leave_out:
+        raise _refusal(done.rejected)
+    values = None if features is None or pool is None else _features(features, pool, columns)
+
+    def finish(connection: Connection) -> None:
+        if root != project.settings.image_root:
+            store_settings(connection, load_settings(connection).changed({"image_root": root}))
+        if votes is not None:
+            progress("Importing labels", 0, None)
+            new, changed = put_labels(connection, {(e, a): k for e, k, a in votes.good()})
+            done.labels = new + changed
+            write_audit(connection, None, "labels imported", {"new": new, "changed": changed})
+        if right is not None:
+            progress("Importing gold answers", 0, None)
+            answers = {e: k for e, k, _ in right.good()}
+            put_gold(connection, answers)
+            done.gold = len(answers)
+            write_audit(connection, None, "gold answers set", {"count": done.gold})
+
+    if pool is None:
+        project.database.write(finish)
+    else:
+        total = pool.good
+        done.examples = project.add_examples(
+            pool.rows(),
+            features=values,
+            progress=lambda n: progress("Importing examples", n, total),
+            finish=finish,
+        )
+    project.refresh(0)
+    return done
+
+
+def _refusal(rejected: list[tuple[str, int, str]]) -> InputError:
+    shown = "; ".join(f"{file}, line {line}: {why}" for file, line, why in rejected[:_NAMED])
+    more = f"; and {len(rejected) - _NAMED:,} more" if len(rejected) > _NAMED else ""
+    count = f"{len(rejected):,} rows are" if len(rejected) > 1 else "a row is"
+    return InputError(
+        f"{count} bad, nothing was imported. {shown}{more}. "
+        "Correct them, or leave them out with --rejected FILE."
+    )
+
+
+# ---------------------------------------------------------------------- examples
+
+
+class _Pool:
+    """The examples of a file, read twice: once to check them, once to store them."""
+
+    def __init__(
+        self, project: Project, path: str | os.PathLike[str], columns: Columns, root: str | None
+    ) -> None:
+        self.project, self.path, self.root = project, path, root
+        self.kind = project.settings.kind
+        with naming(path):
+            names = row_columns(path)
+            if self.kind == "table":
+                self.id = _id_column(names, columns.example)
+                if len(names) == 1:
+                    raise InputError("the table has no column besides the ids.")
+            else:
+                chosen, common = (columns.text, _TEXT) if self.kind == "text" else (columns.image, _IMAGE)
+                self.id, self.column = _id_and_content(names, columns.example, self.kind, chosen, common)
+            if self.kind == "image" and root is None:
+                raise InputError("images need the folder they are in: --images-root DIR.")
+        self.good = 0
+        self.wanted: set[str] = set()
+        self._twice: set[int] = set()
+        self._there: set[str] = set()
+
+    def check(
+        self, wanted: set[str], progress: Callable[[str, int, int | None], None]
+    ) -> list[tuple[str, int, str]]:
+        """The bad rows; remembers which ids occur twice, are there already, or are wanted by others."""
+        hashes, block = array("q"), list[str]()
+        bad: list[tuple[str, int, str]] = []
+        self.good = 0
+        for at, (line, name, _, problem) in enumerate(self._rows()):
+            if at % BLOCK == 0:
+                progress("Checking examples", at, None)
+            if problem:
+                bad.append((os.fspath(self.path), line, problem))
+                continue
+            self.good += 1
+            hashes.append(hash(name))
+            block.append(name)
+            if len(block) == BLOCK:
+                self._look_up(block, wanted)
+                block = []
+        self._look_up(block, wanted)
+        if not self.good and not bad:
+            raise FileError(f"{self.path}: the table is empty: there is no row of data.")
+        values, counts = np.unique(np.frombuffer(hashes, dtype=np.int64), return_counts=True)
+        self._twice = set(values[counts > 1].tolist())
+        if self._twice or self._there:
+            rows = [(line, problem) for line, _, _, problem in self._all_rows() if problem]
+            self.good += len(bad) - len(rows)
+            bad = [(os.fspath(self.path), line, problem) for line, problem in rows]
+        return bad
+
+    def _look_up(self, names: list[str], wanted: set[str]) -> None:
+        self.wanted.update(wanted.intersection(names))
+        if self.project.num_examples:
+            self._there.update(self.project.example_codes(names))
+
+    def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Ids and contents of the good rows."""
+        return ((name, content) for _, name, content, problem in self._all_rows() if not problem)
+
+    def positions(self) -> list[int]:
+        """Which rows of the file are good."""
+        return [at for at, row in enumerate(self._all_rows()) if not row[3]]
+
+    def _all_rows(self) -> Iterator[tuple[int, str, dict[str, Any], str]]:
+        seen: dict[str, int] = {}
+        for line, name, content, problem in self._rows():
+            if not problem and name in self._there:
+                problem = f"example {name!r} is in the project already"
+            elif not problem and hash(name) in self._twice:
+                if name in seen:
+                    problem = f"example {name!r} is in line {seen[name]} already"
+                seen.setdefault(name, line)
+            yield line, name, content, problem
+
+    def _rows(self) -> Iterator[tuple[int, str, dict[str, Any], str]]:
+        for line, values, problem in read_rows(self.path):
+            if problem:
+                yield line, "", {}, problem
+                continue
+            name = id_text(values.get(self.id))
+            if name is None:
+                yield line, "", {}, _no_name(self.id, "id", values.get(self.id))
+                continue
+            content, problem = self._content(values)
+            yield line, name, content, problem
+
+    def _content(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+        if self.kind == "table":
+            cells = {name: plain_cell(value) for name, value in values.items() if name != self.id}
+            return cells, "" if _encodable(json.dumps(cells, ensure_ascii=False)) else _HALF
+        value = values.get(self.column)
+        if self.kind == "text":
+            if not isinstance(value, str) or not value.strip():
+                return {}, f"column {self.column!r} holds no text"
+            if "\0" in value:
+                return {}, f"column {self.column!r} holds a zero byte"
+            return {"text": value}, "" if _encodable(value) else _HALF
+        if not isinstance(value, str) or not value:
+            return {}, f"column {self.column!r} names no image"
+        return {"image": value}, _image_problem(str(self.root), value)
+
+
+def _id_column(names: list[str], chosen: str | None) -> str:
+    """The column of the ids; one that is called so, among others that could also be it."""
+    if chosen is None and "example" not in names:
+        plain = [name for name in names if name.strip().casefold() == "id"]
+        if len(plain) == 1:
+            return plain[0]
+    return find_column(names, "example", chosen)
+
+
+def _id_and_content(
+    names: list[str], id_: str | None, role: str, chosen: str | None, common: tuple[str, ...]
+) -> tuple[str, str]:
+    """The columns of the ids and of the contents, of which the one helps to tell the other."""
+    if chosen is not None:
+        if chosen not in names:
+            raise InputError(f"no column {chosen!r}; the file has: {', '.join(map(repr, names))}.")
+        found = [chosen]
+    else:
+        candidates = [name for name in names if name != id_]
+        found = [name for word in common for name in candidates if name.strip().casefold() == word]
+    if found:
+        return _id_column([name for name in names if name != found[0]], id_), found[0]
+    identity = _id_column(names, id_)
+    rest = [name for name in names if name != identity]
+    if len(rest) == 1:
+        return identity, rest[0]
+    raise InputError(
+        f"which column is the {role}? Name it with --{role}; there are: {', '.join(map(repr, rest))}."
+    )
+
+
+def _image_problem(root: str, name: str) -> str:
+    parts = PurePosixPath(name).parts
+    if "\0" in name or "\\" in name or name.startswith("/") or ".." in parts:
+        return f"image {name!r} is no path below the folder of images"
+    file = os.path.realpath(os.path.join(root, name))
+    if not file.startswith(os.path.join(os.path.realpath(root), "")):
+        return f"image {name!r} is no path below the folder of images"
+    return "" if os.path.isfile(file) else f"there is no image {name!r}"
+
+
+def _no_name(column: str, role: str, value: Any) -> str:
+    if value is None or not str(value).strip() or value != value:
+        return f"column {column!r} holds no {role}"
+    shown = str(value)[:50]
+    return f"column {column!r} holds no {role} of at most {LONGEST_ID} printable characters: {shown!r}"
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+# ---------------------------------------------------------------------- labels and features
+
+
+class _Votes:
+    """Labels or gold answers of a file: example, class and, of labels, annotator."""
+
+    def __init__(
+        self, project: Project, path: str | os.PathLike[str], columns: Columns, roles: tuple[str, ...]
+    ) -> None:
+        self.project, self.path = project, path
+        self.read: list[tuple[int, str | None, str | None, str | None, str]] = []
+        named = (columns.example, columns.annotator, columns.label)
+        special = special_format(path) if "annotator" in roles and not any(named) else None
+        if special is not None:
+            self._read_special(special)
+            return
+        with naming(path):
+            names = row_columns(path)
+            found = {"example": _id_column(names, columns.example)}
+            found |= {role: find_column(names, role, getattr(columns, role)) for role in roles[1:]}
+        for line, values, problem in read_rows(path):
+            example, label = id_text(values.get(found["example"])), id_text(values.get(found["label"]))
+            annotator = id_text(values.get(found["annotator"])) if "annotator" in found else ""
+            for role, value in (("example", example), ("label", label), ("annotator", annotator)):
+                if value is None and not problem:
+                    problem = _no_name(found[role], role, values.get(found[role]))
+            if not problem and annotator and len(annotator) > 100:
+                problem = "the name of the annotator is longer than 100 characters"
+            self.read.append((line, example, label, annotator, problem))
+        if not self.read:
+            raise FileError(f"{path}: the table is empty: there is no row of data.")
+
+    def _read_special(self, format_: str) -> None:
+        """Labels in a file of another tool; what was skipped or rejected there is none."""
+
+        def usable() -> Iterator[Record]:
+            for one in read_records(self.path, format_):
+                if one.problem:
+                    self.read.append((one.line, None, None, None, one.problem))
+                else:
+                    yield one
+
+        latest, _ = latest_labels(usable())
+        self.read += [(line, e, label, a, "") for (e, a), (label, _, line) in latest.items()]
+        if not self.read:
+            raise FileError(f"{self.path}: it holds no label.")
+
+    @property
+    def names(self) -> set[str]:
+        """The examples that are named."""
+        return {row[1] for row in self.read if row[1] is not None}
+
+    def check(self, new: set[str]) -> list[tuple[str, int, str]]:
+        """The bad rows; ``new`` are examples that are imported with them."""
+        there = self.project.example_codes(self.names - new)
+        classes = set(self.project.settings.classes)
+        if not classes:
+            raise InputError("the project has no classes yet; name them: activelab settings classes=a,b,c")
+        checked, bad = [], []
+        for line, example, label, annotator, problem in self.read:
+            if not problem and example not in new and example not in there:
+                problem = f"there is no example {example!r}"
+            if not problem and label not in classes:
+                problem = f"{label!r} is none of the project's classes"
+            if problem:
+                bad.append((os.fspath(self.path), line, problem))
+            checked.append((line, example, label, annotator, problem))
+        self.read = checked
+        return bad
+
+    def good(self) -> Iterator[tuple[str, str, str]]:
+        """Example, class and annotator of the good rows."""
+        return ((str(e), str(k), str(a)) for _, e, k, a, problem in self.read if not problem)
+
+
+def _features(path: str | os.PathLike[str], pool: _Pool, columns: Columns) -> Floats:
+    """Features of the good rows, in their order."""
+    if os.fspath(path).lower().endswith(".npy"):
+        with naming(path):
+            try:
+                values: Floats = np.load(path, mmap_mode="r", allow_pickle=False)
+            except (ValueError, EOFError) as error:
+                raise InputError(f"cannot be read as .npy: {error}") from None
+            positions = pool.positions()
+            total = sum(1 for _ in read_rows(pool.path))
+            if values.ndim != 2 or len(values) != total:
+                raise InputError(f"{pool.path} has {total:,} rows; the array has shape {values.shape}.")
+            return values if len(positions) == total else values[positions]
+    table = read_pred_probs(path, columns.example)
+    rows = {str(name): at for at, name in enumerate(table["example"].to_pylist())}
+    with naming(path):
+        names = [name for name, _ in pool.rows()]
+        missing = [name for name in names if name not in rows]
+        if missing:
+            raise InputError(f"example {missing[0]!r} has no row of features ({len(missing):,} have none).")
+        order = np.array([rows[name] for name in names], dtype=np.int64)
+        return np.column_stack([table[name].to_numpy()[order] for name in table.column_names[1:]])

@@ -1,0 +1,180 @@
+"""Annotators: how much they do, how fast, and how far they agree."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from sqlalchemy import Connection, case, func, select
+
+from activelab.labels import Labels
+from activelab.project._project import Project
+from activelab.project.insight.values import number, scored
+from activelab.project.store.schema import annotator, answer, event, example
+
+RECENT = 500
+"""Labels of a person whose time is looked at."""
+
+_kept: WeakKeyDictionary[Project, dict[bool, tuple[Any, Labels]]] = WeakKeyDictionary()
+_reading = threading.Lock()
+
+
+def annotator_table(project: Project) -> list[dict[str, Any]]:
+    """One row for each account that has answered something or may answer, most labels first.
+
+    Returns
+    -------
+    list of dict
+        ``id``, ``name``, ``role``, ``disabled``; ``labels`` (all), ``collected`` (asked for here), ``skips``,
+        ``unsure``; ``median_seconds`` of the last 500 labels; ``agreement`` with the consensus of the current
+        round (the majority vote before the first training) and ``agreement_n``, over examples that others
+        labelled too; ``weight`` w_j in that round; ``gold_accuracy`` and ``gold_n``.
+    """
+    people, seconds, weights, last_event = project.database.read(_people)
+    agreement = _agreement(project, last_event)
+    for one in people:
+        right, shared = agreement.get(one["name"], (0, 0))
+        one["median_seconds"] = number(np.median(seconds[one["id"]])) if seconds[one["id"]] else None
+        one["agreement"] = number(right / shared) if shared else None
+        one["agreement_n"] = shared
+        one["weight"] = None if weights.get(one["name"]) is None else number(weights[one["name"]])
+    return sorted(people, key=lambda one: (-one["labels"], one["name"]))
+
+
+def _people(
+    connection: Connection,
+) -> tuple[list[dict[str, Any]], dict[int, list[float]], dict[str, Any], int | None]:
+    kinds = {
+        (row.annotator_id, row.kind): row.number
+        for row in connection.execute(
+            select(answer.c.annotator_id, answer.c.kind, func.count().label("number")).group_by(
+                answer.c.annotator_id, answer.c.kind
+            )
+        )
+    }
+    right = func.sum(case((answer.c.class_code == example.c.gold, 1), else_=0))
+    gold = {
+        row.annotator_id: (int(row.right), row.number)
+        for row in connection.execute(
+            select(answer.c.annotator_id, right.label("right"), func.count().label("number"))
+            .join(example, example.c.id == answer.c.example_id)
+            .where(example.c.gold.is_not(None), answer.c.kind == "label")
+            .group_by(answer.c.annotator_id)
+        )
+    }
+    people, seconds = [], {}
+    for row in connection.execute(select(annotator).order_by(annotator.c.id)):
+        known, asked = gold.get(row.id, (0, 0))
+        seconds[row.id] = _seconds(connection, row.id) if (row.id, "label") in kinds else []
+        people.append(
+            {
+                "id": row.id,
+                "name": row.name,
+                "role": row.role,
+                "disabled": bool(row.disabled),
+                "labels": kinds.get((row.id, "label"), 0),
+                "collected": row.num_labels,
+                "skips": kinds.get((row.id, "skip"), 0),
+                "unsure": kinds.get((row.id, "unsure"), 0),
+                "gold_accuracy": number(known / asked) if asked else None,
+                "gold_n": asked,
+            }
+        )
+    current = scored(connection)
+    weights = {} if current is None else current.round.summary["annotator_weight"]
+    return people, seconds, weights, None if current is None else current.round.last_event
+
+
+def _seconds(connection: Connection, annotator_id: int) -> list[float]:
+    recent = (
+        select(answer.c.event_id)
+        .where(answer.c.annotator_id == annotator_id, answer.c.kind == "label")
+        .order_by(answer.c.event_id.desc())
+        .limit(RECENT)
+        .subquery()
+    )
+    query = select(event.c.seconds).join(recent, recent.c.event_id == event.c.id)
+    return [*connection.execute(query.where(event.c.seconds.is_not(None))).scalars()]
+
+
+def _agreement(project: Project, last_event: int | None) -> dict[str, tuple[int, int]]:
+    """Of each annotator: labels equal to the consensus, of how many, on examples with several labels."""
+    from activelab.consensus import majority_vote
+
+    labels = _labels(project, last_event)
+    current = project.database.read(scored) if last_event is not None else None
+    if current is None or current.round.last_event != last_event:
+        consensus = majority_vote(labels, seed=project.settings.seed).label
+    else:
+        consensus = np.full(labels.n_examples, -1)
+        consensus[: len(current.consensus)] = current.consensus[: labels.n_examples]
+    of = labels.example
+    shared = (labels.counts[of] > 1) & (consensus[of] >= 0)
+    size = labels.n_annotators
+    number_shared = np.bincount(labels.annotator[shared], minlength=size)
+    equal = np.bincount(labels.annotator[shared & (labels.label == consensus[of])], minlength=size)
+    pairs = zip(equal.tolist(), number_shared.tolist(), strict=True)
+    return dict(zip(labels.annotators.tolist(), pairs, strict=True))
+
+
+def pair_agreement(project: Project, limit: int = 40) -> dict[str, Any]:
+    """How far each two annotators agree, on how many examples.
+
+    Parameters
+    ----------
+    project : Project
+    limit : int
+        The people with the most labels, in that order.
+
+    Returns
+    -------
+    dict
+        ``annotators``, names; ``shared``, ``agreement`` and ``kappa``, matrices as lists of rows, in which
+        None stands for pairs that share nothing and for undefined values; ``left_out``, people beyond the
+        limit; ``overall``, a list of coefficients over everybody with ``name``, ``value``, ``low``, ``high``,
+        ``n_items``, ``n_labels`` and ``note``.
+    """
+    from activelab.agreement import agreement_statistics, cohen_kappa_matrix
+
+    labels = _labels(project, None)
+    counts = np.bincount(labels.annotator, minlength=labels.n_annotators)
+    active = np.lexsort((np.arange(len(counts)), -counts))[: int((counts > 0).sum())]
+    chosen = labels.select(annotators=labels.annotators[active[:limit]])
+    pairs = cohen_kappa_matrix(chosen)
+    plain = {
+        name: [[number(value) for value in row] for row in pairs.to_matrix(name).tolist()]
+        for name in ("agreement", "kappa")
+    }
+    shared = pairs.to_matrix("shared").tolist()
+    return {
+        "annotators": chosen.annotators.tolist(),
+        "left_out": max(len(active) - limit, 0),
+        "shared": [[int(value) if value == value else None for value in row] for row in shared],
+        **plain,
+        "overall": [
+            {
+                "name": one.name,
+                "value": number(one.value),
+                "low": number(one.low),
+                "high": number(one.high),
+                "n_items": one.n_items,
+                "n_labels": one.n_labels,
+                "note": one.note,
+            }
+            for one in agreement_statistics(labels, n_bootstrap=200)
+        ],
+    }
+
+
+def _labels(project: Project, up_to: int | None) -> Labels:
+    """The labels, or those a round knew; read again only if there are others."""
+    newest = select(func.coalesce(func.max(event.c.id), 0))
+    last = project.database.read(lambda c: c.execute(newest).scalar_one()) if up_to is None else up_to
+    key = last, project.num_examples, project.refresh().classes
+    with _reading:
+        kept, live = _kept.setdefault(project, {}), up_to is None
+        if live not in kept or kept[live][0] != key:
+            kept[live] = key, project.labels(up_to)
+        return kept[live][1]

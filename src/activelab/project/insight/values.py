@@ -1,0 +1,93 @@
+"""Helpers of the insight functions: plain values, and what the current round stores."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from activelab._typing import Floats, Ints
+from activelab.project.labelling import rounds
+from activelab.project.store.schema import annotator, answer, event
+
+
+def number(value: Any) -> float | None:
+    """A number with six digits behind the point; None for NaN and infinity."""
+    value = float(value)
+    return round(value, 6) if math.isfinite(value) else None
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """The round that is served, and what it says of each example.
+
+    Attributes
+    ----------
+    round : Round
+    scores, quality : ndarray of float32
+        NaN for examples added since.
+    consensus, predicted : ndarray of int32
+        Class codes, -1 where there is none.
+    """
+
+    round: rounds.Round
+    scores: Floats
+    quality: Floats
+    consensus: Ints
+    predicted: Ints
+
+
+def scored(connection: Connection) -> Scored | None:
+    """The current round, if it was trained."""
+    current = rounds.current_round(connection)
+    if current < 0:
+        return None
+    arrays = {
+        name: rounds.load_array(connection, current, name)
+        for name in ("scores", "quality", "consensus", "predicted")
+    }
+    if any(values is None for values in arrays.values()):
+        return None
+    return Scored(rounds.get_round(connection, current), **arrays)
+
+
+def class_name(classes: tuple[str, ...], code: int | None) -> str | None:
+    """The class of a code; None for none."""
+    return None if code is None or code < 0 else classes[code]
+
+
+def votes(
+    connection: Connection, classes: tuple[str, ...], ids: list[int]
+) -> dict[int, list[dict[str, Any]]]:
+    """All answers to some examples, oldest first.
+
+    Each has ``event``, ``annotator``, ``kind`` (label, skip, unsure), ``label``, ``reason``, ``seconds``,
+    ``time`` and ``source``.
+    """
+    found: dict[int, list[dict[str, Any]]] = {code: [] for code in ids}
+    query = (
+        select(
+            answer.c.example_id, answer.c.event_id, annotator.c.name, answer.c.kind, answer.c.class_code,
+            event.c.reason, event.c.seconds, event.c.time, event.c.source,
+        )
+        .join(annotator, annotator.c.id == answer.c.annotator_id)
+        .join(event, event.c.id == answer.c.event_id)
+        .where(answer.c.example_id.in_(ids))
+        .order_by(answer.c.event_id)
+    )  # fmt: skip
+    for row in connection.execute(query):
+        found[row.example_id].append(
+            {
+                "event": row.event_id,
+                "annotator": row.name,
+                "kind": row.kind,
+                "label": class_name(classes, row.class_code),
+                "reason": row.reason,
+                "seconds": None if row.seconds is None else number(row.seconds),
+                "time": row.time,
+                "source": row.source,
+            }
+        )
+    return found

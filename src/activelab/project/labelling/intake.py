@@ -1,0 +1,152 @@
+"""Labels and right answers that were given elsewhere, stored within a transaction of the caller."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from activelab._errors import InputError, first
+from activelab.project.labelling import queue as queueing
+from activelab.project.labelling import rounds
+from activelab.project.settings import load_settings, load_value
+from activelab.project.store import accounts
+from activelab.project.store.schema import annotator, answer, event, example
+
+_AT_A_TIME = 10_000
+
+
+def codes_of(connection: Connection, names: Iterable[str]) -> dict[str, int]:
+    """Rows in the pool of ids; ids that are not in the project are missing."""
+    size = int(load_value(connection, "num_examples", 0))
+    wanted, codes = list(dict.fromkeys(names)), dict[str, int]()
+    for at in range(0, len(wanted), _AT_A_TIME):
+        query = select(example.c.name, example.c.id).where(
+            example.c.name.in_(wanted[at : at + _AT_A_TIME]), example.c.id < size
+        )
+        codes.update(connection.execute(query).all())
+    return codes
+
+
+def put_labels(connection: Connection, labels: Mapping[tuple[str, str], str]) -> tuple[int, int]:
+    """Store the class of each example and annotator; how many labels are new, and how many changed.
+
+    Raises
+    ------
+    InputError
+        If an example or a class is unknown; the message names the first ten.
+    """
+    rounds.hold_round(connection)
+    settings = load_settings(connection)
+    codes = codes_of(connection, (e for e, _ in labels))
+    missing = [e for e, _ in labels if e not in codes]
+    if missing:
+        raise InputError(
+            f"labels of examples that are not in the project: {first(list(dict.fromkeys(missing)))}."
+        )
+    classes = _class_codes(settings.classes, labels.values())
+    now = time.time()
+    people = dict(connection.execute(select(annotator.c.name, annotator.c.id)).all())
+    for name in dict.fromkeys(a for _, a in labels):
+        if name not in people:
+            people[name] = accounts.add_annotator(connection, name, now)
+    there = _answers(connection, sorted(set(codes.values())))
+    fresh, changed = [], 0
+    for (e, a), label in labels.items():
+        key = codes[e], people[a]
+        if key not in there:
+            fresh.append((*key, classes[label]))
+        elif there[key] != classes[label]:
+            queueing.put_label(connection, key[1], key[0], classes[label], now, source="import")
+            changed += 1
+    insert_labels(connection, fresh, now)
+    rounds.settle_again(connection, settings)
+    return len(fresh), changed
+
+
+def put_gold(connection: Connection, answers: Mapping[str, str | None]) -> None:
+    """Store the right answer of each example; None takes it back.
+
+    Raises
+    ------
+    InputError
+        If an example or a class is unknown; the message names the first ten.
+    """
+    rounds.hold_round(connection)
+    settings = load_settings(connection)
+    codes = codes_of(connection, answers)
+    if missing := [name for name in answers if name not in codes]:
+        raise InputError(f"examples that are not in the project: {first(missing)}.")
+    known = _class_codes(settings.classes, (label for label in answers.values() if label is not None))
+    changes = [
+        {"code": codes[name], "right": None if label is None else known[label]}
+        for name, label in answers.items()
+    ]
+    if changes:
+        right = bindparam("right", type_=example.c.gold.type)
+        connection.execute(
+            update(example).where(example.c.id == bindparam("code")).values(gold=right), changes
+        )
+    rounds.drop_from_order(connection, [codes[name] for name, label in answers.items() if label is not None])
+    rounds.settle_again(connection, settings)
+
+
+def _class_codes(classes: tuple[str, ...], used: Iterable[str]) -> dict[str, int]:
+    codes = {name: code for code, name in enumerate(classes)}
+    strange = [label for label in dict.fromkeys(used) if label not in codes]
+    if strange:
+        raise InputError(
+            f"classes that are not the project's: {first(strange)}. It has {', '.join(codes) or 'none'}; "
+            "classes can be added with the settings."
+        )
+    return codes
+
+
+def _answers(connection: Connection, codes: list[int]) -> dict[tuple[int, int], int | None]:
+    """What people have answered to some examples."""
+    found: dict[tuple[int, int], int | None] = {}
+    columns = (answer.c.example_id, answer.c.annotator_id, answer.c.class_code)
+    for at in range(0, len(codes), _AT_A_TIME):
+        query = select(*columns).where(answer.c.example_id.in_(codes[at : at + _AT_A_TIME]))
+        found |= {(e, a): code for e, a, code in connection.execute(query)}
+    return found
+
+
+def insert_labels(
+    connection: Connection, fresh: list[tuple[int, int, int]], now: float, source: str = "import"
+) -> None:
+    """Store many labels (example, annotator, class) of people who have not answered these examples yet."""
+    if not fresh:
+        return
+    begin = connection.execute(select(func.coalesce(func.max(event.c.id), 0))).scalar_one() + 1
+    if connection.dialect.name == "postgresql":
+        sequence = func.pg_get_serial_sequence("event", "id")
+        begin = connection.execute(select(func.nextval(sequence))).scalar_one()
+        connection.execute(select(func.setval(sequence, begin + len(fresh))))
+    counts: dict[int, int] = {}
+    for at in range(0, len(fresh), _AT_A_TIME):
+        rows = [
+            {"example_id": e, "annotator_id": a, "class_code": k, "event_id": begin + at + turn}
+            for turn, (e, a, k) in enumerate(fresh[at : at + _AT_A_TIME])
+        ]
+        stored = insert(event).values(time=now, kind="label", source=source, id=bindparam("event_id"))
+        connection.execute(stored, rows)
+        connection.execute(insert(answer).values(kind="label"), rows)
+        for row in rows:
+            counts[row["example_id"]] = counts.get(row["example_id"], 0) + 1
+    connection.execute(
+        update(example)
+        .where(example.c.id == bindparam("code"))
+        .values(num_labels=example.c.num_labels + bindparam("more")),
+        [{"code": code, "more": more} for code, more in counts.items()],
+    )
+    if source in queueing.ASKED:
+        given = Counter(a for _, a, _ in fresh)
+        connection.execute(
+            update(annotator)
+            .where(annotator.c.id == bindparam("who"))
+            .values(num_labels=annotator.c.num_labels + bindparam("more")),
+            [{"who": who, "more": more} for who, more in given.items()],
+        )

@@ -1,0 +1,642 @@
+"""Who labels what next: leases, answers, undo.
+
+All functions work inside a transaction of the caller. A slot of the queue is free while ``remaining``
+is positive; a lease takes one, a label keeps it, anything else gives it back. An UPDATE that repeats the
+condition changes it, so that two servers cannot both take the last slot.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from activelab._errors import InputError
+from activelab.project.labelling.rounds import extend_queue, get_round, settle_again, share_round
+from activelab.project.labelling.shares import left_of_share
+from activelab.project.settings import Settings, load_settings, load_value
+from activelab.project.store.schema import annotator, answer, assignment, event, example, queue, setting
+
+ANSWERS = ("label", "skip", "unsure")
+
+# Near the end of the budget leases are given one after the other, so that it is not overdrawn.
+_CAREFUL = 500
+_LOCK_BUDGET = 7_206_002
+
+
+class ConflictError(RuntimeError):
+    """What was asked for is no longer possible, as an answer to an example that others have now."""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """An example kept for one annotator.
+
+    Attributes
+    ----------
+    id : int
+    example_id : int
+        Row of the pool.
+    gold : bool
+        Whether its right answer is known. Never shown to the annotator.
+    expires : float
+        Seconds since 1970.
+    """
+
+    id: int
+    example_id: int
+    gold: bool
+    expires: float
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """An answer that is stored.
+
+    Attributes
+    ----------
+    event_id : int
+    repeated : bool
+        Whether it had been stored before, under the same request.
+    """
+
+    event_id: int
+    repeated: bool = False
+
+
+# Statements are built once: they are executed for every label.
+# The lock lets one person's requests wait for each other, so that two of them cannot take the same example.
+_WHO = (
+    select(
+        annotator.c.disabled,
+        annotator.c.num_labels,
+        select(setting.c.value).where(setting.c.name == "current_round").scalar_subquery().label("round"),
+    )
+    .where(annotator.c.id == bindparam("who"))
+    .with_for_update(of=annotator, key_share=True)
+)
+# What somebody holds, and what anybody has held for too long.
+_OPEN = (
+    select(
+        assignment.c.id,
+        assignment.c.example_id,
+        assignment.c.annotator_id,
+        assignment.c.gold,
+        assignment.c.expires,
+    )
+    .where(
+        assignment.c.state == "open",
+        or_(assignment.c.annotator_id == bindparam("who"), assignment.c.expires <= bindparam("now")),
+    )
+    .order_by(assignment.c.id)
+)
+_EXPIRE = (
+    update(assignment)
+    .where(assignment.c.state == "open", assignment.c.expires <= bindparam("now"))
+    .values(state="expired")
+    .returning(assignment.c.round_id, assignment.c.example_id, assignment.c.gold)
+)
+_ANSWERED = exists().where(
+    answer.c.example_id == queue.c.example_id, answer.c.annotator_id == bindparam("who")
+)
+_HOLDS = exists().where(
+    assignment.c.example_id == queue.c.example_id,
+    assignment.c.annotator_id == bindparam("who"),
+    assignment.c.state == "open",
+)
+_BEST = (
+    select(queue.c.example_id)
+    .where(queue.c.round_id == bindparam("round"), queue.c.remaining > 0, ~_ANSWERED, ~_HOLDS)
+    .order_by(queue.c.position)
+    .limit(bindparam("count"))
+    .with_for_update(of=queue, skip_locked=True)
+    .cte("best")
+)
+_TAKE_BEST = (
+    update(queue)
+    .where(
+        queue.c.round_id == bindparam("round"),
+        queue.c.example_id.in_(select(_BEST.c.example_id)),
+        queue.c.remaining > 0,
+    )
+    .values(remaining=queue.c.remaining - 1)
+    .returning(queue.c.position, queue.c.example_id)
+)
+_TAKE = (
+    update(queue)
+    .where(
+        queue.c.round_id == bindparam("round"),
+        queue.c.example_id == bindparam("example"),
+        queue.c.remaining > 0,
+    )
+    .values(remaining=queue.c.remaining - 1)
+)
+_GIVE_BACK = (
+    update(queue)
+    .where(queue.c.round_id == bindparam("round"), queue.c.example_id == bindparam("example"))
+    .values(remaining=queue.c.remaining + 1)
+)
+_ASSIGN = insert(assignment).returning(assignment.c.id)
+_REQUEST = (event.c.id, event.c.annotator_id, event.c.example_id, event.c.kind)
+_ASSIGNED = (
+    select(
+        assignment.c.id,
+        assignment.c.round_id,
+        assignment.c.example_id,
+        assignment.c.annotator_id,
+        assignment.c.gold,
+        assignment.c.state,
+        *(column.label(f"request_{column.name}") for column in _REQUEST),
+    )
+    .select_from(assignment.outerjoin(event, event.c.request == bindparam("request")))
+    .where(assignment.c.id == bindparam("assignment"))
+    .with_for_update(of=assignment)
+)
+_ANSWERED_NOW = (
+    update(assignment)
+    .where(assignment.c.id == bindparam("assignment"))
+    .values(state="done", round_id=bindparam("round"))
+)
+_APPEND = insert(event).returning(event.c.id)
+_ANSWER = insert(answer)
+_COUNT_EXAMPLE = (
+    update(example)
+    .where(example.c.id == bindparam("example"))
+    .values(num_labels=example.c.num_labels + bindparam("change"))
+)
+_COUNT_ANNOTATOR = (
+    update(annotator)
+    .where(annotator.c.id == bindparam("who"))
+    .values(num_labels=annotator.c.num_labels + bindparam("change"))
+)
+
+
+def lease(
+    connection: Connection, settings: Settings, annotator_id: int, count: int, now: float
+) -> list[Assignment]:
+    """The next examples of an annotator, most worth labelling first, kept for them.
+
+    Leases they hold already come first. Fewer than ``count`` if there is nothing else for them, or the
+    budget is spent.
+
+    Raises
+    ------
+    InputError
+        If the annotator is unknown or disabled.
+    """
+    share_round(connection)
+    return _lease(connection, settings, annotator_id, _working(connection, annotator_id), count, now)
+
+
+def _lease(
+    connection: Connection, settings: Settings, annotator_id: int, who: _Working, count: int, now: float
+) -> list[Assignment]:
+    rows = connection.execute(_OPEN, {"who": annotator_id, "now": now}).all()
+    if any(row.expires <= now for row in rows):
+        reclaim(connection, now)
+    leases = [
+        Assignment(row.id, row.example_id, row.gold, row.expires)
+        for row in rows
+        if row.annotator_id == annotator_id and row.expires > now
+    ][:count]
+    wanted = count - len(leases)
+    if settings.budget is not None and wanted:
+        wanted = max(min(wanted, labels_left(connection, settings.budget)), 0)
+    served = who.num_labels + len(leases)
+    share = left_of_share(connection, settings, annotator_id, who.round)
+    known = sum(_gold_is_due(settings, annotator_id, served + turn) for turn in range(wanted))
+    for example_id in _gold_examples(connection, annotator_id, known, served):
+        leases.append(_assign(connection, settings, annotator_id, -1, example_id, True, now))
+        wanted -= 1
+    wanted = wanted if share is None else min(wanted, share)
+    while wanted > 0 and who.round >= 0:
+        taken = connection.execute(
+            _TAKE_BEST, {"round": who.round, "who": annotator_id, "count": wanted}
+        ).all()
+        for _, example_id in sorted(taken):
+            leases.append(_assign(connection, settings, annotator_id, who.round, example_id, False, now))
+            wanted -= 1
+        if not taken and not extend_queue(connection, settings, who.round):
+            break
+    return leases
+
+
+@dataclass(frozen=True)
+class _Working:
+    """Somebody who may label, and the round that is served."""
+
+    num_labels: int
+    round: int
+
+
+def _working(connection: Connection, annotator_id: int) -> _Working:
+    """Somebody who may label, kept from their other requests until the transaction ends."""
+    row = connection.execute(_WHO, {"who": annotator_id}).one_or_none()
+    if row is None or row.disabled:
+        raise InputError("this account is disabled; ask whoever leads the project.")
+    return _Working(row.num_labels, -1 if row.round is None else int(row.round))
+
+
+def _take(connection: Connection, number: int, example_id: int) -> bool:
+    """Take a free slot of an example, if there is one."""
+    return bool(connection.execute(_TAKE, {"round": number, "example": example_id}).rowcount)
+
+
+def _give_back(connection: Connection, number: int, example_id: int) -> None:
+    """Give a slot back."""
+    connection.execute(_GIVE_BACK, {"round": number, "example": example_id})
+
+
+def reclaim(connection: Connection, now: float) -> int:
+    """Return to the queue what is leased for too long; how many leases ended."""
+    ended = connection.execute(_EXPIRE, {"now": now}).all()
+    for row in ended:
+        if not row.gold:
+            _give_back(connection, row.round_id, row.example_id)
+    return len(ended)
+
+
+def labels_left(connection: Connection, budget: int) -> int:
+    """Labels that may still be leased: the budget less those given here and those leased now."""
+    given = select(func.coalesce(func.sum(annotator.c.num_labels), 0))
+    leased = select(func.count()).select_from(assignment).where(assignment.c.state == "open")
+    left = budget - connection.execute(given).scalar_one() - connection.execute(leased).scalar_one()
+    if left < _CAREFUL and connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK_BUDGET)))
+        left = budget - connection.execute(given).scalar_one() - connection.execute(leased).scalar_one()
+    return int(left)
+
+
+def _gold_is_due(settings: Settings, annotator_id: int, turn: int) -> bool:
+    """Whether a turn is one for gold: at random with the project's rate, but the same when asked again."""
+    if not settings.gold_rate:
+        return False
+    digest = hashlib.blake2b(f"{settings.seed}/{annotator_id}/{turn}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest) < settings.gold_rate * 2**64
+
+
+def _gold_examples(connection: Connection, annotator_id: int, count: int, served: int) -> list[int]:
+    if not count:
+        return []
+    answered = select(answer.c.example_id).where(answer.c.annotator_id == annotator_id)
+    held = select(assignment.c.example_id).where(
+        assignment.c.annotator_id == annotator_id, assignment.c.state == "open"
+    )
+    free = (
+        connection.execute(
+            select(example.c.id)
+            .where(example.c.gold.is_not(None), example.c.id.not_in(answered), example.c.id.not_in(held))
+            .order_by(example.c.id)
+        )
+        .scalars()
+        .all()
+    )
+    # Everybody meets them in an order of their own, so that nobody can warn the next.
+    return sorted(free, key=lambda code: hashlib.blake2b(f"{annotator_id}/{code}".encode()).digest())[:count]
+
+
+def _assign(
+    connection: Connection,
+    settings: Settings,
+    annotator_id: int,
+    number: int,
+    example_id: int,
+    gold: bool,
+    now: float,
+) -> Assignment:
+    expires = now + settings.lease_seconds
+    identity = connection.execute(
+        _ASSIGN,
+        {
+            "round_id": number,
+            "example_id": example_id,
+            "annotator_id": annotator_id,
+            "gold": gold,
+            "leased": now,
+            "expires": expires,
+            "state": "open",
+        },
+    ).scalar_one()
+    return Assignment(identity, example_id, gold, expires)
+
+
+def record(
+    connection: Connection,
+    settings: Settings,
+    annotator_id: int,
+    assignment_id: int,
+    kind: str,
+    now: float,
+    *,
+    class_code: int | None = None,
+    reason: str | None = None,
+    seconds: float | None = None,
+    source: str = "api",
+    request: str | None = None,
+    then_lease: int = 0,
+) -> tuple[Recorded, list[Assignment]]:
+    """Store the answer to an assignment, and lease the next examples as `lease` does.
+
+    An answer that comes after the lease has ended counts if nobody else has the example meanwhile. A
+    request that was stored before is told so and stored once.
+
+    Raises
+    ------
+    ConflictError
+        If the assignment is answered, belongs to somebody else, or its example went to others; or the
+        request was one for something else.
+    InputError
+        If the kind is unknown, a label has no class, or the annotator is disabled.
+    """
+    if kind not in ANSWERS:
+        raise InputError(f"an answer is one of {', '.join(ANSWERS)}; got {kind!r}.")
+    if (kind == "label") != (class_code is not None):
+        raise InputError("a label needs a class, and only a label has one.")
+    share_round(connection)
+    who = _working(connection, annotator_id)
+    row = connection.execute(_ASSIGNED, {"assignment": assignment_id, "request": request}).one_or_none()
+    if row is None or row.annotator_id != annotator_id:
+        raise ConflictError("there is no such assignment of yours.")
+    stored = None
+    if row.request_id is not None:
+        before = (row.request_id, row.request_annotator_id, row.request_example_id, row.request_kind)
+        stored = _repeated(before, annotator_id, row.example_id, ANSWERS)
+    if stored is None:
+        stored = _store_answer(
+            connection, settings, who.round, row, kind, now, class_code, reason, seconds, source, request
+        )
+        who = replace(who, num_labels=who.num_labels + (kind == "label" and source in ASKED))
+    following = _lease(connection, settings, annotator_id, who, then_lease, now) if then_lease else []
+    return stored, following
+
+
+def _store_answer(
+    connection: Connection,
+    settings: Settings,
+    current: int,
+    row: Any,
+    kind: str,
+    now: float,
+    class_code: int | None,
+    reason: str | None,
+    seconds: float | None,
+    source: str,
+    request: str | None,
+) -> Recorded:
+    """Store the answer to an assignment that is their own."""
+    if row.state == "done":
+        raise ConflictError("this example is answered already; undo to change the answer.")
+    if row.state == "expired":
+        row = _leased_again(connection, row)
+    if row.state == "expired":
+        budget = settings.budget if kind == "label" else None
+        if budget is not None and labels_left(connection, budget) < 1:
+            raise ConflictError("it took too long: the budget is spent meanwhile.")
+        if not row.gold and not _take(connection, current, row.example_id):
+            raise ConflictError("it took too long: the example has gone to somebody else.")
+    stored = _append(
+        connection, row.annotator_id, row.example_id, kind, now, class_code, reason, seconds, source, request
+    )
+    # A lease that had ended is of the round it was taken again in.
+    number = current if row.state == "expired" else row.round_id
+    connection.execute(_ANSWERED_NOW, {"assignment": row.id, "round": number})
+    if kind != "label" and not row.gold:
+        _give_back(connection, number, row.example_id)
+    return stored
+
+
+def _leased_again(connection: Connection, row: Any) -> Any:
+    """The open lease of the same example to the same person, if there is one, in place of one that ended."""
+    again = connection.execute(
+        select(assignment).where(
+            assignment.c.annotator_id == row.annotator_id,
+            assignment.c.example_id == row.example_id,
+            assignment.c.state == "open",
+        )
+    ).one_or_none()
+    return row if again is None else again
+
+
+def put_label(
+    connection: Connection,
+    annotator_id: int,
+    example_id: int,
+    class_code: int,
+    now: float,
+    *,
+    seconds: float | None = None,
+    source: str,
+    request: str | None = None,
+) -> Recorded:
+    """Store a label nobody was asked for, as from an adjudicator; it replaces their last answer."""
+    return put_answer(
+        connection, annotator_id, example_id, "label", class_code, now,
+        seconds=seconds, source=source, request=request,
+    )  # fmt: skip
+
+
+def put_answer(
+    connection: Connection,
+    annotator_id: int,
+    example_id: int,
+    kind: str,
+    class_code: int | None,
+    now: float,
+    *,
+    seconds: float | None = None,
+    source: str,
+    request: str | None = None,
+) -> Recorded:
+    """Store an answer that was given elsewhere, without a lease; it replaces their last."""
+    share_round(connection)
+    connection.execute(_WHO, {"who": annotator_id})
+    known = _known_request(connection, request, annotator_id, example_id, (kind,))
+    if known is not None:
+        return known
+    if example_id >= load_value(connection, "num_examples", 0) or example_id < 0:
+        raise InputError(f"there is no example {example_id:,}.")
+    before = connection.execute(
+        select(answer).where(answer.c.example_id == example_id, answer.c.annotator_id == annotator_id)
+    ).one_or_none()
+    if before is not None:
+        _remove(connection, before, now, source)
+    stored = _append(
+        connection, annotator_id, example_id, kind, now, class_code, None, seconds, source, request
+    )
+    connection.execute(
+        update(assignment)
+        .where(
+            assignment.c.annotator_id == annotator_id,
+            assignment.c.example_id == example_id,
+            assignment.c.state == "open",
+        )
+        .values(state="done")
+    )
+    settle_again(connection, load_settings(connection), example_id)
+    return stored
+
+
+def take_back(connection: Connection, annotator_id: int, example_id: int, now: float, *, source: str) -> bool:
+    """Undo an answer that was deleted elsewhere; False if there is none."""
+    share_round(connection)
+    connection.execute(_WHO, {"who": annotator_id})
+    before = connection.execute(
+        select(answer).where(answer.c.example_id == example_id, answer.c.annotator_id == annotator_id)
+    ).one_or_none()
+    if before is None:
+        return False
+    _remove(connection, before, now, source)
+    settle_again(connection, load_settings(connection), example_id)
+    return True
+
+
+def undo(
+    connection: Connection,
+    settings: Settings,
+    annotator_id: int,
+    now: float,
+    *,
+    source: str = "api",
+    request: str | None = None,
+) -> Assignment | None:
+    """Take back the last answer of an annotator, and lease its example to them again.
+
+    Returns
+    -------
+    Assignment or None
+        None if another person has the example now, so that it cannot come back to this one.
+
+    Raises
+    ------
+    ConflictError
+        If there is nothing to undo: no answer of theirs is later than the last training.
+    InputError
+        If the annotator is disabled.
+    """
+    share_round(connection)
+    number = _working(connection, annotator_id).round
+    if request is not None:
+        known = _known_request(connection, request, annotator_id, None, ("undo",))
+        if known is not None:
+            undone = connection.execute(
+                select(event.c.example_id).where(event.c.id == known.event_id)
+            ).scalar_one()
+            rows = connection.execute(_OPEN, {"who": annotator_id, "now": now}).all()
+            return next(
+                (
+                    Assignment(row.id, row.example_id, row.gold, row.expires)
+                    for row in rows
+                    if row.annotator_id == annotator_id and row.example_id == undone and row.expires > now
+                ),
+                None,
+            )
+    last = connection.execute(
+        select(answer)
+        .where(answer.c.annotator_id == annotator_id)
+        .order_by(answer.c.event_id.desc())
+        .limit(1)
+        .with_for_update()
+    ).one_or_none()
+    if last is None or number < 0 or last.event_id <= get_round(connection, number).last_event:
+        raise ConflictError("there is nothing to undo: your earlier answers are part of a training.")
+    _remove(connection, last, now, source, request)
+    gold = (
+        connection.execute(select(example.c.gold).where(example.c.id == last.example_id)).scalar() is not None
+    )
+    # A label had kept its slot; the slot of a skip may have gone to somebody else.
+    if not gold and last.kind != "label" and not _take(connection, number, last.example_id):
+        return None
+    return _assign(connection, settings, annotator_id, -1 if gold else number, last.example_id, gold, now)
+
+
+def _known_request(
+    connection: Connection,
+    request: str | None,
+    annotator_id: int,
+    example_id: int | None,
+    kinds: tuple[str, ...],
+) -> Recorded | None:
+    """What a request has stored before; an error if that was something else than is asked for now."""
+    if request is None:
+        return None
+    row = connection.execute(select(*_REQUEST).where(event.c.request == request)).one_or_none()
+    return None if row is None else _repeated(tuple(row), annotator_id, example_id, kinds)
+
+
+def _repeated(
+    before: tuple[Any, ...], annotator_id: int, example_id: int | None, kinds: tuple[str, ...]
+) -> Recorded:
+    identity, by, of, kind = before
+    if by != annotator_id:
+        raise ConflictError("this request was used by somebody else.")
+    if kind not in kinds or example_id not in (None, of):
+        raise ConflictError("this request was used for something else; give each a name of its own.")
+    return Recorded(identity, repeated=True)
+
+
+def _append(
+    connection: Connection,
+    annotator_id: int,
+    example_id: int,
+    kind: str,
+    now: float,
+    class_code: int | None,
+    reason: str | None,
+    seconds: float | None,
+    source: str,
+    request: str | None,
+) -> Recorded:
+    values: dict[str, Any] = {"annotator_id": annotator_id, "example_id": example_id, "kind": kind}
+    values["class_code"] = class_code
+    try:
+        identity = connection.execute(
+            _APPEND,
+            values
+            | {"time": now, "reason": reason, "seconds": seconds, "source": source, "request": request},
+        ).scalar_one()
+        connection.execute(_ANSWER, values | {"event_id": identity})
+    except IntegrityError as error:
+        raise ConflictError("this annotator has answered this example already.") from error
+    if kind == "label":
+        _count(connection, annotator_id, example_id, +1, source)
+    return Recorded(identity)
+
+
+def _remove(connection: Connection, before: Any, now: float, source: str, request: str | None = None) -> None:
+    """Append that an answer is undone, and forget it where answers are derived."""
+    connection.execute(
+        insert(event),
+        {
+            "time": now,
+            "annotator_id": before.annotator_id,
+            "example_id": before.example_id,
+            "kind": "undo",
+            "class_code": None,
+            "reason": None,
+            "seconds": None,
+            "source": source,
+            "undoes": before.event_id,
+            "request": request,
+        },
+    )
+    connection.execute(
+        delete(answer).where(
+            answer.c.example_id == before.example_id, answer.c.annotator_id == before.annotator_id
+        )
+    )
+    if before.kind == "label":
+        origin = connection.execute(select(event.c.source).where(event.c.id == before.event_id)).scalar_one()
+        _count(connection, before.annotator_id, before.example_id, -1, origin)
+
+
+def _count(connection: Connection, annotator_id: int, example_id: int, change: int, source: str) -> None:
+    connection.execute(_COUNT_EXAMPLE, {"example": example_id, "change": change})
+    # The budget counts what was asked for here: neither imports nor the decisions of adjudicators.
+    if source in ASKED:
+        connection.execute(_COUNT_ANNOTATOR, {"who": annotator_id, "change": change})
+
+
+ASKED = ("page", "api", "connector")

@@ -1,0 +1,312 @@
+"""Rounds as they are stored: begun, filled, published at one stroke, or failed.
+
+A round is invisible until it is published. Its order of all examples is stored as one array; the first of
+them are rows of the queue, more follow when they are needed.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, func, insert, literal, or_, select, update
+from sqlalchemy import delete as sql_delete
+from sqlalchemy.exc import IntegrityError
+
+from activelab._typing import Ints
+from activelab.project.settings import Settings, load_value, store_value
+from activelab.project.store.schema import answer, assignment, event, example, queue, round_, round_array
+
+CHUNK = 1_000
+"""Rows of the queue that are written at a time: others wait meanwhile, for some milliseconds."""
+
+STALE_SECONDS = 120.0
+"""Without a sign of life for so long, a training is taken for dead."""
+
+_LOCK_ROUND = 7_206_001
+_NEVER = -1_000_000  # slots of an example that is not for the queue
+
+
+class AlreadyTrainingError(RuntimeError):
+    """Another process is training a round of this project."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """A row of the table of rounds.
+
+    Attributes
+    ----------
+    id : int
+    state : {"running", "ready", "failed"}
+    started, heartbeat : float
+    finished : float or None
+    last_event : int
+        The round knows the answers up to this event.
+    filled : int
+    summary : dict
+        Model, temperatures, weights, metrics, notes; ``error`` if it failed.
+    """
+
+    id: int
+    state: str
+    started: float
+    heartbeat: float
+    finished: float | None
+    last_event: int
+    filled: int
+    summary: dict[str, Any]
+
+
+def share_round(connection: Connection) -> None:
+    """Keep the current round from being replaced until the transaction ends."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock_shared(_LOCK_ROUND)))
+
+
+def hold_round(connection: Connection) -> None:
+    """Wait until nobody is in the middle of a lease or an answer, and keep them out until the end."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK_ROUND)))
+
+
+def current_round(connection: Connection) -> int:
+    """Number of the round that is served; -1 before the first."""
+    return int(load_value(connection, "current_round", -1))
+
+
+def get_round(connection: Connection, round_id: int) -> Round:
+    """A round by its number."""
+    row = connection.execute(select(round_).where(round_.c.id == round_id)).one()
+    return _round(row)
+
+
+def list_rounds(connection: Connection) -> list[Round]:
+    """All rounds, oldest first."""
+    return [_round(row) for row in connection.execute(select(round_).order_by(round_.c.id))]
+
+
+def _round(row: Any) -> Round:
+    values = row._asdict()
+    return Round(**values | {"summary": json.loads(values["summary"])})
+
+
+def begin_round(connection: Connection, now: float | None = None) -> Round:
+    """A new running round that knows all answers so far.
+
+    Raises
+    ------
+    AlreadyTrainingError
+        If another one is running and shows signs of life.
+    """
+    now = time.time() if now is None else now
+    hold_round(connection)
+    running = connection.execute(select(round_).where(round_.c.state == "running")).one_or_none()
+    if running is not None:
+        if now - running.heartbeat < STALE_SECONDS:
+            raise AlreadyTrainingError(f"round {running.id} is being trained.")
+        fail_round(connection, running.id, "the process that trained it is gone", now)
+    last_event = connection.execute(select(func.coalesce(func.max(event.c.id), 0))).scalar_one()
+    number = connection.execute(select(func.coalesce(func.max(round_.c.id), -1))).scalar_one() + 1
+    try:
+        connection.execute(
+            insert(round_).values(
+                id=number, state="running", started=now, heartbeat=now, last_event=last_event, summary="{}"
+            )
+        )
+    except IntegrityError as error:
+        raise AlreadyTrainingError("another process has just begun to train.") from error
+    return get_round(connection, number)
+
+
+def heartbeat(connection: Connection, round_id: int, now: float | None = None) -> None:
+    """A sign of life of the process that trains."""
+    now = time.time() if now is None else now
+    connection.execute(
+        update(round_).where(round_.c.id == round_id, round_.c.state == "running").values(heartbeat=now)
+    )
+
+
+def fail_round(connection: Connection, round_id: int, error: str, now: float | None = None) -> None:
+    """Give a running round up; what it had written is removed."""
+    now = time.time() if now is None else now
+    connection.execute(
+        update(round_)
+        .where(round_.c.id == round_id, round_.c.state == "running")
+        .values(state="failed", finished=now, summary=json.dumps({"error": error}))
+    )
+    connection.execute(sql_delete(queue).where(queue.c.round_id == round_id))
+    connection.execute(sql_delete(round_array).where(round_array.c.round_id == round_id))
+
+
+def store_array(connection: Connection, round_id: int, name: str, values: Any) -> None:
+    """Store an array of a round, in place of one of the same name."""
+    buffer = io.BytesIO()
+    np.save(buffer, np.asarray(values), allow_pickle=False)
+    connection.execute(
+        sql_delete(round_array).where(round_array.c.round_id == round_id, round_array.c.name == name)
+    )
+    connection.execute(insert(round_array).values(round_id=round_id, name=name, data=buffer.getvalue()))
+
+
+def load_array(connection: Connection, round_id: int, name: str) -> Any:
+    """An array of a round; None if it is not stored."""
+    data = connection.execute(
+        select(round_array.c.data).where(round_array.c.round_id == round_id, round_array.c.name == name)
+    ).scalar()
+    return None if data is None else np.load(io.BytesIO(data), allow_pickle=False)
+
+
+def publish_round(connection: Connection, settings: Settings, round_id: int, summary: dict[str, Any]) -> None:
+    """Serve a round whose order and first rows of the queue are stored, from now on.
+
+    Leases that are open move to it. An example that was labelled since the round began, or is leased now, has
+    so many slots fewer.
+
+    Raises
+    ------
+    AlreadyTrainingError
+        If the round was given up in the meantime.
+    """
+    hold_round(connection)
+    round_now = get_round(connection, round_id)
+    if round_now.state != "running":
+        raise AlreadyTrainingError(f"round {round_id} was given up: {round_now.summary.get('error', '')}")
+    _settle(connection, settings, round_now, queue.c.round_id == round_id)
+    before = current_round(connection)
+    connection.execute(update(assignment).where(assignment.c.state == "open").values(round_id=round_id))
+    connection.execute(
+        update(round_)
+        .where(round_.c.id == round_id)
+        .values(state="ready", finished=time.time(), summary=json.dumps(summary, allow_nan=False))
+    )
+    store_value(connection, "current_round", round_id)
+    if before >= 0:
+        connection.execute(sql_delete(queue).where(queue.c.round_id == before))
+
+
+def extend_queue(connection: Connection, settings: Settings, round_id: int) -> bool:
+    """Write the next rows of a round's order into the queue; False if there are none left."""
+    query = select(round_.c.filled, round_.c.state).where(round_.c.id == round_id)
+    seen = connection.execute(query).one_or_none()
+    row = connection.execute(query.with_for_update()).one_or_none()
+    if seen is not None and row is not None and row.filled > seen.filled:
+        return True  # another server did it while this one waited
+    order: Ints | None = None if row is None else load_array(connection, round_id, "order")
+    if row is None or order is None or row.filled >= len(order):
+        return False
+    end = min(row.filled + CHUNK, len(order))
+    connection.execute(
+        insert(queue),
+        [
+            {
+                "round_id": round_id,
+                "example_id": code,
+                "position": place,
+                "remaining": settings.labels_per_round,
+            }
+            for place, code in enumerate(order[row.filled : end].tolist(), start=row.filled)
+        ],
+    )
+    connection.execute(update(round_).where(round_.c.id == round_id).values(filled=end))
+    if row.state == "ready":
+        new = (queue.c.round_id == round_id) & (queue.c.position >= row.filled) & (queue.c.position < end)
+        _settle(connection, settings, get_round(connection, round_id), new)
+    return True
+
+
+def _settle(connection: Connection, settings: Settings, of: Round, rows: ColumnElement[bool]) -> None:
+    """Take from the slots of some new rows what was labelled since the round began, and what is leased."""
+    given = (
+        select(func.count())
+        .select_from(answer)
+        .where(
+            answer.c.example_id == queue.c.example_id,
+            answer.c.event_id > of.last_event,
+            answer.c.kind == "label",
+        )
+        .scalar_subquery()
+    )
+    leased = (
+        select(func.count())
+        .select_from(assignment)
+        .where(assignment.c.state == "open", assignment.c.example_id == queue.c.example_id)
+        .scalar_subquery()
+    )
+    touched = or_(
+        queue.c.example_id.in_(select(answer.c.example_id).where(answer.c.event_id > of.last_event)),
+        queue.c.example_id.in_(select(assignment.c.example_id).where(assignment.c.state == "open")),
+    )
+    slots = literal(settings.labels_per_round) - given - leased
+    connection.execute(update(queue).where(rows, touched).values(remaining=slots))
+    if settings.max_labels is not None:
+        room = (
+            select(literal(settings.max_labels) - example.c.num_labels)
+            .where(example.c.id == queue.c.example_id)
+            .scalar_subquery()
+            - leased
+        )
+        connection.execute(update(queue).where(rows, queue.c.remaining > room).values(remaining=room))
+    known = select(example.c.id).where(example.c.gold.is_not(None))
+    connection.execute(update(queue).where(rows, queue.c.example_id.in_(known)).values(remaining=_NEVER))
+
+
+def settle_again(connection: Connection, settings: Settings, example_id: int | None = None) -> None:
+    """Count the slots of the current round anew, of one example or all: labels came that nobody asked for."""
+    number = current_round(connection)
+    if number < 0:
+        return
+    rows = queue.c.round_id == number
+    if example_id is not None:
+        rows &= queue.c.example_id == example_id
+    connection.execute(update(queue).where(rows).values(remaining=settings.labels_per_round))
+    _settle(connection, settings, get_round(connection, number), rows)
+
+
+def append_to_order(connection: Connection, settings: Settings, new: Ints) -> None:
+    """Let examples that were added since be served after the others of the current round."""
+    hold_round(connection)
+    number = current_round(connection)
+    order = load_array(connection, number, "order")
+    shuffled = np.random.default_rng(settings.seed + number).permutation(new)
+    store_array(connection, number, "order", np.concatenate([order, shuffled.astype(np.int32)]))
+
+
+def plain_order(connection: Connection, settings: Settings) -> Ints:
+    """An order without a model: examples with the fewest labels first, at random among equals."""
+    size = int(load_value(connection, "num_examples", 0))
+    counts = np.zeros(size, dtype=np.int64)
+    for code, number in connection.execute(
+        select(example.c.id, example.c.num_labels).where(example.c.num_labels > 0, example.c.id < size)
+    ):
+        counts[code] = number
+    random = np.random.default_rng(settings.seed).random(size)
+    return without_gold(connection, np.lexsort((random, counts)))
+
+
+def without_gold(connection: Connection, order: Ints) -> Ints:
+    """An order without the examples whose right answer is known."""
+    gold = connection.execute(select(example.c.id).where(example.c.gold.is_not(None))).scalars().all()
+    return order[~np.isin(order, np.array(gold, dtype=np.int64))].astype(np.int32)
+
+
+def start_first_round(connection: Connection, settings: Settings) -> None:
+    """Round 0, which knows no model, so that labelling can begin."""
+    number = begin_round(connection).id
+    store_array(connection, number, "order", plain_order(connection, settings))
+    extend_queue(connection, settings, number)
+    publish_round(connection, settings, number, {"method": "good_random", "reason": "no model yet"})
+
+
+def drop_from_order(connection: Connection, codes: list[int]) -> None:
+    """Let some examples not come into the queue any more, as when their right answer becomes known."""
+    number = current_round(connection)
+    order = load_array(connection, number, "order") if number >= 0 else None
+    if order is not None:
+        filled = get_round(connection, number).filled
+        rest = order[filled:]
+        store_array(connection, number, "order", np.r_[order[:filled], rest[~np.isin(rest, codes)]])

@@ -1,0 +1,1 @@
+"""The tables and the database they are in: what a project remembers, and who may ask."""

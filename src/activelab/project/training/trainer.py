@@ -1,0 +1,239 @@
+"""When a round is due, and the thread of a server that has it trained in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from activelab.project._project import Project
+from activelab.project.labelling import rounds
+from activelab.project.settings import Settings, load_settings
+from activelab.project.store.database import Database, StorageError
+from activelab.project.store.schema import answer, assignment, queue, round_
+from activelab.project.training.due import enough, process_name
+
+CHECK_SECONDS = 5.0
+NICE = 10
+"""How far a training steps back behind the server that answers people."""
+
+_FIRST_WAIT, _LONGEST_WAIT = 60.0, 3600.0  # between a failed training and the next try
+
+_log = logging.getLogger("activelab.training")
+
+
+def due(project: Project, now: float | None = None) -> str | None:
+    """Why a round should be trained now.
+
+    Returns
+    -------
+    str or None
+        None if the project does not train by itself, a round is being trained, one has failed a short
+        time ago, there are too few labels, or none of the conditions of the settings holds.
+    """
+    at = time.time() if now is None else now
+    return project.database.read(lambda c: due_now(c, load_settings(c), at))
+
+
+def due_now(connection: Connection, settings: Settings, now: float) -> str | None:
+    """`due` within a transaction."""
+    number = rounds.current_round(connection)
+    if number < 0 or not settings.automatic or _busy(connection, number, now):
+        return None
+    current = rounds.get_round(connection, number)
+    new = connection.execute(
+        select(func.count())
+        .select_from(answer)
+        .where(answer.c.event_id > current.last_event, answer.c.kind == "label")
+    ).scalar_one()
+    why = _reason(connection, settings, current, new, now) if new else None
+    return None if why is None or enough(connection) is not None else why
+
+
+def _reason(
+    connection: Connection, settings: Settings, current: rounds.Round, new: int, now: float
+) -> str | None:
+    wanted = settings.train_every or settings.batch_size
+    if new >= wanted:
+        return f"{new:,} new labels; a round is trained every {wanted:,}"
+    hours = (now - (current.finished or now)) / 3600
+    if settings.train_hours is not None and hours >= settings.train_hours:
+        return f"{new:,} new labels, and {hours:.1f} hours since the last round"
+    if _nothing_left(connection, current, now):
+        return f"{new:,} new labels, and nothing of the round is left to label"
+    return None
+
+
+def _busy(connection: Connection, current: int, now: float) -> bool:
+    """Whether a round is being trained, or the last failed so lately that it would fail again."""
+    later = connection.execute(
+        select(round_.c.state, round_.c.heartbeat, round_.c.finished)
+        .where(round_.c.id > current)
+        .order_by(round_.c.id)
+    ).all()
+    if not later:
+        return False
+    last = later[-1]
+    if last.state == "running":
+        return bool(now - last.heartbeat < rounds.STALE_SECONDS)
+    wait = min(_FIRST_WAIT * 2.0 ** (len(later) - 1), _LONGEST_WAIT)
+    return bool(now - last.finished < wait)
+
+
+def _nothing_left(connection: Connection, current: rounds.Round, now: float) -> bool:
+    """Whether every slot of a round is used up, and nobody holds one."""
+    free = select(queue.c.example_id).where(queue.c.round_id == current.id, queue.c.remaining > 0).limit(1)
+    held = select(assignment.c.id).where(assignment.c.state == "open", assignment.c.expires > now).limit(1)
+    if connection.execute(free).first() or connection.execute(held).first():
+        return False
+    order = rounds.load_array(connection, current.id, "order")
+    return order is None or current.filled >= len(order)
+
+
+class Trainer:
+    """Has rounds trained when they are due, each in a process of its own, never two at a time.
+
+    The process is ``activelab train`` with a lower priority. It learns which project it is for from the
+    environment, not from its arguments, which everybody on the machine can read: the address of a database
+    may hold a password. A process that dies leaves what was served as it was; the round is marked as
+    failed, and tried again after a while.
+
+    Parameters
+    ----------
+    project_place : str or path
+        As for `open_project`.
+    check_seconds : float
+        How often to look whether a round is due.
+
+    Attributes
+    ----------
+    last_error : str or None
+        Why the last training of this object failed.
+    """
+
+    def __init__(
+        self, project_place: str | os.PathLike[str], *, check_seconds: float = CHECK_SECONDS
+    ) -> None:
+        self.place, self.check_seconds = os.fspath(project_place), check_seconds
+        self.last_error: str | None = None
+        self._stopping, self._wake, self._wanted = threading.Event(), threading.Event(), False
+        self._not_before = 0.0  # a process that cannot even begin leaves no round that says so
+        self._lock = threading.Lock()
+        self._child: subprocess.Popen[str] | None = None
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Trainer:
+        self.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.stop()
+
+    @property
+    def training(self) -> bool:
+        """Whether a process of this object is training."""
+        return self._child is not None
+
+    def start(self) -> None:
+        """Begin to watch the project, in a thread."""
+        if self._thread is None:
+            self._stopping.clear()
+            self._thread = threading.Thread(target=self._watch, name="activelab-trainer", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Stop watching, and end a training that runs; the labels it would have used stay for the next."""
+        self._stopping.set()
+        self._wake.set()
+        with self._lock:
+            if self._child is not None:
+                self._child.terminate()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def train_now(self) -> bool:
+        """Have a round trained at once, due or not.
+
+        Returns
+        -------
+        bool
+            False if this object is training already.
+        """
+        with self._lock:
+            if self._child is not None or self._wanted:
+                return False
+            self._wanted = True
+        self._wake.set()
+        return True
+
+    # ------------------------------------------------------------------ the thread
+
+    def _watch(self) -> None:
+        project = Project(Database(self.place))
+        try:
+            while not self._stopping.is_set():
+                try:
+                    why = "asked for" if self._wanted else due(project)
+                    if why is not None and (self._wanted or time.monotonic() >= self._not_before):
+                        _log.info("training a round: %s", why)
+                        self._train(project)
+                except Exception:  # the thread must outlive whatever happens to one training
+                    _log.exception("training could not be started")
+                self._wake.wait(self.check_seconds)
+                self._wake.clear()
+        finally:
+            project.close()
+
+    def _train(self, project: Project) -> None:
+        environment = os.environ | {"ACTIVELAB_PROJECT": self.place}
+        with self._lock:
+            self._wanted = False
+            if self._stopping.is_set():
+                return
+            self._child = subprocess.Popen(
+                self.command(), env=environment, text=True, errors="replace",
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            )  # fmt: skip
+            child = self._child
+        # It may be gone already, and some systems have no priorities.
+        with contextlib.suppress(OSError, AttributeError):
+            os.setpriority(os.PRIO_PROCESS, child.pid, NICE)
+        said = child.communicate()[1].strip().splitlines()
+        with self._lock:
+            self._child = None
+        self.last_error = None
+        if child.returncode:
+            self.last_error = f"the training ended with status {child.returncode}"
+            if said:
+                self.last_error = said[-1].removeprefix("error: ")
+            self._not_before = time.monotonic() + _FIRST_WAIT
+            _log.warning("a training failed: %s", self.last_error)
+            _clear_up_after(project, child.pid)
+
+    def command(self) -> list[str]:
+        """What is run to train a round."""
+        return [sys.executable, "-m", "activelab", "train"]
+
+
+def _clear_up_after(project: Project, process: int) -> None:
+    """Give up the round of a process that was killed, instead of waiting until it counts as dead."""
+
+    def clear(connection: Connection) -> None:
+        rounds.hold_round(connection)
+        running = [one for one in rounds.list_rounds(connection) if one.state == "running"]
+        for one in running:
+            if one.summary.get("process") == process_name(process):
+                rounds.fail_round(connection, one.id, "the process that trained it ended before its time")
+
+    try:
+        project.database.write(clear)
+    except StorageError:
+        _log.exception("a round that failed could not be marked")

@@ -1,0 +1,321 @@
+"""Pools in Parquet files: the same batch as in memory, however they are cut."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scale_pools import Counting, Dying, Pool, assert_same, give_lives, lists, write
+
+import activelab as al
+from activelab import InputError, scale
+from activelab._kernels import fixed_sum
+from activelab.scale._engines import make_engine
+
+
+def suggest(arguments, batch_size=10, **options):
+    return scale.suggest(*arguments, batch_size, **{"workers": 1, "seed": 1, **options})
+
+
+# ---------------------------------------------------------------------- the same as in memory
+
+
+@settings(max_examples=15)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    k=st.integers(2, 5),
+    models=st.integers(1, 2),
+    text=st.booleans(),
+    coarse=st.sampled_from([2, 4, 100]),
+    dtype=st.sampled_from([np.float16, np.float32, np.float64]),
+    files=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    partitions=st.integers(1, 7),
+    as_list=st.booleans(),
+)
+def test_any_cut_gives_the_batch_of_the_core(
+    seed, k, models, text, coarse, dtype, files, partitions, as_list
+):
+    pool = Pool(seed, k=k, models=models, text=text, coarse=coarse, dtype=dtype)
+    size = len(pool.ids) if seed % 2 else 7
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = pool.write(Path(folder), *files, seed=seed, as_list=as_list)
+        found = suggest(arguments, size, partitions=partitions, classes=pool.classes)
+    assert_same(found, pool.in_memory(size, seed=1))
+    assert found.plan.n_examples == found.n_examples == len(pool.ids)
+
+
+IN_PARTS = [name for name in al.methods() if al.get_method(name).by_example]
+
+
+@pytest.mark.parametrize("method", IN_PARTS)
+def test_every_method(method, tmp_path):
+    pool = Pool(3, models=2)
+    size = 20
+    found = suggest(pool.write(tmp_path, 2, 2), size, partitions=3, method=method)
+    assert_same(found, pool.in_memory(size, method, seed=1))
+
+
+def test_a_method_that_needs_the_whole_pool_says_so(tmp_path):
+    with pytest.raises(al.InputError, match="Frugal may need the whole pool"):
+        suggest(Pool(3).write(tmp_path, 2, 2), 5, partitions=2, method="recommended")
+
+
+def test_processes_and_a_pool_that_needs_a_sample(tmp_path):
+    pool = Pool(0, n=45_000, k=3, m=40, coarse=1000)
+    arguments = pool.write(tmp_path, 2, 3)
+    expected = pool.in_memory(3000, seed=1)
+    for workers, partitions in ((2, 5), (1, 1)):
+        assert_same(suggest(arguments, 3000, workers=workers, partitions=partitions), expected)
+
+
+def test_a_pool_with_single_labels(tmp_path):
+    pool = Pool(1)
+    pool.labels = pool.labels.drop_duplicates("example")
+    found = suggest(pool.write(tmp_path, 2, 2), 30, partitions=3)
+    assert_same(found, pool.in_memory(30, seed=1))
+    assert np.isnan(found.annotator_accuracy)
+
+
+def test_ids_that_are_numbers_here_and_text_there(tmp_path):
+    pool = Pool(2)
+    labels, probs = pool.write(tmp_path)
+    pool.labels["example"] = pool.labels["example"].astype(str)
+    pool.probs[0]["example"] = pool.probs[0]["example"].astype(str)
+    write(pool.labels, tmp_path / "labels" / "0.parquet")
+    assert_same(suggest((labels, probs), partitions=2), pool.in_memory(10, seed=1))
+
+
+def test_models_in_another_order(tmp_path):
+    pool = Pool(4, models=2, text=True)
+    labels = write(pool.labels, tmp_path / "labels.parquet")
+    probs = [
+        write(frame.sample(frac=1, random_state=number), tmp_path / f"{number}.parquet")
+        for number, frame in enumerate(pool.probs)
+    ]
+    found = suggest((labels, probs))
+    assert found.plan.aligned
+    assert_same(found, pool.in_memory(10, seed=1))
+
+
+def test_a_repeated_label(tmp_path):
+    pool = Pool(5)
+    again = pool.labels.iloc[:5].assign(label="c0")
+    arguments = pool.write(tmp_path, label_files=2)
+    write(again, tmp_path / "labels" / "z.parquet")
+    with pytest.raises(InputError, match="more than once"):
+        suggest(arguments, partitions=2)
+    rows = pd.concat([pd.read_parquet(path) for path in sorted((tmp_path / "labels").iterdir())])
+    for keep in ("first", "last"):
+        labels = al.Labels.from_long(rows, classes=pool.classes, keep=keep)
+        expected = al.suggest(labels, pool.probs, 10, seed=1)
+        found = suggest(arguments, partitions=3, keep=keep)
+        assert found.batch.examples.tolist() == expected.examples.tolist()
+        np.testing.assert_array_equal(found.batch.score, expected.score)
+
+
+def test_the_order_of_the_pool_does_not_matter_to_the_core():
+    pool = Pool(6, n=200, coarse=2)
+    labels = al.Labels.from_long(pool.labels, classes=pool.classes)
+    expected = al.suggest(labels, pool.probs, 50, seed=3).examples.tolist()
+    for seed in range(3):
+        shuffled = [frame.sample(frac=1, random_state=seed) for frame in pool.probs]
+        rows = pool.labels.sample(frac=1, random_state=seed)
+        again = al.Labels.from_long(rows, classes=pool.classes, examples=shuffled[0]["example"])
+        assert al.suggest(again, shuffled, 50, seed=3).examples.tolist() == expected
+
+
+@given(st.lists(st.floats(-1e5, 1e5), max_size=50), st.randoms(use_true_random=False))
+def test_sums_in_fixed_point_do_not_depend_on_the_order(values, random):
+    shuffled = random.sample(values, len(values))
+    middle = random.randint(0, len(values))
+    total = fixed_sum(np.array(values))
+    assert total == fixed_sum(np.array(shuffled[:middle])) + fixed_sum(np.array(shuffled[middle:]))
+    assert total / 2**52 == pytest.approx(sum(values), rel=1e-9, abs=1e-9)
+
+
+# ---------------------------------------------------------------------- files
+
+
+def by_range(pool, folder, n_files):
+    """Files cut at the same ids; the labels of each part in two files, the last part without any."""
+    edges = np.quantile(pool.ids, np.linspace(0, 1, n_files + 1))
+    for frames, kind in (([pool.labels], "labels"), (pool.probs, "probs")):
+        for frame in frames:
+            place = np.searchsorted(edges[1:-1], frame["example"], side="right")
+            for number in range(n_files):
+                part = frame[place == number]
+                if kind == "probs":
+                    write(part, folder / kind / f"{number}.parquet")
+                elif number < n_files - 1:
+                    write(part[::2], folder / kind / f"{number}-0.parquet")
+                    write(part[1::2], folder / kind / f"{number}-1.parquet")
+    rest = pool.labels["example"] < edges[-2]
+    pool.labels = pool.labels[rest]
+    return str(folder / "labels"), str(folder / "probs")
+
+
+def test_aligned_files_are_used_as_they_are(tmp_path):
+    pool = Pool(7, n=100)
+    arguments = by_range(pool, tmp_path, 4)
+    work = tmp_path / "work"
+    found = suggest(arguments, work_dir=str(work))
+    assert found.plan.aligned
+    assert found.plan.partitions == 4
+    assert not (work / "shuffle").exists()
+    assert_same(found, pool.in_memory(10, seed=1))
+
+
+def test_names_patterns_and_urls(tmp_path):
+    pool = Pool(8)
+    labels, probs = pool.write(tmp_path, 2, 2)
+    expected = pool.in_memory(10, seed=1)
+    memory = fsspec.filesystem("memory")
+    memory.put(f"{tmp_path}/", "/pool/", recursive=True)
+    for names in (
+        (f"{labels}/*.parquet", [f"{probs[0][0]}/*.parquet"]),
+        ([f"{labels}/0.parquet", f"{labels}/1.parquet"], [sorted(map(str, Path(probs[0][0]).iterdir()))]),
+        (f"file://{labels}", [f"file://{probs[0][0]}"]),
+        ("memory://pool/labels", ["memory://pool/probs-0/*.parquet"]),
+    ):
+        assert_same(suggest(names, partitions=2), expected)
+    memory.rm("/pool", recursive=True)
+
+
+def test_columns_are_recognised_or_given(tmp_path):
+    pool = Pool(9)
+    expected = pool.in_memory(10, seed=1)
+    labels = pool.labels.rename(columns={"example": "item_id", "annotator": "worker", "label": "answer"})
+    probs = pool.probs[0].rename(columns={"example": "item_id"})
+    names = write(labels, tmp_path / "l.parquet"), write(probs, tmp_path / "p.parquet")
+    assert_same(suggest(names), expected)
+    odd = labels.rename(columns={"item_id": "x", "worker": "y", "answer": "z"})
+    names = (
+        write(odd, tmp_path / "l.parquet"),
+        write(probs.rename(columns={"item_id": "x"}), tmp_path / "p.parquet"),
+    )
+    options = {"example_column": "x", "annotator_column": "y", "label_column": "z"}
+    assert_same(suggest(names, **options), expected)
+    with pytest.raises(InputError, match=r"l\.parquet: no column"):
+        suggest(names)
+
+
+def test_lists_without_names_of_classes(tmp_path):
+    pool = Pool(10)
+    labels = write(pool.labels, tmp_path / "l.parquet")
+    probs = write(lists(pool.probs[0]), tmp_path / "p.parquet")
+    assert_same(suggest((labels, probs)), pool.in_memory(10, seed=1))
+    with pytest.raises(InputError, match=r"p\.parquet.*list of 3"):
+        suggest((labels, probs), classes=[*pool.classes, "more"])
+
+
+def test_integer_classes_and_dictionaries(tmp_path):
+    pool = Pool(11)
+    pool.labels["label"] = pool.labels["label"].str[1:].astype(int)
+    pool.labels["annotator"] = pool.labels["annotator"].map("ann-{}".format).astype("category")
+    pool.probs[0].columns = ["example", "0", "1", "2"]
+    pool.classes = [0, 1, 2]
+    assert_same(suggest(pool.write(tmp_path, 2, 2), partitions=2), pool.in_memory(10, seed=1))
+
+
+# ---------------------------------------------------------------------- runs
+
+
+def test_a_worker_that_dies_is_replaced(tmp_path):
+    pool = Pool(12, n=200)
+    arguments = pool.write(tmp_path, 2, 2)
+    start, lives = make_engine("processes", None, 2), give_lives(tmp_path, 1)
+    found = suggest(arguments, workers=2, partitions=4, engine=lambda: Dying(start(), lives))
+    assert not list(tmp_path.glob("life-*"))
+    assert_same(found, pool.in_memory(10, seed=1))
+
+
+def test_a_partition_that_kills_its_workers_is_named(tmp_path):
+    arguments = Pool(12, n=200).write(tmp_path, 2, 2)
+    start, lives = make_engine("processes", None, 2), give_lives(tmp_path, 3)
+    with pytest.raises(InputError, match=r"partition \d.*lost 3 times"):
+        suggest(arguments, workers=2, partitions=2, engine=lambda: Dying(start(), lives))
+
+
+def test_a_run_goes_on_where_it_stopped(tmp_path):
+    pool = Pool(13)
+    arguments = pool.write(tmp_path / "in", 2, 2)
+    work = str(tmp_path / "work")
+    first, second = Counting(fail_after=9), Counting()
+    with pytest.raises(RuntimeError, match="the power is cut"):
+        suggest(arguments, partitions=4, work_dir=work, engine=lambda: first)
+    found = suggest(arguments, partitions=4, work_dir=work, engine=lambda: second)
+    assert_same(found, pool.in_memory(10, seed=1))
+    whole = Counting()
+    suggest(arguments, partitions=4, engine=lambda: whole)
+    assert len(first.tasks) == 9
+    assert first.tasks + second.tasks == whole.tasks
+    assert found.computed == len(second.tasks)
+
+
+def test_new_labels_touch_only_their_partitions(tmp_path):
+    pool = Pool(14, n=200)
+    arguments = pool.write(tmp_path / "in", 2, 2)
+    work = str(tmp_path / "work")
+    suggest(arguments, partitions=8, work_dir=work)
+    shuffled = {path: path.stat().st_mtime_ns for path in (tmp_path / "work" / "shuffle").rglob("*.parquet")}
+    unlabelled = np.setdiff1d(pool.ids, pool.labels["example"])[:2]
+    new = pd.DataFrame({"example": unlabelled, "annotator": 1, "label": "c1"})
+    write(new, tmp_path / "in" / "labels" / "new.parquet")
+    pool.labels = pd.concat([pool.labels, new])
+    engine = Counting()
+    found = suggest(arguments, partitions=8, work_dir=work, engine=lambda: engine)
+    assert engine.tasks.count("prepare") in (1, 2)
+    assert engine.tasks.count("score") == 8
+    assert all(path.stat().st_mtime_ns == time for path, time in shuffled.items())
+    assert_same(found, pool.in_memory(10, seed=1))
+    assert len(list((tmp_path / "work" / "prepared").iterdir())) == 8
+    assert len(list((tmp_path / "work" / "results").iterdir())) == 8
+
+
+def test_nothing_but_results_is_left_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    pool = Pool(15)
+    arguments = pool.write(tmp_path / "in", 2, 2)
+    suggest(arguments)
+    with pytest.raises(InputError):
+        suggest(arguments, 61)
+    assert not list((tmp_path / "temporary").iterdir())
+
+
+def test_the_plan(tmp_path):
+    pool = Pool(16, n=3000)
+    arguments = pool.write(tmp_path, 2, 2)
+    plan = scale.plan(*arguments, workers=2)
+    assert (plan.n_examples, plan.n_labels, plan.n_models) == (3000, len(pool.labels), 1)
+    assert [name for name, _, _ in plan.passes] == [
+        "partition", "prepare", "calibrate", "calibrate", "vote", "agree", "score",
+    ]  # fmt: skip
+    assert plan.bytes_read == 2 * plan.label_bytes + 7 * plan.prob_bytes
+
+
+def test_partitions_and_workers_follow_the_budget(tmp_path):
+    size = 2_000_000
+    probs = pa.table({"example": np.arange(size), "a": np.full(size, 0.5), "b": np.full(size, 0.5)})
+    pq.write_table(probs, tmp_path / "p.parquet")
+    labels = write(Pool(0).labels.assign(label="a"), tmp_path / "l.parquet")
+    plans = [
+        scale.plan(labels, str(tmp_path / "p.parquet"), workers=2, memory=memory)
+        for memory in ("4GB", "900MB", "320MB")
+    ]
+    assert [plan.aligned for plan in plans] == [True, True, False]
+    assert [plan.workers for plan in plans] == [1, 1, 1]
+    assert all(plan.partition_bytes < plan.memory for plan in plans)
+    assert plans[2].partitions >= 3
+    with pytest.raises(InputError, match="too small"):
+        scale.plan(labels, str(tmp_path / "p.parquet"), memory="100MB")
+    with pytest.raises(InputError, match="not an amount"):
+        scale.plan(labels, str(tmp_path / "p.parquet"), memory="much")

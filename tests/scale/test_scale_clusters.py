@@ -1,0 +1,127 @@
+"""Pools in Parquet files on real clusters with two workers, and in an object store."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import fsspec
+import pytest
+from scale_pools import Dying, Pool, assert_same, give_lives
+
+from activelab import scale
+from activelab.scale._engines import make_engine
+
+pytestmark = [
+    pytest.mark.slow,
+    # Clusters leave sockets and processes to the garbage collector, and use what Python deprecates.
+    pytest.mark.filterwarnings("default"),
+]
+
+BATCH = 2000
+
+
+@pytest.fixture(scope="module")
+def pool():
+    """Large enough for a sample."""
+    return Pool(0, n=45_000, m=40, coarse=1000, models=2, text=True)
+
+
+@pytest.fixture(scope="module")
+def expected(pool):
+    return pool.in_memory(BATCH)
+
+
+@pytest.fixture(scope="module")
+def files(pool, tmp_path_factory):
+    return pool.write(tmp_path_factory.mktemp("pool"), 2, 2)
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch):
+    """Workers of clusters import what kills them."""
+    path = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    monkeypatch.setenv("PYTHONPATH", path)
+
+
+@pytest.fixture
+def ray_address(importable):
+    """Of a cluster of two nodes with a core each."""
+    from ray.cluster_utils import Cluster
+
+    node = {"num_cpus": 1, "object_store_memory": 100 << 20}
+    cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+    cluster.add_node(**node)
+    cluster.wait_for_nodes()
+    yield cluster.address
+    cluster.shutdown()
+
+
+@pytest.fixture
+def dask_address(importable):
+    """Of a scheduler with two workers that are processes."""
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0) as cluster:
+        yield cluster.scheduler_address
+
+
+@pytest.mark.parametrize("engine", ["dask", "ray"])
+def test_a_cluster_gives_the_batch_of_the_core(engine, request, files, expected, tmp_path):
+    address = request.getfixturevalue(f"{engine}_address")
+    work = str(tmp_path / "work")
+    found = scale.suggest(
+        *files, BATCH, engine=engine, address=address, workers=2, partitions=5, work_dir=work
+    )
+    assert_same(found, expected)
+
+
+@pytest.mark.parametrize("engine", ["dask", "ray"])
+def test_a_worker_killed_in_the_middle_changes_nothing(engine, request, files, expected, tmp_path):
+    address = request.getfixturevalue(f"{engine}_address")
+    start, lives = make_engine(engine, address, 2), give_lives(tmp_path, 1)
+    work = str(tmp_path / "work")
+    found = scale.suggest(
+        *files, BATCH, engine=lambda: Dying(start(), lives), workers=2, partitions=5, work_dir=work
+    )
+    assert not list(tmp_path.glob("life-*"))
+    assert_same(found, expected)
+
+
+@pytest.mark.parametrize("engine", ["dask", "ray"])
+def test_a_cluster_started_for_the_run(engine, files, expected):
+    found = scale.suggest(*files, BATCH, engine=engine, workers=2, partitions=3, memory="4GB")
+    assert found.plan.workers == 2
+    assert_same(found, expected)
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    """An object store that speaks S3."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "nobody",
+        "AWS_SECRET_ACCESS_KEY": "nothing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    files = fsspec.filesystem("s3", skip_instance_cache=True)
+    files.mkdir("pool")
+    yield "s3://pool"
+    fsspec.filesystem("s3").clear_instance_cache()
+    server.stop()
+
+
+def test_an_object_store(bucket, files, expected):
+    folder = Path(files[0]).parent
+    store = fsspec.filesystem("s3")
+    store.put(f"{folder}/", f"{bucket}/in/", recursive=True)
+    labels, probs = f"{bucket}/in/labels/*.parquet", [f"{bucket}/in/probs-{n}" for n in (0, 1)]
+    found = scale.suggest(labels, probs, BATCH, workers=2, partitions=3, work_dir=f"{bucket}/work")
+    assert_same(found, expected)
+    assert store.find(f"{bucket}/work/prepared")

@@ -162,7 +162,7 @@ def parts() -> list[Experiment]:
     varied = [
         "frugal+training=hard", "frugal+training=weights", "frugal+training=soft", "frugal+passes=1",
         "frugal", "activelab+consensus=bayesian+training=cautious+passes=2",
-        "frugal+batching=diverse", "frugal+batching=stochastic", "frugal+stop=true",
+        "frugal+batching=diverse", "frugal+batching=stochastic", "frugal+skip_settled=true",
         "frugal+assignment=round_robin", "frugal+assignment=thompson",
         "frugal+assignment=thompson+max_share=0.2", "activelab",
         "activelab+assignment=thompson+max_share=0.2",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,13 +13,51 @@ from activelab._typing import Floats, Ids, Models
 from activelab._vocabulary import Vocabulary
 from activelab.labels import Labels
 
-__all__ = ["check_pred_probs", "frame_examples"]
+__all__ = ["Checked", "check_pred_probs", "frame_examples"]
 
 SUM_TOLERANCE = 1e-3
 _ROWS_A_BLOCK = 1 << 16
 
 
-def check_pred_probs(pred_probs: Any, labels: Labels) -> Models:
+T = TypeVar("T")
+
+
+class Checked(tuple[Floats, ...]):
+    """Predictions that were checked against the labels of a pool: a tuple with one array a model.
+
+    They are taken wherever ``pred_probs`` are, are not checked again there, and remember what was estimated
+    from them and their labels, so that each estimate of a round is made once.
+
+    Parameters
+    ----------
+    models : iterable of ndarray, shape (n_examples, n_classes) each
+    labels : Labels
+        The labels they were checked against.
+    """
+
+    labels: Labels
+    _estimates: dict[Any, Any]
+
+    def __new__(cls, models: Iterable[Floats], labels: Labels) -> Checked:
+        checked = super().__new__(cls, models)
+        checked.labels, checked._estimates = labels, {}
+        return checked
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (tuple(self), self.labels)
+
+
+def remembered(models: Models, labels: Labels, key: Any, estimate: Callable[[], T]) -> T:
+    """What ``estimate`` gives; made once for `Checked` predictions and their own labels."""
+    if not isinstance(models, Checked) or models.labels is not labels:
+        return estimate()
+    if key not in models._estimates:
+        models._estimates[key] = estimate()
+    result: T = models._estimates[key]
+    return result
+
+
+def check_pred_probs(pred_probs: Any, labels: Labels) -> Checked:
     """Check and align predicted probabilities; a single model is an ensemble of one.
 
     Parameters
@@ -27,14 +65,15 @@ def check_pred_probs(pred_probs: Any, labels: Labels) -> Models:
     pred_probs : array-like or dataframe, or a sequence of them
         Shape ``(n_examples, n_classes)``, or ``(n_models, n_examples, n_classes)`` for an ensemble.
         Row i is example i of ``labels``. A dataframe with a column ``example`` is aligned by id, its
-        other columns by class.
+        other columns by class. What this function returned for the same ``labels`` is returned as it is.
     labels : Labels
         The pool and the classes the probabilities must match.
 
     Returns
     -------
-    tuple of ndarray, each of shape (n_examples, n_classes)
-        One floating-point array a model. An array that is already one is not copied.
+    Checked
+        A tuple with one floating-point array of shape (n_examples, n_classes) a model. An array that is
+        already one is not copied.
 
     Raises
     ------
@@ -51,7 +90,9 @@ def check_pred_probs(pred_probs: Any, labels: Labels) -> Models:
     >>> len(models), models[0].shape
     (1, (2, 2))
     """
-    models = tuple(_aligned(model, labels) for model in _models(pred_probs))
+    if isinstance(pred_probs, Checked) and pred_probs.labels is labels:
+        return pred_probs
+    models = Checked((_aligned(model, labels) for model in _models(pred_probs)), labels)
     if not models:
         raise InputError("pred_probs holds no model.")
     for number, model in enumerate(models):

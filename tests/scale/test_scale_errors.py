@@ -12,11 +12,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scale_pools import Pool, assert_same, write
+from scale_pools import Pool, assert_same, plan_of, write
 
 import activelab as al
 from activelab import InputError, scale
-from activelab.selection import assess_and_suggest
 
 
 @pytest.fixture
@@ -246,6 +245,6 @@ def test_drop_is_what_the_core_makes_of_the_rest(tmp_path):
     probs = [frame[frame["example"].isin(kept)] for frame in pool.probs]
     rows = pool.labels[pool.labels["example"].isin(kept)]
     labels = al.Labels.from_long(rows, classes=pool.classes)
-    _, assessment, batch = assess_and_suggest(labels, probs, 50)
+    assessment, batch = plan_of(labels, probs, 50)
     assert found.batch.examples.tolist() == batch.examples.tolist()
     np.testing.assert_array_equal(found.temperature, assessment.temperature)

@@ -37,7 +37,6 @@ class ActiveLab(Acquisition):
     array([0.79, 0.5 , 0.82, 0.62, 0.52])
     """
 
-    consensus: ClassVar[str] = "crowdlab"
     by_example: ClassVar[bool] = True
 
     def __init__(self, calibrate: bool = True, conventions: Conventions = PAPER) -> None:

@@ -106,6 +106,8 @@ def score_pool(
     their mixture, and takes its place.
     """
     scores, quality = np.empty(labels.n_examples), np.empty(labels.n_examples)
+    if len(models) > 1:
+        predicted = predicted.copy()
     for block in blocks(labels):
         here = block.index
         mixed = mixture(block, models, betas, trust.model_weight)

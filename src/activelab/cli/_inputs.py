@@ -14,8 +14,8 @@ from activelab._errors import InputError, first
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from activelab._typing import Models
     from activelab.labels import Labels
+    from activelab.pred_probs import Checked
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Request:
         return tuple(os.fspath(path) for path in (self.labels, *self.pred_probs, *optional))
 
 
-def read_inputs(request: Request) -> tuple[Labels, Models]:
+def read_inputs(request: Request) -> tuple[Labels, Checked]:
     """Labels over the whole pool, and one checked array a model.
 
     Raises
@@ -217,8 +217,8 @@ def _row_numbers(request: Request, given: pa.Table, models: list[Any]) -> int:
     )
 
 
-def _checked(request: Request, labels: Labels, models: list[Any]) -> Models:
-    from activelab.pred_probs import check_pred_probs
+def _checked(request: Request, labels: Labels, models: list[Any]) -> Checked:
+    from activelab.pred_probs import Checked, check_pred_probs
     from activelab.tables import naming
 
     checked: list[Any] = []
@@ -232,7 +232,7 @@ def _checked(request: Request, labels: Labels, models: list[Any]) -> Models:
                     checked += check_pred_probs(model, labels)
                 except InputError as error:
                     raise _in_file_order(error, model, labels) from None
-    return tuple(checked)
+    return Checked(checked, labels)
 
 
 def _in_file_order(error: InputError, table: pa.Table, labels: Labels) -> InputError:

@@ -21,7 +21,7 @@ from activelab.consensus._statistics import (
     predicted_classes,
 )
 from activelab.labels import Labels
-from activelab.pred_probs import check_pred_probs
+from activelab.pred_probs import check_pred_probs, remembered
 
 _FLOOR = 1e-6
 
@@ -148,6 +148,11 @@ def crowdlab_estimate(
     conventions: Conventions = PAPER,
 ) -> Estimate:
     """Consensus labels and final trust, in memory that does not grow with n_examples × n_classes."""
+    key = ("crowdlab", betas, seed, conventions)
+    return remembered(models, labels, key, lambda: _estimated(labels, models, betas, seed, conventions))
+
+
+def _estimated(labels: Labels, models: Models, betas: Betas, seed: int, conventions: Conventions) -> Estimate:
     sums, predicted = label_sums(labels), predicted_classes(models)
     label = vote_labels(labels, sums, models, betas, seed=seed, conventions=conventions)
     trust = estimate_trust(sums, consensus_sums(labels, predicted, label), conventions)

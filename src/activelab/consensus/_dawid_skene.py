@@ -78,7 +78,7 @@ def dawid_skene(
             break
         previous = likelihood
     posterior = model.posterior()
-    label = most_probable(posterior, np.arange(labels.n_examples), seed)
+    label = most_probable(posterior, slice(0, labels.n_examples), labels, seed)
     label[~labels.labelled] = -1
     return Consensus.build(
         labels,

@@ -9,14 +9,12 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from activelab._batching import BATCHING
 from activelab._errors import InputError, unknown
-from activelab.acquisition import methods
-from activelab.assignment import RULES
 from activelab.project.store.schema import setting
+from activelab.strategies import Strategy
 
 KINDS = ("text", "image", "table")
-ASSIGNMENT = ("open", *RULES)
+ASSIGNMENT = ("open", "random", "round_robin", "thompson")
 
 EMBEDDINGS = "sentence-embeddings"
 """Name of the model over sentence embeddings; ``sentence-embeddings/NAME`` chooses the network."""
@@ -123,12 +121,7 @@ class Settings:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise unknown("kind", self.kind, KINDS)
-        if self.method not in methods():
-            raise unknown("method", self.method, methods())
-        if self.batching not in BATCHING:
-            raise unknown("batching", self.batching, BATCHING)
-        if self.assignment not in ASSIGNMENT:
-            raise unknown("assignment", self.assignment, ASSIGNMENT)
+        self.strategy()
         if (self.label_price is None) != (self.error_cost is None):
             raise InputError("label_price and error_cost belong together: give both or neither.")
         self.price_of()
@@ -157,6 +150,23 @@ class Settings:
             if not name or not 0 < found[name] < 1e12:
                 raise InputError(f"prices are written name=price with a positive price, got {one!r}.")
         return found
+
+    def strategy(self) -> Strategy:
+        """How a round is planned.
+
+        Raises
+        ------
+        InputError
+            If a part is unknown or out of range.
+        """
+        return Strategy.of(
+            self.method,
+            batching=self.batching,
+            assignment=None if self.assignment == "open" else self.assignment,
+            max_share=self.max_share,
+            skip_settled=self.skip_settled,
+            prices=self.price_of(),
+        )
 
     def changed(self, changes: Mapping[str, Any]) -> Settings:
         """These settings with some of them changed; checked as at the start.

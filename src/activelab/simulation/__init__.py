@@ -1,6 +1,6 @@
 """Datasets, annotators that err or are replayed, and rounds with them where the truth is known."""
 
-from activelab.simulation._annotators import KINDS, ReplayedTeam, SimulatedTeam, Team, make_team
+from activelab.simulation._annotators import TEAMS, ReplayedTeam, SimulatedTeam, Team, make_team
 from activelab.simulation._datasets import Dataset, dataset_names, load_dataset
 from activelab.simulation._efficiency import (
     Efficiency,
@@ -32,7 +32,7 @@ from activelab.simulation._summary import (
 
 __all__ = [
     "FIGURES",
-    "KINDS",
+    "TEAMS",
     "Curves",
     "Dataset",
     "Efficiency",

@@ -13,30 +13,19 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, func, select
 
-from activelab._typing import Ints
-from activelab.assignment import Thompson, assign, get_rule, shares
-from activelab.consensus._bayesian import bayesian_estimate
-from activelab.labels import Labels
-from activelab.learner import RoundResult
+from activelab.assignment import shares
+from activelab.planning import Plan
 from activelab.project.settings import Settings
 from activelab.project.store.schema import annotator, assignment, round_
 
 
-def dealt(settings: Settings, labels: Labels, result: RoundResult, order: Ints, seed: int) -> dict[str, Any]:
+def dealt(plan: Plan) -> dict[str, Any]:
     """The part of a round's summary that says who gets how much: empty if whoever asks is served."""
-    if settings.assignment == "open":
+    if plan.annotator is None:
         return {}
-    batch = order[: settings.batch_size]
-    ability = result.assessment.ability
-    if ability is None:
-        ability = bayesian_estimate(labels, tuple(result.pred_probs)).ability
-    rule = get_rule(settings.assignment)
-    given = settings.price_of()
-    if given and settings.assignment == "thompson":
-        rule = Thompson([given.get(str(name), 1.0) for name in labels.annotators.tolist()])
-    who = assign(labels, batch, rule, ability=ability, max_share=settings.max_share, seed=seed)
-    counts = shares(who, labels.n_annotators).tolist()
-    newcomer = int(np.ceil(len(batch) / (labels.n_annotators + 1)))
+    labels = plan.labels
+    counts = shares(plan.annotator, labels.n_annotators).tolist()
+    newcomer = int(np.ceil(len(plan.positions) / (labels.n_annotators + 1)))
     return {"shares": dict(zip(labels.annotators.tolist(), counts, strict=True)), "newcomer": newcomer}
 
 

@@ -19,12 +19,11 @@ from sqlalchemy import Connection, delete, select, update
 
 from activelab._errors import InputError
 from activelab._frames import as_frame
-from activelab._typing import Float64s, Ids, Ints
-from activelab.acquisition import Assessment
+from activelab._typing import Bools, Float64s, Ids, Ints
 from activelab.consensus._majority_vote import vote_labels
 from activelab.consensus._statistics import label_sums
 from activelab.labels import Labels
-from activelab.learner import ActiveLearner, RoundResult
+from activelab.learner import ActiveLearner, Known, RoundResult
 from activelab.pred_probs import check_pred_probs
 from activelab.project._project import Project
 from activelab.project.labelling import rounds
@@ -35,8 +34,6 @@ from activelab.project.store.database import StorageError
 from activelab.project.store.schema import round_, round_array
 from activelab.project.training.due import enough, process_name
 from activelab.project.training.predictions import load_pred_probs, parts, parts_of
-from activelab.selection import explain_batch, select_batch
-from activelab.stopping import OPEN, example_states, forecast
 
 HEARTBEAT_SECONDS = 10.0
 
@@ -84,11 +81,11 @@ def train_round(
         labels = labels.select(annotators=labels.annotators[np.unique(labels.annotator)])
         result, models = _ask(project, settings, begun, labels, pred_probs, say)
         say("storing the round")
-        order = _order(project, settings, labels, result, settings.seed + begun.id)
+        order = result.plan.order().astype(np.int32)
         _store(project, begun.id, result, order)
         _keep_up(project, begun.id, lambda c: rounds.extend_queue(c, settings, begun.id))
         summary = _summary(settings, labels, result, order, models)
-        summary |= dealt(settings, labels, result, order, settings.seed + begun.id)
+        summary |= dealt(result.plan)
         summary["metrics"]["seconds"] = round(time.perf_counter() - started, 3)
         _write(project, lambda c: _publish(c, begun.id, labels.n_examples, summary))
     _forget_older_models(project, begun.id)
@@ -200,10 +197,11 @@ def _ask(
         outside = _aligned(project, labels, pred_probs)
         names = [f"predictions {number}" for number in range(1, len(outside) + 1)]
     # The seed of a round is that of the project plus its number, as in the core.
-    learner = ActiveLearner(model, settings.method, settings.cv, seed=settings.seed)
+    learner = ActiveLearner(model, settings.strategy(), settings.cv, seed=settings.seed)
     learner.restore((_previous(project, labels), begun.id))
     say("training" if outside is None else "scoring")
-    learner.ask(X, labels, 1, pred_probs=outside)
+    size, eligible = min(settings.batch_size, labels.n_examples), _eligible(project, labels)
+    learner.ask(X, labels, size, pred_probs=outside, eligible=eligible)
     return learner.round_, names
 
 
@@ -228,11 +226,8 @@ def _aligned(project: Project, labels: Labels, pred_probs: Any) -> list[Any]:
     return list(check_pred_probs(given, pool))
 
 
-def _previous(project: Project, labels: Labels) -> RoundResult | None:
-    """The round that is served now, as far as the next one depends on it: its models and temperatures.
-
-    None if it has none, or knew fewer examples or classes: then the consensus starts from the votes.
-    """
+def _previous(project: Project, labels: Labels) -> Known | None:
+    """What the round that is served now leaves to the next; None if it had no model."""
 
     def load(connection: Connection) -> tuple[Round, list[Any]] | None:
         number = rounds.current_round(connection)
@@ -240,42 +235,20 @@ def _previous(project: Project, labels: Labels) -> RoundResult | None:
         return (rounds.get_round(connection, number), found) if found else None
 
     known = project.database.read(load)
+    # Of fewer examples or classes: the consensus starts from the votes.
     if known is None or known[1][0].shape != (labels.n_examples, labels.n_classes):
         return None
     last, models = known
-    size = labels.n_examples
-    nothing, codes = np.full(size, np.nan), np.full(size, -1)
-    assessment = Assessment(
-        scores=nothing, consensus_label=codes, quality=nothing, predicted_label=codes,
-        temperature=np.array(last.summary["temperature"], dtype=np.float64),
-        model_weight=np.array(last.summary["model_weight"], dtype=np.float64),
-        annotator_weight=np.ones(labels.n_annotators), annotator_accuracy=float("nan"), notes=(),
-    )  # fmt: skip
-    nobody = np.zeros(0, dtype=np.int64)
-    return RoundResult(
-        number=last.id, batch=explain_batch(labels, assessment, nobody), positions=nobody,
-        training_label=codes, assessment=assessment, pred_probs=np.stack(models).astype(np.float64),
-        examples=labels.examples, classes=labels.classes, fit_seconds=0.0, notes=(),
-    )  # fmt: skip
+    temperature = np.array(last.summary["temperature"], dtype=np.float64)
+    return Known([one.astype(np.float64) for one in models], temperature, labels.examples, labels.classes)
 
 
-def _order(project: Project, settings: Settings, labels: Labels, result: RoundResult, seed: int) -> Ints:
-    """Everything the method considers, most worth labelling first, ties by lot; without gold examples.
-
-    The project's batching decides about the first batch; the rest follow by their scores.
-    """
-    scores, models = result.assessment.scores, tuple(result.pred_probs)
-    if settings.skip_settled:
-        scores = np.where(example_states(labels, models) == OPEN, scores, np.inf)
-    considered = int(np.isfinite(scores).sum())
-    if not considered:
-        return np.zeros(0, dtype=np.int64)
-    order = select_batch(scores, considered, seed=seed)
-    if settings.batching != "top":
-        size = min(settings.batch_size, considered)
-        batch = select_batch(scores, size, seed=seed, batching=settings.batching, models=models)
-        order = np.concatenate([batch, order[~np.isin(order, batch)]])
-    return project.database.read(lambda c: rounds.without_gold(c, order))
+def _eligible(project: Project, labels: Labels) -> Bools:
+    """Everything but the examples whose right answer is known."""
+    everything = np.arange(labels.n_examples)
+    eligible = np.zeros(labels.n_examples, dtype=bool)
+    eligible[project.database.read(lambda c: rounds.without_gold(c, everything))] = True
+    return eligible
 
 
 def _summary(
@@ -301,16 +274,16 @@ def _summary(
             "relabel_share": _mean(labels.labelled[order[: settings.batch_size]]),
             "cv_accuracy": _mean(right),
             "expected_accuracy": _mean(assessment.quality[labels.labelled]),
-            **_expected(settings, labels, result),
+            **_expected(settings, result),
         },
         "notes": list(result.notes),
     }
 
 
-def _expected(settings: Settings, labels: Labels, result: RoundResult) -> dict[str, float]:
+def _expected(settings: Settings, result: RoundResult) -> dict[str, float]:
     """Examples whose label is expected to be wrong, and how many of them the next round removes."""
     number = settings.train_every or settings.batch_size
-    expected = forecast(labels, tuple(result.pred_probs), number)
+    expected = result.plan.forecast(number)
     return {"expected_errors": expected.errors_now, "errors_removed": expected.errors_removed}
 
 

@@ -146,7 +146,8 @@ def test_parts_of_ones_own_by_import_path(tmp_path, monkeypatch):
     assert str(al.Strategy.parse(own)) == own
 
     from activelab import testing
-    from activelab.simulation import Experiment, prepare, simulate_rounds
+    from activelab.simulation import Experiment, simulate_rounds
+    from activelab.simulation._experiment import prepare
 
     testing.check_acquisition("own_parts:fewest")
     testing.check_consensus("own_parts:shares")

@@ -73,7 +73,7 @@ def test_a_strategy_is_read_and_written():
         ("activelab+passes", "unknown part of the strategy"),
         ("activelab+passes=two", "no value of passes"),
         ("activelab+passes=0", "passes must be an integer of at least 1"),
-        ("activelab+max_share=2", "max_share must be above 0"),
+        ("activelab+max_share=2", "max_share must lie above 0"),
         ("activelab+skip_settled=maybe", "no value of skip_settled"),
     ],
 )

@@ -116,7 +116,7 @@ class Strategy:
         if isinstance(self.passes, bool) or not isinstance(self.passes, int) or self.passes < 1:
             raise InputError(f"passes must be an integer of at least 1, got {self.passes!r}.")
         if not 0 < self.max_share <= 1:
-            raise InputError(f"max_share must be above 0 and at most 1, got {self.max_share:g}.")
+            raise InputError(f"max_share must lie above 0 and be at most 1, got {self.max_share:g}.")
         if not all(0 < price < float("inf") for _, price in self.prices):
             raise InputError("prices must be positive numbers.")
 

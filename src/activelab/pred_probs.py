@@ -92,11 +92,18 @@ def check_pred_probs(pred_probs: Any, labels: Labels) -> Checked:
     """
     if isinstance(pred_probs, Checked) and pred_probs.labels is labels:
         return pred_probs
-    models = Checked((_aligned(model, labels) for model in _models(pred_probs)), labels)
+    sources = _models(pred_probs)
+    models = Checked((_aligned(source, labels) for source in sources), labels)
     if not models:
         raise InputError("pred_probs holds no model.")
     for number, model in enumerate(models):
-        check_values(model, labels, f"model {number}: " if len(models) > 1 else "")
+        try:
+            check_values(model, labels, f"model {number}: " if len(models) > 1 else "")
+        except InputError as error:
+            ids = _frame_ids(sources[number])
+            if ids is not None:  # the row of the dataframe, not of the pool it was aligned to
+                error.rows = (int(Vocabulary(ids, "example").encode([error.example])[0]),)
+            raise
     return models
 
 
@@ -133,9 +140,8 @@ def _aligned(model: Any, labels: Labels) -> Floats:
     _check_classes(array.shape[1], labels)
     if array.shape[0] != labels.n_examples:
         raise InputError(
-            f"pred_probs has {array.shape[0]:,} rows, the pool {labels.n_examples:,} examples. Row i must "
-            "be example i of the pool; pass examples= to Labels to list the whole pool, or give "
-            "pred_probs as a dataframe with a column 'example' to align by id."
+            f"pred_probs has {array.shape[0]:,} rows, the pool {labels.n_examples:,} examples.",
+            advice="examples",
         )
     return array if array.dtype in (np.float16, np.float32, np.float64) else array.astype(np.float64)
 
@@ -144,8 +150,8 @@ def _check_classes(columns: int, labels: Labels) -> None:
     if columns != labels.n_classes:
         raise InputError(
             f"pred_probs has {columns} columns, the labels {labels.n_classes} classes "
-            f"({first(labels.classes[:11].tolist())}). Pass classes= to Labels to list every class in "
-            "the order of the columns, used or not."
+            f"({first(labels.classes[:11].tolist())}).",
+            advice="classes",
         )
 
 
@@ -174,8 +180,7 @@ def _aligned_frame(model: Any, labels: Labels) -> Floats:
     extra = [name for name in present if name not in classes and name != "example"]
     if extra:
         raise InputError(
-            f"pred_probs has columns for no class of the labels: {first(extra)}. Pass classes= to Labels "
-            "to list every class, used or not, or leave these columns out."
+            f"pred_probs has columns for no class of the labels: {first(extra)}.", advice="columns"
         )
     columns = columns_of(model, [present[name] for name in classes])
     array = np.stack([_numbers(columns[present[n]].values, n) for n in classes], axis=1)
@@ -190,8 +195,8 @@ def _aligned_frame(model: Any, labels: Labels) -> Floats:
         new = np.ones(len(ids), dtype=bool)
         new[rows] = False
         raise InputError(
-            f"pred_probs has {int(new.sum()):,} examples that are not in the pool: "
-            f"{first(ids[new][:11])}. Use labels.with_examples(ids) to add them to it."
+            f"pred_probs has {int(new.sum()):,} examples that are not in the pool: {first(ids[new][:11])}.",
+            advice="pool",
         )
     return array[rows]
 
@@ -220,18 +225,14 @@ def check_values(model: Floats, labels: Labels, where: str) -> None:
         row = int(np.argmax(bad))
         values = block[row]
         name = labels.examples[start + row : start + row + 1].tolist()[0]
-        example = f"{where}row {start + row} of pred_probs (example {name!r})"
+        outside = values[(values < 0) | (values > 1 + SUM_TOLERANCE)]
         if np.isnan(values).any():
-            raise InputError(f"{example} holds NaN.", row=start + row)
-        if (values < 0).any() or (values > 1 + SUM_TOLERANCE).any():
-            wrong = values[(values < 0) | (values > 1 + SUM_TOLERANCE)][0]
-            raise InputError(
-                f"{example} holds {wrong:g}; probabilities lie between 0 and 1.", row=start + row
-            )
-        raise InputError(
-            f"{example} sums to {values.astype(float).sum():.6g}, not to 1 within {SUM_TOLERANCE:g}.",
-            row=start + row,
-        )
+            wrong = "holds NaN"
+        elif outside.size:
+            wrong = f"holds {outside[0]:g}; probabilities lie between 0 and 1"
+        else:
+            wrong = f"sums to {values.astype(float).sum():.6g}, not to 1 within {SUM_TOLERANCE:g}"
+        raise InputError(f"{where}example {name!r} of pred_probs {wrong}.", row=start + row, example=name)
 
 
 def _sum_type(block: Floats) -> type[np.floating[Any]]:

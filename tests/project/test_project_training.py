@@ -581,7 +581,7 @@ def test_stopping_ends_the_training(sqlite, filled, trainer):
 def test_a_process_that_cannot_begin_is_not_started_again_and_again(sqlite, filled, trainer, tmp_path):
     filled(sqlite)
     trainer.code = (
-        f"import sys; open({str(tmp_path / 'starts')!r}, 'a').write('x'); sys.exit('error: no such model')"
+        f"import sys; open({str(tmp_path / 'starts')!r}, 'a').write('x'); sys.exit('no such model')"
     )
     trainer.start()
     wait_for(lambda: trainer.last_error == "no such model")

@@ -52,7 +52,7 @@ def code(reply: httpx.Response) -> tuple[int, str]:
 def test_it_does_not_listen_to_other_machines_unless_told_so(tmp_path, host, monkeypatch):
     monkeypatch.setattr(uvicorn.Server, "run", lambda *_: None)
     create_project(tmp_path / "p.db", Settings()).close()
-    with pytest.raises(InputError, match="--allow-remote"):
+    with pytest.raises(InputError, match="allow_remote=True"):
         serve(tmp_path / "p.db", host=host, port=0)
 
 
@@ -62,7 +62,7 @@ def test_a_port_that_is_taken_is_named(tmp_path, monkeypatch):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        with pytest.raises(InputError, match=f"port {taken.getsockname()[1]}.*--port"):
+        with pytest.raises(InputError, match=f"port {taken.getsockname()[1]}.*another port"):
             serve(tmp_path / "p.db", port=taken.getsockname()[1])
 
 

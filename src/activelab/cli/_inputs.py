@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -224,23 +223,6 @@ def _checked(request: Request, labels: Labels, models: list[Any]) -> Checked:
     checked: list[Any] = []
     for path, model in zip(request.pred_probs, models, strict=True):
         with naming(path):
-            if isinstance(model, list):
-                for array in model:
-                    checked += check_pred_probs(array, labels)
-            else:
-                try:
-                    checked += check_pred_probs(model, labels)
-                except InputError as error:
-                    raise _in_file_order(error, model, labels) from None
+            for one in model if isinstance(model, list) else [model]:
+                checked += check_pred_probs(one, labels)
     return Checked(checked, labels)
-
-
-def _in_file_order(error: InputError, table: pa.Table, labels: Labels) -> InputError:
-    """The error with the row of the table in place of the row of the pool it was aligned to."""
-    if error.row is None:
-        return error
-    import pyarrow.compute as pc
-
-    example = labels.examples[error.row : error.row + 1].tolist()[0]
-    message = re.sub(r"^row \d+ of pred_probs \((.*)\) (?=holds|sums)", r"\1 ", str(error))
-    return InputError(message, row=pc.index(table["example"], example).as_py())

@@ -179,11 +179,10 @@ def push(
         from activelab.label_studio import pull, push
 
         if train or pred_probs:
-            from activelab.cli._project_use import read_predictions
-            from activelab.project.training.round import train_round
+            from activelab.project.training.round import train_on_files
 
             pull(project, client)
-            train_round(project, pred_probs=read_predictions(pred_probs, None, project))
+            train_on_files(project, pred_probs or ())
         done = push(project, client, ahead=ahead, dry_run=dry_run)
     if as_json:
         typer.echo(json.dumps(asdict(done) | {"dry_run": dry_run}, ensure_ascii=False))
@@ -350,10 +349,7 @@ def _check_listening(host: str, allow_remote: bool) -> None:
     from activelab._network import is_loopback
 
     if not is_loopback(host) and not allow_remote:
-        raise InputError(
-            f"{host} can be reached from other machines. Say --allow-remote if that is meant, and put a "
-            "proxy with HTTPS before it."
-        )
+        raise InputError(f"{host} can be reached from other machines.", advice="allow_remote")
 
 
 def _until_stopped(watcher: Watcher) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -14,9 +14,6 @@ from activelab.cli._errors import CommandError
 from activelab.cli._options import ExampleColumn, Json, OptionalPredProbsFiles
 from activelab.cli._output import say, working
 from activelab.cli._place import Place, check_report, place_of, project_at, project_errors, split_place
-
-if TYPE_CHECKING:
-    from activelab.project import Project
 
 
 def train(
@@ -37,15 +34,10 @@ def train(
     are used, out-of-sample, in the order of the pool or with a column of ids.
     """
     with project_at(place_of(place)) as project:
-        from activelab.project.training.round import train_round
+        from activelab.project.training.round import train_on_files
 
-        given = read_predictions(pred_probs, example_column, project)
-        try:
-            with working("Training"):
-                done = train_round(project, pred_probs=given)
-        except InputError as error:
-            files = "".join(f"{path}: " for path in pred_probs or ())
-            raise InputError(f"{files}{error}") from None
+        with working("Training"):
+            done = train_on_files(project, pred_probs or (), example_column)
     labels = done.summary["metrics"]["num_labels"]
     say(
         f"Round {done.id} is served: {labels:,} labels.",
@@ -53,31 +45,6 @@ def train(
         as_json,
         notes=done.summary["notes"],
     )
-
-
-def _ids(path: Path, chosen: str | None, project: Any) -> str:
-    """The column of the ids in a table of probabilities, whose other columns are the classes."""
-    from activelab import tables
-
-    with tables.naming(path):
-        names = tables.column_names(path)
-        others = [name for name in names if name not in project.settings.classes]
-        return tables.find_column(names if chosen is not None else others, "example", chosen)
-
-
-def read_predictions(
-    files: list[Path] | None, example_column: str | None, project: Project
-) -> list[Any] | None:
-    """The probabilities of ``--pred-probs``; None without any."""
-    from activelab import tables
-
-    given: list[Any] = []
-    for path in files or ():
-        if tables.is_array_file(path):
-            given += tables.read_arrays(path)
-        else:
-            given.append(tables.read_pred_probs(path, _ids(path, example_column, project)))
-    return given or None
 
 
 def serve(

@@ -67,14 +67,14 @@ def _find(name: str) -> list[File]:
         else:
             paths, what = ([path] if fs.exists(path) else []), "no such file"
         if not paths:
-            raise InputError(f"{name}: {what}.")
+            raise InputError(f"{what}.", file=name)
         return [_describe(fs, one) for one in paths]
     except InputError:
         raise
     except ImportError as error:
-        raise InputError(f"{name}: {error}") from None
+        raise InputError(str(error), file=name) from None
     except Exception as error:  # every file system has exceptions of its own
-        raise InputError(f"{name}: cannot be listed: {_reason(error)}.") from None
+        raise InputError(f"cannot be listed: {_reason(error)}.", file=name) from None
 
 
 def _hidden(path: str, folder: str) -> bool:
@@ -205,7 +205,7 @@ class Store:
 
 def disk_full(folder: str) -> InputError:
     """What there is to say when a folder takes no more."""
-    return InputError(f"{folder}: the disk is full. Free some space, or give a --work-dir on another disk.")
+    return InputError("the disk is full.", file=folder, advice="work_dir_full")
 
 
 def check_store(folder: str) -> Store:
@@ -222,5 +222,5 @@ def check_store(folder: str) -> Store:
         store.write(probe, b"")
         store.remove(probe)
     except Exception as error:  # every file system has exceptions of its own
-        raise InputError(f"{folder}: the working folder cannot be written to: {_reason(error)}.") from None
+        raise InputError(f"the working folder cannot be written to: {_reason(error)}.", file=folder) from None
     return store

@@ -185,5 +185,5 @@ def _in_words(error: Exception, store: Store) -> InputError:
     ):
         return disk_full(store.folder)
     if isinstance(error, duckdb.OutOfMemoryException):
-        return InputError("the memory budget is too small for partitioning. Give a larger --memory.")
+        return InputError("the memory budget is too small for partitioning.", advice="memory")
     return InputError(f"partitioning failed: {reason}.")

@@ -118,7 +118,8 @@ def fit(
     if not choices:
         raise InputError(
             f"a memory budget of {memory / 1e6:,.0f} MB is too small: the program itself takes "
-            f"{PROCESS / 1e6:,.0f} MB and a partition at least {LEAST / 1e6:,.0f} MB. Give a larger --memory."
+            f"{PROCESS / 1e6:,.0f} MB and a partition at least {LEAST / 1e6:,.0f} MB.",
+            advice="memory",
         )
     return next((one for one in choices if one[1] >= largest), choices[0])
 

@@ -225,10 +225,7 @@ class _Best:
 
 def _refuse(unmatched: Unmatched, what: str) -> None:
     if unmatched.count:
-        raise InputError(
-            f"{unmatched.count:,} {what}: {_first_of(unmatched)}. Give the missing rows, or leave these "
-            "examples out with unmatched='drop'."
-        )
+        raise InputError(f"{unmatched.count:,} {what}: {_first_of(unmatched)}.", advice="unmatched")
 
 
 def _first_of(unmatched: Unmatched) -> str:

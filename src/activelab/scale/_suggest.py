@@ -120,7 +120,7 @@ def suggest(
     if address is not None and engine == "processes":
         raise InputError("an address needs an engine: ray or dask.")
     if address is not None and work_dir is None:
-        raise InputError("a cluster needs a --work-dir that all its workers reach, a folder or a URL.")
+        raise InputError("a cluster needs a folder or URL that all its workers reach.", advice="work_dir")
     inputs = _inputs(labels, pred_probs, example_column, annotator_column, label_column)
     check_batch_size(batch_size, inputs.n_examples)
     request = Request(

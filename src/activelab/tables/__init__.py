@@ -3,7 +3,7 @@
 from activelab.tables._arrays import is_array_file, read_arrays
 from activelab.tables._cells import plain_cell
 from activelab.tables._columns import find_column
-from activelab.tables._errors import FileError, naming
+from activelab.tables._errors import naming
 from activelab.tables._formats import Format, check_file, format_of, sniff
 from activelab.tables._formulas import from_harmless, harmless, without_formulas
 from activelab.tables._ids import LONGEST_ID, as_text, id_text, integers_if_canonical, unify
@@ -13,7 +13,6 @@ from activelab.tables._write import check_output, check_target, csv_blocks, to_a
 
 __all__ = [
     "LONGEST_ID",
-    "FileError",
     "Format",
     "Row",
     "as_text",

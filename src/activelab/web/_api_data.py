@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,7 +11,9 @@ from fastapi.responses import FileResponse, Response
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
+from activelab._errors import InputError
 from activelab.project.labelling.rounds import current_round, get_round
+from activelab.project.training import process
 from activelab.web._bodies import AcceptedOut, RoundOut
 from activelab.web._failures import ERRORS, Failure
 from activelab.web._site import Site
@@ -71,11 +70,7 @@ async def predictions(
 
 
 def _train_on(site: Site, path: Path) -> None:
-    """Train in a process of its own, so that nobody who labels waits for the arithmetic.
-
-    The project is named in the environment: its address may hold a password, and everybody on the machine
-    can read arguments.
-    """
+    """Train in a process of its own, so that nobody who labels waits for the arithmetic."""
     if not path.stat().st_size:
         raise Failure(422, "the body is empty; send the predictions in it.")
     url = site.project.database.url
@@ -83,22 +78,12 @@ def _train_on(site: Site, path: Path) -> None:
         str(url.database) if site.project.database.is_sqlite else url.render_as_string(hide_password=False)
     )
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "activelab", "train", "--pred-probs", str(path)],
-            env=os.environ | {"ACTIVELAB_PROJECT": place},
-            capture_output=True,
-            text=True,
-            errors="replace",
-            stdin=subprocess.DEVNULL,
-            timeout=TRAIN_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise Failure(409, "it took too long and was stopped; use: activelab train --pred-probs") from None
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["the training failed"])[-1]
-        message = said.removeprefix("error: ").replace(f"{path}", f"predictions.{path.suffix[1:]}")
-        raise Failure(422 if done.returncode == 2 else 409, message)
+        process.wait(process.start(place, process.command([path])), TRAIN_SECONDS)
+    except InputError as error:
+        error.file = path.name
+        raise
+    except process.TrainingFailedError as error:
+        raise Failure(409, str(error)) from None
 
 
 @router.get(

@@ -31,9 +31,7 @@ def back_up(project: Project, path: str | os.PathLike[str]) -> int:
     if not project.database.is_sqlite:
         address = project.database.url.set(drivername="postgresql", password=None)
         shown = address.render_as_string(hide_password=True)
-        raise InputError(
-            f"PostgreSQL makes its own copies: pg_dump --format=custom --file='{path}' '{shown}'"
-        )
+        raise InputError(f"PostgreSQL makes its own copies: pg_dump -Fc -f '{path}' '{shown}'")
     if target.exists():
         raise InputError(f"{path} exists already. Name another file.")
     if not target.parent.is_dir():

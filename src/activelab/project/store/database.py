@@ -6,6 +6,7 @@ import math
 import os
 import queue
 import re
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -33,6 +34,10 @@ _IDLE_SECONDS = 5.0  # a connection that was not used for so long may be dead
 
 class StorageError(RuntimeError):
     """The database cannot be read or written; the message says why, in one line."""
+
+
+class BusyError(StorageError):
+    """Another program writes to the file of the project, for longer than this one waits."""
 
 
 def database_url(place: str | os.PathLike[str]) -> URL:
@@ -147,11 +152,14 @@ class Database:
         self.engine.dispose()
 
     def _explained(self, error: DBAPIError | PoolTimeoutError) -> StorageError:
-        said = re.sub(r"\s+", " ", str(getattr(error, "orig", error))).strip()
+        cause = getattr(error, "orig", error)
+        busy = getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+        kind = BusyError if busy else StorageError
+        said = re.sub(r"\s+", " ", str(cause)).strip()
         for pattern, advice in _ADVICE:
             if re.search(pattern, said, re.IGNORECASE):
-                return StorageError(f"{self.name}: {advice}")
-        return StorageError(f"{self.name}: {said}")
+                return kind(f"{self.name}: {advice}")
+        return kind(f"{self.name}: {said}")
 
 
 _ADVICE = (

@@ -10,8 +10,8 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -30,10 +30,11 @@ from activelab.project.labelling import rounds
 from activelab.project.labelling.rounds import AlreadyTrainingError, Round
 from activelab.project.labelling.shares import dealt
 from activelab.project.settings import Settings, load_settings, load_value
-from activelab.project.store.database import StorageError
+from activelab.project.store.database import BusyError, StorageError
 from activelab.project.store.schema import round_, round_array
 from activelab.project.training.due import enough, process_name
-from activelab.project.training.predictions import load_pred_probs, parts, parts_of
+from activelab.project.training.predictions import load_pred_probs, parts, parts_of, read_predictions
+from activelab.tables import naming
 
 HEARTBEAT_SECONDS = 10.0
 
@@ -92,6 +93,31 @@ def train_round(
     return project.database.read(lambda c: rounds.get_round(c, begun.id))
 
 
+def train_on_files(
+    project: Project,
+    files: Sequence[str | os.PathLike[str]],
+    example_column: str | None = None,
+    *,
+    progress: Callable[[str], None] | None = None,
+) -> Round:
+    """`train_round` on the probabilities in files, or on models of the project if none is named.
+
+    Raises
+    ------
+    InputError
+        As `train_round`, and if a file cannot be read; it knows the file.
+    """
+    given = [one for path in files for one in read_predictions(project, path, example_column)]
+    # What is wrong with a single file has its place there; of several the message names the model.
+    with naming(files[0]) if len(files) == 1 else nullcontext():
+        try:
+            return train_round(project, pred_probs=given or None, progress=progress)
+        except InputError as error:
+            if len(files) > 1:
+                error.file = ", ".join(os.fspath(path) for path in files)
+            raise
+
+
 # ------------------------------------------------------------------ a round that runs
 
 
@@ -107,9 +133,8 @@ def _write(project: Project, work: Callable[[Connection], Any]) -> Any:
     for _ in range(_PATIENCE - 1):
         try:
             return project.database.write(work)
-        except StorageError as error:
-            if "another program holds it" not in str(error):
-                raise
+        except BusyError:
+            continue
     return project.database.write(work)
 
 
@@ -223,7 +248,12 @@ def _aligned(project: Project, labels: Labels, pred_probs: Any) -> list[Any]:
         labels.example, labels.annotator, labels.label,
         examples=names, annotators=labels.annotators, classes=labels.classes,
     )  # fmt: skip
-    return list(check_pred_probs(given, pool))
+    try:
+        return list(check_pred_probs(given, pool))
+    except InputError as error:
+        if error.advice is not None:  # the pool and the classes are those of the project
+            error.advice = "project_predictions"
+        raise
 
 
 def _previous(project: Project, labels: Labels) -> Known | None:

@@ -6,18 +6,19 @@ import contextlib
 import logging
 import os
 import subprocess
-import sys
 import threading
 import time
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from activelab._errors import InputError
 from activelab.project._project import Project
 from activelab.project.labelling import rounds
 from activelab.project.settings import Settings, load_settings
 from activelab.project.store.database import Database, StorageError
 from activelab.project.store.schema import answer, assignment, queue, round_
+from activelab.project.training import process
 from activelab.project.training.due import enough, process_name
 
 CHECK_SECONDS = 5.0
@@ -100,9 +101,7 @@ def _nothing_left(connection: Connection, current: rounds.Round, now: float) -> 
 class Trainer:
     """Has rounds trained when they are due, each in a process of its own, never two at a time.
 
-    The process is ``activelab train`` with a lower priority. It learns which project it is for from the
-    environment, not from its arguments, which everybody on the machine can read: the address of a database
-    may hold a password. A process that dies leaves what was served as it was; the round is marked as
+    The process has a lower priority. One that dies leaves what was served as it was; the round is marked as
     failed, and tried again after a while.
 
     Parameters
@@ -193,44 +192,40 @@ class Trainer:
             project.close()
 
     def _train(self, project: Project) -> None:
-        environment = os.environ | {"ACTIVELAB_PROJECT": self.place}
         with self._lock:
             self._wanted = False
             if self._stopping.is_set():
                 return
-            self._child = subprocess.Popen(
-                self.command(), env=environment, text=True, errors="replace",
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            )  # fmt: skip
-            child = self._child
+            child = self._child = process.start(self.place, self.command())
         # It may be gone already, and some systems have no priorities.
         with contextlib.suppress(OSError, AttributeError):
             os.setpriority(os.PRIO_PROCESS, child.pid, NICE)
-        said = child.communicate()[1].strip().splitlines()
+        why = None
+        try:
+            process.wait(child)
+        except (InputError, process.TrainingFailedError) as error:
+            why = str(error)
         with self._lock:
             self._child = None
-        self.last_error = None
-        if child.returncode:
-            self.last_error = f"the training ended with status {child.returncode}"
-            if said:
-                self.last_error = said[-1].removeprefix("error: ")
+        self.last_error = why
+        if why is not None:
             self._not_before = time.monotonic() + _FIRST_WAIT
             _log.warning("a training failed: %s", self.last_error)
             _clear_up_after(project, child.pid)
 
     def command(self) -> list[str]:
         """What is run to train a round."""
-        return [sys.executable, "-m", "activelab", "train"]
+        return process.command()
 
 
-def _clear_up_after(project: Project, process: int) -> None:
+def _clear_up_after(project: Project, number: int) -> None:
     """Give up the round of a process that was killed, instead of waiting until it counts as dead."""
 
     def clear(connection: Connection) -> None:
         rounds.hold_round(connection)
         running = [one for one in rounds.list_rounds(connection) if one.state == "running"]
         for one in running:
-            if one.summary.get("process") == process_name(process):
+            if one.summary.get("process") == process_name(number):
                 rounds.fail_round(connection, one.id, "the process that trained it ended before its time")
 
     try:

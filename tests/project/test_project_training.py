@@ -23,6 +23,7 @@ from activelab.project import Settings, create_project, open_project
 from activelab.project.labelling import rounds
 from activelab.project.labelling.rounds import AlreadyTrainingError, current_round, get_round, load_array
 from activelab.project.store.schema import queue, round_, round_array
+from activelab.project.training import process
 from activelab.project.training.models import load_pool, make_classifier
 from activelab.project.training.predictions import load_pred_probs
 from activelab.project.training.round import train_round
@@ -589,6 +590,34 @@ def test_a_process_that_cannot_begin_is_not_started_again_and_again(sqlite, fill
     assert (tmp_path / "starts").read_text() == "x"
     assert trainer.train_now()  # somebody who asks is not kept waiting
     wait_for(lambda: (tmp_path / "starts").read_text() == "xx")
+
+
+def test_a_process_reports_what_was_wrong_as_data(sqlite, filled, tmp_path):
+    project, _ = filled(sqlite)
+    path = tmp_path / "probs.csv"
+    table = pd.DataFrame({"example": project.example_names()})
+    table[list(project.settings.classes)] = 1 / len(project.settings.classes)
+    table.loc[3, project.settings.classes[0]] = 7
+    table[::-1].to_csv(path, index=False)
+    with pytest.raises(InputError) as caught:
+        process.wait(process.start(str(sqlite), process.command([path])))
+    error = caught.value
+    row = len(table) - 4
+    assert (error.file, error.rows, error.lines) == (str(path), (row,), (row + 2,))
+    assert error.example == project.example_names()[3]
+    assert "holds 7" in error.problem
+    begun = project.database.write(rounds.begin_round)
+    with pytest.raises(process.TrainingFailedError, match="is being trained"):
+        process.wait(process.start(str(sqlite), process.command()))
+    assert served(project) == 0
+    project.database.write(lambda c: rounds.fail_round(c, begun.id, "no"))
+
+
+def test_a_process_that_takes_too_long_is_stopped(sqlite):
+    child = process.start(str(sqlite), [sys.executable, "-c", "import time; time.sleep(600)"])
+    with pytest.raises(process.TrainingFailedError, match="too long"):
+        process.wait(child, 0.5)
+    assert child.returncode
 
 
 def test_the_address_of_the_project_is_not_among_the_arguments():

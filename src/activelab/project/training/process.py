@@ -58,6 +58,7 @@ def wait(child: subprocess.Popen[str], timeout: float | None = None) -> None:
         if "fields" in told:
             error = InputError(told["message"])
             vars(error).update(told["fields"])
+            error.rows, error.lines = tuple(error.rows), tuple(error.lines)
             raise error
         raise TrainingFailedError(told["message"])
     lines = complaint.strip().splitlines() or [f"the training ended with status {child.returncode}"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from activelab._errors import InputError
+from activelab._whole import whole_file
 from activelab.cli._errors import CommandError
 from activelab.cli._options import ExampleColumn, Json, OptionalPredProbsFiles
 from activelab.cli._output import say, working
@@ -186,12 +186,8 @@ def report(
         from activelab.report import project_report
 
         page = project_report(project)
-    partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
-    try:
-        partial.write_text(page, encoding="utf-8")
-        partial.replace(output)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(output) as file:
+        file.write(page.encode())
     say(f"Wrote {output}.", {"output": str(output)}, as_json)
 
 

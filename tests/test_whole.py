@@ -24,9 +24,14 @@ def test_a_file_appears_when_it_is_whole(tmp_path, sync):
 def test_what_fails_leaves_what_was_there_and_nothing_else(tmp_path):
     target = tmp_path / "table.csv"
     target.write_text("old")
-    with pytest.raises(KeyboardInterrupt), whole_file(target) as file:
-        file.write(b"half")
-        raise KeyboardInterrupt
+
+    def write():
+        with whole_file(target) as file:
+            file.write(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write()
     assert (target.read_text(), names(tmp_path)) == ("old", ["table.csv"])
 
 

@@ -21,8 +21,9 @@ const watched = (value, address, way) =>
   value === null || typeof value !== "object" ? value : new Proxy(value, {
     get(target, name) {
       const inside = target[name];
-      // A promise looks whether what it resolves to is one.
-      if (typeof name === "symbol" || name === "then" || (Array.isArray(target) && isNaN(name))) return inside;
+      // Methods of arrays are no fields; and a promise looks whether what it resolves to is one.
+      if (typeof name === "symbol" || name === "then") return inside;
+      if (Array.isArray(target) && isNaN(name)) return inside;
       const further = [...way, Array.isArray(target) ? "[]" : name];
       reads.add(JSON.stringify([address, further]));
       return watched(inside, address, further);

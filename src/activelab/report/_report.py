@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from activelab.project import Project, insight
 from activelab.project.insight.charts import NARROW, WIDE, Chart, Charts, draw_charts
@@ -87,7 +86,7 @@ def project_report(project: Project) -> str:
         kind=now.kind,
         made=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         sections=sections,
-        style=Markup(insight.LOOK.read_text(encoding="utf-8")),
+        style=insight.LOOK.read_text(encoding="utf-8"),
     )
 
 

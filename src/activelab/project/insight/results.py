@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from activelab.project.labelling.summary import RoundMetrics
 
@@ -15,7 +15,7 @@ from activelab.project.labelling.summary import RoundMetrics
 class Result(BaseModel):
     """Something to show."""
 
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True)
 
 
 # ------------------------------------------------------------------ where the project stands
@@ -25,56 +25,40 @@ class RoundNow(Result):
     """The round that is served."""
 
     number: int
-    trained: bool
-    """Whether models or probabilities from elsewhere order it."""
-    finished: float | None
-    """Seconds since 1970."""
-    new_labels: int
-    """Labels it does not know yet."""
-    train_every: int
-    """After how many of them the next is trained."""
-    share: float | None
-    """How much of that is done."""
+    trained: bool = Field(description="Whether models or probabilities from elsewhere order it.")
+    finished: float | None = Field(description="Seconds since 1970.")
+    new_labels: int = Field(description="Labels it does not know yet.")
+    train_every: int = Field(description="After how many of them the next is trained.")
+    share: float | None = Field(description="How much of that is done.")
 
 
 class Training(Result):
     """Whether a round is being trained, or should be."""
 
     state: Literal["running", "failed", "idle"]
-    since: float | None
-    """When it began, in seconds since 1970, if one runs."""
-    due: str | None
-    """Why a round is due."""
+    since: float | None = Field(description="When it began, in seconds since 1970, if one runs.")
+    due: str | None = Field(description="Why a round is due.")
     automatic: bool
-    error: str | None
-    """Of the last round, if it failed."""
+    error: str | None = Field(description="Of the last round, if it failed.")
 
 
 class Overview(Result):
     """Where the project stands now."""
 
     title: str
-    kind: str
-    """Text, image or table."""
+    kind: str = Field(description="Text, image or table.")
     classes: list[str]
     method: str
     budget: int | None
     spent: int
-    left: int | None
-    """Of the budget, if there is one."""
-    labels: int
-    """Imported ones too."""
+    left: int | None = Field(description="Of the budget, if there is one.")
+    labels: int = Field(description="Imported ones too.")
     examples: int
-    labelled: int
-    """Examples with a label."""
-    gold: int
-    """Examples whose right answer is known."""
-    annotators: int
-    """People with a label."""
-    open_leases: int
-    """Examples that somebody has in hand."""
-    queue_length: int
-    """Examples of the round still to be served."""
+    labelled: int = Field(description="Examples with a label.")
+    gold: int = Field(description="Examples whose right answer is known.")
+    annotators: int = Field(description="People with a label.")
+    open_leases: int = Field(description="Examples that somebody has in hand.")
+    queue_length: int = Field(description="Examples of the round still to be served.")
     round: RoundNow | None
     training: Training
 
@@ -89,10 +73,8 @@ class RoundRow(RoundMetrics):
     state: Literal["running", "ready", "failed"]
     started: float
     finished: float | None
-    seconds: float | None
-    """From its start to its end."""
-    last_event: int
-    """The round knows the answers up to this event."""
+    seconds: float | None = Field(description="From its start to its end.")
+    last_event: int = Field(description="The round knows the answers up to this event.")
     method: str | None
     models: list[str]
     temperature: list[float | None]
@@ -108,18 +90,14 @@ class CurvePoint(Result):
     round: int
     num_labels: int
     num_labelled: int | None
-    cv_accuracy: float | None
-    """Share of the labelled examples whose out-of-sample prediction is the majority of their labels."""
-    expected_accuracy: float | None
-    """Mean quality of the consensus labels."""
-    expected_errors: float | None
-    """Examples whose label is expected to be wrong."""
-    errors_removed: float | None
-    """How many of them the next batch is expected to remove."""
-    relabel_share: float | None
-    """Share of the batch that had a label already."""
-    new_share: float | None
-    """Share of the batch that had none."""
+    cv_accuracy: float | None = Field(
+        description="Share of labelled examples whose out-of-sample prediction is their majority vote."
+    )
+    expected_accuracy: float | None = Field(description="Mean quality of the consensus labels.")
+    expected_errors: float | None = Field(description="Examples whose label is expected to be wrong.")
+    errors_removed: float | None = Field(description="How many of them the next batch is expected to remove.")
+    relabel_share: float | None = Field(description="Share of the batch that had a label already.")
+    new_share: float | None = Field(description="Share of the batch that had none.")
     finished: float | None
 
 
@@ -130,8 +108,7 @@ class MetricForecast(Result):
     gain: float | None
     low: float | None
     high: float | None
-    last_gains: list[float | None]
-    """From round to round, oldest first."""
+    last_gains: list[float | None] = Field(description="From round to round, oldest first.")
 
 
 class ErrorForecast(Result):
@@ -139,8 +116,7 @@ class ErrorForecast(Result):
 
     now: float | None
     removed: float | None
-    paid: bool | None
-    """Whether that is worth its price; None without prices."""
+    paid: bool | None = Field(description="Whether that is worth its price; None without prices.")
 
 
 class Forecast(Result):
@@ -148,16 +124,12 @@ class Forecast(Result):
 
     next_labels: int
     verdict: Literal["pays", "levels off", "unclear"]
-    sentence: str
-    """The verdict in words."""
-    expectation: str
-    """What the next batch may bring, in words."""
-    based_on: str
-    """What it rests on, in words."""
+    sentence: str = Field(description="The verdict in words.")
+    expectation: str = Field(description="What the next batch may bring, in words.")
+    based_on: str = Field(description="What it rests on, in words.")
     errors: ErrorForecast
     metrics: dict[str, MetricForecast]
-    rounds: int
-    """Rounds it rests on."""
+    rounds: int = Field(description="Rounds it rests on.")
 
 
 # ------------------------------------------------------------------ people
@@ -170,20 +142,16 @@ class AnnotatorRow(Result):
     name: str
     role: Literal["annotator", "adjudicator", "admin"]
     disabled: bool
-    labels: int
-    """All, imported ones too."""
-    collected: int
-    """Labels asked for here."""
+    labels: int = Field(description="All, imported ones too.")
+    collected: int = Field(description="Labels asked for here.")
     skips: int
     unsure: int
-    median_seconds: float | None
-    """Of the last 500 labels."""
-    agreement: float | None
-    """With the consensus of the current round, the majority vote before the first training."""
-    agreement_n: int
-    """Over so many examples that others labelled too."""
-    weight: float | None
-    """w_j in the current round."""
+    median_seconds: float | None = Field(description="Of the last 500 labels.")
+    agreement: float | None = Field(
+        description="With the consensus of the current round, the majority vote before the first training."
+    )
+    agreement_n: int = Field(description="Over so many examples that others labelled too.")
+    weight: float | None = Field(description="w_j in the current round.")
     gold_accuracy: float | None
     gold_n: int
 
@@ -204,13 +172,10 @@ class PairAgreement(Result):
     """How far each two annotators agree; the matrices are lists of rows."""
 
     annotators: list[str]
-    left_out: int
-    """People with fewer labels who are not among them."""
-    shared: list[list[int | None]]
-    """Examples both have labelled."""
+    left_out: int = Field(description="People with fewer labels who are not among them.")
+    shared: list[list[int | None]] = Field(description="Examples both have labelled.")
     agreement: list[list[float | None]]
-    kappa: list[list[float | None]]
-    """Cohen's."""
+    kappa: list[list[float | None]] = Field(description="Cohen's.")
     overall: list[Coefficient]
 
 
@@ -226,8 +191,7 @@ class Vote(Result):
     label: str | None
     reason: str | None
     seconds: float | None
-    time: float
-    """Seconds since 1970."""
+    time: float = Field(description="Seconds since 1970.")
     source: str
 
 
@@ -235,8 +199,7 @@ class QualityHistogram(Result):
     """How many labelled examples have a consensus of which quality, in the current round."""
 
     round: int | None
-    edges: list[float]
-    """One more than counts."""
+    edges: list[float] = Field(description="One more than counts.")
     counts: list[int]
     mean: float | None
 
@@ -258,8 +221,7 @@ class QueueRow(Estimates):
     example: str
     kind: Literal["new", "relabel"]
     num_labels: int
-    remaining: int
-    """Labels wanted in this round."""
+    remaining: int = Field(description="Labels wanted in this round.")
 
 
 class ScorePart(Result):
@@ -267,8 +229,7 @@ class ScorePart(Result):
 
     who: str
     weight: float | None
-    says: float | None
-    """The probability it lends the class in question."""
+    says: float | None = Field(description="The probability it lends the class in question.")
 
 
 class Why(Estimates):
@@ -280,20 +241,16 @@ class Why(Estimates):
     method: str | None
     kind: Literal["new", "relabel", "gold"]
     num_labels: int
-    position: int | None
-    """In the order; None if the round leaves it out."""
-    of: int
-    """How many the order has."""
+    position: int | None = Field(description="In the order; None if the round leaves it out.")
+    of: int = Field(description="How many the order has.")
     votes: list[Vote]
-    annotator_accuracy: float | None
-    """P."""
-    model_weight: list[float | None]
-    """w_M of each model."""
-    annotator_weight: dict[str, float | None]
-    """w_j of those who labelled it."""
+    annotator_accuracy: float | None = Field(description="P.")
+    model_weight: list[float | None] = Field(description="w_M of each model.")
+    annotator_weight: dict[str, float | None] = Field(description="w_j of those who labelled it.")
     temperature: list[float | None]
-    parts: list[ScorePart]
-    """Empty where the score is not ActiveLab's, or answers changed since."""
+    parts: list[ScorePart] = Field(
+        description="Empty where the score is not ActiveLab's, or answers changed since."
+    )
 
 
 class CaseFacts(Estimates):

@@ -31,14 +31,13 @@ from sklearn.preprocessing import StandardScaler
 from activelab.simulation import (
     Curves,
     Experiment,
-    efficiency_markdown,
     learning_curves_of,
     load_dataset,
     results_table,
     run_experiment,
-    strategies_markdown,
 )
 from activelab.tables import write_table
+from efficiency_tables import efficiency_markdown, strategies_markdown
 
 ACTIVELAB = "activelab"
 RECOMMENDED = "recommended"

@@ -19,14 +19,13 @@ from activelab.simulation import (
     Curves,
     Experiment,
     efficiency,
-    efficiency_markdown,
     simulate_rounds,
-    strategies_markdown,
 )
 from activelab.simulation._experiment import prepare
 from activelab.strategies import Strategy
 from activelab.training import training_target
 from conftest import make_pool
+from efficiency_tables import efficiency_markdown, strategies_markdown
 
 PARTS = "+".join(
     [

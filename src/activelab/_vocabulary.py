@@ -66,11 +66,6 @@ class Vocabulary:
         return {"kind": self.kind, "_values": self._values, "_size": self._size}
 
     @property
-    def is_range(self) -> bool:
-        """Whether the ids are simply 0..n-1, so that an id is its own code."""
-        return self._values is None
-
-    @property
     def values(self) -> Ids:
         """The ids, in the order of their codes."""
         if self._values is None:

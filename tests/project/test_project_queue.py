@@ -16,6 +16,7 @@ from activelab import InputError
 from activelab.project import Assignment, ConflictError, Project
 from activelab.project.labelling import queue as queueing
 from activelab.project.labelling import rounds
+from activelab.project.labelling.summary import RoundSummary
 from activelab.project.store import accounts
 
 NOW = time.time()
@@ -42,7 +43,7 @@ def publish(project: Project, order: list[int], between: Callable[[], object] = 
     def finish(connection: Any) -> None:
         rounds.store_array(connection, number, "order", np.array(order, dtype=np.int32))
         rounds.extend_queue(connection, project.settings, number)
-        rounds.publish_round(connection, project.settings, number, {})
+        rounds.publish_round(connection, project.settings, number, RoundSummary())
 
     project.database.write(finish)
 

@@ -106,20 +106,20 @@ def test_rounds_are_what_the_core_computes(place, filled):
         assert stored(project, "order").dtype == np.int32
         assert stored(project, "scores").dtype == np.float32
         summary = done.summary
-        assert summary["models"] == ["logistic-regression"]
-        assert summary["method"] == "activelab"
-        assert summary["temperature"] == pytest.approx(core.assessment.temperature, rel=1e-4)
-        assert summary["model_weight"] == pytest.approx(core.assessment.model_weight, rel=1e-4)
-        assert summary["annotator_accuracy"] == pytest.approx(core.assessment.annotator_accuracy)
+        assert summary.models == ["logistic-regression"]
+        assert summary.method == "activelab"
+        assert summary.temperature == pytest.approx(core.assessment.temperature, rel=1e-4)
+        assert summary.model_weight == pytest.approx(core.assessment.model_weight, rel=1e-4)
+        assert summary.annotator_accuracy == pytest.approx(core.assessment.annotator_accuracy)
         weights = dict(zip(labels.annotators, core.assessment.annotator_weight, strict=True))
-        assert summary["annotator_weight"] == pytest.approx(weights, rel=1e-4)
+        assert summary.annotator_weight == pytest.approx(weights, rel=1e-4)
         votes = al.majority_vote(labels, seed=0).label
         right = (core.assessment.predicted_label == votes)[labels.labelled]
-        metrics = summary["metrics"]
-        assert metrics["cv_accuracy"] == pytest.approx(right.mean())
-        assert metrics["expected_accuracy"] == pytest.approx(np.nanmean(core.assessment.quality), rel=1e-4)
-        assert metrics["relabel_share"] == (core.batch.kind == "relabel").mean()
-        assert (metrics["num_labels"], metrics["num_labelled"]) == (60, 30)
+        metrics = summary.metrics
+        assert metrics.cv_accuracy == pytest.approx(right.mean())
+        assert metrics.expected_accuracy == pytest.approx(np.nanmean(core.assessment.quality), rel=1e-4)
+        assert metrics.relabel_share == (core.batch.kind == "relabel").mean()
+        assert (metrics.num_labels, metrics.num_labelled) == (60, 30)
 
 
 def test_first_in_the_order_is_served_first(place, filled):
@@ -166,11 +166,11 @@ def test_a_round_that_is_dealt_gives_nobody_more_than_their_share(place, filled)
         place, method="recommended", assignment="thompson", max_share=0.5, batch_size=10, gold_rate=0.0
     )
     done = train_round(project)
-    shares = done.summary["shares"]
+    shares = done.summary.shares
     assert sum(shares.values()) == 10
     assert max(shares.values()) <= 5
     for number, person in enumerate(people):
-        share = shares.get(f"ann{number}", done.summary["newcomer"])
+        share = shares.get(f"ann{number}", done.summary.newcomer)
         leases = project.lease(person, 20)
         assert len(leases) <= share
         assert len(project.lease(person, 20)) == len(leases)  # those they hold, and no more
@@ -178,7 +178,7 @@ def test_a_round_that_is_dealt_gives_nobody_more_than_their_share(place, filled)
 
 def test_a_project_open_to_all_knows_no_shares(sqlite, filled):
     project, people = filled(sqlite)
-    assert "shares" not in train_round(project).summary
+    assert train_round(project).summary.shares is None
     assert len(project.lease(people[0], 20)) == 20
 
 
@@ -201,8 +201,8 @@ def test_a_diverse_batch_comes_first(sqlite, filled):
 
 def test_a_round_says_what_the_next_one_removes(sqlite, filled):
     project, _ = filled(sqlite, method="recommended")
-    metrics = train_round(project).summary["metrics"]
-    assert 0 <= metrics["errors_removed"] <= metrics["expected_errors"]
+    metrics = train_round(project).summary.metrics
+    assert 0 <= metrics.errors_removed <= metrics.expected_errors
 
 
 @pytest.mark.parametrize(
@@ -242,10 +242,10 @@ def test_an_ensemble_of_outside_predictions_is_aligned_by_id(place, filled):
     scores = al.get_method("activelab").score(labels, arrays, seed=1)
     np.testing.assert_allclose(stored(project, "scores"), scores, rtol=1e-5)
     np.testing.assert_array_equal(stored(project, "order"), select_batch(scores, N, seed=1))
-    assert done.summary["models"] == ["predictions 1", "predictions 2"]
-    assert len(done.summary["temperature"]) == 2
+    assert done.summary.models == ["predictions 1", "predictions 2"]
+    assert len(done.summary.temperature) == 2
     again = train_round(project, pred_probs=arrays)  # rows in the order of the pool
-    assert again.summary["models"] == ["predictions 1", "predictions 2"]
+    assert again.summary.models == ["predictions 1", "predictions 2"]
     np.testing.assert_allclose(
         project.database.read(lambda c: load_pred_probs(c, again.id)), arrays.astype(np.float32)
     )
@@ -254,8 +254,8 @@ def test_an_ensemble_of_outside_predictions_is_aligned_by_id(place, filled):
 def test_outside_predictions_need_no_label(sqlite, filled):
     project, _ = filled(sqlite, n=0)
     done = train_round(project, pred_probs=outside()[1])
-    assert done.summary["metrics"]["num_labels"] == 0
-    assert done.summary["metrics"]["expected_accuracy"] is None
+    assert done.summary.metrics.num_labels == 0
+    assert done.summary.metrics.expected_accuracy is None
     assert len(stored(project, "order")) == N
 
 
@@ -272,8 +272,8 @@ def test_the_accuracy_of_a_model_is_not_flattered_by_its_own_influence(sqlite, m
     predictions = np.where(truth[:, None] == [0, 1], 0.97, 0.03)
     wanted = np.mean([np.median(votes[i, : given[i]]) == truth[i] for i in range(90)])
     for _ in range(3):
-        metrics = train_round(project, pred_probs=predictions).summary["metrics"]
-        assert metrics["cv_accuracy"] == pytest.approx(wanted)
+        metrics = train_round(project, pred_probs=predictions).summary.metrics
+        assert metrics.cv_accuracy == pytest.approx(wanted)
     flattering = (stored(project, "consensus") == truth).mean()
     assert flattering > wanted + 0.1
 
@@ -315,7 +315,7 @@ def test_what_happens_while_a_round_is_trained(place, filled):
     project_models.during.append(meanwhile)
     done = train_round(project)
     assert not project_models.during
-    assert done.summary["metrics"]["num_labels"] == 60  # those it began with
+    assert done.summary.metrics.num_labels == 60  # those it began with
     assert project.labels().n_labels == 63
     later = project.database.read(
         lambda c: dict(c.execute(select(queue.c.example_id, queue.c.remaining)).all())
@@ -360,7 +360,7 @@ def test_a_training_that_was_given_up_serves_nothing(place, filled):
     assert served(project) == 0
     left = select(func.count()).select_from(round_array).where(round_array.c.round_id == 1)
     assert project.database.read(lambda c: c.execute(left).scalar_one()) == 0
-    assert project.database.read(lambda c: get_round(c, 1)).summary == {"error": "somebody took over"}
+    assert project.database.read(lambda c: get_round(c, 1)).summary.error == "somebody took over"
 
 
 def test_never_two_trainings(sqlite, filled):
@@ -384,7 +384,7 @@ def test_a_model_that_fails_leaves_everything_as_it_was(place, filled):
         train_round(project)
     failed = project.database.read(lambda c: get_round(c, 1))
     assert failed.state == "failed"
-    assert failed.summary == {"error": "RuntimeError: out of paper"}
+    assert failed.summary.error == "RuntimeError: out of paper"
     assert served(project) == 0
     assert project.lease(people[0], 3) == before
     project.change_settings({"models": ["knn"]})
@@ -454,9 +454,9 @@ def test_a_killed_training_is_taken_over(place, filled):
     project.database.write(lambda c: c.execute(update(round_).where(round_.c.id == 1).values(heartbeat=old)))
     done = train_round(project)
     assert done.id == 2
-    assert done.summary["metrics"]["num_labels"] == 62
+    assert done.summary.metrics.num_labels == 62
     gone = project.database.read(lambda c: get_round(c, 1))
-    assert (gone.state, gone.summary["error"]) == ("failed", "the process that trained it is gone")
+    assert (gone.state, gone.summary.error) == ("failed", "the process that trained it is gone")
 
 
 # ------------------------------------------------------------------ when a round is due
@@ -559,7 +559,7 @@ def test_a_child_that_is_killed_is_cleared_up_after_at_once(sqlite, filled, trai
     wait_for(lambda: len(project.database.read(rounds.list_rounds)) == 2)
     assert not trainer.train_now()
     row = project.database.read(lambda c: get_round(c, 1))
-    _, process = row.summary["process"].rsplit(":", 1)
+    _, process = row.summary.process.rsplit(":", 1)
     assert os.getpriority(os.PRIO_PROCESS, int(process)) > os.getpriority(os.PRIO_PROCESS, 0)
     os.kill(int(process), signal.SIGKILL)
     wait_for(lambda: project.database.read(lambda c: get_round(c, 1)).state == "failed")
@@ -651,7 +651,7 @@ def test_texts(sqlite, models):
     texts = [{"text": f"{words[code]} {number}"} for number, code in enumerate(truth)]
     with contents_project(sqlite, "text", texts, models=models) as project:
         assert learns(project, truth) == 1
-        assert project.database.read(lambda c: get_round(c, 1)).summary["models"] == list(
+        assert project.database.read(lambda c: get_round(c, 1)).summary.models == list(
             models or ["logistic-regression"]
         )
 

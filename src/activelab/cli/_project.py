@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +10,7 @@ import typer
 from activelab._errors import InputError
 from activelab.cli._inputs import class_names
 from activelab.cli._options import Json
-from activelab.cli._output import say
+from activelab.cli._output import progress_bar, say
 from activelab.cli._place import Place, place_of, project_at, project_errors, split_place
 
 
@@ -161,7 +158,7 @@ def import_(
         raise InputError(f"one file of examples at a time; got {', '.join(rest)}.")
     if not rest and labels is None and gold is None:
         raise InputError("name a file: EXAMPLES, --labels FILE or --gold FILE.")
-    with project_at(place) as project, _progress() as progress:
+    with project_at(place) as project, progress_bar() as progress:
         import pyarrow as pa
 
         from activelab.project.files.importing import Columns, import_files
@@ -294,18 +291,3 @@ def _folder(path: Path) -> str:
     if not path.is_dir():
         raise InputError(f"{path} is not a folder of images.")
     return str(path.resolve())
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int | None], None]]:
-    """A bar on a terminal; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda *_: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda what, done, end: bar.update(task, description=what, completed=done, total=end)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from activelab._errors import InputError
+from activelab._whole import whole_file
 from activelab.cli._errors import CommandError
 from activelab.cli._options import ExampleColumn, Json, OptionalPredProbsFiles
 from activelab.cli._output import say, working
@@ -38,12 +38,13 @@ def train(
 
         with working("Training"):
             done = train_on_files(project, pred_probs or (), example_column)
-    labels = done.summary["metrics"]["num_labels"]
+    summary = done.summary
+    assert summary.metrics is not None
     say(
-        f"Round {done.id} is served: {labels:,} labels.",
-        {"round": done.id, **done.summary},
+        f"Round {done.id} is served: {summary.metrics.num_labels:,} labels.",
+        {"round": done.id, **summary.model_dump(exclude_unset=True)},
         as_json,
-        notes=done.summary["notes"],
+        notes=summary.notes,
     )
 
 
@@ -111,27 +112,26 @@ def status(place: Place = None, as_json: Json = False) -> None:
 
         now = insight.overview(project)
     if as_json:
-        typer.echo(json.dumps(now, ensure_ascii=False))
+        typer.echo(json.dumps(now.model_dump(), ensure_ascii=False))
         return
-    typer.echo(now["title"])
-    spent = f"{now['spent']:,} collected here"
-    if now["budget"] is not None:
-        spent += f", {now['left']:,} left of {now['budget']:,}"
-    typer.echo(f"examples   {now['examples']:,}, {now['labelled']:,} labelled, {now['gold']:,} gold")
-    typer.echo(f"labels     {now['labels']:,} by {now['annotators']:,} annotators; {spent}")
-    typer.echo(f"queue      {now['queue_length']:,} examples; {now['open_leases']:,} are being labelled")
-    if now["round"] is None:
+    typer.echo(now.title)
+    spent = f"{now.spent:,} collected here"
+    if now.budget is not None:
+        spent += f", {now.left:,} left of {now.budget:,}"
+    typer.echo(f"examples   {now.examples:,}, {now.labelled:,} labelled, {now.gold:,} gold")
+    typer.echo(f"labels     {now.labels:,} by {now.annotators:,} annotators; {spent}")
+    typer.echo(f"queue      {now.queue_length:,} examples; {now.open_leases:,} are being labelled")
+    if now.round is None:
         typer.echo("round      none yet: import examples first")
     else:
-        kind = "trained" if now["round"]["trained"] else "no model yet"
+        kind = "trained" if now.round.trained else "no model yet"
         typer.echo(
-            f"round      {now['round']['number']} ({kind}), {now['round']['new_labels']:,} new labels, "
-            f"the next after {now['round']['train_every']:,}"
+            f"round      {now.round.number} ({kind}), {now.round.new_labels:,} new labels, "
+            f"the next after {now.round.train_every:,}"
         )
-    training = now["training"]
-    why = f": {training['error']}" if training.get("error") else ""
-    due = f"; due: {training['due']}" if training.get("due") else ""
-    typer.echo(f"training   {training['state']}{why}{due}")
+    why = f": {now.training.error}" if now.training.error else ""
+    due = f"; due: {now.training.due}" if now.training.due else ""
+    typer.echo(f"training   {now.training.state}{why}{due}")
 
 
 def report(
@@ -153,12 +153,8 @@ def report(
         from activelab.report import project_report
 
         page = project_report(project)
-    partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
-    try:
-        partial.write_text(page, encoding="utf-8")
-        partial.replace(output)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(output) as file:
+        file.write(page.encode())
     say(f"Wrote {output}.", {"output": str(output)}, as_json)
 
 

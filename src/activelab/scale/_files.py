@@ -15,6 +15,7 @@ from typing import Any
 from fsspec.core import url_to_fs
 
 from activelab._errors import InputError
+from activelab._whole import whole_file
 
 ENDINGS = (".parquet", ".pq")
 _FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
@@ -155,15 +156,9 @@ class Store:
         if not self.is_local:
             self._fs.pipe_file(target, data)
             return
-        partial = f"{target}.{uuid.uuid4().hex}.partial"
-        try:
-            with open(partial, "xb") as file:
-                file.write(data)
-            os.replace(partial, target)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(partial)
-            raise
+        # What a failing machine loses of a run is computed again.
+        with whole_file(target, sync=False) as file:
+            file.write(data)
 
     def read(self, name: str) -> bytes:
         """The content of a file."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from fsspec.core import url_to_fs
 
-from activelab._errors import InputError, first
+from activelab._errors import InputError
 from activelab.scale._files import File, Store, disk_full, is_url
 from activelab.scale._job import digest
 
@@ -135,21 +135,6 @@ def distinct_values(store: Store, files: Sequence[File], column: str, memory: in
             f"SELECT DISTINCT {column} AS value FROM read_parquet({_texts(urls)}) ORDER BY value"
         ).fetchall()
     return [row[0] for row in rows]
-
-
-def check_distinct(store: Store, files: Sequence[File], column: str, memory: int, threads: int) -> None:
-    """Raise if an example has rows in several files, without moving more than the ids."""
-    urls = [file.url for file in files]
-    with _database(store, memory, threads, urls) as database:
-        rows = database.execute(
-            f"SELECT {column} AS example FROM read_parquet({_texts(urls)}) GROUP BY example "
-            "HAVING count(*) > 1 ORDER BY example LIMIT 11"
-        ).fetchall()
-    if rows:
-        raise InputError(
-            f"examples have several rows in the probabilities: {first(row[0] for row in rows)}. Give each "
-            "example one row."
-        )
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from activelab.consensus._statistics import (
 from activelab.labels import Labels
 from activelab.planning import Batch, explain_batch
 from activelab.scale._job import Job, Partition, PartitionIds
-from activelab.scale._prepare import Kept, read_model
+from activelab.scale._kept import Kept, read_model
 from activelab.selection import select_batch
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from activelab._errors import InputError, unknown
 from activelab._registry import import_object
 from activelab._typing import Floats
+from activelab._whole import whole_file
 from activelab.learner import ActiveLearner
 from activelab.simulation._annotators import make_team
 from activelab.simulation._datasets import load_dataset
@@ -389,7 +390,8 @@ def _state(experiment: Experiment, place: Path) -> None:
             f"{place} holds another experiment (see {stated}); only methods, rounds and trials may change. "
             "Choose another folder."
         )
-    _write(stated, experiment.to_toml().encode())
+    with whole_file(stated) as file:
+        file.write(experiment.to_toml().encode())
 
 
 def run_unit(experiment: Experiment, method: str, trial: int, place: Path) -> tuple[str, int, int]:
@@ -408,7 +410,8 @@ def run_unit(experiment: Experiment, method: str, trial: int, place: Path) -> tu
         warnings.simplefilter("ignore", ConvergenceWarning)
         while simulation.number <= experiment.rounds and simulation.can_go_on():
             rows.append(_row(experiment, method, trial, simulation.round()))
-            _write(checkpoint, pickle.dumps((simulation.state(), rows)))
+            with whole_file(checkpoint) as file:
+                pickle.dump((simulation.state(), rows), file)
     return method, trial, len(rows)
 
 
@@ -445,12 +448,3 @@ def results_table(experiment: Experiment, folder: str | os.PathLike[str]) -> pa.
 
 def _checkpoint(place: Path, method: str, trial: int) -> Path:
     return place / f"{method}-{trial:03d}.checkpoint"
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with open(temporary, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)

@@ -48,17 +48,31 @@ class Curves:
         successor.
         """
         smooth = (self.accuracy[:, :-1] + self.accuracy[:, 1:]) / 2
-        needed = np.full(len(smooth), np.nan)
-        for trial, (labels, curve) in enumerate(zip(self.num_annotations, smooth, strict=True)):
-            reached = np.flatnonzero(curve >= accuracy)
-            if not len(reached):
-                continue
-            at = int(reached[0])
-            needed[trial] = labels[at]
-            if at and curve[at] > curve[at - 1]:
-                share = (accuracy - curve[at - 1]) / (curve[at] - curve[at - 1])
-                needed[trial] = labels[at - 1] + share * (labels[at] - labels[at - 1])
-        return needed
+        trials = zip(self.num_annotations, smooth, strict=True)
+        return np.array([labels_to_reach(labels, curve, accuracy) for labels, curve in trials])
+
+
+def labels_to_reach(labels: Float64s, accuracy: Float64s, target: float) -> float:
+    """Labels at which a curve first reaches an accuracy, interpolated between rounds; NaN if never.
+
+    Parameters
+    ----------
+    labels, accuracy : ndarray of float64, shape (n_rounds,)
+        What each round had, and how good it was.
+    target : float
+
+    Returns
+    -------
+    float
+    """
+    reached = np.flatnonzero(accuracy >= target)
+    if not len(reached):
+        return float("nan")
+    at = int(reached[0])
+    if at == 0:
+        return float(labels[0])
+    part = (target - accuracy[at - 1]) / (accuracy[at] - accuracy[at - 1])
+    return float(labels[at - 1] + part * (labels[at] - labels[at - 1]))
 
 
 def learning_curves_of(table: pa.Table, measure: str = "test_accuracy") -> dict[str, Curves]:

@@ -80,6 +80,10 @@ def create_app(
     handle_failures(app)
     for module in (_api_session, _api_labelling, _api_lead, _api_admin, _api_data, _pages):
         app.include_router(module.router)
-    app.mount("/static", _Static(directory=_pages.STATIC), name="static")
+    app.mount(
+        "/static",
+        _Static(directory=_pages.STATIC, packages=[("activelab.project.insight", "static")]),
+        name="static",
+    )
     app.add_middleware(Shield, hosts=[*LOOPBACK, *allowed_hosts])
     return app

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from activelab.project.insight import CaseFacts, Vote
+from activelab.project.labelling.summary import RoundSummary
 from activelab.project.store.accounts import MIN_PASSWORD
 
 
@@ -201,17 +203,18 @@ class ProgressOut(BaseModel):
     budget: int | None
 
 
-class Vote(BaseModel):
-    """An answer of somebody."""
+class FoundOut(BaseModel):
+    """An example by its id."""
 
-    event: int
-    annotator: str
-    kind: str
-    label: str | None
-    reason: str | None
-    seconds: float | None
-    time: float
-    source: str
+    id: int
+    name: str
+    num_labels: int
+
+
+class CaseOut(CaseFacts):
+    """An example somebody should decide, with what there is to see of it."""
+
+    content: Content
 
 
 class ExampleOut(BaseModel):
@@ -305,4 +308,4 @@ class RoundOut(BaseModel):
     state: str
     started: float
     finished: float | None
-    summary: dict[str, Any]
+    summary: RoundSummary

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, case, func, or_, select
 from activelab.project import Assignment, Project
 from activelab.project.settings import load_value
 from activelab.project.store.schema import annotator, answer, assignment, example
-from activelab.web._bodies import Content, Item, NamedValue
+from activelab.web._bodies import Content, FoundOut, Item, NamedValue
 from activelab.web._failures import Failure
 
 
@@ -86,7 +86,7 @@ def progress_of(connection: Connection, annotator_id: int) -> tuple[int, int]:
     return int(yours), int(everybody)
 
 
-def find_examples(connection: Connection, words: str, limit: int) -> list[dict[str, Any]]:
+def find_examples(connection: Connection, words: str, limit: int) -> list[FoundOut]:
     """Examples whose id is, or begins with, some text."""
     size = int(load_value(connection, "num_examples", 0))
     wanted = or_(example.c.name == words, example.c.name.startswith(words, autoescape=True))
@@ -96,4 +96,4 @@ def find_examples(connection: Connection, words: str, limit: int) -> list[dict[s
         .order_by(example.c.name)
         .limit(limit)
     )
-    return [row._asdict() for row in rows]
+    return [FoundOut(**row._asdict()) for row in rows]

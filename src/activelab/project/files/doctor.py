@@ -177,7 +177,7 @@ def _arrays(connection: Connection) -> str:
     number, size = rounds.current_round(connection), int(load_value(connection, "num_examples", 0))
     if number < 0:
         return "there is none. Restore a backup." if size else ""
-    trained = "metrics" in rounds.get_round(connection, number).summary
+    trained = rounds.get_round(connection, number).summary.trained
     needed = {"order", *(("scores", "quality", "consensus", "predicted") if trained else ())}
     of_round = round_array.c.round_id == number
     names = connection.execute(select(round_array.c.name).where(of_round)).scalars().all()

@@ -7,10 +7,9 @@ them are rows of the queue, more follow when they are needed.
 from __future__ import annotations
 
 import io
-import json
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, func, insert, literal, or_, select, update
@@ -18,6 +17,7 @@ from sqlalchemy import delete as sql_delete
 from sqlalchemy.exc import IntegrityError
 
 from activelab._typing import Ints
+from activelab.project.labelling.summary import RoundSummary
 from activelab.project.settings import Settings, load_value, store_value
 from activelab.project.store.schema import answer, assignment, event, example, queue, round_, round_array
 
@@ -48,18 +48,17 @@ class Round:
     last_event : int
         The round knows the answers up to this event.
     filled : int
-    summary : dict
-        Model, temperatures, weights, metrics, notes; ``error`` if it failed.
+    summary : RoundSummary
     """
 
     id: int
-    state: str
+    state: Literal["running", "ready", "failed"]
     started: float
     heartbeat: float
     finished: float | None
     last_event: int
     filled: int
-    summary: dict[str, Any]
+    summary: RoundSummary
 
 
 def share_round(connection: Connection) -> None:
@@ -92,7 +91,7 @@ def list_rounds(connection: Connection) -> list[Round]:
 
 def _round(row: Any) -> Round:
     values = row._asdict()
-    return Round(**values | {"summary": json.loads(values["summary"])})
+    return Round(**values | {"summary": RoundSummary.model_validate_json(values["summary"])})
 
 
 def begin_round(connection: Connection, now: float | None = None) -> Round:
@@ -137,7 +136,7 @@ def fail_round(connection: Connection, round_id: int, error: str, now: float | N
     connection.execute(
         update(round_)
         .where(round_.c.id == round_id, round_.c.state == "running")
-        .values(state="failed", finished=now, summary=json.dumps({"error": error}))
+        .values(state="failed", finished=now, summary=RoundSummary(error=error).stored())
     )
     connection.execute(sql_delete(queue).where(queue.c.round_id == round_id))
     connection.execute(sql_delete(round_array).where(round_array.c.round_id == round_id))
@@ -161,7 +160,7 @@ def load_array(connection: Connection, round_id: int, name: str) -> Any:
     return None if data is None else np.load(io.BytesIO(data), allow_pickle=False)
 
 
-def publish_round(connection: Connection, settings: Settings, round_id: int, summary: dict[str, Any]) -> None:
+def publish_round(connection: Connection, settings: Settings, round_id: int, summary: RoundSummary) -> None:
     """Serve a round whose order and first rows of the queue are stored, from now on.
 
     Leases that are open move to it. An example that was labelled since the round began, or is leased now, has
@@ -175,14 +174,14 @@ def publish_round(connection: Connection, settings: Settings, round_id: int, sum
     hold_round(connection)
     round_now = get_round(connection, round_id)
     if round_now.state != "running":
-        raise AlreadyTrainingError(f"round {round_id} was given up: {round_now.summary.get('error', '')}")
+        raise AlreadyTrainingError(f"round {round_id} was given up: {round_now.summary.error or ''}")
     _settle(connection, settings, round_now, queue.c.round_id == round_id)
     before = current_round(connection)
     connection.execute(update(assignment).where(assignment.c.state == "open").values(round_id=round_id))
     connection.execute(
         update(round_)
         .where(round_.c.id == round_id)
-        .values(state="ready", finished=time.time(), summary=json.dumps(summary, allow_nan=False))
+        .values(state="ready", finished=time.time(), summary=summary.stored())
     )
     store_value(connection, "current_round", round_id)
     if before >= 0:
@@ -299,7 +298,7 @@ def start_first_round(connection: Connection, settings: Settings) -> None:
     number = begin_round(connection).id
     store_array(connection, number, "order", plain_order(connection, settings))
     extend_queue(connection, settings, number)
-    publish_round(connection, settings, number, {"method": "good_random", "reason": "no model yet"})
+    publish_round(connection, settings, number, RoundSummary(method="good_random", reason="no model yet"))
 
 
 def drop_from_order(connection: Connection, codes: list[int]) -> None:

@@ -6,7 +6,6 @@ transactions, and one short transaction serves it.
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import time
@@ -28,7 +27,8 @@ from activelab.pred_probs import check_pred_probs
 from activelab.project._project import Project
 from activelab.project.labelling import rounds
 from activelab.project.labelling.rounds import AlreadyTrainingError, Round
-from activelab.project.labelling.shares import dealt
+from activelab.project.labelling.shares import Dealt, dealt
+from activelab.project.labelling.summary import RoundMetrics, RoundSummary
 from activelab.project.settings import Settings, load_settings, load_value
 from activelab.project.store.database import BusyError, StorageError
 from activelab.project.store.schema import round_, round_array
@@ -85,9 +85,8 @@ def train_round(
         order = result.plan.order().astype(np.int32)
         _store(project, begun.id, result, order)
         _keep_up(project, begun.id, lambda c: rounds.extend_queue(c, settings, begun.id))
-        summary = _summary(settings, labels, result, order, models)
-        summary |= dealt(result.plan)
-        summary["metrics"]["seconds"] = round(time.perf_counter() - started, 3)
+        metrics = _metrics(settings, labels, result, order, started)
+        summary = _summary(settings, labels, result, models, dealt(result.plan), metrics)
         _write(project, lambda c: _publish(c, begun.id, labels.n_examples, summary))
     _forget_older_models(project, begun.id)
     return project.database.read(lambda c: rounds.get_round(c, begun.id))
@@ -123,7 +122,7 @@ def train_on_files(
 
 def _begin(connection: Connection) -> Round:
     begun = rounds.begin_round(connection)
-    running = json.dumps({"process": process_name(os.getpid())})
+    running = RoundSummary(process=process_name(os.getpid())).stored()
     connection.execute(update(round_).where(round_.c.id == begun.id).values(summary=running))
     return begun
 
@@ -269,7 +268,7 @@ def _previous(project: Project, labels: Labels) -> Known | None:
     if known is None or known[1][0].shape != (labels.n_examples, labels.n_classes):
         return None
     last, models = known
-    temperature = np.array(last.summary["temperature"], dtype=np.float64)
+    temperature = np.array(last.summary.temperature, dtype=np.float64)
     return Known([one.astype(np.float64) for one in models], temperature, labels.examples, labels.classes)
 
 
@@ -282,39 +281,50 @@ def _eligible(project: Project, labels: Labels) -> Bools:
 
 
 def _summary(
-    settings: Settings, labels: Labels, result: RoundResult, order: Ints, models: list[str]
-) -> dict[str, Any]:
+    settings: Settings,
+    labels: Labels,
+    result: RoundResult,
+    models: list[str],
+    deal: Dealt | None,
+    metrics: RoundMetrics,
+) -> RoundSummary:
+    assessment = result.assessment
+    summary = RoundSummary(
+        method=settings.method,
+        models=models,
+        temperature=_plain(assessment.temperature),
+        model_weight=_plain(assessment.model_weight),
+        annotator_accuracy=_number(assessment.annotator_accuracy),
+        annotator_weight=dict(
+            zip(labels.annotators.tolist(), _plain(assessment.annotator_weight), strict=True)
+        ),
+        metrics=metrics,
+        notes=list(result.notes),
+    )
+    if deal is None:
+        return summary
+    return summary.model_copy(update={"shares": deal.shares, "newcomer": deal.newcomer})
+
+
+def _metrics(
+    settings: Settings, labels: Labels, result: RoundResult, order: Ints, started: float
+) -> RoundMetrics:
     assessment = result.assessment
     # Any other consensus has seen the predictions of this round or of the one before, and would flatter.
     votes = vote_labels(labels, label_sums(labels), (), (), seed=settings.seed)[labels.labelled]
     right = assessment.predicted_label[labels.labelled] == votes
-    return {
-        "method": settings.method,
-        "models": models,
-        "temperature": _plain(assessment.temperature),
-        "model_weight": _plain(assessment.model_weight),
-        "annotator_accuracy": _number(assessment.annotator_accuracy),
-        "annotator_weight": dict(
-            zip(labels.annotators.tolist(), _plain(assessment.annotator_weight), strict=True)
-        ),
-        "metrics": {
-            "num_labels": labels.n_labels,
-            "num_labelled": int(labels.labelled.sum()),
-            "num_examples": labels.n_examples,
-            "relabel_share": _mean(labels.labelled[order[: settings.batch_size]]),
-            "cv_accuracy": _mean(right),
-            "expected_accuracy": _mean(assessment.quality[labels.labelled]),
-            **_expected(settings, result),
-        },
-        "notes": list(result.notes),
-    }
-
-
-def _expected(settings: Settings, result: RoundResult) -> dict[str, float]:
-    """Examples whose label is expected to be wrong, and how many of them the next round removes."""
-    number = settings.train_every or settings.batch_size
-    expected = result.plan.forecast(number)
-    return {"expected_errors": expected.errors_now, "errors_removed": expected.errors_removed}
+    expected = result.plan.forecast(settings.train_every or settings.batch_size)
+    return RoundMetrics(
+        num_labels=labels.n_labels,
+        num_labelled=int(labels.labelled.sum()),
+        num_examples=labels.n_examples,
+        relabel_share=_mean(labels.labelled[order[: settings.batch_size]]),
+        cv_accuracy=_mean(right),
+        expected_accuracy=_mean(assessment.quality[labels.labelled]),
+        expected_errors=expected.errors_now,
+        errors_removed=expected.errors_removed,
+        seconds=round(time.perf_counter() - started, 3),
+    )
 
 
 def _plain(values: Float64s | Ids) -> list[float | None]:
@@ -347,7 +357,7 @@ def _store(project: Project, number: int, result: RoundResult, order: Ints) -> N
         _keep_up(project, number, lambda c, n=name, v=values: rounds.store_array(c, number, n, v))  # type: ignore[misc]
 
 
-def _publish(connection: Connection, number: int, size: int, summary: dict[str, Any]) -> None:
+def _publish(connection: Connection, number: int, size: int, summary: RoundSummary) -> None:
     """Serve the round; examples that were added while it was trained follow at its end."""
     settings = load_settings(connection)
     rounds.publish_round(connection, settings, number, summary)

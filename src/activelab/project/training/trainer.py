@@ -225,7 +225,7 @@ def _clear_up_after(project: Project, number: int) -> None:
         rounds.hold_round(connection)
         running = [one for one in rounds.list_rounds(connection) if one.state == "running"]
         for one in running:
-            if one.summary.get("process") == process_name(number):
+            if one.summary.process == process_name(number):
                 rounds.fail_round(connection, one.id, "the process that trained it ended before its time")
 
     try:

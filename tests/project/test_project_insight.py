@@ -16,7 +16,7 @@ from activelab import InputError
 from activelab.project import insight
 from activelab.project.labelling import rounds
 from activelab.project.labelling.rounds import current_round, get_round, load_array
-from activelab.project.store.schema import assignment
+from activelab.project.store.schema import lease as lease_table
 from activelab.project.training.round import train_round
 from activelab.report import project_report
 
@@ -97,7 +97,7 @@ def test_overview(place, small):
     project.record(people[2], leases[0].id, "label", label="a", source="page")
     project.record(people[2], leases[1].id, "skip", reason="blurred", source="page")
     project.database.write(
-        lambda c: c.execute(update(assignment).where(assignment.c.id == leases[3].id).values(expires=1.0))
+        lambda c: c.execute(update(lease_table).where(lease_table.c.id == leases[3].id).values(expires=1.0))
     )
     now = insight.overview(project)
     assert {name: now[name] for name in ("budget", "spent", "left")} == {"budget": 10, "spent": 1, "left": 9}
@@ -317,7 +317,7 @@ def test_adjudication(sqlite, small):
             project.record(who, leases[6], "skip", reason="cut off", seconds=3.0)
         project.database.write(
             lambda c: c.execute(
-                update(assignment).where(assignment.c.state == "open").values(expires=time.time() - 1)
+                update(lease_table).where(lease_table.c.state == "open").values(expires=time.time() - 1)
             )
         )
     found = insight.adjudication_list(project)

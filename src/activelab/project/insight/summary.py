@@ -17,7 +17,7 @@ from activelab.project.insight.people import annotator_table, pair_agreement
 from activelab.project.insight.values import number
 from activelab.project.labelling import rounds
 from activelab.project.settings import Settings, load_settings, load_value
-from activelab.project.store.schema import annotator, answer, assignment, example, queue
+from activelab.project.store.schema import annotator, answer, example, lease, queue
 from activelab.project.training.trainer import due_now
 
 __all__ = [
@@ -84,7 +84,7 @@ def _overview(connection: Connection) -> dict[str, Any]:
         "labelled": one(select(func.count(answer.c.example_id.distinct())).where(of_label)),
         "gold": count(example.c.gold.is_not(None)),
         "annotators": one(select(func.count(answer.c.annotator_id.distinct())).where(of_label)),
-        "open_leases": count(assignment.c.state == "open", assignment.c.expires > now),
+        "open_leases": count(lease.c.state == "open", lease.c.expires > now),
         **_round_now(connection, settings.train_every or settings.batch_size),
         "training": _training(connection, now),
     }

@@ -103,7 +103,7 @@ def import_object(path: str, kind: str) -> Any:
         found: Any = importlib.import_module(module)
         for name in attribute.split("."):
             found = getattr(found, name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise InputError(f"cannot import the {kind} {path!r}: {error}.") from None
     return found
 

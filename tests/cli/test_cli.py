@@ -336,7 +336,7 @@ BAD_PROBS = {
     "empty cell": ("a,,.5,.5", "example 'a' of pred_probs holds NaN (line 2)"),
     "negative": (
         "a,-.5,1,.5",
-        "holds -0.5; probabilities lie between 0 and 1 (line 2)",
+        "example 'a' of pred_probs holds -0.5; probabilities lie",
     ),
     "above 1": ("a,1.5,0,0", "example 'a' of pred_probs holds 1.5"),
     "sum": ("a,.5,.3,.1", "example 'a' of pred_probs sums to 0.9, not to 1 within 0.001 (line 2)"),

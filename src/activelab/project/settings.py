@@ -59,7 +59,7 @@ _TRAINING, _COSTS = "Training", "What it costs"
 
 
 _STORED = ContextVar("_STORED", default=False)
-"""Whether settings come from a database: a part of one's own that is missing here is told when it is needed."""
+"""Whether settings come from a database: a part of one's own that is missing is told when it is needed."""
 
 
 class Settings(Worded):

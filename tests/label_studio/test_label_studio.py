@@ -32,7 +32,7 @@ from activelab.label_studio import (
     push,
     read_token,
 )
-from activelab.label_studio._listener import HEADER, create_listener, listening, registered
+from activelab.label_studio.listener import HEADER, create_listener, listening, registered
 from activelab.project import Project, Settings, create_project
 from activelab.project.files.doctor import examine
 from activelab.project.labelling import rounds

@@ -17,7 +17,8 @@ from activelab.project import insight
 from activelab.project.labelling import rounds
 from activelab.project.labelling.rounds import current_round, get_round, load_array
 from activelab.project.labelling.summary import RoundSummary
-from activelab.project.store.schema import assignment, round_
+from activelab.project.store.schema import lease as lease_table
+from activelab.project.store.schema import round_
 from activelab.project.training.round import train_round
 from activelab.report import project_report
 
@@ -98,7 +99,7 @@ def test_overview(place, small):
     project.record(people[2], leases[0].id, "label", label="a", source="page")
     project.record(people[2], leases[1].id, "skip", reason="blurred", source="page")
     project.database.write(
-        lambda c: c.execute(update(assignment).where(assignment.c.id == leases[3].id).values(expires=1.0))
+        lambda c: c.execute(update(lease_table).where(lease_table.c.id == leases[3].id).values(expires=1.0))
     )
     now = insight.overview(project)
     assert (now.budget, now.spent, now.left) == (10, 1, 9)
@@ -324,7 +325,7 @@ def test_adjudication(sqlite, small):
             project.record(who, leases[6], "skip", reason="cut off", seconds=3.0)
         project.database.write(
             lambda c: c.execute(
-                update(assignment).where(assignment.c.state == "open").values(expires=time.time() - 1)
+                update(lease_table).where(lease_table.c.state == "open").values(expires=time.time() - 1)
             )
         )
     found = insight.adjudication_list(project)

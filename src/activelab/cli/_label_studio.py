@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 label_studio = typer.Typer(name="label-studio", rich_markup_mode=None)
 
+EXTRA = "label-studio"
 PASSWORD = "ACTIVELAB_BACKEND_PASSWORD"
 
 TokenFile = Annotated[
@@ -264,7 +265,7 @@ def watch(
         watcher = Watcher(project, client, every, not no_train, ahead, _say)
         if webhook is not None:
             from activelab.label_studio import check_url
-            from activelab.label_studio._listener import create_listener, listening, registered
+            from activelab.label_studio.listener import create_listener, listening, registered
 
             target = f"{check_url(webhook)}".rstrip("/") + "/webhook"
             secret = secrets.token_urlsafe(32)
@@ -301,7 +302,7 @@ def backend(
         raise InputError(f"set {PASSWORD}: without a password everybody could connect.")
     with _linked(place, token_file) as (project, client):
         from activelab.label_studio import Watcher
-        from activelab.label_studio._listener import create_listener, listening
+        from activelab.label_studio.listener import create_listener, listening
 
         watcher = Watcher(project, client, every, not no_train, ahead, _say)
         app = create_listener(watcher, secrets.token_urlsafe(32), password=password, predict=True)
@@ -316,7 +317,7 @@ def backend(
 @contextmanager
 def _connection(url: str, token_file: Path | None) -> Iterator[Client]:
     """A client of a server, with its errors in words of the command line."""
-    with project_errors(), _packages():
+    with project_errors(EXTRA), _packages():
         from activelab.label_studio import Client, ServerError, read_token
 
         try:
@@ -328,7 +329,7 @@ def _connection(url: str, token_file: Path | None) -> Iterator[Client]:
 
 @contextmanager
 def _linked(place: str | None, token_file: Path | None) -> Iterator[tuple[Project, Client]]:
-    with project_at(place_of(place)) as project, _packages():
+    with project_at(place_of(place), EXTRA) as project, _packages():
         from activelab.label_studio import load_link
 
         with _connection(load_link(project).url, token_file) as client:
@@ -341,7 +342,7 @@ def _packages() -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise CommandError(
-            f"Label Studio needs more packages ({error}): pip install 'activelab[label-studio]'"
+            f"Label Studio needs more packages ({error}): pip install 'activelab[{EXTRA}]'"
         ) from None
 
 

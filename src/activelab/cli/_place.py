@@ -60,9 +60,9 @@ def _looks_like_a_place(text: str) -> bool:
 
 
 @contextmanager
-def project_at(place: str) -> Iterator[Project]:
-    """An open project."""
-    with project_errors():
+def project_at(place: str, extra: str = "web") -> Iterator[Project]:
+    """An open project; ``extra`` is what to install where its packages are missing."""
+    with project_errors(extra):
         from activelab.project import open_project
 
         with open_project(place) as project:
@@ -70,13 +70,15 @@ def project_at(place: str) -> Iterator[Project]:
 
 
 @contextmanager
-def project_errors() -> Iterator[None]:
+def project_errors(extra: str = "web") -> Iterator[None]:
     """What goes wrong with a project, as errors of a command."""
     try:
         from activelab.project import ConflictError, StorageError
         from activelab.project.labelling.rounds import AlreadyTrainingError
     except ImportError as error:
-        raise CommandError(f"projects need more packages ({error}): pip install 'activelab[web]'") from None
+        raise CommandError(
+            f"projects need more packages ({error}): pip install 'activelab[{extra}]'"
+        ) from None
     try:
         yield
     except (StorageError, ConflictError, AlreadyTrainingError) as error:

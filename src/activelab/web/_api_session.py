@@ -8,8 +8,8 @@ from dataclasses import asdict
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection, select
 
-from activelab.project._project import write_audit
 from activelab.project.store import accounts
+from activelab.project.store.audit import write_audit
 from activelab.project.store.schema import annotator
 from activelab.web._bodies import (
     AccountOut,

@@ -148,7 +148,7 @@ class Content(BaseModel):
 class Item(BaseModel):
     """An example that is kept for somebody."""
 
-    assignment: int
+    lease: int
     expires: float = Field(description="Seconds since 1970.")
     content: Content
 
@@ -166,7 +166,7 @@ class LeaseIn(Body):
 
 
 class AnswerIn(Body):
-    """An answer to an assignment."""
+    """An answer to a lease."""
 
     kind: Literal["label", "skip", "unsure"]
     label: Short | None = None

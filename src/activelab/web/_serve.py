@@ -16,8 +16,8 @@ from sqlalchemy import Connection
 from activelab._errors import InputError
 from activelab._network import is_loopback, listen
 from activelab.project import Project, open_project
-from activelab.project._project import write_audit
 from activelab.project.store.accounts import count_admins, create_invite
+from activelab.project.store.audit import write_audit
 from activelab.web._app import create_app
 from activelab.web._site import Site
 

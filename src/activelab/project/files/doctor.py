@@ -13,18 +13,19 @@ import numpy as np
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from activelab._errors import first
-from activelab.project._project import Project, write_audit
+from activelab.project._project import Project
 from activelab.project.labelling import rounds
 from activelab.project.labelling.pool import BLOCK, SILENT_SECONDS, clear_unfinished
 from activelab.project.labelling.queue import ASKED
 from activelab.project.settings import load_settings, load_value
+from activelab.project.store.audit import write_audit
 from activelab.project.store.schema import (
     annotator,
     answer,
-    assignment,
     event,
     example,
     feature_block,
+    lease,
     queue,
     round_,
     round_array,
@@ -278,12 +279,8 @@ def _difference(stored: dict[Any, Any], right: dict[Any, Any]) -> str:
 
 def _leases(connection: Connection) -> str:
     """Somebody holds what they have answered: it would come to them again and again."""
-    both = (answer.c.example_id == assignment.c.example_id) & (
-        answer.c.annotator_id == assignment.c.annotator_id
-    )
-    query = (
-        select(func.count()).select_from(assignment).join(answer, both).where(assignment.c.state == "open")
-    )
+    both = (answer.c.example_id == lease.c.example_id) & (answer.c.annotator_id == lease.c.annotator_id)
+    query = select(func.count()).select_from(lease).join(answer, both).where(lease.c.state == "open")
     count = connection.execute(query).scalar_one()
     return f"{count:,} are held by people who have answered them." if count else ""
 
@@ -296,9 +293,7 @@ def _slots(connection: Connection) -> str:
     since = answer.c.event_id > rounds.get_round(connection, number).last_event
     labels = select(answer.c.example_id).where(since, answer.c.kind == "label")
     given = Counter(connection.execute(labels).scalars())
-    leased = Counter(
-        connection.execute(select(assignment.c.example_id).where(assignment.c.state == "open")).scalars()
-    )
+    leased = Counter(connection.execute(select(lease.c.example_id).where(lease.c.state == "open")).scalars())
     query = (
         select(queue.c.example_id, queue.c.remaining, example.c.num_labels, example.c.gold)
         .join(example, example.c.id == queue.c.example_id)
@@ -335,10 +330,10 @@ def _derive(connection: Connection) -> None:
         for code, number in numbers.items():
             connection.execute(update(table).where(table.c.id == code).values(num_labels=number))
     answered = select(answer.c.example_id).where(
-        answer.c.example_id == assignment.c.example_id, answer.c.annotator_id == assignment.c.annotator_id
+        answer.c.example_id == lease.c.example_id, answer.c.annotator_id == lease.c.annotator_id
     )
     connection.execute(
-        update(assignment).where(assignment.c.state == "open", answered.exists()).values(state="expired")
+        update(lease).where(lease.c.state == "open", answered.exists()).values(state="expired")
     )
     if _leftovers(connection):
         clear_unfinished(connection)

@@ -16,10 +16,11 @@ from sqlalchemy import Connection
 from activelab._errors import InputError
 from activelab._typing import Floats
 from activelab.formats import Record, latest_labels, read_records, special_format
-from activelab.project._project import Project, write_audit
+from activelab.project._project import Project
 from activelab.project.labelling.intake import put_gold, put_labels
 from activelab.project.labelling.pool import BLOCK
 from activelab.project.settings import load_settings, store_settings
+from activelab.project.store.audit import write_audit
 from activelab.tables import (
     LONGEST_ID,
     check_file,

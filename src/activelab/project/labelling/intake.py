@@ -59,7 +59,8 @@ def put_labels(connection: Connection, labels: Mapping[tuple[str, str], str]) ->
         if key not in there:
             fresh.append((*key, classes[label]))
         elif there[key] != classes[label]:
-            queueing.put_label(connection, key[1], key[0], classes[label], now, source="import")
+            reply = queueing.Answer("label", classes[label], source="import")
+            queueing.put_answer(connection, key[1], key[0], reply, now)
             changed += 1
     insert_labels(connection, fresh, now)
     rounds.settle_again(connection, settings)

@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from activelab._typing import Ints
 from activelab.project.labelling.summary import RoundSummary
 from activelab.project.settings import Settings, load_value, store_value
-from activelab.project.store.schema import answer, assignment, event, example, queue, round_, round_array
+from activelab.project.store.schema import answer, event, example, lease, queue, round_, round_array
 
 CHUNK = 1_000
 """Rows of the queue that are written at a time: others wait meanwhile, for some milliseconds."""
@@ -177,7 +177,7 @@ def publish_round(connection: Connection, settings: Settings, round_id: int, sum
         raise AlreadyTrainingError(f"round {round_id} was given up: {round_now.summary.error or ''}")
     _settle(connection, settings, round_now, queue.c.round_id == round_id)
     before = current_round(connection)
-    connection.execute(update(assignment).where(assignment.c.state == "open").values(round_id=round_id))
+    connection.execute(update(lease).where(lease.c.state == "open").values(round_id=round_id))
     connection.execute(
         update(round_)
         .where(round_.c.id == round_id)
@@ -232,13 +232,13 @@ def _settle(connection: Connection, settings: Settings, of: Round, rows: ColumnE
     )
     leased = (
         select(func.count())
-        .select_from(assignment)
-        .where(assignment.c.state == "open", assignment.c.example_id == queue.c.example_id)
+        .select_from(lease)
+        .where(lease.c.state == "open", lease.c.example_id == queue.c.example_id)
         .scalar_subquery()
     )
     touched = or_(
         queue.c.example_id.in_(select(answer.c.example_id).where(answer.c.event_id > of.last_event)),
-        queue.c.example_id.in_(select(assignment.c.example_id).where(assignment.c.state == "open")),
+        queue.c.example_id.in_(select(lease.c.example_id).where(lease.c.state == "open")),
     )
     slots = literal(settings.labels_per_round) - given - leased
     connection.execute(update(queue).where(rows, touched).values(remaining=slots))

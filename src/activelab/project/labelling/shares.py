@@ -16,7 +16,7 @@ from activelab.assignment import shares
 from activelab.planning import Plan
 from activelab.project.labelling.summary import RoundSummary
 from activelab.project.settings import Settings
-from activelab.project.store.schema import annotator, assignment, round_
+from activelab.project.store.schema import annotator, lease, round_
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ def left_of_share(connection: Connection, settings: Settings, annotator_id: int,
     name = connection.execute(select(annotator.c.name).where(annotator.c.id == annotator_id)).scalar_one()
     share = summary.shares.get(name, summary.newcomer or 0)
     had = select(func.count()).where(
-        assignment.c.annotator_id == annotator_id,
-        assignment.c.round_id == number,
-        assignment.c.state.in_(("open", "done")),
+        lease.c.annotator_id == annotator_id,
+        lease.c.round_id == number,
+        lease.c.state.in_(("open", "done")),
     )
     return max(share - int(connection.execute(had).scalar_one()), 0)

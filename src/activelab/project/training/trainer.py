@@ -17,7 +17,7 @@ from activelab.project._project import Project
 from activelab.project.labelling import rounds
 from activelab.project.settings import Settings, load_settings
 from activelab.project.store.database import Database, StorageError
-from activelab.project.store.schema import answer, assignment, queue, round_
+from activelab.project.store.schema import answer, lease, queue, round_
 from activelab.project.training import process
 from activelab.project.training.due import enough, process_name
 
@@ -91,7 +91,7 @@ def _busy(connection: Connection, current: int, now: float) -> bool:
 def _nothing_left(connection: Connection, current: rounds.Round, now: float) -> bool:
     """Whether every slot of a round is used up, and nobody holds one."""
     free = select(queue.c.example_id).where(queue.c.round_id == current.id, queue.c.remaining > 0).limit(1)
-    held = select(assignment.c.id).where(assignment.c.state == "open", assignment.c.expires > now).limit(1)
+    held = select(lease.c.id).where(lease.c.state == "open", lease.c.expires > now).limit(1)
     if connection.execute(free).first() or connection.execute(held).first():
         return False
     order = rounds.load_array(connection, current.id, "order")

@@ -200,6 +200,22 @@ def test_settings(tickets):
     assert "models = knn,extra-trees" in run(f"settings {tickets}").stdout.splitlines()
 
 
+@pytest.mark.parametrize(
+    ("command", "extra"),
+    [
+        ("label-studio status x.db", "label-studio"),
+        ("label-studio connect x.db --url http://127.0.0.1:1 --project 1", "label-studio"),
+        ("settings x.db budget=5", "web"),
+        ("settings --explain", "web"),
+        ("init x.db --set cv=3", "web"),
+        ("status x.db", "web"),
+    ],
+)
+def test_packages_that_are_missing_are_named_by_their_extra(monkeypatch, files, command, extra):
+    monkeypatch.setitem(sys.modules, "activelab.project", None)  # as where SQLAlchemy is not installed
+    assert f"pip install 'activelab[{extra}]'" in error_of(command, status=1)
+
+
 def test_people(tickets):
     link = told(f"annotator add {tickets} lea --role adjudicator --url https://label.example.org/")["link"]
     assert re.fullmatch(r"https://label\.example\.org/join#[\w-]{40,}", link)

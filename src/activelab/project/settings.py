@@ -88,7 +88,7 @@ class Settings(Worded):
     """In the order of their keys on the page. Classes can be added at the end, not removed."""
 
     guidelines: Annotated[
-        str, Field(title="Guidelines"), Shown(_PROJECT, lines=12, characters=(0, 100_000))
+        str, Field(title="Guidelines"), Shown(_PROJECT, lines=8, characters=(0, 100_000))
     ] = ""
     """What annotators should know; plain text, shown beside the examples."""
 

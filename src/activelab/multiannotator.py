@@ -13,10 +13,10 @@ import warnings
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from activelab._conventions import REFERENCE
 from activelab._errors import first
+from activelab._extras import needs
 from activelab._typing import Float64s, Floats, Ids, Ints, Models
 from activelab.acquisition import ActiveLab
 from activelab.calibration import TemperatureScaling
@@ -27,6 +27,9 @@ from activelab.consensus._majority_vote import vote_labels
 from activelab.consensus._statistics import LabelSums, label_sums
 from activelab.labels import Labels
 from activelab.pred_probs import check_pred_probs
+
+with needs("pandas", "activelab.multiannotator"):
+    import pandas as pd
 
 __all__ = [
     "convert_long_to_wide_dataset",

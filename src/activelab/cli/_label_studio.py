@@ -318,8 +318,9 @@ def backend(
 @contextmanager
 def _connection(url: str, token_file: Path | None) -> Iterator[Client]:
     """A client of a server, with its errors in words of the command line."""
-    with project_errors(EXTRA), needs(EXTRA, "Label Studio"):
-        from activelab.label_studio import Client, ServerError, read_token
+    with project_errors(EXTRA):
+        with needs(EXTRA, "Label Studio"):
+            from activelab.label_studio import Client, ServerError, read_token
 
         try:
             with Client(url, read_token(token_file)) as client:
@@ -330,8 +331,9 @@ def _connection(url: str, token_file: Path | None) -> Iterator[Client]:
 
 @contextmanager
 def _linked(place: str | None, token_file: Path | None) -> Iterator[tuple[Project, Client]]:
-    with project_at(place_of(place), EXTRA) as project, needs(EXTRA, "Label Studio"):
-        from activelab.label_studio import load_link
+    with project_at(place_of(place), EXTRA) as project:
+        with needs(EXTRA, "Label Studio"):
+            from activelab.label_studio import load_link
 
         with _connection(load_link(project).url, token_file) as client:
             yield project, client

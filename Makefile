@@ -64,8 +64,9 @@ bare: .venv/bare.done
 
 # What `pip install activelab` weighs, the environment and pip included.
 size: .venv/bin/python
-	rm -rf .venv/size && $(PYTHON) -m venv .venv/size && .venv/size/bin/python -m pip install --quiet .
-	@echo "$$(du -sm .venv/size | cut -f1) MB, $$(.venv/size/bin/python -m pip list --format=freeze | wc -l) packages"
+	rm -rf .venv/size && $(PYTHON) -m venv .venv/size
+	@empty=$$(du -sm .venv/size | cut -f1) && .venv/size/bin/python -m pip install --quiet . && echo "$$(du -sm \
+	  .venv/size | cut -f1) MB, $$(.venv/size/bin/python -m pip list --format=freeze | wc -l) packages; $$empty MB of it pip's own"
 
 dist: .venv/dev.done
 	rm -rf dist && $(BIN)/python -m pip install --quiet --group release

@@ -20,7 +20,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 # What a package's modules may import as they are loaded, beyond the base.
 ROOMS = {
     "project": ("project",),
-    "report.py": ("project",),
+    "report": ("project",),
     "web": ("web",),
     "label_studio": ("label-studio",),
     "scale": ("scale",),
@@ -72,6 +72,7 @@ def distribution(module: str) -> str:
     """The package that brings a module."""
     named_otherwise = {
         "PIL": "pillow",
+        "pydantic_core": "pydantic",  # one exact version belongs to each
         "argon2": "argon2-cffi",
         "crowdkit": "crowd-kit",
         "sklearn": "scikit-learn",

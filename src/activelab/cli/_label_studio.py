@@ -331,12 +331,14 @@ def _connection(url: str, token_file: Path | None) -> Iterator[Client]:
 
 @contextmanager
 def _linked(place: str | None, token_file: Path | None) -> Iterator[tuple[Project, Client]]:
-    with project_at(place_of(place), EXTRA) as project:
-        with needs(EXTRA, "Label Studio"):
-            from activelab.label_studio import load_link
+    with needs(EXTRA, "Label Studio"):
+        from activelab.label_studio import load_link
 
-        with _connection(load_link(project).url, token_file) as client:
-            yield project, client
+    with (
+        project_at(place_of(place), EXTRA) as project,
+        _connection(load_link(project).url, token_file) as client,
+    ):
+        yield project, client
 
 
 def _check_listening(host: str, allow_remote: bool) -> None:

@@ -78,7 +78,17 @@ def test_private_imports_are_seen(tmp_path, line, seen):
 
 
 def test_import_loads_no_heavy_library():
-    heavy = ["sklearn", "pandas", "pyarrow", "matplotlib", "typer", "rich", "narwhals", "scipy.optimize"]
+    heavy = [
+        "sklearn",
+        "pandas",
+        "pyarrow",
+        "matplotlib",
+        "typer",
+        "rich",
+        "narwhals",
+        "scipy.sparse",
+        "scipy.optimize",
+    ]
     code = f"import activelab, sys; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -16,7 +16,7 @@ from activelab._typing import Float64s, Floats, Index, Ints
 from activelab.labels import Labels
 
 TINY = 1e-30
-"""Probabilities are clipped here before a logarithm (SPEC Part 1 §6)."""
+"""Probabilities are clipped here before a logarithm (mathematics.md §6)."""
 
 _CELLS_A_BLOCK = 1 << 17
 

@@ -609,7 +609,10 @@ class Labels:
 
         Dense: its size is n_examples × n_annotators.
         """
-        import pandas as pd
+        from activelab._extras import needs
+
+        with needs("pandas", "a wide table"):
+            import pandas as pd
 
         numeric = self.classes.dtype.kind in "ib"
         cells = np.full((self.n_examples, self.n_annotators), np.nan, dtype=float if numeric else object)

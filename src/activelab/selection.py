@@ -99,7 +99,7 @@ def select_batch(
     batching: str | Callable[..., Ints] = "top",
     models: Models | None = None,
 ) -> Ints:
-    """Positions of a batch: by default the lowest scores, ties by a seeded draw (SPEC Part 1 §10).
+    """Positions of a batch: by default the lowest scores, ties by a seeded draw (mathematics.md §9).
 
     Parameters
     ----------

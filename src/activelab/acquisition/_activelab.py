@@ -1,4 +1,4 @@
-"""ActiveLab: re-label or label next by one score (SPEC Part 1 §7-8)."""
+"""ActiveLab: re-label or label next by one score (mathematics.md §7)."""
 
 from __future__ import annotations
 

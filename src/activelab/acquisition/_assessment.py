@@ -1,4 +1,4 @@
-"""What CROWDLAB and ActiveLab estimate of a pool in one go (SPEC Part 1 §5, 7, 8)."""
+"""What CROWDLAB and ActiveLab estimate of a pool in one go (mathematics.md §4, §7)."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def _with_votes_of_models(
     seed: int,
     conventions: Conventions,
 ) -> Ints:
-    """``chosen`` with, for unlabelled examples, the majority vote of the models (SPEC Part 2 §7)."""
+    """``chosen`` with, for unlabelled examples, the majority vote of the models (mathematics.md §15)."""
     unlabelled: Bools = ~labels.labelled
     if not unlabelled.any():
         return chosen

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from activelab.cli._errors import CommandError
 from activelab.cli._inputs import Request, read_inputs
 from activelab.cli._options import (
     AnnotatorColumn,
@@ -75,10 +74,7 @@ def run_method(method: str, labels: Labels, models: Models, seed: int) -> tuple[
         several = mean >= _LABELS_FOR_DAWID_SKENE
         method = "crowdlab" if models else "dawid_skene" if several else "majority_vote"
         reason = "with --pred-probs" if models else f"without --pred-probs, {mean:.2f} labels an example"
-    try:
-        return CONSENSUS.get(method).estimate(labels, models, seed=seed), method, reason
-    except ImportError as error:
-        raise CommandError(str(error)) from error
+    return CONSENSUS.get(method).estimate(labels, models, seed=seed), method, reason
 
 
 def consensus(

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from activelab._errors import InputError
+from activelab._extras import MissingPackageError
 from activelab.cli._advice import ADVICE
 
 # typer has its own copy of click or depends on click, by version; both are reached from here.
@@ -43,7 +44,7 @@ def _run(command: Callable[[], Any]) -> int:
         return _say(f"{message}{'' if message.endswith('?') else '.'} See '{page} --help'.", 2)
     except InputError as error:
         return _say(error.worded(ADVICE), 2)
-    except CommandError as error:
+    except (CommandError, MissingPackageError) as error:
         return _say(str(error), 1)
     except OSError as error:
         name = f"{error.filename}: " if error.filename is not None else ""

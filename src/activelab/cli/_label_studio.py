@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from activelab._errors import InputError
+from activelab._extras import needs
 from activelab.cli._errors import CommandError
 from activelab.cli._options import Json, OptionalPredProbsFiles
 from activelab.cli._output import working
@@ -317,8 +318,9 @@ def backend(
 @contextmanager
 def _connection(url: str, token_file: Path | None) -> Iterator[Client]:
     """A client of a server, with its errors in words of the command line."""
-    with project_errors(EXTRA), _packages():
-        from activelab.label_studio import Client, ServerError, read_token
+    with project_errors(EXTRA):
+        with needs(EXTRA, "Label Studio"):
+            from activelab.label_studio import Client, ServerError, read_token
 
         try:
             with Client(url, read_token(token_file)) as client:
@@ -329,21 +331,14 @@ def _connection(url: str, token_file: Path | None) -> Iterator[Client]:
 
 @contextmanager
 def _linked(place: str | None, token_file: Path | None) -> Iterator[tuple[Project, Client]]:
-    with project_at(place_of(place), EXTRA) as project, _packages():
+    with needs(EXTRA, "Label Studio"):
         from activelab.label_studio import load_link
 
-        with _connection(load_link(project).url, token_file) as client:
-            yield project, client
-
-
-@contextmanager
-def _packages() -> Iterator[None]:
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise CommandError(
-            f"Label Studio needs more packages ({error}): pip install 'activelab[{EXTRA}]'"
-        ) from None
+    with (
+        project_at(place_of(place), EXTRA) as project,
+        _connection(load_link(project).url, token_file) as client,
+    ):
+        yield project, client
 
 
 def _check_listening(host: str, allow_remote: bool) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from activelab._errors import InputError
+from activelab._extras import needs
 from activelab.cli._errors import CommandError
 
 if TYPE_CHECKING:
@@ -72,13 +73,9 @@ def project_at(place: str, extra: str = "web") -> Iterator[Project]:
 @contextmanager
 def project_errors(extra: str = "web") -> Iterator[None]:
     """What goes wrong with a project, as errors of a command."""
-    try:
+    with needs(extra, "a project"):
         from activelab.project import ConflictError, StorageError
         from activelab.project.labelling.rounds import AlreadyTrainingError
-    except ImportError as error:
-        raise CommandError(
-            f"projects need more packages ({error}): pip install 'activelab[{extra}]'"
-        ) from None
     try:
         yield
     except (StorageError, ConflictError, AlreadyTrainingError) as error:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from activelab._errors import InputError
+from activelab._extras import needs
 from activelab._whole import whole_file
 from activelab.cli._errors import CommandError
 from activelab.cli._options import ExampleColumn, Json, OptionalPredProbsFiles
@@ -90,12 +91,8 @@ def serve(
 def run_server(place: str, **options: Any) -> None:
     """Serve a project until it is told to stop."""
     with project_errors():
-        try:
+        with needs("web", "the server"):
             from activelab.web import serve as run
-        except ImportError as error:
-            raise CommandError(
-                f"the server needs more packages ({error}): pip install 'activelab[web]'"
-            ) from None
         run(place, **options)
 
 

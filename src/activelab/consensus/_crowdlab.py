@@ -1,4 +1,4 @@
-"""CROWDLAB: labels and models weighed by how far each can be trusted (SPEC Part 1 §2-5)."""
+"""CROWDLAB: labels and models weighed by how far each can be trusted (mathematics.md §2, §3, §4)."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ def mixture(block: Block, models: Models, betas: Betas, weight: Float64s) -> Flo
 
 
 def _support(block: Block, models: Models, betas: Betas, trust: Trust) -> Float64s:
-    """Weighted votes of models and annotators for each class: q of SPEC Part 1 §5 times its weight."""
+    """Weighted votes of models and annotators for each class: q of mathematics.md §4 times its weight."""
     total = mixture(block, models, betas, trust.model_weight)
     right, wrong = likelihood(trust.annotator_accuracy, total.shape[1])
     votes = block.weighted_votes(trust.annotator_weight)
@@ -222,7 +222,7 @@ def _support(block: Block, models: Models, betas: Betas, trust: Trust) -> Float6
 
 
 def block_posterior(block: Block, models: Models, betas: Betas, trust: Trust) -> Float64s:
-    """q of SPEC Part 1 §5 over a block; the mean of the models where trust is not estimable."""
+    """q of mathematics.md §4 over a block; the mean of the models where trust is not estimable."""
     if not trust.estimated:
         return mixture(block, models, betas, trust.model_weight / trust.model_weight.sum())
     weight = block.total(trust.annotator_weight[block.annotator])
@@ -232,5 +232,5 @@ def block_posterior(block: Block, models: Models, betas: Betas, trust: Trust) ->
 
 
 def likelihood(accuracy: float, n_classes: int) -> tuple[float, float]:
-    """Probability an annotator's label lends the class chosen and each other class (SPEC §3)."""
+    """Probability an annotator's label lends the class chosen and each other class (mathematics.md §4)."""
     return accuracy, (1 - accuracy) / max(n_classes - 1, 1)

@@ -1,4 +1,4 @@
-"""Majority vote with a chain of tie-breaks (SPEC Part 1 §1)."""
+"""Majority vote with a chain of tie-breaks (mathematics.md §1)."""
 
 from __future__ import annotations
 

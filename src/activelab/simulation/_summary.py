@@ -220,30 +220,33 @@ def read_published(path: str, benchmark: str, model: str) -> list[PublishedCurve
     InputError
         If the file cannot be read as a table of published curves.
     """
-    import pandas as pd
+    from pyarrow import csv
 
     from activelab._errors import InputError
 
     needed = ["benchmark", "model", "method", "metric", "trial", "round", "n_labels", "value"]
     try:
-        table = pd.read_csv(path)[needed]
+        table = csv.read_csv(path, convert_options=csv.ConvertOptions(include_columns=needed))
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{path} is no table of published curves: {error}") from None
+    column = {name: np.asarray(table[name].to_pylist()) for name in needed}
     wanted = (
-        (table.benchmark == benchmark)
-        & table.model.str.split("(").str[0].eq(model)
-        & (table.metric == "test_accuracy")
-        & (table.method != "disagreement")
+        (column["benchmark"] == benchmark)
+        & np.array([name.partition("(")[0] == model for name in column["model"].tolist()], dtype=bool)
+        & (column["metric"] == "test_accuracy")
+        & (column["method"] != "disagreement")
     )
     curves = []
-    for method, rows in table[wanted].groupby("method"):
-        by_round = rows.groupby("round")
+    for method in np.unique(column["method"][wanted]):
+        rows = np.flatnonzero(wanted & (column["method"] == method))
+        by_round = [rows[column["round"][rows] == at] for at in np.unique(column["round"][rows])]
+        values = [column["value"][of_round] for of_round in by_round]
         curves.append(
             PublishedCurve(
                 str(method).removesuffix("_ensemble"),
-                by_round.n_labels.mean().to_numpy(dtype=np.float64),
-                by_round.value.mean().to_numpy(dtype=np.float64),
-                np.asarray(by_round.value.std(), dtype=np.float64),
+                np.array([column["n_labels"][of_round].mean() for of_round in by_round]),
+                np.array([value.mean() for value in values]),
+                np.array([value.std(ddof=1) if len(value) > 1 else np.nan for value in values]),
             )
         )
     return curves

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -28,6 +29,8 @@ class _Static(StaticFiles):
     """Our own files; browsers ask whether they changed, and mostly hear that they did not."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
+        if "\0" in path:  # no file is called so; Starlette asks the system, which refuses to look
+            raise HTTPException(404)
         response = await super().get_response(path, scope)
         response.headers["Cache-Control"] = "no-cache"
         return response

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, select
 
-from activelab import tables
 from activelab._typing import Float64s
 from activelab.project._project import Project
 from activelab.project.labelling import rounds
@@ -28,6 +27,8 @@ def read_predictions(
     InputError
         If it cannot be read; the error knows the file.
     """
+    from activelab import tables  # loads pyarrow, which `activelab status` does without
+
     if tables.is_array_file(path):
         return list(tables.read_arrays(path))
     with tables.naming(path):

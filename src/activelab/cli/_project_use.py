@@ -93,6 +93,15 @@ def serve(
             "--allowed-host", metavar="NAME", help="Name the server is reached by; repeat for more."
         ),
     ] = None,
+    trusted_proxies: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--trusted-proxy",
+            metavar="ADDRESS",
+            envvar="ACTIVELAB_TRUSTED_PROXIES",
+            help="Address or network of a proxy whose X-Forwarded-For is believed; repeat for more.",
+        ),
+    ] = None,
     https: Annotated[
         bool, typer.Option("--https", help="People reach it by HTTPS, through a proxy: secure cookies.")
     ] = False,
@@ -104,6 +113,7 @@ def serve(
     Examples:
       activelab serve tickets.db
       activelab serve tickets.db --port 9000 --no-train
+      activelab serve tickets.db --allowed-host label.example.org --trusted-proxy 127.0.0.1 --https
       activelab serve tickets.db --host 0.0.0.0 --allow-remote --allowed-host label.example.org --https
 
     The first start prints a link that makes the first admin. Rounds are trained when they are due.
@@ -114,6 +124,7 @@ def serve(
         port=port,
         allow_remote=allow_remote,
         allowed_hosts=allowed_hosts or [],
+        trusted_proxies=trusted_proxies or [],
         https=https,
         train=not no_train,
     )

@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 from sqlalchemy import Connection
+from starlette.types import ASGIApp
 
 from activelab._errors import InputError
 from activelab._network import is_loopback, listen
 from activelab.project import Project, open_project
 from activelab.project._project import write_audit
-from activelab.project.store.accounts import count_admins, create_invite
+from activelab.project.labelling.rounds import hold_round
+from activelab.project.store.accounts import create_first_invite, has_admin
 from activelab.web._app import create_app
 from activelab.web._site import Site
 
@@ -35,6 +38,7 @@ def serve(
     port: int = 8080,
     allow_remote: bool = False,
     allowed_hosts: Iterable[str] = (),
+    trusted_proxies: Iterable[str] = (),
     https: bool = False,
     train: bool = True,
     say: Callable[[str], None] = print,
@@ -52,6 +56,8 @@ def serve(
         Allow an address that other machines can reach.
     allowed_hosts : iterable of str
         Names under which the server may be addressed, as behind a proxy.
+    trusted_proxies : iterable of str
+        Addresses or networks of the proxies before it, whose X-Forwarded-For is believed.
     https : bool
         Whether people reach it over HTTPS, through a proxy; cookies are then sent over HTTPS only.
     train : bool
@@ -74,7 +80,11 @@ def serve(
         number = listener.getsockname()[1]
         names = [*allowed_hosts, *([host] if remote else [])]
         app = create_app(
-            project, allowed_hosts=names, secure=https, trainer=_trainer(place) if train else None
+            project,
+            allowed_hosts=names,
+            trusted_proxies=trusted_proxies,
+            secure=https,
+            trainer=_trainer(place) if train else None,
         )
         address = f"http://{f'[{host}]' if ':' in host else host}:{number}"
         say(f"{project.settings.title}: {address}/  (Ctrl-C stops it)")
@@ -85,20 +95,24 @@ def serve(
             say(
                 "Passwords travel in the clear unless a proxy with HTTPS stands before it (then say --https)."
             )
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            # Addresses of visitors are those that connect: headers that claim others are not believed.
-            proxy_headers=False,
-            ws="none",
-            timeout_keep_alive=30,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-            limit_concurrency=1000,
-            h11_max_incomplete_event_size=64 * 1024,
-        )
-        Server(config, app.state.site).run(sockets=[listener])
+        make_server(app).run(sockets=[listener])
+
+
+def make_server(app: FastAPI, *, served: ASGIApp | None = None, grace: int = GRACE_SECONDS) -> Server:
+    """A server of an application, or of what is wrapped around it."""
+    config = uvicorn.Config(
+        served or app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # the application asks proxies that are trusted, and no others
+        ws="none",
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=grace,
+        limit_concurrency=1000,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+    return Server(config, app.state.site)
 
 
 class Server(uvicorn.Server):
@@ -128,13 +142,14 @@ class Server(uvicorn.Server):
 
 
 def first_link(project: Project) -> str | None:
-    """A link that makes the first admin, if there is none."""
+    """A link that makes the first admin, if there is none; those of earlier starts end."""
 
     def invite(connection: Connection) -> str | None:
-        if count_admins(connection):
+        hold_round(connection)  # several servers may start at once
+        if has_admin(connection):
             return None
         write_audit(connection, None, "invited the first admin", {})
-        return f"/join#{create_invite(connection, time.time(), role='admin', days=FIRST_LINK_DAYS)}"
+        return f"/join#{create_first_invite(connection, time.time(), FIRST_LINK_DAYS)}"
 
     return project.database.write(invite)
 

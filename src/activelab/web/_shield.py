@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from activelab.web._failures import Failure, refusal
+from activelab.web._failures import Failure, log, refusal
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -31,10 +31,12 @@ class Shield:
     hosts : iterable of str
         Names under which the server may be addressed. Others are refused: a page elsewhere could point a
         name of its own at this machine and read from it (DNS rebinding).
+    behind_proxy : bool
+        Whether proxies are trusted; else the log says once that one seems to be there.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str]) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, hosts: Iterable[str], *, behind_proxy: bool = False) -> None:
+        self.app, self.warned = app, behind_proxy
         self.hosts = {host.strip("[]").lower() for host in hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,6 +67,12 @@ class Shield:
                 400,
                 "the server does not answer to this name; start it with --allowed-host NAME.",
                 code="host_not_allowed",
+            )
+        if not self.warned and "x-forwarded-for" in headers:
+            self.warned = True
+            log.warning(
+                "requests come through a proxy that is not trusted: for limits, all its visitors are one. "
+                "Start the server with --trusted-proxy and the address of the proxy."
             )
         path, method = scope["path"], scope["method"]
         if "authorization" not in headers and (method not in SAFE or path.startswith("/api/")):

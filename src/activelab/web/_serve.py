@@ -22,6 +22,7 @@ from activelab.project._project import write_audit
 from activelab.project.labelling.rounds import hold_round
 from activelab.project.store.accounts import create_first_invite, has_admin
 from activelab.web._app import create_app
+from activelab.web._connections import connection_class
 from activelab.web._site import Site
 
 FIRST_LINK_DAYS = 1.0
@@ -106,10 +107,10 @@ def make_server(app: FastAPI, *, served: ASGIApp | None = None, grace: int = GRA
         access_log=False,
         server_header=False,
         proxy_headers=False,  # the application asks proxies that are trusted, and no others
+        http=connection_class(),
         ws="none",
         timeout_keep_alive=30,
         timeout_graceful_shutdown=grace,
-        limit_concurrency=1000,
         h11_max_incomplete_event_size=64 * 1024,
     )
     return Server(config, app.state.site)

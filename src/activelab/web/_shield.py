@@ -17,7 +17,8 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 BODY_LIMIT = 256 * 1024
 UPLOAD_LIMIT = 256 * 1024 * 1024
 BODY_SECONDS = 30.0
-"""Without a byte of the body for so long, a request is given up."""
+BODY_RATE = 20_000.0
+"""A body has so many seconds, and one more for each so many bytes; else the request is given up."""
 
 UPLOADS = ("/api/v1/predictions",)
 
@@ -86,16 +87,19 @@ class Shield:
             raise Failure(400, "the length of the request is no number.")
         if int(length) > limit:
             raise too_large
-        received = 0
+        received, complete, began = 0, False, asyncio.get_running_loop().time()
 
         async def limited() -> Message:
-            nonlocal received
+            nonlocal received, complete
+            if complete:  # what is waited for now is that the visitor goes away
+                return await receive()
             try:
-                async with asyncio.timeout(BODY_SECONDS):
+                async with asyncio.timeout_at(began + BODY_SECONDS + received / BODY_RATE):
                     message = await receive()
             except TimeoutError:
                 raise Failure(400, "the rest of the request did not come.", code="timeout") from None
             received += len(message.get("body", b""))
+            complete = not message.get("more_body", False)
             if received > limit:
                 raise too_large
             return message

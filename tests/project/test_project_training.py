@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+import json
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ import activelab as al
 from activelab import InputError
 from activelab.project import Settings, create_project, open_project
 from activelab.project.labelling import rounds
+from activelab.project.labelling.processes import is_gone, process_name
 from activelab.project.labelling.rounds import AlreadyTrainingError, current_round, get_round, load_array
 from activelab.project.store.schema import queue, round_, round_array
 from activelab.project.training.models import load_pool, make_classifier
@@ -447,15 +449,66 @@ def test_a_killed_training_is_taken_over(place, filled):
     child.wait()
     new_labels(project, people[0], 2)
     project.change_settings({"models": []})
-    with pytest.raises(AlreadyTrainingError):
-        train_round(project)  # it may still be alive
-    old = time.time() - rounds.STALE_SECONDS - 1
-    project.database.write(lambda c: c.execute(update(round_).where(round_.c.id == 1).values(heartbeat=old)))
-    done = train_round(project)
+    done = train_round(project)  # it is of this machine, so that nobody has to wait
     assert done.id == 2
     assert done.summary["metrics"]["num_labels"] == 62
     gone = project.database.read(lambda c: get_round(c, 1))
     assert (gone.state, gone.summary["error"]) == ("failed", "the process that trained it is gone")
+
+
+@pytest.mark.parametrize("process", ["", "elsewhere:boot.1:5:77", "elsewhere:77"])
+def test_a_training_elsewhere_may_be_alive_until_it_is_silent_for_long(sqlite, filled, process):
+    project, _ = filled(sqlite)
+
+    def begin(connection):
+        begun = rounds.begin_round(connection)
+        summary = json.dumps({"process": process})
+        connection.execute(update(round_).where(round_.c.id == begun.id).values(summary=summary))
+
+    project.database.write(begin)
+    with pytest.raises(AlreadyTrainingError, match="--cancel"):
+        train_round(project)
+    old = time.time() - rounds.STALE_SECONDS - 1
+    project.database.write(lambda c: c.execute(update(round_).where(round_.c.id == 1).values(heartbeat=old)))
+    assert train_round(project).id == 2
+
+
+def test_a_process_is_gone_when_it_has_ended_and_not_before():
+    child = subprocess.Popen(["sleep", "100"])
+    name = process_name(child.pid)
+    assert not is_gone(name)
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert is_gone(name)  # though its parent has not taken notice yet
+    child.wait()
+    assert is_gone(name)
+    host, machine, began, number = process_name(os.getpid()).split(":")
+    assert not is_gone(f"{host}:{machine}:{began}:{number}")
+    assert is_gone(f"{host}:{machine}:{int(began) - 1}:{number}")  # another had its number before
+    for other in (f"x{host}:{machine}:1:{number}", f"{host}:x{machine}:1:{number}", f"{host}:{number}", ""):
+        assert not is_gone(other)
+
+
+@pytest.mark.parametrize("way", ["cancelled", "too long"])
+def test_a_training_hears_that_it_was_given_up(place, filled, monkeypatch, way):
+    monkeypatch.setattr("activelab.project.training.round.HEARTBEAT_SECONDS", 0.05)
+    project, _ = filled(place, models=("project_models:Watched",))
+    heard = []
+
+    def meanwhile():
+        if way == "cancelled":
+            assert project.database.write(lambda c: rounds.cancel_round(c, "ada")) == 1
+        wait_for(lambda: heard)
+
+    project_models.during.append(meanwhile)
+    limit = 0.1 / 3600 if way == "too long" else None
+    with pytest.raises(AlreadyTrainingError):
+        train_round(project, given_up=heard.append, limit_hours=limit)
+    said = project.database.read(lambda c: get_round(c, 1)).summary["error"]
+    assert heard == [said]
+    assert said == "cancelled by ada" if way == "cancelled" else said.startswith("it took longer than")
+    assert project.database.write(rounds.cancel_round) is None
+    assert train_round(project).id == 2
 
 
 # ------------------------------------------------------------------ when a round is due
@@ -514,6 +567,9 @@ def test_not_due_with_too_few_labels_or_while_one_is_trained(sqlite, make):
     project.database.write(lambda c: rounds.fail_round(c, rounds.begin_round(c).id, "no"))
     assert due(project, time.time() + 61) is None  # each time it waits longer
     assert due(project, time.time() + 121) is not None
+    project.database.write(lambda c: (rounds.begin_round(c), rounds.cancel_round(c)))
+    assert due(project, time.time() + 3599) is None  # somebody did not want it
+    assert due(project, time.time() + 3601) is not None
 
 
 # ------------------------------------------------------------------ the thread of a server

@@ -13,6 +13,7 @@ import pytest
 from web_site import PASSWORD, PNG, RunningSite, running
 
 from activelab._network import listen
+from activelab.project.labelling.rounds import begin_round, get_round
 from activelab.project.store import accounts
 from activelab.project.store.schema import annotator
 from activelab.project.training.round import train_round
@@ -422,10 +423,19 @@ def test_training_on_demand(tmp_path):
             self.asked += 1
             return self.asked == 1
 
+        def cancel(self) -> None:
+            self.asked = 0
+
     trainer = Recorder()
     with running(tmp_path / "p.db", trainer=trainer) as site, site.browser("ada") as ada:
         assert ada.post("/api/v1/train").status_code == 202
         refused(ada.post("/api/v1/train"), 409, "conflict")
+        refused(ada.delete("/api/v1/train"), 409, "conflict")  # but what was asked for is forgotten
+        assert ada.post("/api/v1/train").status_code == 202
+        begun = site.project.database.write(begin_round)
+        assert ada.delete("/api/v1/train").json() == {"message": "round 1 is given up."}
+        after = site.project.database.read(lambda c: get_round(c, begun.id))
+        assert (after.state, after.summary) == ("failed", {"error": "cancelled by ada"})
 
 
 def test_without_a_trainer_nothing_is_trained(site: RunningSite):

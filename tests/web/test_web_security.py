@@ -206,6 +206,7 @@ RIGHTS = {
     "POST /api/v1/invites": ADMIN,
     "DELETE /api/v1/invites/{invite_id}": ADMIN,
     "POST /api/v1/train": ADMIN,
+    "DELETE /api/v1/train": ADMIN,
     "POST /api/v1/predictions": ADMIN,
 }
 VISITORS = {None: ANYBODY, "ann": ANNOTATOR, "jude": ADJUDICATOR, "ada": ADMIN}

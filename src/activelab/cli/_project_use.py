@@ -23,6 +23,12 @@ def train(
     place: Place = None,
     pred_probs: OptionalPredProbsFiles = None,
     example_column: ExampleColumn = None,
+    limit: Annotated[
+        float, typer.Option(min=0.001, metavar="HOURS", help="Give the round up after so long.")
+    ] = 12.0,
+    cancel: Annotated[
+        bool, typer.Option("--cancel", help="Give up the round that is being trained, and train none.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train one round now: models, consensus, and a new order of the queue.
@@ -32,17 +38,24 @@ def train(
       activelab train tickets.db
       activelab train tickets.db --pred-probs probs.npy
       activelab train tickets.db -p model_a.parquet -p model_b.parquet
+      activelab train tickets.db --cancel
 
     Labelling goes on meanwhile. With --pred-probs nothing is trained: the probabilities of your own models
     are used, out-of-sample, in the order of the pool or with a column of ids.
     """
+    from activelab.project.training.child import end_with_parent
+
+    end_with_parent()
     with project_at(place_of(place)) as project:
+        if cancel:
+            _cancel(project, as_json)
+            return
         from activelab.project.training.round import train_round
 
         given = read_predictions(pred_probs, example_column, project)
         try:
             with working("Training"):
-                done = train_round(project, pred_probs=given)
+                done = train_round(project, pred_probs=given, limit_hours=limit, given_up=_end)
         except InputError as error:
             files = "".join(f"{path}: " for path in pred_probs or ())
             raise InputError(f"{files}{error}") from None
@@ -53,6 +66,28 @@ def train(
         as_json,
         notes=done.summary["notes"],
     )
+
+
+def _end(why: str) -> None:
+    """End at once: a model that hangs would not hear of anything else, and nothing is half-written."""
+    typer.echo(f"error: the round was given up: {why}.", err=True)
+    os._exit(1)
+
+
+def _cancel(project: Project, as_json: bool) -> None:
+    from activelab.project._project import write_audit
+    from activelab.project.labelling.rounds import cancel_round
+
+    def cancel(connection: Any) -> int | None:
+        number = cancel_round(connection)
+        if number is not None:
+            write_audit(connection, None, "training cancelled", {"round": number})
+        return number
+
+    number = project.database.write(cancel)
+    if number is None:
+        raise InputError("no round is being trained.")
+    say(f"Round {number} is given up.", {"round": number}, as_json)
 
 
 def _ids(path: Path, chosen: str | None, project: Any) -> str:
@@ -106,6 +141,9 @@ def serve(
         bool, typer.Option("--https", help="People reach it by HTTPS, through a proxy: secure cookies.")
     ] = False,
     no_train: Annotated[bool, typer.Option("--no-train", help="Never train by itself.")] = False,
+    training_limit: Annotated[
+        float, typer.Option(min=0.001, metavar="HOURS", help="Give a training up after so long.")
+    ] = 12.0,
 ) -> None:
     """Serve the pages of a project: labelling, dashboard, adjudication; and its HTTP API.
 
@@ -127,6 +165,7 @@ def serve(
         trusted_proxies=trusted_proxies or [],
         https=https,
         train=not no_train,
+        training_limit=training_limit,
     )
 
 

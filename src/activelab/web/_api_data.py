@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response
+from sqlalchemy import Connection
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
-from activelab.project.labelling.rounds import current_round, get_round
+from activelab.project._project import write_audit
+from activelab.project.labelling.rounds import cancel_round, current_round, get_round
+from activelab.project.training.child import GRACE_SECONDS, Child, train_command
 from activelab.web._bodies import AcceptedOut, RoundOut
 from activelab.web._failures import ERRORS, Failure
 from activelab.web._site import Site
@@ -22,7 +22,7 @@ from activelab.web._visitors import Adjudicator, Admin, Here
 
 router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["data"])
 
-TRAIN_SECONDS = 3600.0
+TRAIN_HOURS = 1.0
 
 _TYPES = {
     "csv": "text/csv; charset=utf-8",
@@ -40,6 +40,24 @@ def train(site: Here, _: Admin) -> AcceptedOut:
     if not site.trainer.train_now():
         raise Failure(409, "a round is being trained already.")
     return AcceptedOut(message="a round is being trained.")
+
+
+@router.delete("/train", summary="Cancel a training")
+def cancel_training(site: Here, visitor: Admin) -> AcceptedOut:
+    """Give up the round that is being trained, whoever trains it; what is served stays."""
+
+    def cancel(connection: Connection) -> int | None:
+        number = cancel_round(connection, visitor.account.name)
+        if number is not None:
+            write_audit(connection, visitor.account.id, "training cancelled", {"round": number})
+        return number
+
+    number = site.project.database.write(cancel)
+    if site.trainer is not None:
+        site.trainer.cancel()
+    if number is None:
+        raise Failure(409, "no round is being trained.")
+    return AcceptedOut(message=f"round {number} is given up.")
 
 
 @router.post(
@@ -71,34 +89,20 @@ async def predictions(
 
 
 def _train_on(site: Site, path: Path) -> None:
-    """Train in a process of its own, so that nobody who labels waits for the arithmetic.
-
-    The project is named in the environment: its address may hold a password, and everybody on the machine
-    can read arguments.
-    """
+    """Train in a process of its own, so that nobody who labels waits for the arithmetic."""
     if not path.stat().st_size:
         raise Failure(422, "the body is empty; send the predictions in it.")
-    url = site.project.database.url
-    place = (
-        str(url.database) if site.project.database.is_sqlite else url.render_as_string(hide_password=False)
-    )
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "activelab", "train", "--pred-probs", str(path)],
-            env=os.environ | {"ACTIVELAB_PROJECT": place},
-            capture_output=True,
-            text=True,
-            errors="replace",
-            stdin=subprocess.DEVNULL,
-            timeout=TRAIN_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise Failure(409, "it took too long and was stopped; use: activelab train --pred-probs") from None
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["the training failed"])[-1]
+    database = site.project.database
+    place = str(database.url.database)
+    if not database.is_sqlite:
+        place = database.url.render_as_string(hide_password=False)
+    child = Child(train_command("--pred-probs", str(path), "--limit", f"{TRAIN_HOURS:g}"), place)
+    if not child.wait(TRAIN_HOURS * 3600 + GRACE_SECONDS):
+        child.end()
+    if child.status:
+        said = (child.said or ["the training failed"])[-1]
         message = said.removeprefix("error: ").replace(f"{path}", f"predictions.{path.suffix[1:]}")
-        raise Failure(422 if done.returncode == 2 else 409, message)
+        raise Failure(422 if child.status == 2 else 409, message)
 
 
 @router.get(

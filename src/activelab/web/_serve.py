@@ -42,6 +42,7 @@ def serve(
     trusted_proxies: Iterable[str] = (),
     https: bool = False,
     train: bool = True,
+    training_limit: float = 12.0,
     say: Callable[[str], None] = print,
 ) -> None:
     """Serve a project until it is told to stop.
@@ -63,6 +64,8 @@ def serve(
         Whether people reach it over HTTPS, through a proxy; cookies are then sent over HTTPS only.
     train : bool
         Train rounds when they are due.
+    training_limit : float
+        Hours after which a training is given up.
     say : callable
         Prints a line.
 
@@ -85,7 +88,7 @@ def serve(
             allowed_hosts=names,
             trusted_proxies=trusted_proxies,
             secure=https,
-            trainer=_trainer(place) if train else None,
+            trainer=_trainer(place, training_limit) if train else None,
         )
         address = f"http://{f'[{host}]' if ':' in host else host}:{number}"
         say(f"{project.settings.title}: {address}/  (Ctrl-C stops it)")
@@ -155,7 +158,7 @@ def first_link(project: Project) -> str | None:
     return project.database.write(invite)
 
 
-def _trainer(place: str | os.PathLike[str]) -> Any:
+def _trainer(place: str | os.PathLike[str], limit_hours: float) -> Any:
     from activelab.project.training.trainer import Trainer
 
-    return Trainer(place)
+    return Trainer(place, limit_hours=limit_hours)

@@ -115,7 +115,7 @@ def _round_now(connection: Connection, wanted: int) -> dict[str, Any]:
 def _training(connection: Connection, now: float) -> dict[str, Any]:
     settings, all_rounds = load_settings(connection), rounds.list_rounds(connection)
     last = all_rounds[-1] if all_rounds else None
-    running = last is not None and last.state == "running" and now - last.heartbeat < rounds.STALE_SECONDS
+    running = last is not None and last.state == "running" and rounds.is_alive(last, now)
     failed = last is not None and last.state == "failed"
     return {
         "state": "running" if running else "failed" if failed else "idle",

@@ -18,6 +18,7 @@ from sqlalchemy import delete as sql_delete
 from sqlalchemy.exc import IntegrityError
 
 from activelab._typing import Ints
+from activelab.project.labelling.processes import is_gone
 from activelab.project.settings import Settings, load_value, store_value
 from activelab.project.store.schema import answer, assignment, event, example, queue, round_, round_array
 
@@ -26,6 +27,9 @@ CHUNK = 1_000
 
 STALE_SECONDS = 120.0
 """Without a sign of life for so long, a training is taken for dead."""
+
+CANCELLED = "cancelled"
+"""How the error of a round begins that somebody has given up."""
 
 _LOCK_ROUND = 7_206_001
 _NEVER = -1_000_000  # slots of an example that is not for the queue
@@ -107,8 +111,10 @@ def begin_round(connection: Connection, now: float | None = None) -> Round:
     hold_round(connection)
     running = connection.execute(select(round_).where(round_.c.state == "running")).one_or_none()
     if running is not None:
-        if now - running.heartbeat < STALE_SECONDS:
-            raise AlreadyTrainingError(f"round {running.id} is being trained.")
+        if is_alive(running, now):
+            raise AlreadyTrainingError(
+                f"round {running.id} is being trained; activelab train --cancel gives it up."
+            )
         fail_round(connection, running.id, "the process that trained it is gone", now)
     last_event = connection.execute(select(func.coalesce(func.max(event.c.id), 0))).scalar_one()
     number = connection.execute(select(func.coalesce(func.max(round_.c.id), -1))).scalar_one() + 1
@@ -123,12 +129,34 @@ def begin_round(connection: Connection, now: float | None = None) -> Round:
     return get_round(connection, number)
 
 
-def heartbeat(connection: Connection, round_id: int, now: float | None = None) -> None:
-    """A sign of life of the process that trains."""
+def is_alive(running: Any, now: float) -> bool:
+    """Whether a running round (`Round`, or its row) is being trained, as far as can be known.
+
+    Its process has given a sign of life, and has not ended on this machine since. A clock that was set back
+    makes nobody wait.
+    """
+    summary = running.summary
+    process = (json.loads(summary) if isinstance(summary, str) else summary).get("process", "")
+    return abs(now - running.heartbeat) < STALE_SECONDS and not is_gone(process)
+
+
+def heartbeat(connection: Connection, round_id: int, now: float | None = None) -> str | None:
+    """A sign of life of the process that trains; why the round was given up, if it was."""
     now = time.time() if now is None else now
-    connection.execute(
-        update(round_).where(round_.c.id == round_id, round_.c.state == "running").values(heartbeat=now)
-    )
+    alive = update(round_).where(round_.c.id == round_id, round_.c.state == "running").values(heartbeat=now)
+    if connection.execute(alive).rowcount:
+        return None
+    after = get_round(connection, round_id)
+    return str(after.summary.get("error", "")) if after.state == "failed" else None
+
+
+def cancel_round(connection: Connection, by: str | None = None) -> int | None:
+    """Give the round up that is being trained, whoever trains it; its number, None if there is none."""
+    hold_round(connection)
+    running = connection.execute(select(round_.c.id).where(round_.c.state == "running")).scalar()
+    if running is not None:
+        fail_round(connection, running, CANCELLED if by is None else f"{CANCELLED} by {by}")
+    return running
 
 
 def fail_round(connection: Connection, round_id: int, error: str, now: float | None = None) -> None:

@@ -493,3 +493,20 @@ def test_an_answer_is_sent_at_once():
         return found
 
     assert asyncio.run(look()) != 0
+
+
+def test_monitors_ask_for_heads_and_hear_which_methods_there_are(site: RunningSite):
+    with site.browser("ada") as ada:
+        for page in ("/login", "/dashboard", "/static/style.css"):
+            head, whole = ada.head(page), ada.get(page)
+            assert (head.status_code, head.content) == (200, b"")
+            assert head.headers["content-length"] == str(len(whole.content))
+        assert ada.head("/nothing").status_code == 404
+        for address, allowed in (
+            ("/api/v1/train", "DELETE, POST"),
+            ("/api/v1/session", "DELETE, POST"),
+            ("/api/v1/tokens", "GET, POST"),
+            ("/login", "GET"),
+        ):
+            reply = ada.put(address)
+            assert (reply.status_code, reply.headers["allow"]) == (405, allowed)

@@ -179,8 +179,6 @@ from sklearn.linear_model import LogisticRegression
 
 class Model(LogisticRegression):
     def fit(self, *rest):
-        if os.environ["STARTED"] == "no":
-            return super().fit(*rest)
         pathlib.Path(os.environ["STARTED"]).write_text(str(os.getpid()))
         HANG
 
@@ -223,9 +221,16 @@ class Hanging:
         return [(one.state, one.summary.get("error", "")) for one in found]
 
     def train(self, *options: str) -> subprocess.CompletedProcess[str]:
-        """``activelab train``, with a model that does not hang."""
+        """``activelab train``, without the model that hangs."""
+        if not options:
+            with open_project(self.place) as project:
+                project.change_settings({"models": ()})
+        return self.command(*options)
+
+    def command(self, *options: str) -> subprocess.CompletedProcess[str]:
+        """``activelab train``."""
         command = [sys.executable, "-m", "activelab", "train", self.place, *options]
-        environment = os.environ | {"STARTED": "no", "PYTHONPATH": self.path}
+        environment = os.environ | {"STARTED": str(self.started), "PYTHONPATH": self.path}
         return subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
@@ -236,20 +241,35 @@ class Hanging:
         return httpx.request(method, address, headers=headers, timeout=PATIENCE)
 
 
+@pytest.fixture
+def hang(tmp_path):
+    """Makes a `Hanging`, whose server ends with the test."""
+    made = []
+
+    def make(place: str = str(tmp_path / "p.db"), *options: str, model: str = "Model") -> Hanging:
+        made.append(Hanging(place, tmp_path, *options, model=model))
+        return made[-1]
+
+    yield make
+    for one in made:
+        if one.server.process.poll() is None:
+            one.server.kill()
+
+
 def gone(number: int) -> bool:
     return not Path(f"/proc/{number}").exists()
 
 
-def test_a_training_ends_with_its_server(tmp_path):
-    hanging = Hanging(str(tmp_path / "p.db"), tmp_path)
+def test_a_training_ends_with_its_server(tmp_path, hang):
+    hanging = hang()
     child = hanging.child()
     assert hanging.server.stop() == 0
     assert gone(child)
     assert [state for state, _ in hanging.states()] == ["ready", "failed"]
 
 
-def test_a_training_ends_with_its_server_that_is_killed_and_the_next_goes_on_at_once(place, tmp_path):
-    hanging = Hanging(place, tmp_path)
+def test_a_training_ends_with_its_server_that_is_killed_and_the_next_goes_on_at_once(place, hang):
+    hanging = hang(place)
     child = hanging.child()
     hanging.server.kill()
     wait_until(lambda: gone(child))
@@ -262,8 +282,8 @@ def test_a_training_ends_with_its_server_that_is_killed_and_the_next_goes_on_at_
     ]
 
 
-def test_a_server_goes_on_at_once_after_its_training_was_killed(tmp_path):
-    hanging = Hanging(str(tmp_path / "p.db"), tmp_path)
+def test_a_server_goes_on_at_once_after_its_training_was_killed(tmp_path, hang):
+    hanging = hang()
     child = hanging.child()
     assert hanging.api("POST").status_code == 409
     os.kill(child, signal.SIGKILL)
@@ -275,8 +295,8 @@ def test_a_server_goes_on_at_once_after_its_training_was_killed(tmp_path):
 
 @pytest.mark.parametrize("model", ["Model", "Deaf"])
 @pytest.mark.parametrize("way", ["api", "command"])
-def test_a_training_that_hangs_can_be_cancelled(tmp_path, way, model):
-    hanging = Hanging(str(tmp_path / "p.db"), tmp_path, model=model)
+def test_a_training_that_hangs_can_be_cancelled(tmp_path, hang, way, model):
+    hanging = hang(str(tmp_path / "p.db"), model=model)
     child = hanging.child()
     if way == "api":
         assert hanging.api("DELETE").status_code == 200
@@ -295,8 +315,8 @@ def test_a_training_that_hangs_can_be_cancelled(tmp_path, way, model):
 
 
 @pytest.mark.parametrize("model", ["Model", "Deaf"])
-def test_a_training_has_a_deadline(tmp_path, model):
-    hanging = Hanging(str(tmp_path / "p.db"), tmp_path, "--training-limit", "0.002", model=model)
+def test_a_training_has_a_deadline(tmp_path, hang, model):
+    hanging = hang(str(tmp_path / "p.db"), "--training-limit", "0.002", model=model)
     child = hanging.child()
     wait_until(lambda: gone(child))
     wait_until(lambda: hanging.states()[-1][0] == "failed")
@@ -305,12 +325,11 @@ def test_a_training_has_a_deadline(tmp_path, model):
     assert hanging.server.stop() == 0
 
 
-def test_a_model_that_ends_the_process_without_a_word_is_no_success(tmp_path):
-    hanging = Hanging(str(tmp_path / "p.db"), tmp_path, "--no-train")
-    (tmp_path / "endless.py").write_text(MODELS.replace("HANG", "os._exit(0)").replace('== "no"', "== None"))
-    assert hanging.train().returncode == 0  # nothing of ours is left to say anything
+def test_a_model_that_ends_the_process_without_a_word_is_no_success(tmp_path, hang):
+    hanging = hang(str(tmp_path / "p.db"), "--no-train")
+    (tmp_path / "endless.py").write_text(MODELS.replace("HANG", "os._exit(0)"))
+    assert hanging.command().returncode == 0  # nothing of ours is left to say anything
     assert hanging.states()[-1][0] == "running"
-    (tmp_path / "endless.py").write_text(MODELS)
     assert hanging.train().returncode == 0
     assert hanging.states()[1:] == [("failed", "the process that trained it is gone"), ("ready", "")]
     hanging.server.stop()

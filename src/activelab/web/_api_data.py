@@ -24,6 +24,9 @@ router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["data"])
 
 TRAIN_HOURS = 1.0
 
+EXPORTS = 10
+"""Exports that may be asked for at a time."""
+
 _TYPES = {
     "csv": "text/csv; charset=utf-8",
     "parquet": "application/vnd.apache.parquet",
@@ -111,22 +114,28 @@ def _train_on(site: Site, path: Path) -> None:
     response_class=FileResponse,
     responses={200: {"content": dict.fromkeys(_TYPES.values(), _BINARY)}},
 )
-def export(
+async def export(
     site: Here,
     _: Adjudicator,
     what: Annotated[Literal["labels", "consensus", "batch", "events"], Query(description="Which table.")],
     format: Annotated[Literal["csv", "parquet", "jsonl"], Query(description="As which file.")] = "csv",
 ) -> Response:
-    """A table of the project as a file."""
+    """A table of the project as a file; they are made one after the other."""
     from activelab.project.files.export import export_table
 
+    if site.exports >= EXPORTS:
+        raise Failure(429, "many exports are being made; try again.", headers={"Retry-After": "30"})
     folder = tempfile.TemporaryDirectory(prefix="activelab-")
     path = Path(folder.name, f"{what}.{format}")
+    site.exports += 1
     try:
-        export_table(site.project, what, path)
+        async with site.export_turn:
+            await run_in_threadpool(export_table, site.project, what, path)
     except BaseException:
         folder.cleanup()
         raise
+    finally:
+        site.exports -= 1
     return FileResponse(
         path, media_type=_TYPES[format], filename=path.name, background=BackgroundTask(folder.cleanup)
     )

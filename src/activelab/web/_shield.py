@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import Iterable
 from urllib.parse import urlsplit
@@ -19,6 +20,8 @@ UPLOAD_LIMIT = 256 * 1024 * 1024
 BODY_SECONDS = 30.0
 BODY_RATE = 20_000.0
 """A body has so many seconds, and one more for each so many bytes; else the request is given up."""
+
+_HOST = re.compile(r"[\w.:\[\]-]+", re.ASCII)
 
 UPLOADS = ("/api/v1/predictions",)
 
@@ -58,6 +61,8 @@ class Shield:
         except Failure as failure:
             await refusal(failure)(scope, receive, guarded)
             return
+        if scope["method"] == "HEAD" and not scope["path"].startswith("/api/"):
+            scope = {**scope, "method": "GET"}  # the server leaves the body out
         await self.app(scope, limited, guarded)
 
     def _checked(self, scope: Scope, receive: Receive) -> Receive:
@@ -108,7 +113,9 @@ class Shield:
 
 
 def host_name(host: str) -> str:
-    """The name in a Host header, without port and brackets, in lower case."""
+    """The name in a Host header, without port and brackets, in lower case; empty if it is none."""
+    if not _HOST.fullmatch(host):  # what an address has beside its host would be skipped below
+        return ""
     try:
         return (urlsplit(f"//{host}").hostname or "").lower()
     except ValueError:

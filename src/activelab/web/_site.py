@@ -51,6 +51,8 @@ class Site:
         self._kept: dict[str, tuple[float, Any]] = {}
         self._making: dict[str, threading.Lock] = {}
         self.passwords = Passwords()
+        # Tables of a large project take much memory and time: who labels must not wait for several.
+        self.export_turn, self.exports = asyncio.Lock(), 0
         self.listeners: dict[int, int] = {}
         self.closing = asyncio.Event()
 

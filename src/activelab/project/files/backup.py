@@ -40,6 +40,7 @@ def back_up(project: Project, path: str | os.PathLike[str]) -> int:
         raise InputError(f"the folder {target.parent} does not exist; create it first.")
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
+        partial.touch(0o600, exist_ok=False)  # until it is known who else may read it
         with project.database.engine.connect() as connection:
             connection.exec_driver_sql("VACUUM INTO ?", (str(partial),))
         # It holds what the project holds, so nobody else may read it either.

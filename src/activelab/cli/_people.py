@@ -183,7 +183,7 @@ def _person(given: list[str] | None) -> tuple[str, str]:
 
 
 def _audited(project: Any, work: Any, action: str, detail: dict[str, Any]) -> Any:
-    from activelab.project._project import write_audit
+    from activelab.project.store.audit import write_audit
 
     def both(connection: Any) -> Any:
         result = work(connection)

@@ -75,8 +75,8 @@ def _end(why: str) -> None:
 
 
 def _cancel(project: Project, as_json: bool) -> None:
-    from activelab.project._project import write_audit
     from activelab.project.labelling.rounds import cancel_round
+    from activelab.project.store.audit import write_audit
 
     def cancel(connection: Any) -> int | None:
         number = cancel_round(connection)

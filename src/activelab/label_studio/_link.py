@@ -9,8 +9,8 @@ from sqlalchemy import Connection, select
 
 from activelab._errors import InputError
 from activelab.project import Project
-from activelab.project._project import write_audit
 from activelab.project.settings import Settings, load_value, store_value
+from activelab.project.store.audit import write_audit
 from activelab.project.store.schema import label_studio_task
 
 _NAME = "label_studio"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, select
 
 from activelab._errors import InputError
 from activelab._typing import Floats
@@ -21,8 +21,9 @@ from activelab.project.labelling import intake as given
 from activelab.project.labelling import pool, rounds
 from activelab.project.labelling import queue as queueing
 from activelab.project.settings import Settings, check_models, load_settings, load_value, store_settings
+from activelab.project.store.audit import write_audit
 from activelab.project.store.database import Database, StorageError
-from activelab.project.store.schema import annotator, answer, audit, example, feature_block
+from activelab.project.store.schema import annotator, answer, example, feature_block
 from activelab.project.store.upgrades import schema_state, upgrade
 
 Result = TypeVar("Result")
@@ -212,7 +213,9 @@ class Project:
     # ------------------------------------------------------------------ labels
 
     def add_labels(self, records: Iterable[tuple[str, str, str]], by: int | None = None) -> int:
-        """Store labels that were collected elsewhere: all of them, or none if there is an error.
+        """Store labels that were collected elsewhere: all of them, or none if one is wrong.
+
+        They are stored in small transactions, so that labelling goes on; see `intake.add_labels`.
 
         Parameters
         ----------
@@ -230,14 +233,7 @@ class Project:
         InputError
             If an example or a class is unknown; the message names the first ten.
         """
-        last = {(e, a): label for e, a, label in records}
-
-        def store(connection: Connection) -> int:
-            new, changed = given.put_labels(connection, last)
-            write_audit(connection, by, "labels imported", {"new": new, "changed": changed})
-            return new + changed
-
-        return self.database.write(store)
+        return sum(given.add_labels(self.database, {(e, a): label for e, a, label in records}, by))
 
     def set_gold(self, answers: Mapping[str, str | None], by: int | None = None) -> int:
         """Say what the right answer of some examples is; None takes it back.
@@ -460,12 +456,3 @@ def open_project(place: str | os.PathLike[str]) -> Project:
     except BaseException:
         database.close()
         raise
-
-
-def write_audit(connection: Connection, by: int | None, action: str, detail: Mapping[str, Any]) -> None:
-    """Append to the audit log."""
-    connection.execute(
-        insert(audit).values(
-            time=time.time(), annotator_id=by, action=action, detail=json.dumps(detail, ensure_ascii=False)
-        )
-    )

@@ -7,8 +7,8 @@ import time
 from fastapi import APIRouter
 from sqlalchemy import Connection, select
 
-from activelab.project._project import write_audit
 from activelab.project.store import accounts
+from activelab.project.store.audit import write_audit
 from activelab.project.store.schema import invite
 from activelab.web._api_session import account_out
 from activelab.web._bodies import (

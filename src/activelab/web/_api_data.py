@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
-from activelab.project._project import write_audit
 from activelab.project.labelling.rounds import cancel_round, current_round, get_round
+from activelab.project.store.audit import write_audit
 from activelab.project.training.child import GRACE_SECONDS, Child, train_command
 from activelab.web._bodies import AcceptedOut, RoundOut
 from activelab.web._failures import ERRORS, Failure

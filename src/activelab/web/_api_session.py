@@ -9,9 +9,9 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection, select
 from starlette.concurrency import run_in_threadpool
 
-from activelab.project._project import write_audit
 from activelab.project.labelling.rounds import hold_round
 from activelab.project.store import accounts
+from activelab.project.store.audit import write_audit
 from activelab.project.store.schema import annotator
 from activelab.web._bodies import (
     AccountOut,

@@ -18,9 +18,9 @@ from starlette.types import ASGIApp
 from activelab._errors import InputError
 from activelab._network import is_loopback, listen
 from activelab.project import Project, open_project
-from activelab.project._project import write_audit
 from activelab.project.labelling.rounds import hold_round
 from activelab.project.store.accounts import create_first_invite, has_admin
+from activelab.project.store.audit import write_audit
 from activelab.web._app import create_app
 from activelab.web._connections import connection_class
 from activelab.web._site import Site

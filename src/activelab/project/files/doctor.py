@@ -13,11 +13,12 @@ import numpy as np
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from activelab._errors import first
-from activelab.project._project import Project, write_audit
+from activelab.project._project import Project
 from activelab.project.labelling import rounds
 from activelab.project.labelling.pool import BLOCK, SILENT_SECONDS, clear_unfinished
 from activelab.project.labelling.queue import ASKED
 from activelab.project.settings import load_settings, load_value
+from activelab.project.store.audit import write_audit
 from activelab.project.store.schema import (
     annotator,
     answer,

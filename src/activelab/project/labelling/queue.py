@@ -482,7 +482,7 @@ def put_answer(
         )
         .values(state="done")
     )
-    settle_again(connection, load_settings(connection), example_id)
+    settle_again(connection, load_settings(connection), [example_id])
     return stored
 
 
@@ -496,7 +496,7 @@ def take_back(connection: Connection, annotator_id: int, example_id: int, now: f
     if before is None:
         return False
     _remove(connection, before, now, source)
-    settle_again(connection, load_settings(connection), example_id)
+    settle_again(connection, load_settings(connection), [example_id])
     return True
 
 

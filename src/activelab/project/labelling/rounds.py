@@ -9,11 +9,12 @@ from __future__ import annotations
 import io
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, literal, select, update
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.exc import IntegrityError
 
@@ -32,6 +33,7 @@ CANCELLED = "cancelled"
 """How the error of a round begins that somebody has given up."""
 
 _LOCK_ROUND = 7_206_001
+_BINDABLE = 10_000  # numbers that a statement may list
 _NEVER = -1_000_000  # slots of an example that is not for the queue
 
 
@@ -248,7 +250,7 @@ def extend_queue(connection: Connection, settings: Settings, round_id: int) -> b
 
 
 def _settle(connection: Connection, settings: Settings, of: Round, rows: ColumnElement[bool]) -> None:
-    """Take from the slots of some new rows what was labelled since the round began, and what is leased."""
+    """Count the slots of some rows: those wanted, less labels since the round began, and leases."""
     given = (
         select(func.count())
         .select_from(answer)
@@ -265,12 +267,8 @@ def _settle(connection: Connection, settings: Settings, of: Round, rows: ColumnE
         .where(assignment.c.state == "open", assignment.c.example_id == queue.c.example_id)
         .scalar_subquery()
     )
-    touched = or_(
-        queue.c.example_id.in_(select(answer.c.example_id).where(answer.c.event_id > of.last_event)),
-        queue.c.example_id.in_(select(assignment.c.example_id).where(assignment.c.state == "open")),
-    )
     slots = literal(settings.labels_per_round) - given - leased
-    connection.execute(update(queue).where(rows, touched).values(remaining=slots))
+    connection.execute(update(queue).where(rows).values(remaining=slots))
     if settings.max_labels is not None:
         room = (
             select(literal(settings.max_labels) - example.c.num_labels)
@@ -283,15 +281,14 @@ def _settle(connection: Connection, settings: Settings, of: Round, rows: ColumnE
     connection.execute(update(queue).where(rows, queue.c.example_id.in_(known)).values(remaining=_NEVER))
 
 
-def settle_again(connection: Connection, settings: Settings, example_id: int | None = None) -> None:
-    """Count the slots of the current round anew, of one example or all: labels came that nobody asked for."""
+def settle_again(connection: Connection, settings: Settings, examples: Sequence[int] | None = None) -> None:
+    """Count the slots of the current round anew, of some examples or all: labels came nobody asked for."""
     number = current_round(connection)
     if number < 0:
         return
     rows = queue.c.round_id == number
-    if example_id is not None:
-        rows &= queue.c.example_id == example_id
-    connection.execute(update(queue).where(rows).values(remaining=settings.labels_per_round))
+    if examples is not None and len(examples) <= _BINDABLE:
+        rows &= queue.c.example_id.in_(list(examples))
     _settle(connection, settings, get_round(connection, number), rows)
 
 

@@ -19,7 +19,7 @@ from activelab.project.store.database import Database
 from activelab.project.store.names import check_name
 from activelab.project.store.schema import annotator, answer, event, example
 
-BLOCK = 500
+BLOCK = 200
 """Labels stored in one transaction."""
 
 _AT_A_TIME = 10_000

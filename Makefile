@@ -4,7 +4,7 @@ BIN := .venv/bin
 # One test process a core: threads of the linear algebra would fight over them.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test fast lint types docs bench clean
+.PHONY: demo test fast lint types docs bench floors bare size dist audit clean
 
 demo: .venv/base.done
 	$(BIN)/activelab demo --folder demo
@@ -29,17 +29,68 @@ bench: .venv/dev.done
 	$(BIN)/pip install --group bench
 	for script in benchmarks/[a-z]*.py; do $(BIN)/python $$script; done
 
+# The lowest versions that pyproject.toml declares, in an environment of its own, on the lowest Python if it is here.
+floors: .venv/floors.done
+	env -u ACTIVELAB_DATA -u CI .venv/floors/bin/python -m pytest -n auto -p no:cacheprovider $(FLOOR_TESTS)
+
+FLOOR_PYTHON ?= $(shell command -v python3.11 || echo $(PYTHON))
+FLOOR_EXTRAS := crowdkit huggingface label-studio plots postgresql scale web
+# Not what needs a browser, a network of a gigabyte, a cluster or another server; nor real data, which is large.
+FLOOR_TESTS := tests $(addprefix --ignore=tests/,test_architecture.py test_docs.py test_images.py test_packaging.py \
+  label_studio scale/test_scale_clusters.py scale/test_scale_errors.py web/test_web_access.py web/test_web_load.py \
+  web/test_web_pages.py web/test_web_schema.py web/test_web_security.py) \
+  --deselect tests/project/test_project_training.py::test_a_network_of_sentences_that_is_not_there
+
+.venv/floors.done: .venv/bin/python .venv/system.done pyproject.toml
+	rm -rf .venv/floors && $(FLOOR_PYTHON) -m venv .venv/floors
+	.venv/floors/bin/python -m pip install --quiet uv
+	.venv/floors/bin/uv pip compile --quiet --resolution lowest-direct --python .venv/floors/bin/python \
+	  $(FLOOR_EXTRAS:%=--extra %) --output-file .venv/floors/floors.txt pyproject.toml >/dev/null
+	.venv/floors/bin/uv pip install --quiet --python .venv/floors/bin/python -r .venv/floors/floors.txt \
+	  pytest pytest-xdist pytest-randomly hypothesis polars krippendorff statsmodels psutil
+	.venv/floors/bin/uv pip install --quiet --python .venv/floors/bin/python --no-deps --editable .
+	touch $@
+
+# The tests of the core, where nothing of databases, servers and browsers is installed.
+bare: .venv/bare.done
+	.venv/bare/bin/python -m pytest -n auto -p no:cacheprovider tests/acquisition tests/consensus tests/test_labels.py \
+	  -k "not crowdkit"
+
+.venv/bare.done: .venv/bin/python pyproject.toml
+	rm -rf .venv/bare && $(PYTHON) -m venv .venv/bare
+	.venv/bare/bin/python -m pip install --quiet --editable ".[pandas]" polars pytest pytest-xdist \
+	  pytest-randomly hypothesis
+	touch $@
+
+# What `pip install activelab` weighs, the environment and pip included.
+size: .venv/bin/python
+	rm -rf .venv/size && $(PYTHON) -m venv .venv/size
+	@empty=$$(du -sm .venv/size | cut -f1) && .venv/size/bin/python -m pip install --quiet . && echo "$$(du -sm \
+	  .venv/size | cut -f1) MB, $$(.venv/size/bin/python -m pip list --format=freeze | wc -l) packages; $$empty MB of it pip's own"
+
+dist: .venv/dev.done
+	rm -rf dist && $(BIN)/python -m pip install --quiet --group release
+	$(BIN)/python -m build --outdir dist . && $(BIN)/twine check --strict dist/*
+
+# Known weaknesses of what a server installs, and the list of it (SBOM, CycloneDX) in dist/.
+audit: .venv/bin/python
+	rm -rf .venv/audit && $(PYTHON) -m venv .venv/audit && mkdir -p dist
+	.venv/audit/bin/python -m pip install --quiet ".[web,postgresql,label-studio,plots]"
+	$(BIN)/python -m pip install --quiet --group release
+	$(BIN)/cyclonedx-py environment .venv/audit --pyproject pyproject.toml --output-file dist/activelab.cdx.json
+	$(BIN)/pip-audit --path .venv/audit/lib/python3*/site-packages
+
 # Debian ships venv apart from Python.
 .venv/bin/python:
 	$(PYTHON) -m venv .venv || { rm -rf .venv; apt-get install -y python3-venv && $(PYTHON) -m venv .venv; }
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 
 .venv/base.done: .venv/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable ".[web]"
+	$(BIN)/python -m pip install --quiet --editable ".[web,plots]"
 	touch $@
 
 .venv/dev.done: .venv/base.done
-	$(BIN)/python -m pip install --quiet --group test --group lint --group docs
+	$(BIN)/python -m pip install --quiet --editable . --group test --group lint --group docs
 	touch $@
 
 # The tests run a real Label Studio server, in an environment of its own: it pins other versions of our libraries.

@@ -225,7 +225,7 @@ class Person:
 
     async def answer(self, item: dict[str, Any], done: threading.Event) -> list[dict[str, Any]]:
         label = item["content"]["text"].partition(" ")[0]
-        path = f"/api/v1/assignments/{item['assignment']}/answer"
+        path = f"/api/v1/leases/{item['lease']}/answer"
         body = {"kind": "label", "label": label, "request": uuid.uuid4().hex, "then_lease": 2}
         started = time.perf_counter()
         broken = self.broken
@@ -242,12 +242,12 @@ class Person:
             again = await self.post(path, body, done)
             if again is not None and (again["event"], again["repeated"]) != (reply["event"], True):
                 self.strange.append(f"sent twice, it counted twice: {again}")
-        if any(one["assignment"] == item["assignment"] for one in reply["items"]):
+        if any(one["lease"] == item["lease"] for one in reply["items"]):
             self.strange.append("the example that was answered is served again")
         return reply["items"]
 
     async def take(self, done: threading.Event) -> list[dict[str, Any]]:
-        reply = await self.post("/api/v1/assignments", {"count": 2}, done)
+        reply = await self.post("/api/v1/leases", {"count": 2}, done)
         return [] if reply is None else reply["items"]
 
     async def post(self, path: str, body: Any, done: threading.Event) -> Any:

@@ -17,6 +17,7 @@ from activelab import ActiveLab
 from activelab._conventions import REFERENCE
 from activelab.simulation import get_figure, simulate_rounds
 from activelab.simulation._experiment import prepare
+from activelab.strategies import Strategy
 
 VARIANTS = {
     "none": (ActiveLab(calibrate=False), 0.01),
@@ -29,7 +30,8 @@ VARIANTS = {
 def final_accuracy(variant: str, trial: int) -> float:
     experiment = get_figure("fig1").panels[0].experiment
     simulation = prepare(experiment, "activelab", trial)
-    simulation.learner.method, simulation.learner.smoothing = VARIANTS[variant]
+    method, simulation.learner.smoothing = VARIANTS[variant]
+    simulation.learner.strategy = Strategy(method)
     return [one.test_accuracy for one in simulate_rounds(simulation, experiment.rounds)][-1]
 
 

@@ -95,11 +95,11 @@ def over_http(place: str, token: str) -> list[float]:
         with httpx.Client(
             base_url=f"http://127.0.0.1:{server.port}/api/v1", headers=headers, timeout=60
         ) as api:
-            item = api.post("/assignments", json={"count": 1}).raise_for_status().json()["items"][0]
+            item = api.post("/leases", json={"count": 1}).raise_for_status().json()["items"][0]
             for _ in range(ANSWERS):
                 body = {"kind": "label", "label": "a", "then_lease": 1}
                 begin = time.perf_counter()
-                answer = api.post(f"/assignments/{item['assignment']}/answer", json=body).raise_for_status()
+                answer = api.post(f"/leases/{item['lease']}/answer", json=body).raise_for_status()
                 times.append(time.perf_counter() - begin)
                 item = answer.json()["items"][0]
     finally:

@@ -31,14 +31,13 @@ from sklearn.preprocessing import StandardScaler
 from activelab.simulation import (
     Curves,
     Experiment,
-    efficiency_markdown,
     learning_curves_of,
     load_dataset,
     results_table,
     run_experiment,
-    strategies_markdown,
 )
 from activelab.tables import write_table
+from efficiency_tables import efficiency_markdown, strategies_markdown
 
 ACTIVELAB = "activelab"
 RECOMMENDED = "recommended"
@@ -162,7 +161,7 @@ def parts() -> list[Experiment]:
     varied = [
         "frugal+training=hard", "frugal+training=weights", "frugal+training=soft", "frugal+passes=1",
         "frugal", "activelab+consensus=bayesian+training=cautious+passes=2",
-        "frugal+batching=diverse", "frugal+batching=stochastic", "frugal+stop=true",
+        "frugal+batching=diverse", "frugal+batching=stochastic", "frugal+skip_settled=true",
         "frugal+assignment=round_robin", "frugal+assignment=thompson",
         "frugal+assignment=thompson+max_share=0.2", "activelab",
         "activelab+assignment=thompson+max_share=0.2",

@@ -225,7 +225,11 @@ def documented() -> list[Any]:
         "activelab.learner",
         "activelab.multiannotator",
         "activelab.plots",
+        "activelab.planning",
         "activelab.selection",
+        "activelab.strategies",
+        "activelab.testing",
+        "activelab.training",
         "activelab.simulation",
     ],
 )

@@ -87,7 +87,7 @@ def test_the_first_consensus_is_the_vote_and_later_ones_crowdlab():
 
 @pytest.mark.parametrize(("method", "expected"), [("activelab", "crowdlab"), ("entropy", "majority_vote")])
 def test_consensus_by_default(method, expected):
-    assert al.ActiveLearner(LogisticRegression(), method).consensus == expected
+    assert al.ActiveLearner(LogisticRegression(), method).strategy.consensus == expected
 
 
 def test_consensus_can_be_chosen():

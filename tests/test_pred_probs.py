@@ -17,11 +17,11 @@ GOOD = np.array([[0.9, 0.1], [0.2, 0.8]])
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([[0.9, 0.1], [np.nan, 0.8]], r"row 1 of pred_probs \(example 'b'\) holds NaN"),
-        ([[1.1, -0.1], [0.2, 0.8]], r"row 0 .* holds 1.1; probabilities lie between 0 and 1"),
-        ([[0.9, 0.1], [-0.2, 1.2]], r"row 1 .* holds -0.2"),
-        ([[0.9, 0.1], [0.2, 0.7]], r"row 1 .* sums to 0.9, not to 1"),
-        ([[0.9, 0.1], [np.inf, 0.8]], r"row 1 .* holds inf"),
+        ([[0.9, 0.1], [np.nan, 0.8]], r"example 'b' of pred_probs holds NaN \(row 1, "),
+        ([[1.1, -0.1], [0.2, 0.8]], r"holds 1.1; probabilities lie between 0 and 1 \(row 0, "),
+        ([[0.9, 0.1], [-0.2, 1.2]], r"holds -0.2; .* \(row 1, "),
+        ([[0.9, 0.1], [0.2, 0.7]], r"sums to 0.9, not to 1 within 0.001 \(row 1, "),
+        ([[0.9, 0.1], [np.inf, 0.8]], r"holds inf; .* \(row 1, "),
         ([[0.9, 0.1]], "1 rows, the pool 2 examples"),
         ([[0.9, 0.05, 0.05], [0.2, 0.4, 0.4]], r"3 columns, the labels 2 classes \('cat', 'dog'\)"),
         ([0.9, 0.1], r"shape"),
@@ -37,7 +37,7 @@ def test_bad_probabilities_are_named(rows, message):
 
 
 def test_the_model_of_an_ensemble_is_named():
-    with pytest.raises(al.InputError, match="model 1: row 0"):
+    with pytest.raises(al.InputError, match="model 1: example"):
         al.crowdlab(LABELS, [GOOD, GOOD * 0.5])
 
 

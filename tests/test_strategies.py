@@ -14,22 +14,29 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import activelab as al
-from activelab._targets import training_target
 from activelab.classifiers import weight_parameter
 from activelab.simulation import (
     Curves,
     Experiment,
     efficiency,
-    efficiency_markdown,
     simulate_rounds,
-    strategies_markdown,
 )
 from activelab.simulation._experiment import prepare
 from activelab.strategies import Strategy
+from activelab.training import training_target
 from conftest import make_pool
+from efficiency_tables import efficiency_markdown, strategies_markdown
 
-PARTS = (
-    "consensus=bayesian+training=soft+passes=2+batching=diverse+assignment=thompson+max_share=0.3+stop=True"
+PARTS = "+".join(
+    [
+        "consensus=bayesian",
+        "training=soft",
+        "passes=2",
+        "batching=diverse",
+        "assignment=thompson",
+        "max_share=0.3",
+        "skip_settled=True",
+    ]
 )
 
 
@@ -51,7 +58,7 @@ def test_a_strategy_is_read_and_written():
     strategy = Strategy.parse(f"activelab+{PARTS}")
     assert strategy.passes == 2
     assert strategy.max_share == 0.3
-    assert strategy.stop
+    assert strategy.skip_settled
     assert Strategy.parse(str(strategy)) == strategy
     assert str(Strategy.parse("entropy")) == "entropy"
 
@@ -64,9 +71,9 @@ def test_a_strategy_is_read_and_written():
         ("activelab+who=random", "unknown part of the strategy"),
         ("activelab+passes", "unknown part of the strategy"),
         ("activelab+passes=two", "no value of passes"),
-        ("activelab+passes=0", "passes must be at least 1"),
-        ("activelab+max_share=2", "max_share must be above 0"),
-        ("activelab+stop=maybe", "no value of stop"),
+        ("activelab+passes=0", "passes must be an integer of at least 1"),
+        ("activelab+max_share=2", "max_share must lie above 0"),
+        ("activelab+skip_settled=maybe", "no value of skip_settled"),
     ],
 )
 def test_a_mistake_in_a_strategy_is_named(text, message):

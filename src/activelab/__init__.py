@@ -14,7 +14,6 @@ from activelab.acquisition import (
     Uncertainty,
     get_method,
     methods,
-    register,
 )
 from activelab.assignment import assign
 from activelab.calibration import TemperatureScaling
@@ -27,7 +26,10 @@ from activelab.consensus import (
     majority_vote,
 )
 from activelab.labels import Labels
-from activelab.selection import Batch, select_batch, suggest
+from activelab.planning import Batch, suggest
+from activelab.pred_probs import Checked, check_pred_probs
+from activelab.selection import select_batch
+from activelab.strategies import Strategy, register, strategies
 
 if TYPE_CHECKING:
     from activelab.classifiers import cross_val_pred_probs
@@ -41,6 +43,7 @@ __all__ = [
     "ActiveLabelCleaning",
     "ActiveLearner",
     "Batch",
+    "Checked",
     "Consensus",
     "Disagreement",
     "Entropy",
@@ -48,10 +51,12 @@ __all__ = [
     "InputError",
     "Labels",
     "Random",
+    "Strategy",
     "TemperatureScaling",
     "Uncertainty",
     "assign",
     "bayesian_consensus",
+    "check_pred_probs",
     "cross_val_pred_probs",
     "crowdkit",
     "crowdlab",
@@ -61,6 +66,7 @@ __all__ = [
     "methods",
     "register",
     "select_batch",
+    "strategies",
     "suggest",
 ]
 

@@ -1,4 +1,4 @@
-"""Where the paper and the released reference implementation differ, as parameters (SPEC, marks ◆)."""
+"""Where the paper and the released reference implementation differ, as parameters (mathematics.md §15)."""
 
 from __future__ import annotations
 

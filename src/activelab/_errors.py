@@ -1,26 +1,124 @@
-"""The one exception every check raises, and the wording helpers it shares."""
+"""The one exception every check raises, the advice that goes with it, and the wording helpers it shares."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
+
+ADVICE = {
+    "allow_remote": "Pass allow_remote=True if that is meant, and put a proxy with HTTPS before it: else "
+    "passwords travel in the clear.",
+    "class_columns": "Pass classes= to list every class, used or not, or leave these columns out.",
+    "classes": "Pass classes= to Labels to list every class in the order of the columns, used or not.",
+    "column": "Say which column holds the {column}.",
+    "columns": "Pass classes= to Labels to list every class, used or not, or leave these columns out.",
+    "content": "Name it in columns=Columns({column}=…).",
+    "connect": "Connect it with label_studio.connect.",
+    "ensemble": "Several files are an ensemble.",
+    "example_field": "Give the link the example_field of the tasks that holds their ids, or connect a new "
+    "project.",
+    "examples": "Row i must be example i of the pool; pass examples= to Labels to list the whole pool, or "
+    "give pred_probs as a dataframe with a column 'example' to align by id.",
+    "image_root": "Pass it as image_root=.",
+    "keep": "Pass keep='last' to keep the last label of each pair.",
+    "leave_out": "Correct them, or leave them out with leave_out=True.",
+    "memory": "Give a larger memory.",
+    "memory_or_workers": "Give a larger memory, or fewer workers.",
+    "models": "Give pred_probs of shape (n_models, n_examples, n_classes), or use 'entropy' with a single "
+    "model.",
+    "pool": "Use labels.with_examples(ids) to add them to it.",
+    "port": "Choose another port.",
+    "project_predictions": "Row i of an array is example i of the project and column j its class j; a table "
+    "has a column 'example' and one a class.",
+    "question": "Choose one with question=.",
+    "token": "Set it to a token of your Label Studio account, or name a file that holds one.",
+    "unmatched": "Give the missing rows, or leave these examples out with unmatched='drop'.",
+    "work_dir": "Pass it as work_dir=.",
+    "work_dir_full": "Free some space, or give a work_dir on another disk.",
+}
+"""What to do, for who calls Python; a surface with other words has a table of its own with these keys.
+
+``{column}`` stands for the column of the error.
+"""
 
 
 class InputError(ValueError):
-    """Input that cannot be used, with a message that says what, where and what to do.
+    """Input that cannot be used; its text says what, where and what to do.
 
     Parameters
     ----------
     message : str
-        One sentence or two, complete in itself.
-    row : int, optional
-        Position of the offending row in the table, counted from 0. The command line turns it into
-        the line of the file.
+        What is wrong, one sentence; without the place and the advice, which are data.
+    file : str or path, optional
+        The file it is in.
+    row : int or sequence of int, optional
+        Positions of the offending rows in the table, counted from 0.
+    column : str, optional
+        The column it is about.
+    example : object, optional
+        Id of the example it is about.
+    advice : str, optional
+        Key of `ADVICE`: what to do about it.
+
+    Attributes
+    ----------
+    problem : str
+        The message.
+    file : str or None
+    rows : tuple of int
+    lines : tuple of int
+        Lines of ``file`` that ``rows`` stand in, counted from 1; empty if it is no text or not known.
+    column : str or None
+    example : object
+    advice : str or None
+
+    Examples
+    --------
+    >>> from activelab import InputError, Labels
+    >>> try:
+    ...     Labels.from_records([("a", "ann", 1), ("a", None, 0)])
+    ... except InputError as error:
+    ...     print(error)
+    ...     print(error.rows, error.column)
+    the annotator is empty (row 1, counted from 0).
+    (1,) annotator
     """
 
-    def __init__(self, message: str, *, row: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str | os.PathLike[str] | None = None,
+        row: int | Sequence[int] | None = None,
+        column: str | None = None,
+        example: object = None,
+        advice: str | None = None,
+    ) -> None:
         super().__init__(message)
-        self.row = row
+        self.file = None if file is None else os.fspath(file)
+        self.rows = () if row is None else tuple(row) if isinstance(row, Sequence) else (int(row),)
+        self.lines: tuple[int, ...] = ()
+        self.column, self.example, self.advice = column, example, advice
+
+    @property
+    def problem(self) -> str:
+        """The sentence alone."""
+        return str(self.args[0])
+
+    def __str__(self) -> str:
+        return self.worded(ADVICE)
+
+    def worded(self, advice: Mapping[str, str]) -> str:
+        """File, problem, place and advice as one text, with the advice in the words of a surface."""
+        text = self.problem if self.file is None else f"{self.file}: {self.problem}"
+        numbers, noun = (self.lines, "line") if self.lines else (self.rows, "row")
+        if numbers:
+            counted = "" if self.lines else ", counted from 0"
+            plural = "s" if len(numbers) > 1 else ""
+            text = f"{text.removesuffix('.')} ({noun}{plural} {' and '.join(map(str, numbers))}{counted})."
+        told = advice.get(self.advice or "", "").replace("{column}", self.column or "")
+        return f"{text} {told}" if told else text
 
 
 def first(values: Iterable[object], limit: int = 10) -> str:

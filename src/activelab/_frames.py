@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from activelab._errors import InputError, first
+from activelab._extras import needs
 from activelab._typing import Ids
 
 Backend = Literal["pandas", "polars", "pyarrow"]
@@ -37,7 +39,8 @@ def as_frame(value: Any, names: Sequence[str] | None = None) -> Any:
         raise InputError(f"this is several datasets: {first(value)}. Choose one, as in dataset['train'].")
     if kind not in ("Dataset", "IterableDataset"):
         return value
-    import pandas as pd
+    with needs("huggingface", "a Hugging Face dataset"):
+        import pandas as pd
 
     if names is not None and value.column_names is not None:
         _require_columns(names, value.column_names)
@@ -167,7 +170,8 @@ def make_frame(columns: Mapping[str, Ids], backend: Backend) -> Any:
     import narwhals as nw
 
     native = {name: _plain(values, backend) for name, values in columns.items()}
-    return nw.from_dict(native, backend=backend).to_native()
+    with needs("pandas", "backend='pandas'") if backend == "pandas" else nullcontext():
+        return nw.from_dict(native, backend=backend).to_native()
 
 
 def _plain(values: Ids, backend: Backend) -> Any:

@@ -12,11 +12,11 @@ from functools import cached_property
 
 import numpy as np
 
-from activelab._typing import Float64s, Floats, Ints
+from activelab._typing import Float64s, Floats, Index, Ints
 from activelab.labels import Labels
 
 TINY = 1e-30
-"""Probabilities are clipped here before a logarithm (SPEC Part 1 §6)."""
+"""Probabilities are clipped here before a logarithm (mathematics.md §6)."""
 
 _CELLS_A_BLOCK = 1 << 17
 
@@ -29,7 +29,7 @@ class Block:
     """
 
     labels: Labels
-    index: slice | Ints
+    index: Index
     counts: Ints
 
     @property
@@ -163,13 +163,31 @@ def tie_break(seed: int, index: Ints) -> Float64s:
     return np.asarray(x / 2.0**53)
 
 
-def most_probable(probabilities: Floats, position: Ints, seed: int) -> Ints:
-    """Most probable class of each row, int32; exact ties by a draw from seed and position."""
+_ALIKE = 1 - 1e-12
+"""Share of the highest probability from which another counts as equal: sums differ in their rounding."""
+
+
+def most_probable(probabilities: Floats, index: Index, labels: Labels, seed: int) -> Ints:
+    """Most probable class of each row, int32; ties by a draw from seed and the id of the example.
+
+    Row i is the example at position i of ``index``, a slice of the pool or positions in it.
+    """
     label = probabilities.argmax(axis=1)
-    top = probabilities == probabilities[np.arange(len(label)), label][:, None]
+    top = probabilities >= probabilities[np.arange(len(label)), label][:, None] * _ALIKE
     if np.count_nonzero(top) > len(label):
-        n_classes = probabilities.shape[1]
         tied = np.flatnonzero(np.count_nonzero(top, axis=1) > 1)
-        cell = position[tied][:, None] * n_classes + np.arange(n_classes)
-        label[tied] = np.where(top[tied], tie_break(seed, cell), -1).argmax(axis=1)
+        drawn = class_draws(labels, positions_of(index)[tied], seed)
+        label[tied] = np.where(top[tied], drawn, -1).argmax(axis=1)
     return np.asarray(label, dtype=np.int32)
+
+
+def class_draws(labels: Labels, positions: Ints, seed: int) -> Float64s:
+    """A uniform draw for each class of some examples, by seed and id, shape (n_positions, n_classes)."""
+    n_classes = labels.n_classes
+    # Keys may be any 64 bits: the product wraps around.
+    return tie_break(seed, labels.tie_keys(positions)[:, None] * n_classes + np.arange(n_classes))
+
+
+def positions_of(index: Index) -> Ints:
+    """The positions a `Block.index` stands for."""
+    return np.arange(index.start, index.stop) if isinstance(index, slice) else index

@@ -37,6 +37,6 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise InputError(
-            f"cannot listen at {host}, port {port}: {error.strerror or error}. Choose another with --port."
+            f"cannot listen at {host}, port {port}: {error.strerror or error}.", advice="port"
         ) from None
     return listener

@@ -16,3 +16,4 @@ Ids: TypeAlias = npt.NDArray[Any]
 
 Models: TypeAlias = tuple[Floats, ...]
 """Checked predictions of an ensemble: one ``(n_examples, n_classes)`` array a model."""
+Index: TypeAlias = slice | Ints

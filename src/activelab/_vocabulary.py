@@ -66,11 +66,6 @@ class Vocabulary:
         return {"kind": self.kind, "_values": self._values, "_size": self._size}
 
     @property
-    def is_range(self) -> bool:
-        """Whether the ids are simply 0..n-1, so that an id is its own code."""
-        return self._values is None
-
-    @property
     def values(self) -> Ids:
         """The ids, in the order of their codes."""
         if self._values is None:
@@ -156,7 +151,7 @@ def as_ids(values: Iterable[Any], kind: str) -> Ids:
     absent = missing(objects)
     if absent.any():
         row = int(np.argmax(absent))
-        raise InputError(f"the {_NOUN.get(kind, kind)} is empty in row {row} (rows count from 0).", row=row)
+        raise InputError(f"the {_NOUN.get(kind, kind)} is empty.", row=row, column=kind)
     plain = [value.item() if isinstance(value, np.generic) else value for value in objects]
     if plain and all(type(value) is int for value in plain):
         return np.array(plain, dtype=np.int64)
@@ -170,14 +165,14 @@ def _integers_if_whole(array: np.ndarray[Any, Any], kind: str) -> Ids:
     absent = np.isnan(array)
     if absent.any():
         row = int(np.argmax(absent))
-        raise InputError(f"the {_NOUN.get(kind, kind)} is empty in row {row} (rows count from 0).", row=row)
+        raise InputError(f"the {_NOUN.get(kind, kind)} is empty.", row=row, column=kind)
     whole = np.isfinite(array) & (array == np.floor(array)) & (np.abs(array) < 2**53)
     if not whole.all():
         row = int(np.argmin(whole))
         raise InputError(
-            f"the {kind} {array[row]} in row {row} (rows count from 0) is a number with a fraction; "
-            f"a {kind} is an integer or a text.",
+            f"the {kind} {array[row]} is a number with a fraction; a {kind} is an integer or a text.",
             row=row,
+            column=kind,
         )
     return array.astype(np.int64)
 

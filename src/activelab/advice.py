@@ -10,15 +10,16 @@ import numpy as np
 
 from activelab._errors import InputError
 from activelab._kernels import blocks
-from activelab._targets import training_target
 from activelab._typing import Float64s, Ints, Models
 from activelab.classifiers import cross_val_pred_probs
-from activelab.consensus._bayesian import bayesian_estimate
+from activelab.consensus import bayesian_estimate
 from activelab.labels import Labels
-from activelab.pred_probs import check_pred_probs
+from activelab.learner import ActiveLearner
+from activelab.pred_probs import Checked, check_pred_probs
 from activelab.simulation import ReplayedTeam
 from activelab.stopping import Forecast, forecast
 from activelab.strategies import Strategy
+from activelab.training import training_target
 
 __all__ = ["STRATEGIES", "Advice", "DepthResult", "StrategyResult", "advise"]
 
@@ -190,7 +191,7 @@ class _Replay:
     def __init__(self, labels: Labels, models: Models, X: Any, model: Any, cv: int) -> None:
         known = np.flatnonzero(labels.labelled)
         self.recorded = labels.select(labels.examples[known], annotators=labels.annotators)
-        self.models = tuple(one[known] for one in models)
+        self.models = Checked((one[known] for one in models), self.recorded)
         self.X = None if X is None else np.asarray(X)[known]
         self.model, self.cv = model, cv
         self.reference = _labels_of(self.recorded, self.models)
@@ -205,24 +206,24 @@ class _Replay:
         team = ReplayedTeam(recorded)
         labels = _revealed(recorded, self._first(len(pool), rng), rng)
         batch = max(recorded.n_labels // (2 * _ROUNDS), 1)
-        learner = strategy.learner(None if self.X is None else self.model, self.cv, seed=seed)
+        learner = ActiveLearner(None if self.X is None else self.model, strategy, self.cv, seed=seed)
         X = None if self.X is None else self.X[pool]
         fixed = tuple(one[pool] for one in self.models) if X is None else None
         rows = []
         for _ in range(_ROUNDS + 1):
             eligible = team.can_answer(labels)
-            if learner.method.relabels_only:
+            if strategy.acquisition.relabels_only:
                 eligible = eligible & labels.labelled
             if not eligible.any():
                 break
-            size = min(batch, int(eligible.sum()))
-            learner.ask(X, labels, size, pred_probs=fixed, eligible=eligible)
-            rows.append((labels.n_labels, self._accuracy(learner, labels, test, pool)))
-            chosen = learner.round_.positions
-            who = team.choose(
-                labels, chosen, rng, strategy.assignment,
-                pred_probs=learner.round_.pred_probs, max_share=strategy.max_share,
+            learner.ask(
+                X, labels, min(batch, labels.n_examples), pred_probs=fixed, eligible=eligible,
+                candidates=team.candidates, rng=rng,
             )  # fmt: skip
+            rows.append((labels.n_labels, self._accuracy(learner, labels, test, pool)))
+            chosen, who = learner.round_.positions, learner.round_.plan.annotator
+            if not len(chosen) or who is None:
+                break
             labels = labels.tell(
                 labels.examples[chosen],
                 annotator=labels.annotators[who],
@@ -270,7 +271,7 @@ class _Replay:
         labels = _revealed(recorded, rng.permutation(deep)[: budget // depth], rng, depth)
         if self.X is None:
             return self._accuracy(None, labels, test, pool)
-        learner = Strategy.parse("recommended").learner(self.model, self.cv, seed=seed)
+        learner = ActiveLearner(self.model, "recommended", self.cv, seed=seed)
         learner.ask(self.X[pool], labels, 1)
         return self._accuracy(learner, labels, test, pool)
 
@@ -299,7 +300,7 @@ def _labels_of(labels: Labels, models: Models) -> Ints:
 
 def _out_of_sample(labels: Labels, X: Any, model: Any, cv: int, seed: int) -> Float64s:
     """Out-of-sample probabilities of classifiers trained on all the labels."""
-    target = training_target(labels, None, consensus="bayesian", training="weights", seed=seed)
+    target = training_target(labels, Checked((), labels), consensus="bayesian", training="weights", seed=seed)
     trained = cross_val_pred_probs(
         model, X, target.label, labels.n_classes, cv=cv, seed=seed, weight=target.weight
     )

@@ -1,4 +1,4 @@
-"""Temperature scaling against the annotators' empirical label distribution (SPEC Part 1 §6)."""
+"""Temperature scaling against the annotators' empirical label distribution (mathematics.md §6)."""
 
 from __future__ import annotations
 
@@ -341,7 +341,7 @@ def _minimise(beta: float, low: float, high: float) -> Search:
 
 
 def _find_on_grid(labels: Labels, model: Floats, bounds: tuple[float, float]) -> tuple[float, str | None]:
-    """The reference's two grids (SPEC Part 2 §5); ``bounds`` play no part."""
+    """The reference's two grids (mathematics.md §15); ``bounds`` play no part."""
     coarse = _COARSE_GRID
     best = int(np.argmin(_losses(labels, model, np.array(coarse))))
     fine = []

@@ -99,8 +99,9 @@ class Labels:
             if len(array) and (array.min() < 0 or array.max() >= len(vocabulary)):
                 row = int(np.argmax((array < 0) | (array >= len(vocabulary))))
                 raise InputError(
-                    f"{name} code {array[row]} in row {row} is outside 0..{len(vocabulary) - 1}.",
+                    f"{name} code {array[row]} is outside 0..{len(vocabulary) - 1}.",
                     row=row,
+                    column=name,
                 )
         self._set(*_sorted(codes, vocabularies, keep), *vocabularies)
 
@@ -229,7 +230,7 @@ class Labels:
                 one, two, three = values
             except (KeyError, TypeError, ValueError):
                 raise InputError(
-                    f"record {number} is {record!r}; expected (example, annotator, label).",
+                    f"{record!r} is no record (example, annotator, label).",
                     row=number,
                 ) from None
             rows.append((one, two, three))
@@ -608,7 +609,10 @@ class Labels:
 
         Dense: its size is n_examples × n_annotators.
         """
-        import pandas as pd
+        from activelab._extras import needs
+
+        with needs("pandas", "a wide table"):
+            import pandas as pd
 
         numeric = self.classes.dtype.kind in "ib"
         cells = np.full((self.n_examples, self.n_annotators), np.nan, dtype=float if numeric else object)
@@ -639,9 +643,10 @@ def _outside_vocabulary(ids: Ids, codes: Ints, known: Vocabulary, rows: Ints | N
     at = int(np.argmax(codes < 0))
     row = at if rows is None else int(rows[at])
     return InputError(
-        f"label {ids[at : at + 1].tolist()[0]!r} in row {row} (rows count from 0) is not one of the "
-        f"{len(known)} classes: {first(known.values[:11].tolist())}.",
+        f"label {ids[at : at + 1].tolist()[0]!r} is not one of the {len(known)} classes: "
+        f"{first(known.values[:11].tolist())}.",
         row=row,
+        column="label",
     )
 
 
@@ -664,12 +669,14 @@ def _sorted(
             if keep == "error":
                 at = int(np.argmax(repeated))
                 one, two = int(order[at]), int(order[at + 1])
+                who = annotators.take(annotator[two : two + 1]).tolist()[0]
+                what = examples.take(example[two : two + 1]).tolist()[0]
                 raise InputError(
-                    f"annotator {annotators.take(annotator[two : two + 1]).tolist()[0]!r} labelled "
-                    f"example {examples.take(example[two : two + 1]).tolist()[0]!r} more than once "
-                    f"(rows {one} and {two}, counted from 0; {int(repeated.sum()):,} repeated in all). "
-                    f"Pass keep='last' to keep the last label of each pair.",
-                    row=two,
+                    f"annotator {who!r} labelled example {what!r} more than once; "
+                    f"{_count(int(repeated.sum()), 'label')} repeated in all.",
+                    row=(one, two),
+                    example=what,
+                    advice="keep",
                 )
             edge = np.ones(1, dtype=bool)
             kept = np.concatenate([~repeated, edge] if keep == "last" else [edge, ~repeated])

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from activelab._batching import BATCHING
-from activelab._errors import InputError, unknown
+from activelab._errors import InputError
 from activelab._kernels import temper
-from activelab._targets import CONSENSUS, TRAINING, Target, training_target
 from activelab._typing import Bools, Float64s, Ids, Ints, Models
-from activelab.acquisition import Acquisition, Assessment, get_method
+from activelab.acquisition import Acquisition, Assessment
 from activelab.classifiers import FoldModel, cross_val_pred_probs
 from activelab.labels import Labels
-from activelab.pred_probs import check_pred_probs
-from activelab.selection import Batch, check_batch_size, explain_batch, select_batch
+from activelab.planning import Batch, Plan, plan_round
+from activelab.pred_probs import Checked, check_pred_probs
+from activelab.selection import check_batch_size
+from activelab.strategies import Strategy
+from activelab.training import Target, training_target
 
-__all__ = ["ActiveLearner", "RoundResult"]
+__all__ = ["ActiveLearner", "Known", "RoundResult"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +39,8 @@ class RoundResult:
         Rows of the pool the batch consists of.
     training_label : ndarray of int, shape (n_examples,)
         Class codes of the consensus the classifiers were trained on; -1 without labels.
-    assessment : Assessment
-        Scores, consensus after training, temperatures, weights and P.
+    plan : Plan
+        What the batch was chosen by: scores, who is to label it, and the order of all examples.
     pred_probs : ndarray of float64, shape (n_models, n_examples, n_classes)
         Out-of-sample probabilities, smoothed, before calibration.
     examples, classes : ndarray
@@ -54,12 +55,17 @@ class RoundResult:
     batch: Batch
     positions: Ints
     training_label: Ints
-    assessment: Assessment
+    plan: Plan
     pred_probs: Float64s
     examples: Ids
     classes: Ids
     fit_seconds: float
     notes: tuple[str, ...]
+
+    @property
+    def assessment(self) -> Assessment:
+        """Scores, consensus after training, temperatures, weights and P."""
+        return self.plan.assessment
 
     def __repr__(self) -> str:
         return f"RoundResult(round {self.number}, {self.batch!r})"
@@ -97,6 +103,25 @@ class RoundResult:
         return names
 
 
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What a round leaves to the next: the models its consensus starts from.
+
+    Attributes
+    ----------
+    pred_probs : sequence of ndarray, shape (n_examples, n_classes) each
+        Out-of-sample probabilities before calibration, one array a model.
+    temperature : ndarray of float64, shape (n_models,)
+    examples, classes : ndarray
+        Ids the rows and columns stand for.
+    """
+
+    pred_probs: Sequence[Any]
+    temperature: Float64s
+    examples: Ids
+    classes: Ids
+
+
 class ActiveLearner:
     """Active learning with re-labelling over any classifier [A, Algorithm 1].
 
@@ -112,26 +137,13 @@ class ActiveLearner:
     model : classifier or list of classifiers
         Any scikit-learn-compatible classifier; a list is an ensemble. None if `ask` is always given
         ``pred_probs``.
-    method : str or Acquisition
-        Acquisition method (see `activelab.methods`).
+    method : str, Acquisition or Strategy
+        What to label next and how to train: "recommended", an acquisition method (see `activelab.methods`),
+        or a whole `Strategy` or its text.
     cv : int or splitter
         Folds of the cross-validation (see `cross_val_pred_probs`).
-    consensus : {"crowdlab", "majority_vote", "dawid_skene", "bayesian"}, optional
-        Consensus to train on. By default that of the method: CROWDLAB for ActiveLab, majority vote for the
-        paper's other methods, as in the paper; Bayesian for "recommended".
-    training : {"hard", "weights", "soft", "cautious"}, optional
-        How consensus labels are trained on. hard: as if they were right. weights: weighted by the probability
-        that they are. soft: one row for each class an example may be of, weighted by its probability.
-        cautious: in place of the consensus what the annotators say, weighted by its probability under the
-        consensus, so that the models weigh labels but never replace one, and a poor model does not convince
-        itself. A classifier that takes no ``sample_weight`` gets the labels alone, without those more likely
-        wrong than right. By default that of the method: "hard" for the paper's.
-    passes : int, optional
-        How often a round estimates the consensus and fits the classifiers on it: with 2, the consensus is
-        estimated again with the round's own out-of-sample probabilities, and the classifiers fitted again.
-        By default that of the method: 1 for the paper's.
-    batching : {"top", "diverse", "stochastic"}
-        How a batch follows from the scores (see `select_batch`).
+    consensus, training, passes, batching : optional
+        Parts of the strategy, in place of its own (see `Strategy`).
     seed : int
         Seed of folds, classifiers, random methods and ties. Equal seeds and equal calls give equal
         results.
@@ -168,13 +180,13 @@ class ActiveLearner:
     def __init__(
         self,
         model: Any = None,
-        method: str | Acquisition = "activelab",
+        method: str | Acquisition | Strategy = "activelab",
         cv: Any = 5,
         *,
         consensus: str | None = None,
         training: str | None = None,
         passes: int | None = None,
-        batching: str = "top",
+        batching: str | None = None,
         seed: int = 0,
         n_jobs: int | None = None,
         smoothing: float = 0.01,
@@ -183,28 +195,16 @@ class ActiveLearner:
             raise InputError(f"smoothing must be at least 0 and less than 1, got {smoothing!r}.")
         self.smoothing = smoothing
         self.model, self.cv, self.seed, self.n_jobs = model, cv, seed, n_jobs
-        self.method = get_method(method)
-        self.consensus = consensus or self.method.consensus
-        self.training = training or self.method.training
-        self.passes = self.method.passes if passes is None else passes
-        self.batching = batching
-        if self.consensus not in CONSENSUS:
-            raise unknown("consensus", self.consensus, CONSENSUS)
-        if self.training not in TRAINING:
-            raise unknown("training", self.training, TRAINING)
-        if batching not in BATCHING:
-            raise unknown("batching", batching, BATCHING)
-        if isinstance(self.passes, bool) or not isinstance(self.passes, int) or self.passes < 1:
-            raise InputError(f"passes must be an integer of at least 1, got {passes!r}.")
+        self.strategy = Strategy.of(
+            method, consensus=consensus, training=training, passes=passes, batching=batching
+        )
         self._fold_models: tuple[tuple[FoldModel, ...], ...] = ()
+        self._known: Known | None = None
         self._next_round = 0
 
     def __repr__(self) -> str:
-        return (
-            f"ActiveLearner({self.model!r}, method={self.method!r}, cv={self.cv!r}, "
-            f"consensus={self.consensus!r}, training={self.training!r}, passes={self.passes}, "
-            f"seed={self.seed})"
-        )
+        strategy = str(self.strategy)
+        return f"ActiveLearner({self.model!r}, {strategy!r}, cv={self.cv!r}, seed={self.seed})"
 
     def ask(
         self,
@@ -214,6 +214,8 @@ class ActiveLearner:
         *,
         pred_probs: Any = None,
         eligible: Bools | None = None,
+        candidates: Callable[[int], Ints] | None = None,
+        rng: np.random.Generator | None = None,
     ) -> Batch:
         """One round: what to label next.
 
@@ -229,6 +231,8 @@ class ActiveLearner:
             Out-of-sample probabilities from elsewhere, which take the place of training.
         eligible : ndarray of bool, shape (n_examples,), optional
             Examples that may be asked for; the others still train and are scored. By default all.
+        candidates, rng : optional
+            Who could label each example, and what draws among them (see `activelab.planning.plan_round`).
 
         Returns
         -------
@@ -243,7 +247,7 @@ class ActiveLearner:
         """
         check_batch_size(batch_size, labels.n_examples)
         seed = self.seed + self._next_round
-        target = self._target(labels, seed)
+        target = self._first_target(labels, seed)
         fold_models: tuple[tuple[FoldModel, ...], ...] = ()
         notes: tuple[str, ...] = ()
         fit_seconds = 0.0
@@ -252,11 +256,9 @@ class ActiveLearner:
         elif self.model is None:
             raise InputError("an ActiveLearner without a model needs pred_probs= in ask.")
         else:
-            for number in range(self.passes):
+            for number in range(self.strategy.passes):
                 if number:
-                    target = training_target(
-                        labels, models, consensus=self.consensus, training=self.training, seed=seed
-                    )
+                    target = self._target(labels, models, None, seed)
                 started = time.perf_counter()
                 trained = cross_val_pred_probs(
                     self.model,
@@ -270,54 +272,64 @@ class ActiveLearner:
                     target=target.posterior,
                 )
                 fit_seconds += time.perf_counter() - started
-                smoothed = [self._smoothed(p) for p in trained.pred_probs]
-                models = check_pred_probs(smoothed, labels)
+                models = check_pred_probs([self._smoothed(p) for p in trained.pred_probs], labels)
             fold_models, notes = trained.fold_models, trained.notes
-        assessment = self.method.assess_models(labels, models, seed=seed)
-        scores = assessment.scores if eligible is None else np.where(eligible, assessment.scores, np.inf)
-        predicted = models if self.batching == "diverse" else None
-        chosen = select_batch(
-            scores, batch_size, seed=seed, labels=labels, batching=self.batching, models=predicted
+        plan = plan_round(
+            labels,
+            models,
+            self.strategy,
+            batch_size,
+            eligible=eligible,
+            candidates=candidates,
+            seed=seed,
+            rng=rng,
         )
         self.round_ = RoundResult(
             number=self._next_round,
-            batch=explain_batch(labels, assessment, chosen),
-            positions=chosen,
+            batch=plan.batch,
+            positions=plan.positions,
             training_label=target.label,
-            assessment=assessment,
+            plan=plan,
             pred_probs=np.stack(models),
             examples=labels.examples,
             classes=labels.classes,
             fit_seconds=fit_seconds,
-            notes=(*notes, *assessment.notes),
+            notes=(*notes, *plan.assessment.notes),
         )
+        temperature = plan.assessment.temperature
+        self._known = Known(tuple(models), temperature, labels.examples, labels.classes)
         self._fold_models, self._next_round = fold_models, self._next_round + 1
         return self.round_.batch
 
-    def state(self) -> tuple[RoundResult | None, int]:
+    def state(self) -> tuple[Known | None, int]:
         """What the next `ask` depends on, ready to pickle; without the fitted classifiers."""
-        return getattr(self, "round_", None), self._next_round
+        return self._known, self._next_round
 
-    def restore(self, state: tuple[RoundResult | None, int]) -> None:
+    def restore(self, state: tuple[Known | None, int]) -> None:
         """Go back to a `state`; `predict_proba` works again after the next `ask`."""
-        last, self._next_round = state
-        if last is not None:
-            self.round_ = last
+        self._known, self._next_round = state
 
-    def _target(self, labels: Labels, seed: int) -> Target:
+    def _first_target(self, labels: Labels, seed: int) -> Target:
         """What to train on first, given the models of the round before if they are of this pool."""
-        models = self._previous_models(labels)
-        betas = None if models is None else tuple((1 / self.round_.assessment.temperature).tolist())
-        return training_target(
-            labels, models, consensus=self.consensus, training=self.training, seed=seed, betas=betas
-        )
+        last = self._known
+        if (
+            last is None
+            or not np.array_equal(last.examples, labels.examples)
+            or not np.array_equal(last.classes, labels.classes)
+        ):
+            return self._target(labels, Checked((), labels), None, seed)
+        betas = tuple((1 / last.temperature).tolist())
+        return self._target(labels, Checked(last.pred_probs, labels), betas, seed)
 
-    def _previous_models(self, labels: Labels) -> Models | None:
-        last = getattr(self, "round_", None)
-        if last is None:
-            return None
-        same = np.array_equal(last.examples, labels.examples) and np.array_equal(last.classes, labels.classes)
-        return tuple(last.pred_probs) if same else None
+    def _target(self, labels: Labels, models: Models, betas: tuple[float, ...] | None, seed: int) -> Target:
+        return training_target(
+            labels,
+            models,
+            consensus=self.strategy.consensus,
+            training=self.strategy.training,
+            seed=seed,
+            betas=betas,
+        )
 
     def predict_proba(self, X: Any) -> Float64s:
         """Class probabilities of new examples by the models of the last round.

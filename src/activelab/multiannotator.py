@@ -2,9 +2,9 @@
 
 Changing ``from cleanlab.multiannotator import …`` to ``from activelab.multiannotator import …`` is the
 whole migration. The numbers are those of cleanlab 2.6.4, the last release whose calibration counts
-labels correctly (SPEC Part 2). Unlike cleanlab, these functions never change their arguments, never touch
-numpy's global random state (ties that nothing else settles are drawn with a fixed seed), and refuse
-probabilities that are NaN, negative or do not sum to 1.
+labels correctly (mathematics.md §15). Unlike cleanlab, these functions never change their arguments, never
+touch numpy's global random state (ties that nothing else settles are drawn with a fixed seed), and refuse
+probabilities that are NaN, negative or do not sum to 1. They return pandas frames (extra: pandas).
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import warnings
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from activelab._conventions import REFERENCE
 from activelab._errors import first
+from activelab._extras import needs
 from activelab._typing import Float64s, Floats, Ids, Ints, Models
 from activelab.acquisition import ActiveLab
 from activelab.calibration import TemperatureScaling
@@ -27,6 +27,9 @@ from activelab.consensus._majority_vote import vote_labels
 from activelab.consensus._statistics import LabelSums, label_sums
 from activelab.labels import Labels
 from activelab.pred_probs import check_pred_probs
+
+with needs("pandas", "activelab.multiannotator"):
+    import pandas as pd
 
 __all__ = [
     "convert_long_to_wide_dataset",
@@ -368,7 +371,7 @@ class _Wide:
         )
 
     def check(self, pred_probs: Any, dimensions: int, allow_single: bool = False) -> None:
-        """Raise or warn as the reference does, in its order (SPEC Part 2 §8)."""
+        """Raise or warn as the reference does, in its order (mathematics.md §15)."""
         if not self.counts.all():
             empty = first(np.flatnonzero(self.counts == 0)[:11])
             raise ValueError(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from activelab._extras import needs
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -40,7 +42,8 @@ def learning_curves(
     >>> figure.axes[0].get_ylabel()
     'test accuracy'
     """
-    from matplotlib.figure import Figure
+    with needs("plots", "a figure"):
+        from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")
     axes = figure.subplots()
@@ -69,7 +72,8 @@ def compared_curves(
     -------
     matplotlib.figure.Figure
     """
-    from matplotlib.figure import Figure
+    with needs("plots", "a figure"):
+        from matplotlib.figure import Figure
 
     width = min(len(panels), 3)
     height = -(-len(panels) // width)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,13 +13,51 @@ from activelab._typing import Floats, Ids, Models
 from activelab._vocabulary import Vocabulary
 from activelab.labels import Labels
 
-__all__ = ["check_pred_probs", "frame_examples"]
+__all__ = ["Checked", "check_pred_probs", "frame_examples"]
 
 SUM_TOLERANCE = 1e-3
 _ROWS_A_BLOCK = 1 << 16
 
 
-def check_pred_probs(pred_probs: Any, labels: Labels) -> Models:
+T = TypeVar("T")
+
+
+class Checked(tuple[Floats, ...]):
+    """Predictions that were checked against the labels of a pool: a tuple with one array a model.
+
+    They are taken wherever ``pred_probs`` are, are not checked again there, and remember what was estimated
+    from them and their labels, so that each estimate of a round is made once.
+
+    Parameters
+    ----------
+    models : iterable of ndarray, shape (n_examples, n_classes) each
+    labels : Labels
+        The labels they were checked against.
+    """
+
+    labels: Labels
+    _estimates: dict[Any, Any]
+
+    def __new__(cls, models: Iterable[Floats], labels: Labels) -> Checked:
+        checked = super().__new__(cls, models)
+        checked.labels, checked._estimates = labels, {}
+        return checked
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (tuple(self), self.labels)
+
+
+def remembered(models: Models, labels: Labels, key: Any, estimate: Callable[[], T]) -> T:
+    """What ``estimate`` gives; made once for `Checked` predictions and their own labels."""
+    if not isinstance(models, Checked) or models.labels is not labels:
+        return estimate()
+    if key not in models._estimates:
+        models._estimates[key] = estimate()
+    result: T = models._estimates[key]
+    return result
+
+
+def check_pred_probs(pred_probs: Any, labels: Labels) -> Checked:
     """Check and align predicted probabilities; a single model is an ensemble of one.
 
     Parameters
@@ -27,14 +65,15 @@ def check_pred_probs(pred_probs: Any, labels: Labels) -> Models:
     pred_probs : array-like or dataframe, or a sequence of them
         Shape ``(n_examples, n_classes)``, or ``(n_models, n_examples, n_classes)`` for an ensemble.
         Row i is example i of ``labels``. A dataframe with a column ``example`` is aligned by id, its
-        other columns by class.
+        other columns by class. What this function returned for the same ``labels`` is returned as it is.
     labels : Labels
         The pool and the classes the probabilities must match.
 
     Returns
     -------
-    tuple of ndarray, each of shape (n_examples, n_classes)
-        One floating-point array a model. An array that is already one is not copied.
+    Checked
+        A tuple with one floating-point array of shape (n_examples, n_classes) a model. An array that is
+        already one is not copied.
 
     Raises
     ------
@@ -51,11 +90,20 @@ def check_pred_probs(pred_probs: Any, labels: Labels) -> Models:
     >>> len(models), models[0].shape
     (1, (2, 2))
     """
-    models = tuple(_aligned(model, labels) for model in _models(pred_probs))
+    if isinstance(pred_probs, Checked) and pred_probs.labels is labels:
+        return pred_probs
+    sources = _models(pred_probs)
+    models = Checked((_aligned(source, labels) for source in sources), labels)
     if not models:
         raise InputError("pred_probs holds no model.")
     for number, model in enumerate(models):
-        check_values(model, labels, f"model {number}: " if len(models) > 1 else "")
+        try:
+            check_values(model, labels, f"model {number}: " if len(models) > 1 else "")
+        except InputError as error:
+            ids = _frame_ids(sources[number])
+            if ids is not None:  # the row of the dataframe, not of the pool it was aligned to
+                error.rows = (int(Vocabulary(ids, "example").encode([error.example])[0]),)
+            raise
     return models
 
 
@@ -92,9 +140,8 @@ def _aligned(model: Any, labels: Labels) -> Floats:
     _check_classes(array.shape[1], labels)
     if array.shape[0] != labels.n_examples:
         raise InputError(
-            f"pred_probs has {array.shape[0]:,} rows, the pool {labels.n_examples:,} examples. Row i must "
-            "be example i of the pool; pass examples= to Labels to list the whole pool, or give "
-            "pred_probs as a dataframe with a column 'example' to align by id."
+            f"pred_probs has {array.shape[0]:,} rows, the pool {labels.n_examples:,} examples.",
+            advice="examples",
         )
     return array if array.dtype in (np.float16, np.float32, np.float64) else array.astype(np.float64)
 
@@ -103,8 +150,8 @@ def _check_classes(columns: int, labels: Labels) -> None:
     if columns != labels.n_classes:
         raise InputError(
             f"pred_probs has {columns} columns, the labels {labels.n_classes} classes "
-            f"({first(labels.classes[:11].tolist())}). Pass classes= to Labels to list every class in "
-            "the order of the columns, used or not."
+            f"({first(labels.classes[:11].tolist())}).",
+            advice="classes",
         )
 
 
@@ -133,8 +180,7 @@ def _aligned_frame(model: Any, labels: Labels) -> Floats:
     extra = [name for name in present if name not in classes and name != "example"]
     if extra:
         raise InputError(
-            f"pred_probs has columns for no class of the labels: {first(extra)}. Pass classes= to Labels "
-            "to list every class, used or not, or leave these columns out."
+            f"pred_probs has columns for no class of the labels: {first(extra)}.", advice="columns"
         )
     columns = columns_of(model, [present[name] for name in classes])
     array = np.stack([_numbers(columns[present[n]].values, n) for n in classes], axis=1)
@@ -149,8 +195,8 @@ def _aligned_frame(model: Any, labels: Labels) -> Floats:
         new = np.ones(len(ids), dtype=bool)
         new[rows] = False
         raise InputError(
-            f"pred_probs has {int(new.sum()):,} examples that are not in the pool: "
-            f"{first(ids[new][:11])}. Use labels.with_examples(ids) to add them to it."
+            f"pred_probs has {int(new.sum()):,} examples that are not in the pool: {first(ids[new][:11])}.",
+            advice="pool",
         )
     return array[rows]
 
@@ -179,18 +225,14 @@ def check_values(model: Floats, labels: Labels, where: str) -> None:
         row = int(np.argmax(bad))
         values = block[row]
         name = labels.examples[start + row : start + row + 1].tolist()[0]
-        example = f"{where}row {start + row} of pred_probs (example {name!r})"
+        outside = values[(values < 0) | (values > 1 + SUM_TOLERANCE)]
         if np.isnan(values).any():
-            raise InputError(f"{example} holds NaN.", row=start + row)
-        if (values < 0).any() or (values > 1 + SUM_TOLERANCE).any():
-            wrong = values[(values < 0) | (values > 1 + SUM_TOLERANCE)][0]
-            raise InputError(
-                f"{example} holds {wrong:g}; probabilities lie between 0 and 1.", row=start + row
-            )
-        raise InputError(
-            f"{example} sums to {values.astype(float).sum():.6g}, not to 1 within {SUM_TOLERANCE:g}.",
-            row=start + row,
-        )
+            wrong = "holds NaN"
+        elif outside.size:
+            wrong = f"holds {outside[0]:g}; probabilities lie between 0 and 1"
+        else:
+            wrong = f"sums to {values.astype(float).sum():.6g}, not to 1 within {SUM_TOLERANCE:g}"
+        raise InputError(f"{where}example {name!r} of pred_probs {wrong}.", row=start + row, example=name)
 
 
 def _sum_type(block: Floats) -> type[np.floating[Any]]:

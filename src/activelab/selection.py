@@ -1,156 +1,93 @@
-"""Scores to a batch, with the reason for each example in it."""
+"""Which of the lowest scores make a batch: the lowest, some of each kind, or a draw that favours them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
-from activelab._batching import BATCHING, diverse, lowest, stochastic
-from activelab._errors import InputError, unknown
-from activelab._frames import Backend, make_frame
-from activelab._typing import Float64s, Ids, Ints, Models
-from activelab.acquisition import Acquisition, Assessment, get_method
+from activelab._errors import InputError
+from activelab._kernels import tie_break
+from activelab._registry import Registry, function_of
+from activelab._typing import Float64s, Ints, Models
 from activelab.labels import Labels
-from activelab.pred_probs import check_pred_probs, frame_examples
-from activelab.stopping import OPEN, example_states
 
-__all__ = ["Batch", "assess_and_suggest", "select_batch", "suggest"]
+__all__ = ["BATCHING", "batch_order", "check_batch_size", "select_batch"]
+
+Keys = Callable[[Ints], Ints]
+"""What ties between the examples at some positions are drawn by (see `Labels.tie_keys`)."""
+
+_WIDER = 4  # a diverse batch is chosen among this many times its size
+_COLDNESS = 4.0  # of the stochastic draw; a high one comes near the lowest scores
+_BLOCK = 1 << 16
 
 
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """What to label next, best first, and why. Each example gets one more label.
+def batch_order(scores: Float64s, keys: Ints, seed: int) -> Ints:
+    """Order of a batch: by score, ties by a draw from the example's key (see `Labels.tie_keys`)."""
+    return np.lexsort((keys, tie_break(seed, keys), scores))
 
-    Attributes
-    ----------
-    examples : ndarray, shape (batch_size,)
-        Ids.
-    score : ndarray of float64
-        Acquisition score; low = most worth labelling.
-    kind : ndarray of str
-        "new" for an example without labels, "relabel" for another opinion.
-    num_labels : ndarray of int64
-        Labels the example has now.
-    consensus_label : ndarray of object
-        Class id of the current consensus; None without labels.
-    quality : ndarray of float64 in [0, 1]
-        Quality of the consensus; NaN without labels.
-    predicted_label : ndarray
-        Class id the models predict.
+
+def lowest(scores: Float64s, size: int, seed: int, keys: Keys, models: Models | None = None) -> Ints:
+    """Positions of the ``size`` lowest scores, lowest first; ties by a seeded draw."""
+    last = np.partition(scores, size - 1)[size - 1]
+    below, tied = np.flatnonzero(scores < last), np.flatnonzero(scores == last)
+    lot = batch_order(scores[tied], keys(tied), seed)
+    chosen = np.concatenate([below, tied[lot[: size - len(below)]]])
+    return chosen[batch_order(scores[chosen], keys(chosen), seed)]
+
+
+def diverse(scores: Float64s, size: int, seed: int, keys: Keys, models: Models | None = None) -> Ints:
+    """One example of each kind in turn, the lowest score first; a kind is a pair of likeliest classes.
+
+    Chosen among the lowest ``4 * size`` scores: examples between the same two classes often look alike, and
+    a batch of them says the same thing many times (the aim of Kirsch et al. 2019, at the cost of a sort).
     """
-
-    examples: Ids
-    score: Float64s
-    kind: Ids
-    num_labels: Ints
-    consensus_label: Ids
-    quality: Float64s
-    predicted_label: Ids
-
-    def __len__(self) -> int:
-        return len(self.examples)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.examples.tolist())
-
-    def __repr__(self) -> str:
-        relabel = int((self.kind == "relabel").sum())
-        return f"Batch({len(self)} examples: {len(self) - relabel} new, {relabel} to relabel)"
-
-    def to_dict(self) -> dict[str, Ids]:
-        """The columns by the names they have in files: example, score, kind, …"""
-        columns = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {"example": columns.pop("examples"), **columns}
-
-    def to_frame(self, backend: Backend = "pandas") -> Any:
-        """A dataframe of `to_dict`; ``backend`` is "pandas", "polars" or "pyarrow"."""
-        return make_frame(self.to_dict(), backend)
+    if models is None:
+        raise InputError("a diverse batch needs the probabilities of the models.")
+    considered = int(np.isfinite(scores).sum())
+    candidates = lowest(scores, min(_WIDER * size, considered), seed, keys)
+    kind = _likeliest_pair(models, candidates)
+    by_kind = np.argsort(kind, kind="stable")
+    first = np.flatnonzero(np.r_[True, np.diff(kind[by_kind]) != 0])
+    turn = np.empty(len(kind), dtype=np.int64)
+    turn[by_kind] = np.arange(len(kind)) - np.repeat(first, np.diff(np.r_[first, len(kind)]))
+    return candidates[np.lexsort((np.arange(len(kind)), turn))[:size]]
 
 
-def suggest(
-    labels: Labels,
-    pred_probs: Any,
-    batch_size: int = 100,
-    method: str | Acquisition = "activelab",
-    *,
-    seed: int = 0,
-    batching: str = "top",
-    skip_settled: bool = False,
-) -> Batch:
-    """What to label next: the ``batch_size`` examples with the lowest scores.
-
-    Parameters
-    ----------
-    labels : Labels
-        The labels collected so far, over the pool.
-    pred_probs : array-like or dataframe, or a sequence of them
-        Shape ``(n_examples, n_classes)``, or ``(n_models, n_examples, n_classes)`` for an ensemble;
-        out-of-sample for labelled examples. A dataframe with a column ``example`` is aligned by id; the
-        examples it adds join the pool without labels.
-    batch_size : int
-        Number of examples.
-    method : str or Acquisition
-        A registered name (see `methods`) or an `Acquisition`.
-    seed : int
-        Seed of random methods and of ties.
-    batching : {"top", "diverse", "stochastic"}
-        How the batch follows from the scores (see `select_batch`).
-    skip_settled : bool
-        Leave out the examples that are settled or ambiguous (see `activelab.stopping.example_states`).
-
-    Returns
-    -------
-    Batch
-
-    Raises
-    ------
-    InputError
-        If ``pred_probs`` does not match ``labels``, the batch size is not between 1 and the number of
-        examples the method considers, or the method is unknown.
-
-    Examples
-    --------
-    >>> import activelab as al
-    >>> labels = al.Labels.from_wide([[0, 0], [1, 0], [1, 1], [1, 1], [None, None]])
-    >>> pred_probs = [[0.8, 0.2], [0.5, 0.5], [0.1, 0.9], [0.6, 0.4], [0.52, 0.48]]
-    >>> batch = al.suggest(labels, pred_probs, batch_size=2)
-    >>> batch.examples.tolist(), batch.kind.tolist()
-    ([1, 4], ['relabel', 'new'])
-    """
-    return assess_and_suggest(
-        labels, pred_probs, batch_size, method, seed=seed, batching=batching, skip_settled=skip_settled
-    )[2]
+def stochastic(scores: Float64s, size: int, seed: int, keys: Keys, models: Models | None = None) -> Ints:
+    """A draw without replacement in which the example of rank r has weight r^-4 (Kirsch et al. 2023)."""
+    positions = np.flatnonzero(np.isfinite(scores))
+    order = positions[batch_order(scores[positions], keys(positions), seed)]
+    # The largest of −β log rank + Gumbel noise are a draw with these weights. The noise is of another stream.
+    gumbel = -np.log(-np.log(np.clip(tie_break(seed + 1, keys(order)), 1e-16, 1 - 1e-16)))
+    ranked = _COLDNESS * np.log1p(np.arange(len(order))) - gumbel
+    return order[np.argsort(ranked, kind="stable")[:size]]
 
 
-def assess_and_suggest(
-    labels: Labels,
-    pred_probs: Any,
-    batch_size: int = 100,
-    method: str | Acquisition = "activelab",
-    *,
-    seed: int = 0,
-    batching: str = "top",
-    skip_settled: bool = False,
-) -> tuple[Labels, Assessment, Batch]:
-    """`suggest` with what it rests on: the pool, its assessment, and the batch.
+def _likeliest_pair(models: Models, positions: Ints) -> Ints:
+    """A code of the two likeliest classes of each example, in either order, by the mean of the models."""
+    n_classes = models[0].shape[1]
+    if n_classes < 2:
+        return np.zeros(len(positions), dtype=np.int64)
+    pairs = []
+    for start in range(0, len(positions), _BLOCK):
+        here = positions[start : start + _BLOCK]
+        mean = np.mean([model[here] for model in models], axis=0)
+        pairs.append(np.sort(np.argpartition(mean, n_classes - 2, axis=1)[:, -2:], axis=1))
+    pair = np.concatenate(pairs).astype(np.int64)
+    return np.asarray(pair[:, 0] * n_classes + pair[:, 1])
 
-    Parameters and errors are those of `suggest`.
-    """
-    chosen = get_method(method)
-    ids = frame_examples(pred_probs)
-    if ids is not None:
-        labels = labels.with_examples(ids)
-    check_batch_size(batch_size, labels.n_examples)
-    models = check_pred_probs(pred_probs, labels)
-    assessment = chosen.assess_models(labels, models, seed=seed)
-    scores = assessment.scores
-    if skip_settled:
-        scores = np.where(example_states(labels, models) == OPEN, scores, np.inf)
-    positions = select_batch(scores, batch_size, seed=seed, labels=labels, batching=batching, models=models)
-    return labels, assessment, explain_batch(labels, assessment, positions)
+
+BATCHING: Registry[Callable[..., Ints]] = Registry(
+    "batching",
+    "activelab.batching",
+    {"top": lowest, "diverse": diverse, "stochastic": stochastic},
+    function_of("batching"),
+)
+"""Ways to a batch by name: functions of (scores, size, seed, keys, models) that return positions of the pool.
+
+``keys`` gives what ties between examples are drawn by, ``models`` the checked probabilities or None.
+"""
 
 
 def select_batch(
@@ -159,10 +96,10 @@ def select_batch(
     *,
     seed: int = 0,
     labels: Labels | None = None,
-    batching: str = "top",
+    batching: str | Callable[..., Ints] = "top",
     models: Models | None = None,
 ) -> Ints:
-    """Positions of a batch: by default the lowest scores, ties by a seeded draw (SPEC Part 1 §10).
+    """Positions of a batch: by default the lowest scores, ties by a seeded draw (mathematics.md §9).
 
     Parameters
     ----------
@@ -172,7 +109,7 @@ def select_batch(
     seed : int
     labels : Labels, optional
         The pool, by whose ids ties are drawn; without it by position.
-    batching : {"top", "diverse", "stochastic"}
+    batching : {"top", "diverse", "stochastic"}, or a function
         The lowest scores; the lowest of each pair of likeliest classes in turn, which needs ``models``; or a
         draw in which rank r has weight r^-4.
     models : tuple of ndarray, shape (n_examples, n_classes) each, optional
@@ -197,21 +134,14 @@ def select_batch(
     """
     scores = np.asarray(scores)
     check_batch_size(batch_size, len(scores))
-    if batching not in BATCHING:
-        raise unknown("batching", batching, BATCHING)
+    choose = BATCHING.get(batching)
     considered = int(np.isfinite(scores).sum())
     if considered < batch_size:
         raise InputError(
             f"the batch size {batch_size:,} is larger than the {considered:,} examples the method considers."
         )
     keys = _positions if labels is None else labels.tie_keys
-    if batching == "stochastic":
-        return stochastic(scores, batch_size, seed, keys)
-    if batching == "diverse":
-        if models is None:
-            raise InputError("a diverse batch needs the probabilities of the models.")
-        return diverse(scores, batch_size, seed, keys, models)
-    return lowest(scores, batch_size, seed, keys)
+    return choose(scores, batch_size, seed, keys, models)
 
 
 def _positions(index: Ints) -> Ints:
@@ -224,20 +154,3 @@ def check_batch_size(batch_size: int, n_examples: int) -> None:
         raise InputError(f"the batch size must be a positive integer, got {batch_size!r}.")
     if batch_size > n_examples:
         raise InputError(f"the batch size {batch_size:,} is larger than the pool of {n_examples:,} examples.")
-
-
-def explain_batch(labels: Labels, assessment: Assessment, positions: Ints) -> Batch:
-    """The `Batch` of the examples at the given positions of the pool."""
-    counts = labels.counts[positions]
-    code = assessment.consensus_label[positions]
-    consensus = np.full(len(positions), None, dtype=object)
-    consensus[code >= 0] = labels.classes[code[code >= 0]]
-    return Batch(
-        examples=labels.examples[positions],
-        score=assessment.scores[positions],
-        kind=np.where(counts > 0, "relabel", "new").astype(object),
-        num_labels=counts,
-        consensus_label=consensus,
-        quality=assessment.quality[positions],
-        predicted_label=labels.classes[assessment.predicted_label[positions]],
-    )

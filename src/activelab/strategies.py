@@ -2,75 +2,141 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, NamedTuple
 
-from activelab._batching import BATCHING
 from activelab._errors import InputError, unknown
-from activelab._targets import CONSENSUS, TRAINING
-from activelab.acquisition import get_method
-from activelab.assignment import RULES
-from activelab.learner import ActiveLearner
+from activelab.acquisition import METHODS, Acquisition, ActiveLab, Frugal
+from activelab.assignment import RULES, AssignmentRule, Thompson
+from activelab.consensus import CONSENSUS, ConsensusMethod
+from activelab.labels import Labels
+from activelab.selection import BATCHING
+from activelab.training import TRAINING
 
-__all__ = ["Strategy"]
+__all__ = ["Strategy", "register", "strategies"]
 
-_CHOICES = {
-    "consensus": CONSENSUS,
-    "training": TRAINING,
-    "batching": BATCHING,
-    "assignment": tuple(RULES),
+
+class _Preset(NamedTuple):
+    """What goes with an acquisition method unless something else is said."""
+
+    method: str
+    consensus: str = "majority_vote"
+    training: str = "hard"
+    passes: int = 1
+
+
+# The paper trains only ActiveLab's classifiers on the CROWDLAB consensus [A §4].
+_PRESETS = {
+    "activelab": _Preset("activelab", "crowdlab"),
+    "recommended": _Preset("frugal", "bayesian", "cautious", 2),
+    "frugal": _Preset("frugal", "bayesian", "cautious", 2),
 }
+_BY_CLASS: tuple[tuple[type[Acquisition], str], ...] = ((ActiveLab, "activelab"), (Frugal, "frugal"))
 
 
 @dataclass(frozen=True)
 class Strategy:
     """An acquisition method and what goes with it.
 
-    Written as text, the method comes first and what differs from its defaults follows:
+    Each part is a name, an import path ``module:attribute``, or a part of one's own (see the how-to). Written
+    as text, the method comes first and what differs from its defaults follows:
     ``activelab+consensus=bayesian+passes=2+assignment=thompson``.
 
     Attributes
     ----------
-    method : str
-        What to label next: a registered acquisition method.
-    consensus, training, passes
-        As in `ActiveLearner`; None for those of the method.
-    batching : {"top", "diverse", "stochastic"}
-        How a batch follows from the scores.
-    assignment : {"random", "round_robin", "thompson"}
-        Who labels it.
+    method : str or Acquisition
+        What to label next: "recommended", or an acquisition method (see `activelab.methods`).
+    consensus : str or ConsensusMethod
+        Consensus a classifier is trained on: "crowdlab", "majority_vote", "dawid_skene", "bayesian", or
+        another of `activelab.consensus.CONSENSUS`. By default that of the method: CROWDLAB for ActiveLab, the
+        majority vote for the paper's other methods, as in the paper; Bayesian for "recommended".
+    training : str or callable
+        How consensus labels are trained on. "hard": as if they were right. "weights": weighted by the
+        probability that they are. "soft": one row for each class an example may be of, weighted by its
+        probability. "cautious": in place of the consensus what the annotators say, weighted by its
+        probability under the consensus, so that the models weigh labels but never replace one, and a poor
+        model does not convince itself. A classifier that takes no ``sample_weight`` gets the labels alone,
+        without those more likely wrong than right. By default that of the method: "hard" for the paper's.
+    passes : int
+        How often a round estimates the consensus and fits the classifiers on it: with 2, the consensus is
+        estimated again with the round's own out-of-sample probabilities, and the classifiers fitted again.
+        By default that of the method: 1 for the paper's.
+    batching : {"top", "diverse", "stochastic"} or callable
+        How a batch follows from the scores (see `select_batch`).
+    assignment : {"random", "round_robin", "thompson"}, AssignmentRule or None
+        Who labels it; None leaves that open.
     max_share : float in (0, 1]
         Share of a batch one annotator gets at most.
-    stop : bool
+    skip_settled : bool
         Whether examples on which another label would change nothing are left alone (see
         `activelab.stopping.example_states`).
+    prices : mapping of str to float, or pairs
+        Price of a label of an annotator, by id as text, for "thompson"; 1 for those not named.
+
+    Raises
+    ------
+    InputError
+        If a part is unknown or out of range.
 
     Examples
     --------
     >>> from activelab.strategies import Strategy
     >>> Strategy.parse("activelab+passes=2+assignment=thompson").passes
     2
+    >>> Strategy("recommended").consensus
+    'bayesian'
     """
 
-    method: str = "activelab"
-    consensus: str | None = None
-    training: str | None = None
-    passes: int | None = None
-    batching: str = "top"
-    assignment: str = "random"
+    method: str | Acquisition | Any = "activelab"
+    consensus: str | ConsensusMethod | Any = None
+    training: str | Callable[..., Any] | Any = None
+    passes: int | Any = None
+    batching: str | Callable[..., Any] = "top"
+    assignment: str | AssignmentRule | None = None
     max_share: float = 1.0
-    stop: bool = False
+    skip_settled: bool = False
+    prices: Any = ()
+    acquisition: Acquisition = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        get_method(self.method)
-        for name, choices in _CHOICES.items():
-            value = getattr(self, name)
-            if value is not None and value not in choices:
-                raise unknown(name, value, list(choices))
-        if self.passes is not None and self.passes < 1:
-            raise InputError(f"passes must be at least 1, got {self.passes}.")
+        preset = _preset(self.method)
+        acquisition = METHODS.get(preset.method if isinstance(self.method, str) else self.method)
+        self._set("acquisition", acquisition)
+        for name in ("consensus", "training", "passes"):
+            if getattr(self, name) is None:
+                self._set(name, getattr(preset, name))
+        prices = self.prices.items() if isinstance(self.prices, Mapping) else self.prices
+        self._set("prices", tuple((str(name), float(price)) for name, price in prices))
+        CONSENSUS.get(self.consensus)
+        TRAINING.get(self.training)
+        BATCHING.get(self.batching)
+        if self.assignment is not None:
+            RULES.get(self.assignment)
+        if isinstance(self.passes, bool) or not isinstance(self.passes, int) or self.passes < 1:
+            raise InputError(f"passes must be an integer of at least 1, got {self.passes!r}.")
         if not 0 < self.max_share <= 1:
-            raise InputError(f"max_share must be above 0 and at most 1, got {self.max_share:g}.")
+            raise InputError(f"max_share must lie above 0 and be at most 1, got {self.max_share:g}.")
+        if not all(0 < price < float("inf") for _, price in self.prices):
+            raise InputError("prices must be positive numbers.")
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    @classmethod
+    def of(cls, method: Any, **changes: Any) -> Strategy:
+        """A strategy from itself, its text, or an acquisition method; ``changes`` that are None are left out.
+
+        Raises
+        ------
+        InputError
+            If a part is unknown or its value is.
+        """
+        strategy = method if isinstance(method, cls) else None
+        if strategy is None:
+            strategy = cls.parse(method) if isinstance(method, str) else cls(method)
+        given = {name: value for name, value in changes.items() if value is not None}
+        return replace(strategy, **given) if given else strategy
 
     @classmethod
     def parse(cls, text: str) -> Strategy:
@@ -83,7 +149,7 @@ class Strategy:
         """
         method, *parts = text.split("+")
         given: dict[str, Any] = {"method": method.strip()}
-        names = [field.name for field in fields(cls)][1:]
+        names = [one.name for one in _parts(cls)]
         for part in parts:
             name, equals, value = (piece.strip() for piece in part.partition("="))
             if not equals or name not in names:
@@ -92,22 +158,88 @@ class Strategy:
         return cls(**given)
 
     def __str__(self) -> str:
-        differing = [field for field in fields(self)[1:] if getattr(self, field.name) != field.default]
-        return "+".join([self.method, *(f"{field.name}={getattr(self, field.name)}" for field in differing)])
+        preset = _preset(self.method)._asdict()
+        texts = [str(self.method)]
+        for part in _parts(type(self)):
+            value, default = getattr(self, part.name), preset.get(part.name, part.default)
+            if value != default:
+                texts.append(f"{part.name}={_prices_text(value) if part.name == 'prices' else value}")
+        return "+".join(texts)
 
-    def learner(self, model: Any, cv: Any = 5, *, seed: int = 0, n_jobs: int | None = None) -> ActiveLearner:
-        """An `ActiveLearner` of this strategy; who labels is up to its caller (see `activelab.assign`)."""
-        return ActiveLearner(
-            model,
-            self.method,
-            cv,
-            consensus=self.consensus,
-            training=self.training,
-            passes=self.passes,
-            batching=self.batching,
-            seed=seed,
-            n_jobs=n_jobs,
-        )
+    def rule(self, labels: Labels) -> AssignmentRule | None:
+        """The rule by which annotators of these labels are asked; None where that is left open."""
+        if self.assignment is None:
+            return None
+        rule = RULES.get(self.assignment)
+        if self.prices and isinstance(rule, Thompson) and rule.price is None:
+            price = dict(self.prices)
+            return Thompson([price.get(str(name), 1.0) for name in labels.annotators.tolist()])
+        return rule
+
+
+def strategies() -> list[str]:
+    """Names a strategy can begin with: "recommended", and every acquisition method."""
+    return list(dict.fromkeys([*_PRESETS, *METHODS.names()]))
+
+
+def register(name: str, kind: str = "acquisition") -> Callable[[Any], Any]:
+    """A decorator that registers a part of one's own under a name, for this process.
+
+    Parameters
+    ----------
+    name : str
+    kind : {"acquisition", "consensus", "training", "batching", "assignment"}
+        "acquisition": an `Acquisition` class that needs no arguments, or a function ``f(labels, pred_probs)``
+        that returns one score an example, the lowest first. "consensus": a `ConsensusMethod` class, or a
+        function ``f(labels, pred_probs)`` that returns a `Consensus` or the probability of each class, shape
+        ``(n_examples, n_classes)``. In both ``pred_probs`` has shape ``(n_models, n_examples, n_classes)``,
+        or is None if a consensus has no models to go by, and a parameter ``seed`` is optional. "assignment":
+        an `AssignmentRule` class. "training" and "batching": functions, see `activelab.training.TRAINING` and
+        `activelab.selection.BATCHING`. Teams of annotators: `activelab.simulation.TEAMS`.
+
+    Raises
+    ------
+    InputError
+        If the name is taken, or the kind is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import activelab as al
+    >>> @al.register("least_margin")
+    ... def least_margin(labels, pred_probs):
+    ...     top = np.sort(pred_probs.mean(axis=0), axis=1)
+    ...     return top[:, -1] - top[:, -2]
+    >>> labels = al.Labels.from_wide([[0, 1], [1, None]])
+    >>> al.suggest(labels, [[0.5, 0.5], [0.1, 0.9]], batch_size=1, method="least_margin").examples.tolist()
+    [0]
+    """
+    if kind not in _REGISTRIES:
+        raise unknown("kind of part", kind, list(_REGISTRIES))
+    decorator: Callable[[Any], Any] = _REGISTRIES[kind].register(name)
+    return decorator
+
+
+_REGISTRIES: dict[str, Any] = {
+    "acquisition": METHODS,
+    "consensus": CONSENSUS,
+    "training": TRAINING,
+    "batching": BATCHING,
+    "assignment": RULES,
+}
+
+
+def _preset(method: Any) -> _Preset:
+    if isinstance(method, str):
+        return _PRESETS.get(method, _Preset(method))
+    for base, name in _BY_CLASS:
+        if isinstance(method, base) or (isinstance(method, type) and issubclass(method, base)):
+            return _PRESETS[name]
+    return _Preset("")
+
+
+def _parts(cls: type[Strategy]) -> list[Any]:
+    return [one for one in fields(cls)[1:] if one.init]
 
 
 def _value(name: str, value: str, text: str) -> Any:
@@ -116,8 +248,15 @@ def _value(name: str, value: str, text: str) -> Any:
             return int(value)
         if name == "max_share":
             return float(value)
-        if name == "stop":
+        if name == "skip_settled":
             return {"true": True, "false": False}[value.lower()]
+        if name == "prices":
+            pairs = [pair.rpartition(":") for pair in value.split(",")]
+            return tuple((who, float(price)) for who, _, price in pairs)
     except (ValueError, KeyError):
         raise InputError(f"{value!r} is no value of {name} in the strategy {text!r}.") from None
     return value
+
+
+def _prices_text(prices: tuple[tuple[str, float], ...]) -> str:
+    return ",".join(f"{name}:{price:g}" for name, price in prices)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import activelab as al
+from activelab.acquisition import METHODS
 from activelab.calibration import TemperatureScaling
 from conftest import make_pool
 
@@ -82,7 +83,7 @@ def test_unknown_methods_suggest_the_nearest():
 
 
 def test_a_users_own_method(monkeypatch):
-    monkeypatch.setattr("activelab.acquisition._registry._METHODS", {})
+    monkeypatch.setattr(METHODS, "_parts", {})
 
     @al.register("fewest")
     def fewest(labels, pred_probs, seed):

@@ -295,7 +295,7 @@ BAD_LABELS: dict[str, tuple[str, bytes | None, str]] = {
     "JSON as CSV": ("l.csv", b'{"example": 1}\n', "it looks like JSON"),
     "JSON array": ("l.jsonl", b"[1]\n", "line 1 is not a JSON object"),
     "broken JSON": ("l.jsonl", b'{"example": "a"}\n\n{"exa\n', "line 3 is not JSON"),
-    "null": ("l.jsonl", b'{"example": "a", "annotator": 1, "label": null}\n', "empty in line 1"),
+    "null": ("l.jsonl", b'{"example": "a", "annotator": 1, "label": null}\n', "empty (line 1)"),
     "list": ("l.jsonl", b'{"example": [1], "annotator": 1, "label": 2}\n', "column 'example' holds list"),
     "text as gzip": ("l.csv.gz", LABELS.encode(), "the content is not gzip"),
     "gzip as text": ("l.csv", b"\x1f\x8b\x08\0\0\0\0\0", "it looks like gzip"),
@@ -308,12 +308,16 @@ BAD_LABELS: dict[str, tuple[str, bytes | None, str]] = {
     "semicolons": ("l.csv", b"example;annotator;label\na;1;x\n", "Separate the columns by commas"),
     "ambiguous": ("l.csv", b"item,task,annotator,label\n1,2,3,4\n", "'item', 'task' could each be"),
     "column twice": ("l.csv", b"example,label,annotator,label\n1,2,3,4\n", "'label' appears 2 times"),
-    "empty label": ("l.csv", (HEADER + "a,1,cat\n\nb,1,\n").encode(), "the label is empty in line 4"),
-    "blank annotator": ("l.csv", (HEADER + "a, ,cat\n").encode(), "the annotator is empty in line 2"),
+    "empty label": ("l.csv", (HEADER + "a,1,cat\n\nb,1,\n").encode(), "the label is empty (line 4)"),
+    "blank annotator": ("l.csv", (HEADER + "a, ,cat\n").encode(), "the annotator is empty (line 2)"),
     "short row": ("l.csv", (HEADER + "a,1,cat\nb,1\n").encode(), "line 3 has 2 columns, the header 3"),
     "long row": ("l.csv", (HEADER + "a,1,cat,x\n").encode(), "line 2 has 4 columns, the header 3"),
-    "repeated": ("l.csv", (HEADER + "a,1,cat\nb,1,cat\na,1,dog\n").encode(), "(lines 2 and 4; 1 repeated"),
-    "unknown label": ("l.csv", (HEADER + "a,1,cat\nb,1,cow\n").encode(), "label 'cow' in line 3"),
+    "repeated": (
+        "l.csv",
+        (HEADER + "a,1,cat\nb,1,cat\na,1,dog\n").encode(),
+        "(lines 2 and 4). Use --keep",
+    ),
+    "unknown label": ("l.csv", (HEADER + "a,1,cat\nb,1,cow\n").encode(), "'cat', 'dog', 'fox' (line 3)"),
     "no probabilities": ("l.csv", (HEADER + "a,1,cat\nz,1,cat\n").encode(), "probs.csv: 1 examples have no"),
 }
 
@@ -328,14 +332,17 @@ def test_bad_labels_are_one_clear_line(case: str) -> None:
 
 
 BAD_PROBS = {
-    "NaN": ("a,nan,.5,.5", "example 'a' holds NaN (line 2)"),
-    "empty cell": ("a,,.5,.5", "example 'a' holds NaN (line 2)"),
-    "negative": ("a,-.5,1,.5", "example 'a' holds -0.5; probabilities lie between 0 and 1 (line 2)"),
-    "above 1": ("a,1.5,0,0", "example 'a' holds 1.5"),
-    "sum": ("a,.5,.3,.1", "example 'a' sums to 0.9, not to 1 within 0.001 (line 2)"),
+    "NaN": ("a,nan,.5,.5", "example 'a' of pred_probs holds NaN (line 2)"),
+    "empty cell": ("a,,.5,.5", "example 'a' of pred_probs holds NaN (line 2)"),
+    "negative": (
+        "a,-.5,1,.5",
+        "example 'a' of pred_probs holds -0.5; probabilities lie",
+    ),
+    "above 1": ("a,1.5,0,0", "example 'a' of pred_probs holds 1.5"),
+    "sum": ("a,.5,.3,.1", "example 'a' of pred_probs sums to 0.9, not to 1 within 0.001 (line 2)"),
     "text": ("a,.5,x,.5", "column 'dog' holds 'x' in line 2, which is not a number"),
     "short row": ("a,.5,.5", "line 2 has 3 columns, the header 4"),
-    "no id": (",.5,.5,0", "the example is empty in line 2"),
+    "no id": (",.5,.5,0", "the example is empty (line 2)"),
     "duplicated": ("b,.5,.5,0", "duplicated example ids: 'b'"),
 }
 
@@ -392,7 +399,7 @@ def test_bad_arrays_are_one_clear_line() -> None:
         "flat.npy": "got (2,)",
         "three.npy": "pred_probs has 3 columns, the labels 2 classes ('cat', 'dog'). Use --classes",
         "short.npy": "are not the row numbers 0 to 1. List the ids in the order of the rows with --examples",
-        "nan.npy": "row 1 of pred_probs (example 1) holds NaN",
+        "nan.npy": "example 1 of pred_probs holds NaN (row 1, counted from 0)",
         "cut.npy": "cannot be read as a numpy file",
         "text.npy": "the content is not: it looks like text",
         "text.npz": "the content is not: it looks like text",

@@ -200,6 +200,22 @@ def test_settings(tickets):
     assert "models = knn,extra-trees" in run(f"settings {tickets}").stdout.splitlines()
 
 
+@pytest.mark.parametrize(
+    ("command", "extra"),
+    [
+        ("label-studio status x.db", "label-studio"),
+        ("label-studio connect x.db --url http://127.0.0.1:1 --project 1", "label-studio"),
+        ("settings x.db budget=5", "web"),
+        ("settings --explain", "web"),
+        ("init x.db --set cv=3", "web"),
+        ("status x.db", "web"),
+    ],
+)
+def test_packages_that_are_missing_are_named_by_their_extra(monkeypatch, files, command, extra):
+    monkeypatch.setitem(sys.modules, "activelab.project", None)  # as where SQLAlchemy is not installed
+    assert f"pip install 'activelab[{extra}]'" in error_of(command, status=1)
+
+
 def test_people(tickets):
     link = told(f"annotator add {tickets} lea --role adjudicator --url https://label.example.org/")["link"]
     assert re.fullmatch(r"https://label\.example\.org/join#[\w-]{40,}", link)
@@ -399,8 +415,8 @@ def test_serve_label_and_stop(tickets):
         url = server.until(r"(http://127\.0\.0\.1:\d+)/ ")[1]
         secret = server.until(r"/join#(\S+)")[1]
         with join(url, secret, "lea") as lea:
-            item = lea.post("/api/v1/assignments", json={"count": 1}).json()["items"][0]
-            path = f"/api/v1/assignments/{item['assignment']}/answer"
+            item = lea.post("/api/v1/leases", json={"count": 1}).json()["items"][0]
+            path = f"/api/v1/leases/{item['lease']}/answer"
             done = lea.post(path, json={"kind": "label", "label": "bug", "request": "request-1"})
             assert done.status_code == 200, done.text
         assert server.stop() == (0, "")
@@ -425,7 +441,7 @@ def test_the_demo_is_served_with_its_rounds(folder):
             assert all(0.5 < row["cv_accuracy"] < 1 for row in curve)
             people = lea.get("/api/v1/annotator-quality").json()
             assert sum(one["weight"] is not None for one in people) == 20
-            item = lea.post("/api/v1/assignments", json={"count": 1}).json()["items"][0]
+            item = lea.post("/api/v1/leases", json={"count": 1}).json()["items"][0]
             image = lea.get(item["content"]["image"])
             assert image.headers["content-type"] == "image/png"
         assert server.stop() == (0, "")

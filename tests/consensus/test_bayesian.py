@@ -154,17 +154,17 @@ def test_the_score_is_the_confidence_of_the_posterior(pool):
     matrix, probs = pool
     labels = labels_of(matrix, probs)
     posterior = al.bayesian_consensus(labels, probs).posterior
-    assessment = al.get_method("recommended").assess_models(labels, tuple(probs))
+    assessment = al.get_method("frugal").assess_models(labels, tuple(probs))
     np.testing.assert_allclose(assessment.scores, posterior.max(axis=1), atol=1e-12)
     assert np.isnan(assessment.quality).tolist() == (~labels.labelled).tolist()
     np.testing.assert_allclose(assessment.quality[labels.labelled], posterior.max(axis=1)[labels.labelled])
 
 
 def test_recommended_is_frugal_and_activelab_is_the_papers():
-    assert type(al.get_method("recommended")) is type(al.get_method("frugal"))
+    assert type(al.Strategy("recommended").acquisition) is type(al.get_method("frugal"))
     for name, parts in (("activelab", ("crowdlab", "hard", 1)), ("recommended", ("bayesian", "cautious", 2))):
-        method = al.get_method(name)
-        assert (method.consensus, method.training, method.passes) == parts
+        strategy = al.Strategy(name)
+        assert (strategy.consensus, strategy.training, strategy.passes) == parts
 
 
 def test_an_overconfident_model_is_not_believed():

@@ -98,7 +98,7 @@ def test_an_empty_project_is_well(place, make):
             "unfinished import",
         ),
         (
-            "INSERT INTO assignment (round_id, example_id, annotator_id, gold, leased, expires, state) "
+            "INSERT INTO lease (round_id, example_id, annotator_id, gold, leased, expires, state) "
             "VALUES (1, 3, 1, false, 0, 1e12, 'open')",
             "leases",
         ),

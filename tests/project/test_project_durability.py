@@ -126,8 +126,8 @@ def test_a_write_that_fails_leaves_the_others_of_its_commit_alone(tmp_path, make
 def test_a_full_disk_and_a_file_that_is_read_only(tmp_path, pragma, relief, message, caplog):
     """SQLite itself refuses to write, as it does then; nothing is half written, and all goes on after."""
     with running(tmp_path / "p.db", n=400) as site, site.browser("ann") as ann, site.browser("bob") as bob:
-        (item,) = ann.post("/api/v1/assignments", json={}).json()["items"]
-        (other,) = bob.post("/api/v1/assignments", json={}).json()["items"]
+        (item,) = ann.post("/api/v1/leases", json={}).json()["items"]
+        (other,) = bob.post("/api/v1/leases", json={}).json()["items"]
         engine, now = site.project.database.engine, [pragma]
 
         @event.listens_for(engine, "checkout")
@@ -138,7 +138,7 @@ def test_a_full_disk_and_a_file_that_is_read_only(tmp_path, pragma, relief, mess
         statuses = []
         for at in range(200):  # a full disk has room on pages that are there
             body = long | {"request": f"request-{at:04d}"}
-            reply = ann.post(f"/api/v1/assignments/{item['assignment']}/answer", json=body)
+            reply = ann.post(f"/api/v1/leases/{item['lease']}/answer", json=body)
             statuses.append(reply.status_code)
             if reply.status_code != 200:
                 break
@@ -149,9 +149,9 @@ def test_a_full_disk_and_a_file_that_is_read_only(tmp_path, pragma, relief, mess
         with pytest.raises(StorageError, match=message):
             site.project.add_examples((f"new{i}", {"text": "x" * 5000}) for i in range(10))
         now[0] = relief
-        reply = ann.post(f"/api/v1/assignments/{item['assignment']}/answer", json=body)
+        reply = ann.post(f"/api/v1/leases/{item['lease']}/answer", json=body)
         assert reply.json()["repeated"] is False
-        assert bob.post(f"/api/v1/assignments/{other['assignment']}/answer", json=answer).status_code == 200
+        assert bob.post(f"/api/v1/leases/{other['lease']}/answer", json=answer).status_code == 200
         assert site.project.num_examples == 400
         skips = site.project.database.read(
             lambda c: c.exec_driver_sql("SELECT count(*) FROM event WHERE kind = 'skip'").scalar()

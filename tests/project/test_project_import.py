@@ -129,7 +129,7 @@ def images(tmp_path):
 def test_images(images, write):
     project, folder = images
     path = write("photos.csv", "id,file\n1,a.png\n2,sub/b.png\n")
-    assert "--images-root DIR" in rejected(project, path)
+    assert "image_root=" in rejected(project, path)
     assert import_files(project, path, image_root=folder).examples == 2
     assert project.settings.image_root == str(folder)
     assert contents(project)["2"] == {"image": "sub/b.png"}
@@ -285,8 +285,8 @@ def test_more_bad_rows_than_are_worth_showing(project, write):
         ("e.csv", b"PAR1....", "the content is not: it looks like Parquet"),
         ("e.csv", b"id,text\n1,caf\xe9\n", "is not UTF-8 text (line 2)"),
         ("e.csv", "id,id\n1,x\n", "appears"),
-        ("e.csv", "name,a,b\n1,x,y\n", "which column is the text? Name it with --text"),
-        ("e.csv", "foo,text\n1,x\n", "Name the column with --example-column"),
+        ("e.csv", "name,a,b\n1,x,y\n", "Name it in columns=Columns(text="),
+        ("e.csv", "foo,text\n1,x\n", "Say which column holds the example"),
         ("e.parquet", b"PAR1 but cut off", "cannot be read"),
         ("e.csv.gz", b"\x1f\x8b\x08\x00cut", "gzip data cannot be read"),
     ],

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import time
+from html import unescape
 from html.parser import HTMLParser
 
 import numpy as np
@@ -16,7 +16,9 @@ from activelab import InputError
 from activelab.project import insight
 from activelab.project.labelling import rounds
 from activelab.project.labelling.rounds import current_round, get_round, load_array
-from activelab.project.store.schema import assignment
+from activelab.project.labelling.summary import RoundSummary
+from activelab.project.store.schema import lease as lease_table
+from activelab.project.store.schema import round_
 from activelab.project.training.round import train_round
 from activelab.report import project_report
 
@@ -71,7 +73,7 @@ def publish(project, metrics=None, **changes):
         for name, values in arrays.items():
             rounds.store_array(connection, number, name, values)
         rounds.extend_queue(connection, project.settings, number)
-        rounds.publish_round(connection, project.settings, number, summary)
+        rounds.publish_round(connection, project.settings, number, RoundSummary.model_validate(summary))
 
     project.database.write(work)
 
@@ -97,15 +99,15 @@ def test_overview(place, small):
     project.record(people[2], leases[0].id, "label", label="a", source="page")
     project.record(people[2], leases[1].id, "skip", reason="blurred", source="page")
     project.database.write(
-        lambda c: c.execute(update(assignment).where(assignment.c.id == leases[3].id).values(expires=1.0))
+        lambda c: c.execute(update(lease_table).where(lease_table.c.id == leases[3].id).values(expires=1.0))
     )
     now = insight.overview(project)
-    assert {name: now[name] for name in ("budget", "spent", "left")} == {"budget": 10, "spent": 1, "left": 9}
-    assert (now["labels"], now["labelled"], now["examples"], now["gold"]) == (9, 5, 8, 1)
-    assert (now["annotators"], now["open_leases"]) == (3, 1)
+    assert (now.budget, now.spent, now.left) == (10, 1, 9)
+    assert (now.labels, now.labelled, now.examples, now.gold) == (9, 5, 8, 1)
+    assert (now.annotators, now.open_leases) == (3, 1)
     # Of eight, one is gold, one labelled, one held, one kept by a lease that has just ended.
-    assert now["queue_length"] == 4
-    assert now["round"] == {
+    assert now.queue_length == 4
+    assert now.round.model_dump() == {
         "number": 1,
         "trained": True,
         "finished": project.database.read(lambda c: get_round(c, 1)).finished,
@@ -113,24 +115,30 @@ def test_overview(place, small):
         "train_every": 4,
         "share": 0.25,
     }
-    assert now["training"] == {"state": "idle", "since": None, "due": None, "automatic": True, "error": None}
-    assert now["classes"] == ["a", "b"]
+    assert now.training.model_dump() == {
+        "state": "idle",
+        "since": None,
+        "due": None,
+        "automatic": True,
+        "error": None,
+    }
+    assert now.classes == ["a", "b"]
 
 
 def test_overview_tells_of_a_training(sqlite, small):
     project, people = small(sqlite, batch_size=1)
-    assert insight.overview(project)["left"] is None
+    assert insight.overview(project).left is None
     begun = project.database.write(rounds.begin_round)
-    state = insight.overview(project)["training"]
-    assert (state["state"], state["since"], state["due"]) == ("running", begun.started, None)
+    state = insight.overview(project).training
+    assert (state.state, state.since, state.due) == ("running", begun.started, None)
     project.database.write(lambda c: rounds.fail_round(c, begun.id, "no memory"))
-    state = insight.overview(project)["training"]
-    assert (state["state"], state["error"]) == ("failed", "no memory")
+    state = insight.overview(project).training
+    assert (state.state, state.error) == ("failed", "no memory")
     publish(project)
     project.put_label(people[2], 0, "a", source="api")
-    assert insight.overview(project)["training"]["due"] is None  # four examples are too few
+    assert insight.overview(project).training.due is None  # four examples are too few
     project.put_label(people[0], 5, "b", source="api")
-    assert insight.overview(project)["training"]["due"] == "2 new labels; a round is trained every 1"
+    assert insight.overview(project).training.due == "2 new labels; a round is trained every 1"
 
 
 # ------------------------------------------------------------------ rounds
@@ -155,14 +163,14 @@ def test_rounds_and_curve(sqlite, small):
     finished = project.database.read(lambda c: get_round(c, 1)).finished
     errors = {"expected_errors": None, "errors_removed": None}
     wanted = {"round": 1, "new_share": 0.75, "finished": finished} | metrics | errors
-    assert curve[0] == {name: value for name, value in wanted.items() if name != "num_examples"}
+    assert curve[0].model_dump() == {name: value for name, value in wanted.items() if name != "num_examples"}
     table = insight.rounds_table(project)
-    assert [(row["round"], row["state"]) for row in table] == [(0, "ready"), (1, "ready"), (2, "failed")]
-    assert table[1]["temperature"] == [1.5]
-    assert table[1]["expected_accuracy"] == 0.7125
-    assert table[1]["last_event"] == 8
-    assert table[0]["cv_accuracy"] is None
-    assert table[2]["error"] == "no memory"
+    assert [(row.round, row.state) for row in table] == [(0, "ready"), (1, "ready"), (2, "failed")]
+    assert table[1].temperature == [1.5]
+    assert table[1].expected_accuracy == 0.7125
+    assert table[1].last_event == 8
+    assert table[0].cv_accuracy is None
+    assert table[2].error == "no memory"
 
 
 def forecast(project, values, labels=None):
@@ -178,13 +186,13 @@ def forecast(project, values, labels=None):
 def test_a_gain_that_follows_the_logarithm_is_continued(sqlite, small):
     project, _ = small(sqlite, batch_size=800)
     found = forecast(project, [0.5, 0.6, 0.7, 0.8])  # a tenth with each doubling, 800 labels now
-    assert found["verdict"] == "pays"
-    assert (found["next_labels"], found["rounds"]) == (800, 4)
-    assert "from 100 to 800 labels" in found["based_on"]
-    (metric,) = found["metrics"].values()
-    assert metric["now"] == 0.8
-    assert metric["gain"] == metric["low"] == metric["high"] == pytest.approx(0.1)
-    assert metric["last_gains"] == pytest.approx([0.1] * 3)
+    assert found.verdict == "pays"
+    assert (found.next_labels, found.rounds) == (800, 4)
+    assert "from 100 to 800 labels" in found.based_on
+    (metric,) = found.metrics.values()
+    assert metric.now == 0.8
+    assert metric.gain == metric.low == metric.high == pytest.approx(0.1)
+    assert metric.last_gains == pytest.approx([0.1] * 3)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +206,7 @@ def test_a_gain_that_follows_the_logarithm_is_continued(sqlite, small):
 )
 def test_verdicts(sqlite, small, values, verdict):
     project, _ = small(sqlite, batch_size=1600)
-    assert forecast(project, values)["verdict"] == verdict
+    assert forecast(project, values).verdict == verdict
 
 
 def test_no_forecast_from_too_few_rounds(sqlite, small):
@@ -206,7 +214,7 @@ def test_no_forecast_from_too_few_rounds(sqlite, small):
     assert forecast(project, [0.5, 0.6, 0.7]) is None
     # The same labels trained on again say nothing of more labels: 400 counts once, with its last value.
     assert forecast(project, [0.75, 0.76], [400, 400]) is None
-    assert forecast(project, [0.8], [800])["metrics"]["cv_accuracy"]["last_gains"][-2] == pytest.approx(0.16)
+    assert forecast(project, [0.8], [800]).metrics["cv_accuracy"].last_gains[-2] == pytest.approx(0.16)
 
 
 # ------------------------------------------------------------------ people
@@ -223,50 +231,50 @@ def test_annotator_table(place, small):
         label = "a" if kind == "label" else None
         project.record(people[2], lease.id, kind, label=label, seconds=seconds, source="page")
     project.put_label(people[1], 4, "b", source="api", seconds=3.0)
-    rows = {row["name"]: row for row in insight.annotator_table(project)}
-    assert [row["name"] for row in insight.annotator_table(project)] == ["ann2", "ann1", "ann0", "boss"]
+    rows = {row.name: row for row in insight.annotator_table(project)}
+    assert [row.name for row in insight.annotator_table(project)] == ["ann2", "ann1", "ann0", "boss"]
     # Of examples several people labelled when the round was trained: e0 a, e1 b, e3 b.
-    assert (rows["ann0"]["agreement"], rows["ann0"]["agreement_n"]) == (pytest.approx(2 / 3, abs=1e-6), 3)
-    assert (rows["ann1"]["agreement"], rows["ann1"]["agreement_n"]) == (1, 3)
-    assert (rows["ann2"]["agreement"], rows["ann2"]["agreement_n"]) == (1, 1)
-    assert [rows[f"ann{i}"]["weight"] for i in range(3)] == [0.25, 0.5, 0.75]
-    assert [rows[f"ann{i}"]["gold_n"] for i in range(3)] == [1, 2, 0]
-    assert [rows[f"ann{i}"]["gold_accuracy"] for i in range(3)] == [0, 0.5, None]
+    assert (rows["ann0"].agreement, rows["ann0"].agreement_n) == (pytest.approx(2 / 3, abs=1e-6), 3)
+    assert (rows["ann1"].agreement, rows["ann1"].agreement_n) == (1, 3)
+    assert (rows["ann2"].agreement, rows["ann2"].agreement_n) == (1, 1)
+    assert [rows[f"ann{i}"].weight for i in range(3)] == [0.25, 0.5, 0.75]
+    assert [rows[f"ann{i}"].gold_n for i in range(3)] == [1, 2, 0]
+    assert [rows[f"ann{i}"].gold_accuracy for i in range(3)] == [0, 0.5, None]
     two = rows["ann2"]
-    assert (two["labels"], two["collected"], two["skips"], two["unsure"]) == (5, 3, 1, 1)
-    assert two["median_seconds"] == 4
-    assert rows["ann0"]["median_seconds"] is None
-    assert (rows["boss"]["role"], rows["boss"]["labels"]) == ("admin", 0)
-    assert rows["boss"]["weight"] is rows["boss"]["agreement"] is None
+    assert (two.labels, two.collected, two.skips, two.unsure) == (5, 3, 1, 1)
+    assert two.median_seconds == 4
+    assert rows["ann0"].median_seconds is None
+    assert (rows["boss"].role, rows["boss"].labels) == ("admin", 0)
+    assert rows["boss"].weight is rows["boss"].agreement is None
 
 
 def test_agreement_before_the_first_training_is_with_the_majority(sqlite, small):
     project, _ = small(sqlite)
-    rows = {row["name"]: row for row in insight.annotator_table(project)}
-    assert rows["ann0"]["agreement"] == pytest.approx(2 / 3, abs=1e-6)
-    assert rows["ann1"]["agreement"] == 1
+    rows = {row.name: row for row in insight.annotator_table(project)}
+    assert rows["ann0"].agreement == pytest.approx(2 / 3, abs=1e-6)
+    assert rows["ann1"].agreement == 1
     project.add_labels([("e5", "ann0", "a"), ("e5", "ann1", "a"), ("e5", "ann2", "a")])
-    rows = {row["name"]: row for row in insight.annotator_table(project)}
-    assert (rows["ann0"]["agreement"], rows["ann0"]["agreement_n"]) == (0.75, 4)
+    rows = {row.name: row for row in insight.annotator_table(project)}
+    assert (rows["ann0"].agreement, rows["ann0"].agreement_n) == (0.75, 4)
 
 
 def test_pair_agreement(sqlite, small):
     project, _ = small(sqlite)
     pairs = insight.pair_agreement(project)
-    assert pairs["annotators"] == ["ann0", "ann1", "ann2"]
-    assert pairs["shared"] == [[None, 3, 1], [3, None, 1], [1, 1, None]]
-    assert pairs["agreement"][0][1] == pairs["agreement"][1][0] == pytest.approx(2 / 3, abs=1e-6)
-    assert (pairs["agreement"][0][2], pairs["agreement"][1][2]) == (0, 1)
+    assert pairs.annotators == ["ann0", "ann1", "ann2"]
+    assert pairs.shared == [[None, 3, 1], [3, None, 1], [1, 1, None]]
+    assert pairs.agreement[0][1] == pairs.agreement[1][0] == pytest.approx(2 / 3, abs=1e-6)
+    assert (pairs.agreement[0][2], pairs.agreement[1][2]) == (0, 1)
     # (a, a), (a, b), (b, b): 2/3 observed, 2/3 · 1/3 + 1/3 · 2/3 = 4/9 by chance.
-    assert pairs["kappa"][0][1] == pytest.approx((2 / 3 - 4 / 9) / (1 - 4 / 9), abs=1e-6)
-    assert pairs["kappa"][1][2] is None  # one shared example: 0 / 0
-    assert pairs["left_out"] == 0
-    assert pairs["overall"][0]["name"] == "krippendorff_alpha"
-    assert pairs["overall"][0]["n_items"] == 3
+    assert pairs.kappa[0][1] == pytest.approx((2 / 3 - 4 / 9) / (1 - 4 / 9), abs=1e-6)
+    assert pairs.kappa[1][2] is None  # one shared example: 0 / 0
+    assert pairs.left_out == 0
+    assert pairs.overall[0].name == "krippendorff_alpha"
+    assert pairs.overall[0].n_items == 3
     few = insight.pair_agreement(project, limit=2)
-    assert (few["annotators"], few["left_out"]) == (["ann0", "ann1"], 1)
+    assert (few.annotators, few.left_out) == (["ann0", "ann1"], 1)
     project.add_labels([("e2", "ann0", "b")])  # seen at once
-    assert insight.pair_agreement(project)["shared"][0][2] == 2
+    assert insight.pair_agreement(project).shared[0][2] == 2
 
 
 # ------------------------------------------------------------------ examples
@@ -275,22 +283,22 @@ def test_pair_agreement(sqlite, small):
 def test_quality_histogram(sqlite, small):
     project, _ = small(sqlite)
     nothing = insight.quality_histogram(project)
-    assert (nothing["mean"], nothing["round"], sum(nothing["counts"])) == (None, None, 0)
+    assert (nothing.mean, nothing.round, sum(nothing.counts)) == (None, None, 0)
     publish(project)
     found = insight.quality_histogram(project, bins=5)
-    assert found["edges"] == [0, 0.2, 0.4, 0.6, 0.8, 1]
-    assert found["counts"] == [0, 0, 2, 0, 2]  # 0.4 and 0.55; 0.9 and 1
-    assert found["mean"] == pytest.approx(0.7125)
+    assert found.edges == [0, 0.2, 0.4, 0.6, 0.8, 1]
+    assert found.counts == [0, 0, 2, 0, 2]  # 0.4 and 0.55; 0.9 and 1
+    assert found.mean == pytest.approx(0.7125)
 
 
 def test_queue_head(sqlite, small):
     project, people = small(sqlite)
-    assert insight.queue_head(project)[0]["score"] is None
+    assert insight.queue_head(project)[0].score is None
     publish(project)
     project.record(people[2], project.lease(people[2], 1)[0].id, "label", label="a")
     head = insight.queue_head(project, 2)
-    assert [row["example"] for row in head] == ["e1", "e6"]  # e5, the first, was labelled
-    assert head[0] == {
+    assert [row.example for row in head] == ["e1", "e6"]  # e5, the first, was labelled
+    assert head[0].model_dump() == {
         "position": 1,
         "id": 1,
         "example": "e1",
@@ -302,9 +310,9 @@ def test_queue_head(sqlite, small):
         "consensus": "b",
         "predicted": "b",
     }
-    assert (head[1]["kind"], head[1]["quality"], head[1]["consensus"]) == ("new", None, None)
+    assert (head[1].kind, head[1].quality, head[1].consensus) == ("new", None, None)
     project.add_examples([("new", {"text": "x"})])
-    assert insight.queue_head(project)[-1]["position"] == 7  # the new one is in the order, not in the queue
+    assert insight.queue_head(project)[-1].position == 7  # the new one is in the order, not in the queue
 
 
 def test_adjudication(sqlite, small):
@@ -317,18 +325,18 @@ def test_adjudication(sqlite, small):
             project.record(who, leases[6], "skip", reason="cut off", seconds=3.0)
         project.database.write(
             lambda c: c.execute(
-                update(assignment).where(assignment.c.state == "open").values(expires=time.time() - 1)
+                update(lease_table).where(lease_table.c.state == "open").values(expires=time.time() - 1)
             )
         )
     found = insight.adjudication_list(project)
-    assert [(row["example"], row["why"]) for row in found] == [
+    assert [(row.example, row.why) for row in found] == [
         ("e6", "skipped or unsure"),
         ("e1", "low quality"),
         ("e2", "low quality"),
         ("e0", "low quality"),
         ("e3", "low quality"),
     ]
-    assert found[0]["votes"][0] | {"event": 0, "time": 0} == {
+    assert found[0].votes[0].model_dump() | {"event": 0, "time": 0} == {
         "event": 0,
         "annotator": "ann0",
         "kind": "skip",
@@ -338,16 +346,16 @@ def test_adjudication(sqlite, small):
         "time": 0,
         "source": "api",
     }
-    assert [(vote["annotator"], vote["label"]) for vote in found[1]["votes"]] == [
+    assert [(vote.annotator, vote.label) for vote in found[1].votes] == [
         ("ann0", "a"),
         ("ann1", "b"),
         ("ann2", "b"),
     ]
-    assert found[1]["content"] == {"text": "text 1"}
-    assert [row["example"] for row in insight.adjudication_list(project, 2)] == ["e6", "e1"]
+    assert found[1].content == {"text": "text 1"}
+    assert [row.example for row in insight.adjudication_list(project, 2)] == ["e6", "e1"]
     project.put_label(boss, 6, "a", source="adjudication")
     project.put_label(boss, 1, "b", source="adjudication")
-    assert [row["example"] for row in insight.adjudication_list(project)] == ["e2", "e0", "e3"]
+    assert [row.example for row in insight.adjudication_list(project)] == ["e2", "e0", "e3"]
 
 
 @pytest.fixture
@@ -376,53 +384,51 @@ def test_the_parts_of_a_score_add_up_to_it(place, trained, single):
     order = project.database.read(lambda c: load_array(c, current_round(c), "order")).tolist()
     for code in range(0, 40, 3):
         why = insight.why_served(project, code)
-        assert (why["position"], why["of"]) == (order.index(code), 40)
-        weights = [part["weight"] for part in why["parts"]]
-        mean = np.average([part["says"] for part in why["parts"]], weights=weights)
-        assert why["score"] == pytest.approx(mean, abs=2e-6)
-        voters = [vote["annotator"] for vote in why["votes"]]
-        assert [part["who"] for part in why["parts"]] == [
+        assert (why.position, why.of) == (order.index(code), 40)
+        weights = [part.weight for part in why.parts]
+        mean = np.average([part.says for part in why.parts], weights=weights)
+        assert why.score == pytest.approx(mean, abs=2e-6)
+        voters = [vote.annotator for vote in why.votes]
+        assert [part.who for part in why.parts] == [
             "predictions 1", "predictions 2", *voters, "one more annotator",
         ]  # fmt: skip
-        assert why["kind"] == ("relabel" if code < 20 else "new")
-        assert list(why["annotator_weight"]) == voters
-        assert len(voters) == why["num_labels"] == (0 if code >= 20 else 1 if single else 2)
-        assert why["model_weight"] == project.database.read(lambda c: get_round(c, 1)).summary["model_weight"]
+        assert why.kind == ("relabel" if code < 20 else "new")
+        assert list(why.annotator_weight) == voters
+        assert len(voters) == why.num_labels == (0 if code >= 20 else 1 if single else 2)
+        assert why.model_weight == project.database.read(lambda c: get_round(c, 1)).summary.model_weight
 
 
 def test_a_score_is_not_explained_by_what_came_after_it(sqlite, trained):
     project, people = trained(sqlite)
     project.put_label(people[0], 30, "a", source="api")
     why = insight.why_served(project, 30)
-    assert why["parts"] == []
-    assert why["kind"] == "relabel"
-    assert why["score"] is not None
+    assert why.parts == []
+    assert why.kind == "relabel"
+    assert why.score is not None
     project.add_examples([("new", {"text": "x"})])
     why = insight.why_served(project, 40)
-    assert (why["position"], why["score"], why["parts"], why["kind"]) == (40, None, [], "new")
+    assert (why.position, why.score, why.parts, why.kind) == (40, None, [], "new")
     with pytest.raises(InputError, match="no example 41"):
         insight.why_served(project, 41)
     project.set_gold({"new": "a"})
     why = insight.why_served(project, 40)
-    assert (why["kind"], why["position"]) == ("gold", None)
+    assert (why.kind, why.position) == ("gold", None)
 
 
 def test_the_score_of_another_method_has_no_such_parts(sqlite, trained):
     project, _ = trained(sqlite, method="entropy")
     why = insight.why_served(project, 0)
-    assert (why["method"], why["parts"]) == ("entropy", [])
-    assert why["score"] is not None
+    assert (why.method, why.parts) == ("entropy", [])
+    assert why.score is not None
 
 
 # ------------------------------------------------------------------ all of it
 
 
-def finite(value):
-    if isinstance(value, dict):
-        return all(finite(one) for one in value.values())
+def plain(value):
     if isinstance(value, list):
-        return all(finite(one) for one in value)
-    return not isinstance(value, float) or math.isfinite(value)
+        return [plain(one) for one in value]
+    return value if value is None else value.model_dump()
 
 
 @pytest.mark.parametrize("state", ["empty", "no labels", "one label", "trained"])
@@ -433,11 +439,34 @@ def test_everything_is_ready_for_json_at_every_stage(place, make, trained, state
         project, _ = make(place, 0 if state == "empty" else 5, 1)
         project.add_labels([("e0", "ann0", "a")] if state == "one label" else [])
     for function in EVERYTHING:
-        value = function(project)
+        value = plain(function(project))
         assert json.loads(json.dumps(value, allow_nan=False)) == value
-        assert finite(value)
     if state != "empty":
-        assert json.loads(json.dumps(insight.why_served(project, 0), allow_nan=False))["id"] == 0
+        assert json.loads(insight.why_served(project, 0).model_dump_json())["id"] == 0
+    assert "</html>" in project_report(project)
+
+
+OLD = [
+    "{}",
+    '{"method": "good_random", "reason": "no model yet"}',
+    '{"method": "activelab", "metrics": {"num_labels": 8, "cv_accuracy": null}, "notes": []}',
+    '{"models": ["knn"], "metrics": {"num_labels": 8}, "notes": [], "from a later version": {"a": [1]}}',
+]
+
+
+@pytest.mark.parametrize("stored", OLD)
+def test_rounds_of_other_versions_are_read(place, small, stored):
+    project, _ = small(place)
+    publish(project)
+    project.database.write(lambda c: c.execute(update(round_).where(round_.c.id == 1).values(summary=stored)))
+    for function in EVERYTHING:
+        plain(function(project))
+    why = insight.why_served(project, 1)
+    assert (why.score, why.parts, why.model_weight) == (pytest.approx(0.7), [], [])
+    row = insight.rounds_table(project)[1]
+    assert row.num_labels == (8 if "metrics" in stored else None)
+    assert (row.expected_errors, row.notes, row.error) == (None, [], None)
+    assert insight.overview(project).round.trained == ("metrics" in stored)
     assert "</html>" in project_report(project)
 
 
@@ -477,3 +506,17 @@ def test_the_report_is_whole_and_escapes_what_people_wrote(sqlite, make):
     for title in ("Learning curve", "Quality of the consensus", "To adjudicate", "Rounds", "Agreement"):
         assert title in seen.text
     assert "8 of 10" in seen.text  # examples labelled
+
+
+def test_page_and_report_show_the_same_charts_and_the_same_verdict(sqlite, small):
+    project, _ = small(sqlite, batch_size=1600)
+    forecast(project, [0.5, 0.6, 0.68, 0.79, 0.9])
+    page = project_report(project)
+    said = insight.gain_forecast(project)
+    assert said.sentence == "More labelling pays."
+    for words in (said.sentence, said.expectation, said.based_on):
+        assert words in unescape(page)
+    charts = insight.draw_charts(insight.learning_curve(project), insight.quality_histogram(project))
+    assert charts.new_share is None  # no round knows what its batch asked for
+    for chart in (charts.learning_curve, charts.quality):
+        assert chart.drawing.__html__() in page

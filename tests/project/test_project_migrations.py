@@ -9,6 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
 
+import activelab.label_studio  # noqa: F401  (its tables are in the same database)
 from activelab import InputError
 from activelab.project import Project, Settings, StorageError, create_project, open_project
 from activelab.project.files.doctor import examine

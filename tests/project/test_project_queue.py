@@ -13,24 +13,25 @@ import pytest
 from project_store import add_person
 
 from activelab import InputError
-from activelab.project import Assignment, ConflictError, Project
+from activelab.project import ConflictError, Lease, Project
 from activelab.project.labelling import queue as queueing
 from activelab.project.labelling import rounds
+from activelab.project.labelling.summary import RoundSummary
 from activelab.project.store import accounts
 
 NOW = time.time()
 
 
-def lease(project: Project, who: int, count: int = 1, now: float = NOW) -> list[Assignment]:
-    return project.database.write(lambda c: queueing.lease(c, project.settings, who, count, now))
+def lease(project: Project, who: int, count: int = 1, now: float = NOW) -> list[Lease]:
+    return project.database.write(lambda c: queueing.lease_examples(c, project.settings, who, count, now))
 
 
 def answer(
-    project: Project, who: int, assignment: int, kind: str = "label", now: float = NOW, **options: Any
+    project: Project, who: int, lease_id: int, kind: str = "label", now: float = NOW, **options: Any
 ) -> queueing.Recorded:
-    options = {"class_code": 0 if kind == "label" else None, **options}
+    reply = queueing.Answer(kind, **{"class_code": 0 if kind == "label" else None, **options})
     return project.database.write(
-        lambda c: queueing.record(c, project.settings, who, assignment, kind, now, **options)[0]
+        lambda c: queueing.record(c, project.settings, who, lease_id, reply, now)[0]
     )
 
 
@@ -42,7 +43,7 @@ def publish(project: Project, order: list[int], between: Callable[[], object] = 
     def finish(connection: Any) -> None:
         rounds.store_array(connection, number, "order", np.array(order, dtype=np.int32))
         rounds.extend_queue(connection, project.settings, number)
-        rounds.publish_round(connection, project.settings, number, {})
+        rounds.publish_round(connection, project.settings, number, RoundSummary())
 
     project.database.write(finish)
 
@@ -51,7 +52,7 @@ def counts(project: Project) -> list[int]:
     return project.labels().counts.tolist()
 
 
-def ids(leases: list[Assignment]) -> list[int]:
+def ids(leases: list[Lease]) -> list[int]:
     return [one.example_id for one in leases]
 
 
@@ -281,9 +282,9 @@ def test_one_request_from_many_threads_counts_once(place, make):
 def test_only_the_holder_answers_and_only_once(place, make):
     project, (ann, bob, _) = make(place, 1)
     (one,) = lease(project, ann)
-    with pytest.raises(ConflictError, match="no such assignment"):
+    with pytest.raises(ConflictError, match="no such lease"):
         answer(project, bob, one.id)
-    with pytest.raises(ConflictError, match="no such assignment"):
+    with pytest.raises(ConflictError, match="no such lease"):
         answer(project, ann, 12345)
     with pytest.raises(InputError, match="label, skip, unsure"):
         answer(project, ann, one.id, "maybe")

@@ -25,6 +25,7 @@ from activelab.project.labelling import rounds
 from activelab.project.labelling.processes import is_gone, process_name
 from activelab.project.labelling.rounds import AlreadyTrainingError, current_round, get_round, load_array
 from activelab.project.store.schema import queue, round_, round_array
+from activelab.project.training import process
 from activelab.project.training.models import load_pool, make_classifier
 from activelab.project.training.predictions import load_pred_probs
 from activelab.project.training.round import train_round
@@ -107,20 +108,20 @@ def test_rounds_are_what_the_core_computes(place, filled):
         assert stored(project, "order").dtype == np.int32
         assert stored(project, "scores").dtype == np.float32
         summary = done.summary
-        assert summary["models"] == ["logistic-regression"]
-        assert summary["method"] == "activelab"
-        assert summary["temperature"] == pytest.approx(core.assessment.temperature, rel=1e-4)
-        assert summary["model_weight"] == pytest.approx(core.assessment.model_weight, rel=1e-4)
-        assert summary["annotator_accuracy"] == pytest.approx(core.assessment.annotator_accuracy)
+        assert summary.models == ["logistic-regression"]
+        assert summary.method == "activelab"
+        assert summary.temperature == pytest.approx(core.assessment.temperature, rel=1e-4)
+        assert summary.model_weight == pytest.approx(core.assessment.model_weight, rel=1e-4)
+        assert summary.annotator_accuracy == pytest.approx(core.assessment.annotator_accuracy)
         weights = dict(zip(labels.annotators, core.assessment.annotator_weight, strict=True))
-        assert summary["annotator_weight"] == pytest.approx(weights, rel=1e-4)
+        assert summary.annotator_weight == pytest.approx(weights, rel=1e-4)
         votes = al.majority_vote(labels, seed=0).label
         right = (core.assessment.predicted_label == votes)[labels.labelled]
-        metrics = summary["metrics"]
-        assert metrics["cv_accuracy"] == pytest.approx(right.mean())
-        assert metrics["expected_accuracy"] == pytest.approx(np.nanmean(core.assessment.quality), rel=1e-4)
-        assert metrics["relabel_share"] == (core.batch.kind == "relabel").mean()
-        assert (metrics["num_labels"], metrics["num_labelled"]) == (60, 30)
+        metrics = summary.metrics
+        assert metrics.cv_accuracy == pytest.approx(right.mean())
+        assert metrics.expected_accuracy == pytest.approx(np.nanmean(core.assessment.quality), rel=1e-4)
+        assert metrics.relabel_share == (core.batch.kind == "relabel").mean()
+        assert (metrics.num_labels, metrics.num_labelled) == (60, 30)
 
 
 def test_first_in_the_order_is_served_first(place, filled):
@@ -167,11 +168,11 @@ def test_a_round_that_is_dealt_gives_nobody_more_than_their_share(place, filled)
         place, method="recommended", assignment="thompson", max_share=0.5, batch_size=10, gold_rate=0.0
     )
     done = train_round(project)
-    shares = done.summary["shares"]
+    shares = done.summary.shares
     assert sum(shares.values()) == 10
     assert max(shares.values()) <= 5
     for number, person in enumerate(people):
-        share = shares.get(f"ann{number}", done.summary["newcomer"])
+        share = shares.get(f"ann{number}", done.summary.newcomer)
         leases = project.lease(person, 20)
         assert len(leases) <= share
         assert len(project.lease(person, 20)) == len(leases)  # those they hold, and no more
@@ -179,7 +180,7 @@ def test_a_round_that_is_dealt_gives_nobody_more_than_their_share(place, filled)
 
 def test_a_project_open_to_all_knows_no_shares(sqlite, filled):
     project, people = filled(sqlite)
-    assert "shares" not in train_round(project).summary
+    assert train_round(project).summary.shares is None
     assert len(project.lease(people[0], 20)) == 20
 
 
@@ -202,8 +203,8 @@ def test_a_diverse_batch_comes_first(sqlite, filled):
 
 def test_a_round_says_what_the_next_one_removes(sqlite, filled):
     project, _ = filled(sqlite, method="recommended")
-    metrics = train_round(project).summary["metrics"]
-    assert 0 <= metrics["errors_removed"] <= metrics["expected_errors"]
+    metrics = train_round(project).summary.metrics
+    assert 0 <= metrics.errors_removed <= metrics.expected_errors
 
 
 @pytest.mark.parametrize(
@@ -243,10 +244,10 @@ def test_an_ensemble_of_outside_predictions_is_aligned_by_id(place, filled):
     scores = al.get_method("activelab").score(labels, arrays, seed=1)
     np.testing.assert_allclose(stored(project, "scores"), scores, rtol=1e-5)
     np.testing.assert_array_equal(stored(project, "order"), select_batch(scores, N, seed=1))
-    assert done.summary["models"] == ["predictions 1", "predictions 2"]
-    assert len(done.summary["temperature"]) == 2
+    assert done.summary.models == ["predictions 1", "predictions 2"]
+    assert len(done.summary.temperature) == 2
     again = train_round(project, pred_probs=arrays)  # rows in the order of the pool
-    assert again.summary["models"] == ["predictions 1", "predictions 2"]
+    assert again.summary.models == ["predictions 1", "predictions 2"]
     np.testing.assert_allclose(
         project.database.read(lambda c: load_pred_probs(c, again.id)), arrays.astype(np.float32)
     )
@@ -255,8 +256,8 @@ def test_an_ensemble_of_outside_predictions_is_aligned_by_id(place, filled):
 def test_outside_predictions_need_no_label(sqlite, filled):
     project, _ = filled(sqlite, n=0)
     done = train_round(project, pred_probs=outside()[1])
-    assert done.summary["metrics"]["num_labels"] == 0
-    assert done.summary["metrics"]["expected_accuracy"] is None
+    assert done.summary.metrics.num_labels == 0
+    assert done.summary.metrics.expected_accuracy is None
     assert len(stored(project, "order")) == N
 
 
@@ -273,8 +274,8 @@ def test_the_accuracy_of_a_model_is_not_flattered_by_its_own_influence(sqlite, m
     predictions = np.where(truth[:, None] == [0, 1], 0.97, 0.03)
     wanted = np.mean([np.median(votes[i, : given[i]]) == truth[i] for i in range(90)])
     for _ in range(3):
-        metrics = train_round(project, pred_probs=predictions).summary["metrics"]
-        assert metrics["cv_accuracy"] == pytest.approx(wanted)
+        metrics = train_round(project, pred_probs=predictions).summary.metrics
+        assert metrics.cv_accuracy == pytest.approx(wanted)
     flattering = (stored(project, "consensus") == truth).mean()
     assert flattering > wanted + 0.1
 
@@ -316,7 +317,7 @@ def test_what_happens_while_a_round_is_trained(place, filled):
     project_models.during.append(meanwhile)
     done = train_round(project)
     assert not project_models.during
-    assert done.summary["metrics"]["num_labels"] == 60  # those it began with
+    assert done.summary.metrics.num_labels == 60  # those it began with
     assert project.labels().n_labels == 63
     later = project.database.read(
         lambda c: dict(c.execute(select(queue.c.example_id, queue.c.remaining)).all())
@@ -361,7 +362,7 @@ def test_a_training_that_was_given_up_serves_nothing(place, filled):
     assert served(project) == 0
     left = select(func.count()).select_from(round_array).where(round_array.c.round_id == 1)
     assert project.database.read(lambda c: c.execute(left).scalar_one()) == 0
-    assert project.database.read(lambda c: get_round(c, 1)).summary == {"error": "somebody took over"}
+    assert project.database.read(lambda c: get_round(c, 1)).summary.error == "somebody took over"
 
 
 def test_never_two_trainings(sqlite, filled):
@@ -385,7 +386,7 @@ def test_a_model_that_fails_leaves_everything_as_it_was(place, filled):
         train_round(project)
     failed = project.database.read(lambda c: get_round(c, 1))
     assert failed.state == "failed"
-    assert failed.summary == {"error": "RuntimeError: out of paper"}
+    assert failed.summary.error == "RuntimeError: out of paper"
     assert served(project) == 0
     assert project.lease(people[0], 3) == before
     project.change_settings({"models": ["knn"]})
@@ -451,9 +452,9 @@ def test_a_killed_training_is_taken_over(place, filled):
     project.change_settings({"models": []})
     done = train_round(project)  # it is of this machine, so that nobody has to wait
     assert done.id == 2
-    assert done.summary["metrics"]["num_labels"] == 62
+    assert done.summary.metrics.num_labels == 62
     gone = project.database.read(lambda c: get_round(c, 1))
-    assert (gone.state, gone.summary["error"]) == ("failed", "the process that trained it is gone")
+    assert (gone.state, gone.summary.error) == ("failed", "the process that trained it is gone")
 
 
 @pytest.mark.parametrize("process", ["", "elsewhere:boot.1:5:77", "elsewhere:77"])
@@ -504,7 +505,7 @@ def test_a_training_hears_that_it_was_given_up(place, filled, monkeypatch, way):
     limit = 0.1 / 3600 if way == "too long" else None
     with pytest.raises(AlreadyTrainingError):
         train_round(project, given_up=heard.append, limit_hours=limit)
-    said = project.database.read(lambda c: get_round(c, 1)).summary["error"]
+    said = project.database.read(lambda c: get_round(c, 1)).summary.error
     assert heard == [said]
     assert said == "cancelled by ada" if way == "cancelled" else said.startswith("it took longer than")
     assert project.database.write(rounds.cancel_round) is None
@@ -614,7 +615,7 @@ def test_a_child_that_is_killed_is_cleared_up_after_at_once(sqlite, filled, trai
     wait_for(lambda: len(project.database.read(rounds.list_rounds)) == 2)
     assert not trainer.train_now()
     row = project.database.read(lambda c: get_round(c, 1))
-    _, process = row.summary["process"].rsplit(":", 1)
+    _, process = row.summary.process.rsplit(":", 1)
     assert os.getpriority(os.PRIO_PROCESS, int(process)) > os.getpriority(os.PRIO_PROCESS, 0)
     os.kill(int(process), signal.SIGKILL)
     wait_for(lambda: project.database.read(lambda c: get_round(c, 1)).state == "failed")
@@ -637,7 +638,7 @@ def test_stopping_ends_the_training(sqlite, filled, trainer):
 def test_a_process_that_cannot_begin_is_not_started_again_and_again(sqlite, filled, trainer, tmp_path):
     filled(sqlite)
     trainer.code = (
-        f"import sys; open({str(tmp_path / 'starts')!r}, 'a').write('x'); sys.exit('error: no such model')"
+        f"import sys; open({str(tmp_path / 'starts')!r}, 'a').write('x'); sys.exit('no such model')"
     )
     trainer.start()
     wait_for(lambda: trainer.last_error == "no such model")
@@ -645,6 +646,44 @@ def test_a_process_that_cannot_begin_is_not_started_again_and_again(sqlite, fill
     assert (tmp_path / "starts").read_text() == "x"
     assert trainer.train_now()  # somebody who asks is not kept waiting
     wait_for(lambda: (tmp_path / "starts").read_text() == "xx")
+
+
+def ended(child):
+    assert child.wait(240)
+    child.check()
+
+
+def test_a_process_reports_what_was_wrong_as_data(sqlite, filled, tmp_path):
+    project, _ = filled(sqlite)
+    path = tmp_path / "probs.csv"
+    table = pd.DataFrame({"example": project.example_names()})
+    table[list(project.settings.classes)] = 1 / len(project.settings.classes)
+    table.loc[3, project.settings.classes[0]] = 7
+    table[::-1].to_csv(path, index=False)
+    with pytest.raises(InputError) as caught:
+        ended(process.Child(str(sqlite), process.command([path])))
+    error = caught.value
+    row = len(table) - 4
+    assert (error.file, error.rows, error.lines) == (str(path), (row,), (row + 2,))
+    assert error.example == project.example_names()[3]
+    assert "holds 7" in error.problem
+    begun = project.database.write(rounds.begin_round)
+    with pytest.raises(process.TrainingFailedError, match="is being trained"):
+        ended(process.Child(str(sqlite), process.command()))
+    assert served(project) == 0
+    project.database.write(lambda c: rounds.fail_round(c, begun.id, "no"))
+
+
+@pytest.mark.parametrize("deaf", ["", "signal.signal(signal.SIGTERM, signal.SIG_IGN); "])
+def test_a_process_ends_when_it_is_told_to(sqlite, monkeypatch, deaf):
+    monkeypatch.setattr(process, "GRACE_SECONDS", 0.5)
+    code = f"import signal, time; {deaf}time.sleep(600)"
+    child = process.Child(str(sqlite), [sys.executable, "-c", code])
+    assert not child.wait(3)
+    child.end()
+    assert child.wait(0)
+    with pytest.raises(process.TrainingFailedError):
+        child.check()
 
 
 def test_the_address_of_the_project_is_not_among_the_arguments():
@@ -678,7 +717,7 @@ def test_texts(sqlite, models):
     texts = [{"text": f"{words[code]} {number}"} for number, code in enumerate(truth)]
     with contents_project(sqlite, "text", texts, models=models) as project:
         assert learns(project, truth) == 1
-        assert project.database.read(lambda c: get_round(c, 1)).summary["models"] == list(
+        assert project.database.read(lambda c: get_round(c, 1)).summary.models == list(
             models or ["logistic-regression"]
         )
 

@@ -14,8 +14,17 @@ import pyarrow.parquet as pq
 
 import activelab as al
 from activelab import scale
+from activelab.planning import plan_round
+from activelab.pred_probs import frame_examples
 from activelab.scale._engines import SerialExecutor
-from activelab.selection import assess_and_suggest
+
+
+def plan_of(labels, probs, batch_size, method="activelab", seed=0):
+    """Assessment and batch of a pool in memory, whose probabilities may bring their own ids."""
+    ids = frame_examples(probs)
+    labels = labels if ids is None else labels.with_examples(ids)
+    plan = plan_round(labels, probs, al.Strategy.of(method), batch_size, seed=seed)
+    return plan.assessment, plan.batch
 
 
 class Pool:
@@ -53,8 +62,7 @@ class Pool:
     def in_memory(self, batch_size, method="activelab", seed=0):
         """What the core makes of it."""
         labels = al.Labels.from_long(self.labels, classes=self.classes)
-        _, assessment, batch = assess_and_suggest(labels, self.probs, batch_size, method, seed=seed)
-        return assessment, batch
+        return plan_of(labels, self.probs, batch_size, method, seed)
 
     def write(self, folder: Path, label_files=1, prob_files=1, seed=0, as_list=False):
         """Files of labels and of each model, cut at random; returns the arguments of `scale.suggest`."""

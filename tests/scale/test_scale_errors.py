@@ -12,11 +12,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scale_pools import Pool, assert_same, write
+from scale_pools import Pool, assert_same, plan_of, write
 
 import activelab as al
 from activelab import InputError, scale
-from activelab.selection import assess_and_suggest
 
 
 @pytest.fixture
@@ -121,7 +120,11 @@ def test_values_that_are_no_probabilities(pool, files):
         if value == 0.9:
             changed.loc[0, ["c1", "c2"]] = 0.9
         write(changed, file)
-        refused(files, rf"partition 0 .*example {changed.loc[0, 'example']}\).*{message}", partitions=1)
+        refused(
+            files,
+            rf"partition 0 .*example {changed.loc[0, 'example']} of pred_probs .*{message}",
+            partitions=1,
+        )
 
 
 def test_ids_that_are_missing_or_fractions(pool, files):
@@ -135,7 +138,7 @@ def test_ids_that_are_missing_or_fractions(pool, files):
         write(changed, file)
         other = pd.read_parquet(Path(labels, "1.parquet"))
         write(other.astype({column: changed[column].convert_dtypes().dtype}), Path(labels, "1.parquet"))
-        refused(files, r"column '\w+' (is empty in row|holds)", partitions=2)
+        refused(files, r"column '\w+' (is empty|holds)", partitions=2)
         write(frame, file)
         write(other, Path(labels, "1.parquet"))
     for name in ("0.parquet", "1.parquet"):
@@ -196,7 +199,7 @@ def test_a_cluster_that_cannot_be_reached(engine, files, tmp_path):
     refused(files, f"the {engine} cluster at 127.0.0.1:9 cannot be reached: .*refused", engine=engine,
             address="127.0.0.1:9", work_dir=work)  # fmt: skip
     refused(files, "is not HOST:PORT", engine=engine, address="nowhere", work_dir=work)
-    refused(files, "needs a --work-dir", engine=engine, address="127.0.0.1:9")
+    refused(files, "that all its workers reach. Pass it as work_dir=", engine=engine, address="127.0.0.1:9")
 
 
 def test_engines_and_folders_that_do_not_work(files):
@@ -246,6 +249,6 @@ def test_drop_is_what_the_core_makes_of_the_rest(tmp_path):
     probs = [frame[frame["example"].isin(kept)] for frame in pool.probs]
     rows = pool.labels[pool.labels["example"].isin(kept)]
     labels = al.Labels.from_long(rows, classes=pool.classes)
-    _, assessment, batch = assess_and_suggest(labels, probs, 50)
+    assessment, batch = plan_of(labels, probs, 50)
     assert found.batch.examples.tolist() == batch.examples.tolist()
     np.testing.assert_array_equal(found.temperature, assessment.temperature)

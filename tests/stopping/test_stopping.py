@@ -92,8 +92,10 @@ def test_what_is_settled_is_not_suggested():
     probs = [[0.9, 0.1]] * 8 + [[0.1, 0.9]] * 8 + [[0.5, 0.5]] * 2
     batch = al.suggest(labels, probs, 1, "recommended", skip_settled=True)
     assert batch.examples.tolist() == [17]
-    with pytest.raises(al.InputError, match="larger than the 1 examples"):
-        al.suggest(labels, probs, 2, "recommended", skip_settled=True)
+    # A batch is no larger than what is left open.
+    assert al.suggest(labels, probs, 2, "recommended", skip_settled=True).examples.tolist() == [17]
+    nothing = al.suggest(labels.select(range(16)), probs[:16], 2, "recommended+skip_settled=true")
+    assert len(nothing) == 0
 
 
 @pytest.mark.parametrize(

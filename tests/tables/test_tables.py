@@ -136,7 +136,7 @@ def test_an_error_names_the_line_the_row_begins_in(tmp_path: Path, ending: str) 
     path.write_bytes(text[ending])
     lines = {".csv": (3, 6, 7), ".csv.gz": (3, 6, 7), ".jsonl": (2, 4, 5)}[ending]
     for row, line in enumerate(lines):
-        with pytest.raises(tables.FileError) as error, tables.naming(path):
+        with pytest.raises(InputError) as error, tables.naming(path):
             raise InputError("it is wrong.", row=row)
         assert str(error.value) == f"{path}: it is wrong (line {line})."
 

@@ -6,11 +6,12 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from web_browser import WINDOWS, Visits, text_of
 from web_site import RunningSite, running
 
 from activelab.project.training.round import train_round
+from activelab.report import project_report
 
 pytestmark = pytest.mark.slow
 
@@ -81,6 +82,17 @@ def complaints(page: Page) -> list[str]:
 def test_pages_can_be_used_by_everybody(full: RunningSite, visit: Visits, name, path, window):
     page = visit(full, name, path, **WINDOWS[window])
     assert complaints(page) == []
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_the_report_can_be_read_by_everybody(full: RunningSite, chromium: Browser, tmp_path, window):
+    (tmp_path / "report.html").write_text(project_report(full.project), encoding="utf-8")
+    page = chromium.new_page(**WINDOWS[window])
+    page.goto(f"file://{tmp_path}/report.html")
+    assert complaints(page) == []
+    drawings = [one for one in page.get_by_role("img").all() if one.is_visible()]
+    assert [one.get_attribute("aria-label").split()[0] for one in drawings] == ["Accuracy", "Quality"]
+    page.close()
 
 
 @pytest.mark.parametrize("window", WINDOWS)

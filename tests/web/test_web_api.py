@@ -26,13 +26,13 @@ def site(tmp_path):
 
 
 def take(client: httpx.Client, count: int = 1) -> list[dict]:
-    reply = client.post("/api/v1/assignments", json={"count": count})
+    reply = client.post("/api/v1/leases", json={"count": count})
     assert reply.status_code == 200, reply.text
     return reply.json()["items"]
 
 
-def answer(client: httpx.Client, assignment: int, **body: object) -> httpx.Response:
-    return client.post(f"/api/v1/assignments/{assignment}/answer", json={"kind": "label", **body})
+def answer(client: httpx.Client, lease: int, **body: object) -> httpx.Response:
+    return client.post(f"/api/v1/leases/{lease}/answer", json={"kind": "label", **body})
 
 
 def refused(reply: httpx.Response, status: int, code: str) -> str:
@@ -49,19 +49,19 @@ def refused(reply: httpx.Response, status: int, code: str) -> str:
 def test_an_answer_is_stored_and_the_next_examples_come_with_it(site: RunningSite):
     with site.browser("ann") as ann:
         first, second = take(ann, 2)
-        reply = answer(ann, first["assignment"], label="dog", seconds=2.5, then_lease=2).json()
+        reply = answer(ann, first["lease"], label="dog", seconds=2.5, then_lease=2).json()
     labels = site.project.labels()
     assert labels.n_labels == 1
     assert labels.classes[labels.label[0]] == "dog"
     assert not reply["repeated"]
-    assert reply["items"][0]["assignment"] == second["assignment"]
+    assert reply["items"][0]["lease"] == second["lease"]
     assert len(reply["items"]) == 2
 
 
 def test_an_item_shows_its_content_and_nothing_else(site: RunningSite):
     with site.browser("ann") as ann:
         (item,) = take(ann)
-    assert set(item) == {"assignment", "expires", "content"}
+    assert set(item) == {"lease", "expires", "content"}
     assert item["content"]["text"].startswith("text of ")
     assert item["content"]["fields"] == []
 
@@ -70,7 +70,7 @@ def test_a_request_that_is_sent_twice_counts_once(site: RunningSite):
     with site.browser("ann") as ann:
         (item,) = take(ann)
         body = {"label": "cat", "request": "only-once-please"}
-        first, second = (answer(ann, item["assignment"], **body).json() for _ in range(2))
+        first, second = (answer(ann, item["lease"], **body).json() for _ in range(2))
     assert first["event"] == second["event"]
     assert [first["repeated"], second["repeated"]] == [False, True]
     assert site.project.labels().n_labels == 1
@@ -79,18 +79,18 @@ def test_a_request_that_is_sent_twice_counts_once(site: RunningSite):
 def test_a_second_answer_is_a_conflict(site: RunningSite):
     with site.browser("ann") as ann:
         (item,) = take(ann)
-        answer(ann, item["assignment"], label="cat")
-        assert "undo" in refused(answer(ann, item["assignment"], label="dog"), 409, "conflict")
+        answer(ann, item["lease"], label="cat")
+        assert "undo" in refused(answer(ann, item["lease"], label="dog"), 409, "conflict")
 
 
 def test_undo_brings_the_example_back(site: RunningSite):
     with site.browser("ann") as ann:
         (item,) = take(ann)
-        answer(ann, item["assignment"], label="cat")
+        answer(ann, item["lease"], label="cat")
         back = ann.post("/api/v1/undo", json={}).json()["item"]
         assert back["content"] == item["content"]
         assert site.project.labels().n_labels == 0
-        assert answer(ann, back["assignment"], label="dog").status_code == 200
+        assert answer(ann, back["lease"], label="dog").status_code == 200
         assert ann.get("/api/v1/progress").json()["yours"] == 1
         answer_again = ann.post("/api/v1/undo", json={})
         assert answer_again.status_code == 200
@@ -100,8 +100,8 @@ def test_undo_brings_the_example_back(site: RunningSite):
 def test_skip_and_unsure_are_no_votes_but_are_told_to_adjudicators(site: RunningSite):
     with site.browser("ann") as ann, site.browser("jude") as jude:
         first, second = take(ann, 2)
-        answer(ann, first["assignment"], kind="skip", reason="It is empty")
-        answer(ann, second["assignment"], kind="unsure")
+        answer(ann, first["lease"], kind="skip", reason="It is empty")
+        answer(ann, second["lease"], kind="unsure")
         given = [vote for code in range(20) for vote in jude.get(f"/api/v1/examples/{code}").json()["votes"]]
     assert sorted((vote["kind"], vote["reason"], vote["label"]) for vote in given) == [
         ("skip", "It is empty", None),
@@ -117,7 +117,7 @@ def test_two_people_at_once_never_get_the_same_example(site: RunningSite):
         with site.browser(name) as client:
             while items := take(client, 1):
                 seen[name].append(items[0]["content"]["text"])
-                answer(client, items[0]["assignment"], label="cat")
+                answer(client, items[0]["lease"], label="cat")
 
     threads = [threading.Thread(target=work, args=(name,)) for name in seen]
     for thread in threads:
@@ -140,7 +140,7 @@ def test_two_people_at_once_never_get_the_same_example(site: RunningSite):
 def test_what_is_wrong_with_a_request_is_said_by_field(site: RunningSite, body, field):
     with site.browser("ann") as ann:
         (item,) = take(ann)
-        reply = ann.post(f"/api/v1/assignments/{item['assignment']}/answer", json=body)
+        reply = ann.post(f"/api/v1/leases/{item['lease']}/answer", json=body)
     refused(reply, 422, "invalid")
     assert reply.json()["field"] == field
 
@@ -148,7 +148,7 @@ def test_what_is_wrong_with_a_request_is_said_by_field(site: RunningSite, body, 
 def test_a_class_the_project_does_not_have(site: RunningSite):
     with site.browser("ann") as ann:
         (item,) = take(ann)
-        assert "cat, dog, eel" in refused(answer(ann, item["assignment"], label="cow"), 422, "invalid")
+        assert "cat, dog, eel" in refused(answer(ann, item["lease"], label="cow"), 422, "invalid")
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_errors_have_one_shape(site: RunningSite, method, path, status, code):
 
 def test_a_body_that_is_no_json(site: RunningSite):
     with site.browser("ann") as ann:
-        reply = ann.post("/api/v1/assignments", content=b"{", headers={"Content-Type": "application/json"})
+        reply = ann.post("/api/v1/leases", content=b"{", headers={"Content-Type": "application/json"})
     refused(reply, 422, "invalid")
 
 
@@ -211,7 +211,7 @@ def test_an_image_is_for_those_it_is_served_to(tmp_path):
         assert (reply.content, reply.headers["content-type"]) == (PNG, "image/png")
         refused(bob.get(address), 404, "not_found")
         assert jude.get(address).content == PNG
-        answer(ann, item["assignment"], label="cat")
+        answer(ann, item["lease"], label="cat")
         assert ann.get(address).content == PNG
 
 
@@ -303,7 +303,7 @@ def test_tokens_are_for_programs(site: RunningSite):
         token = ann.post("/api/v1/tokens", json={"name": "script", "days": 1}).json()
         program.headers["Authorization"] = f"Bearer {token['secret']}"
         (item,) = take(program)
-        assert answer(program, item["assignment"], label="cat").status_code == 200
+        assert answer(program, item["lease"], label="cat").status_code == 200
         assert program.get("/api/v1/me").json()["csrf"] is None
         (listed,) = ann.get("/api/v1/tokens").json()
         assert listed["secret"] is None
@@ -336,7 +336,7 @@ def test_the_budget_is_kept(tmp_path):
     with running(tmp_path / "p.db", budget=3) as site, site.browser("ann") as ann:
         items = take(ann, 10)
         assert len(items) == 3
-        replies = [answer(ann, item["assignment"], label="cat", then_lease=5).json() for item in items]
+        replies = [answer(ann, item["lease"], label="cat", then_lease=5).json() for item in items]
         assert replies[-1]["items"] == []
         assert ann.get("/api/v1/progress").json() == {"yours": 3, "collected": 3, "budget": 3}
 
@@ -395,7 +395,7 @@ def test_the_dashboard_is_told_of_a_label(trained: RunningSite):
         lines = stream.iter_lines()
         before = _status(lines)
         (item,) = take(ann)
-        answer(ann, item["assignment"], label="cat")
+        answer(ann, item["lease"], label="cat")
         after = _status(lines)
         while after["labels"] == before["labels"]:
             after = _status(lines)
@@ -435,7 +435,7 @@ def test_training_on_demand(tmp_path):
         begun = site.project.database.write(begin_round)
         assert ada.delete("/api/v1/train").json() == {"message": "round 1 is given up."}
         after = site.project.database.read(lambda c: get_round(c, begun.id))
-        assert (after.state, after.summary) == ("failed", {"error": "cancelled by ada"})
+        assert (after.state, after.summary.error) == ("failed", "cancelled by ada")
 
 
 def test_without_a_trainer_nothing_is_trained(site: RunningSite):
@@ -451,7 +451,7 @@ def test_a_database_that_fails_is_told_without_details(site: RunningSite, monkey
 
     with site.browser("ann") as ann:
         monkeypatch.setattr(site.project, "lease", fail)
-        message = refused(ann.post("/api/v1/assignments", json={}), 503, "storage")
+        message = refused(ann.post("/api/v1/leases", json={}), 503, "storage")
     assert "secret" not in message
     assert "the disk is full" in caplog.text
 

@@ -55,9 +55,9 @@ def hears(connection: socket.socket) -> bytes:
 
 
 def label(client: httpx.Client) -> None:
-    (item,) = client.post("/api/v1/assignments", json={}).json()["items"]
+    (item,) = client.post("/api/v1/leases", json={}).json()["items"]
     body = {"kind": "label", "label": "cat", "then_lease": 0}
-    assert client.post(f"/api/v1/assignments/{item['assignment']}/answer", json=body).status_code == 200
+    assert client.post(f"/api/v1/leases/{item['lease']}/answer", json=body).status_code == 200
 
 
 @pytest.mark.parametrize("said", SILENT.values(), ids=SILENT)
@@ -150,9 +150,7 @@ def test_a_large_body_has_time_that_goes_with_it(site: RunningSite, monkeypatch)
             time.sleep(0.1)
 
     with site.program("ann") as ann:
-        reply = ann.post(
-            "/api/v1/assignments", content=slowly(), headers={"Content-Type": "application/json"}
-        )
+        reply = ann.post("/api/v1/leases", content=slowly(), headers={"Content-Type": "application/json"})
     assert reply.json()["error"] == "invalid"
 
 

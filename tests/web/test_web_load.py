@@ -133,14 +133,14 @@ def test_a_server_that_is_stopped_answers_what_was_asked(tmp_path, number):
     server = Server(place)
     client = httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=PATIENCE)
     client.headers["Authorization"] = f"Bearer {token}"
-    (item,) = client.post("/api/v1/assignments", json={}).json()["items"]
+    (item,) = client.post("/api/v1/leases", json={}).json()["items"]
     holder = sqlite3.connect(place, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")  # nobody else writes now
     replies = []
 
     def answer() -> None:
         body = {"kind": "label", "label": "animal"}
-        replies.append(client.post(f"/api/v1/assignments/{item['assignment']}/answer", json=body))
+        replies.append(client.post(f"/api/v1/leases/{item['lease']}/answer", json=body))
 
     asking = threading.Thread(target=answer)
     with httpx.stream(
@@ -218,7 +218,7 @@ class Hanging:
     def states(self) -> list[tuple[str, str]]:
         with open_project(self.place) as project:
             found = project.database.read(list_rounds)
-        return [(one.state, one.summary.get("error", "")) for one in found]
+        return [(one.state, one.summary.error or "") for one in found]
 
     def train(self, *options: str) -> subprocess.CompletedProcess[str]:
         """``activelab train``, without the model that hangs."""

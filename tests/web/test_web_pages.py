@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -358,22 +359,74 @@ def test_disabling_somebody(site: RunningSite, visit: Visits):
         assert ann.get("/api/v1/status").status_code == 200
 
 
-def test_tokens_and_settings(site: RunningSite, visit: Visits):
+def test_tokens(site: RunningSite, visit: Visits):
     page = visit(site, "ada", "/account")
     page.get_by_label("What the token is for").fill("script")
     page.get_by_role("button", name="Make a token").click()
     expect(page.locator("#token-secret code")).to_have_text(re.compile("^al_"))
     page.get_by_role("button", name="Revoke").click()
     expect(page.locator("#tokens")).to_have_text("You have none.")
-    settled_on(page, "/settings")
+
+
+def written(value: object) -> str:
+    """A value as it stands in a control."""
+    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@pytest.mark.parametrize("window", ["desktop", "phone"])
+def test_settings(site: RunningSite, visit: Visits, window):
+    page = visit(site, "ada", "/settings", **WINDOWS[window])
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for name, value in site.project.settings.to_dict().items():
+        control = page.locator(f"#{name}")
+        if isinstance(value, bool):
+            expect(control).to_be_checked(checked=value)
+        else:
+            lines = value if isinstance(value, list) else [value]
+            expect(control).to_have_value("\n".join(map(written, lines)))
+    save, spoken = page.get_by_role("button", name="Save"), page.get_by_role("alert")
+    sent = []
+    page.on("request", lambda request: sent.append(request.post_data) if request.method == "PATCH" else None)
     page.get_by_label("Budget").fill("77")
-    page.get_by_role("button", name="Save").click()
+    page.get_by_label("Train after how many hours").fill("1.5")
+    page.get_by_label("Method").select_option("recommended")
+    page.get_by_label("Who labels").select_option("thompson")
+    page.get_by_label("Prices of annotators").fill("ann=2\n\n bob=1.5 ")
+    page.get_by_label("Classes").fill("cat\ndog\neel\nfox")
+    page.get_by_label("Leave settled examples alone").check()
+    save.click()
     expect(page.get_by_role("status")).to_contain_text("saved")
-    assert site.project.refresh(0).budget == 77
+    changed = {
+        "budget": 77, "train_hours": 1.5, "method": "recommended", "assignment": "thompson",
+        "prices": ["ann=2", "bob=1.5"], "classes": ["cat", "dog", "eel", "fox"], "skip_settled": True,
+    }  # fmt: skip
+    assert json.loads(sent.pop()) == changed
+    now = site.project.refresh(0).to_dict()
+    assert {name: now[name] for name in changed} == changed
+    page.get_by_label("Budget").fill("")
+    save.click()
+    expect(page.locator("#budget")).to_have_value("")
+    eventually(lambda: site.project.refresh(0).budget is None)
     visit.expected = "422"
     page.get_by_label("Labels of a round").fill("0")
-    page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("alert")).to_contain_text("batch_size")
+    save.click()
+    expect(spoken).to_have_text("Labels of a round must lie between 1 and 1,000,000,000, got 0.")
+    expect(page.get_by_label("Labels of a round")).to_be_focused()
+    page.get_by_label("Labels of a round").fill("50")
+    page.get_by_label("Classes").fill("dog")
+    save.click()
+    expect(spoken).to_contain_text("classes can be added at the end, not removed")
+    assert site.project.refresh(0).batch_size == 100  # all of it or nothing
+
+
+def test_a_method_of_ones_own_stays_on_the_page(tmp_path, visit: Visits):
+    with running(tmp_path / "p.db", method="activelab:Uncertainty") as site:
+        page = visit(site, "ada", "/settings")
+        expect(page.get_by_label("Method")).to_have_value("activelab:Uncertainty")
+        page.get_by_label("Budget").fill("5")
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("status")).to_contain_text("saved")
+        assert (site.project.refresh(0).budget, site.project.settings.method) == (5, "activelab:Uncertainty")
 
 
 # ---------------------------------------------------------------- those who lead

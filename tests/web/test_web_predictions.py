@@ -67,7 +67,7 @@ def test_a_table_in_any_order_and_an_ensemble_of_arrays(site):
     [
         (b"", "npy", "the body is empty"),
         (npy(probabilities()[:5]), "npy", "predictions.npy"),
-        (npy(probabilities() * 2), "npy", "predictions.npy: row 0 of pred_probs (example 'e0') holds 1.6"),
+        (npy(probabilities() * 2), "npy", "predictions.npy: example 'e0' of pred_probs holds 1.6"),
         (npy(np.array([{}])), "npy", "predictions.npy"),
         (b"example,cat,dog\ne0,0.5,0.5\n", "csv", "eel"),
         (b"\x00\x01\x02", "parquet", "predictions.parquet"),

@@ -156,7 +156,7 @@ def test_passwords_keep_nobody_waiting_who_labels(tmp_path, monkeypatch):
         assert looking.acquire(timeout=PATIENCE)
         with site.program("ann") as ann:
             for _ in range(3):
-                assert ann.post("/api/v1/assignments", json={}).status_code == 200
+                assert ann.post("/api/v1/leases", json={}).status_code == 200
         # One of them is looked at, and nobody else waits for the rest.
         right = pool.submit(attempt, "127.0.0.7", "bob", PASSWORD)
         assert looking.acquire(timeout=PATIENCE)

@@ -7,10 +7,11 @@ from activelab.acquisition._base import Acquisition
 from activelab.acquisition._disagreement import Disagreement
 from activelab.acquisition._frugal import Frugal
 from activelab.acquisition._random import GoodRandom, Random, RelabelRandom
-from activelab.acquisition._registry import get_method, methods, register
+from activelab.acquisition._registry import METHODS, get_method, methods
 from activelab.acquisition._uncertainty import Entropy, Uncertainty
 
 __all__ = [
+    "METHODS",
     "Acquisition",
     "ActiveLab",
     "ActiveLabelCleaning",
@@ -24,5 +25,4 @@ __all__ = [
     "Uncertainty",
     "get_method",
     "methods",
-    "register",
 ]

@@ -1,4 +1,4 @@
-"""ActiveLab: re-label or label next by one score (SPEC Part 1 §7-8)."""
+"""ActiveLab: re-label or label next by one score (mathematics.md §7)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,6 @@ class ActiveLab(Acquisition):
     array([0.79, 0.5 , 0.82, 0.62, 0.52])
     """
 
-    consensus: ClassVar[str] = "crowdlab"
     by_example: ClassVar[bool] = True
 
     def __init__(self, calibrate: bool = True, conventions: Conventions = PAPER) -> None:

@@ -1,4 +1,4 @@
-"""What CROWDLAB and ActiveLab estimate of a pool in one go (SPEC Part 1 §5, 7, 8)."""
+"""What CROWDLAB and ActiveLab estimate of a pool in one go (mathematics.md §4, §7)."""
 
 from __future__ import annotations
 
@@ -106,6 +106,8 @@ def score_pool(
     their mixture, and takes its place.
     """
     scores, quality = np.empty(labels.n_examples), np.empty(labels.n_examples)
+    if len(models) > 1:
+        predicted = predicted.copy()
     for block in blocks(labels):
         here = block.index
         mixed = mixture(block, models, betas, trust.model_weight)
@@ -150,7 +152,7 @@ def _with_votes_of_models(
     seed: int,
     conventions: Conventions,
 ) -> Ints:
-    """``chosen`` with, for unlabelled examples, the majority vote of the models (SPEC Part 2 §7)."""
+    """``chosen`` with, for unlabelled examples, the majority vote of the models (mathematics.md §15)."""
     unlabelled: Bools = ~labels.labelled
     if not unlabelled.any():
         return chosen

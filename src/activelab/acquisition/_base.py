@@ -24,13 +24,6 @@ class Acquisition(ABC):
 
     Attributes
     ----------
-    consensus : str
-        Consensus a classifier is trained on in rounds that use this method; the paper gives only
-        ActiveLab the CROWDLAB consensus [A §4].
-    training : str
-        How a classifier is trained on that consensus (see `ActiveLearner`).
-    passes : int
-        How often a round refines the consensus and trains.
     relabels_only : bool
         Whether it considers labelled examples alone.
     by_example : bool
@@ -38,9 +31,6 @@ class Acquisition(ABC):
         pool may be scored in parts (`activelab.scale`).
     """
 
-    consensus: ClassVar[str] = "majority_vote"
-    training: ClassVar[str] = "hard"
-    passes: ClassVar[int] = 1
     relabels_only: ClassVar[bool] = False
     by_example: ClassVar[bool] = False
 

@@ -38,8 +38,7 @@ class Disagreement(Acquisition):
     def score_models(self, labels: Labels, models: Models, *, seed: int = 0) -> Float64s:
         if len(models) < 2:
             raise InputError(
-                "disagreement needs the predictions of at least two models, got one. Give pred_probs of "
-                "shape (n_models, n_examples, n_classes), or use 'entropy' with a single model."
+                "disagreement needs the predictions of at least two models, got one.", advice="models"
             )
         scores = np.empty(labels.n_examples)
         for block in blocks(labels):

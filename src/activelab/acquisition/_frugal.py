@@ -1,8 +1,6 @@
-"""Frugal: the recommended method, which asks where the Bayesian consensus is least sure."""
+"""Frugal: the method of the recommended strategy, which asks where the Bayesian consensus is least sure."""
 
 from __future__ import annotations
-
-from typing import ClassVar
 
 import numpy as np
 
@@ -10,21 +8,21 @@ from activelab._kernels import blocks, most_probable
 from activelab._typing import Float64s, Models
 from activelab.acquisition._assessment import Assessment
 from activelab.acquisition._base import Acquisition
-from activelab.consensus._bayesian import bayesian_estimate
+from activelab.consensus import bayesian_estimate
 from activelab.consensus._consensus import overlap_notes
 from activelab.consensus._statistics import label_sums
 from activelab.labels import Labels
 
 
 class Frugal(Acquisition):
-    """Fewer labels for the same accuracy: the recommended method.
+    """Fewer labels for the same accuracy: the method of the recommended strategy.
 
     The score of an example is the probability of its most probable class under `bayesian_consensus`: by the
     calibrated models alone where it has no label, by models and annotators where it has some. Labelled and
     unlabelled examples are so on one scale, as in ActiveLab.
 
-    A classifier is trained on what the annotators say, each label weighted by its probability under the same
-    consensus, and twice a round (see `ActiveLearner`).
+    The strategy "recommended" goes with it: a classifier is trained on what the annotators say, each label
+    weighted by its probability under the same consensus, and twice a round (see `Strategy`).
 
     Examples
     --------
@@ -35,10 +33,6 @@ class Frugal(Acquisition):
     [4, 1]
     """
 
-    consensus: ClassVar[str] = "bayesian"
-    training: ClassVar[str] = "cautious"
-    passes: ClassVar[int] = 2
-
     def score_models(self, labels: Labels, models: Models, *, seed: int = 0) -> Float64s:
         return self.assess_models(labels, models, seed=seed).scores
 
@@ -48,11 +42,10 @@ class Frugal(Acquisition):
         size = labels.n_examples
         scores = np.empty(size)
         label, predicted = np.empty(size, dtype=np.int32), np.empty(size, dtype=np.int32)
-        position = np.arange(size)
         for block in blocks(labels):
             here = block.index
             predicted[here], posterior = estimate.predicted_and_posterior(block, models)
-            label[here] = most_probable(posterior, position[here], seed)
+            label[here] = most_probable(posterior, here, labels, seed)
             scores[here] = posterior[np.arange(block.size), label[here]]
         unlabelled = ~labels.labelled
         label[unlabelled] = -1

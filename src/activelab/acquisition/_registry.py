@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from activelab._errors import InputError, unknown
+from activelab._errors import InputError
+from activelab._registry import Registry, instance_of
 from activelab._typing import Float64s, Models
 from activelab.acquisition._active_label_cleaning import ActiveLabelCleaning
 from activelab.acquisition._activelab import ActiveLab
@@ -19,10 +20,9 @@ from activelab.acquisition._random import GoodRandom, Random, RelabelRandom
 from activelab.acquisition._uncertainty import Entropy, Uncertainty
 from activelab.labels import Labels
 
-_METHODS: dict[str, Callable[[], Acquisition]] = {
+_BUILT_IN = {
     "activelab": ActiveLab,
     "frugal": Frugal,
-    "recommended": Frugal,
     "random": Random,
     "good_random": GoodRandom,
     "relabel_random": RelabelRandom,
@@ -31,75 +31,6 @@ _METHODS: dict[str, Callable[[], Acquisition]] = {
     "active_label_cleaning": ActiveLabelCleaning,
     "disagreement": Disagreement,
 }
-
-_Method = TypeVar("_Method", bound=Callable[..., Any])
-
-
-def methods() -> list[str]:
-    """Names of the registered acquisition methods."""
-    return list(_METHODS)
-
-
-def get_method(method: str | Acquisition | type[Acquisition]) -> Acquisition:
-    """The acquisition method of a name; an `Acquisition` is returned as it is.
-
-    Raises
-    ------
-    InputError
-        If the name is unknown; the message suggests the nearest one.
-
-    Examples
-    --------
-    >>> import activelab as al
-    >>> type(al.get_method("entropy")).__name__
-    'Entropy'
-    """
-    if isinstance(method, Acquisition):
-        return method
-    if isinstance(method, type) and issubclass(method, Acquisition):
-        return method()
-    if not isinstance(method, str):
-        raise InputError(f"method must be a name or an Acquisition, got {type(method).__name__}.")
-    if method not in _METHODS:
-        raise unknown("method", method, methods())
-    return _METHODS[method]()
-
-
-def register(name: str) -> Callable[[_Method], _Method]:
-    """Register a user's own acquisition method under a name.
-
-    Decorates an `Acquisition` class that needs no arguments, or a function ``f(labels, pred_probs)``
-    (optionally with a parameter ``seed``) that returns one score an example, the lowest first.
-    ``pred_probs`` always has shape ``(n_models, n_examples, n_classes)``.
-
-    Raises
-    ------
-    InputError
-        If the name is taken.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import activelab as al
-    >>> @al.register("least_margin")
-    ... def least_margin(labels, pred_probs):
-    ...     top = np.sort(pred_probs.mean(axis=0), axis=1)
-    ...     return top[:, -1] - top[:, -2]
-    >>> labels = al.Labels.from_wide([[0, 1], [1, None]])
-    >>> al.suggest(labels, [[0.5, 0.5], [0.1, 0.9]], batch_size=1, method="least_margin").examples.tolist()
-    [0]
-    """
-
-    def add(method: _Method) -> _Method:
-        if name in _METHODS:
-            raise InputError(f"an acquisition method named {name!r} is already registered.")
-        if isinstance(method, type):
-            _METHODS[name] = method
-        else:
-            _METHODS[name] = lambda: _FunctionMethod(name, method)
-        return method
-
-    return add
 
 
 class _FunctionMethod(Acquisition):
@@ -119,3 +50,40 @@ class _FunctionMethod(Acquisition):
                 f"got shape {scores.shape}."
             )
         return scores
+
+
+_of_class = instance_of(Acquisition, "method")
+
+
+def _make(name: str, part: Any) -> Acquisition:
+    if callable(part) and not isinstance(part, type | Acquisition):
+        return _FunctionMethod(name or getattr(part, "__name__", "method"), part)
+    method: Acquisition = _of_class(name, part)
+    return method
+
+
+METHODS: Registry[Acquisition] = Registry(
+    "method", "activelab.acquisition", _BUILT_IN, _make, aliases=["recommended"]
+)
+
+
+def methods() -> list[str]:
+    """Names of the acquisition methods: built in, registered, and of installed packages."""
+    return METHODS.names()
+
+
+def get_method(method: str | Acquisition | type[Acquisition] | Callable[..., Any]) -> Acquisition:
+    """The acquisition method of a name or import path ``module:attribute``; an `Acquisition` as it is.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown; the message suggests the nearest one.
+
+    Examples
+    --------
+    >>> import activelab as al
+    >>> type(al.get_method("entropy")).__name__
+    'Entropy'
+    """
+    return METHODS.get(method)

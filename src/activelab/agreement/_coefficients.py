@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import sparse
 
 from activelab._errors import InputError
 from activelab._typing import Bools, Float64s, Ints
@@ -226,6 +225,8 @@ class _Patterns(NamedTuple):
 
 
 def _patterns(labels: Labels) -> _Patterns:
+    from scipy import sparse  # on first use: it would take half of `import activelab`
+
     starts = np.append(labels.offsets[:-1][labels.labelled], labels.n_labels)
     shape = (len(starts) - 1, labels.n_classes)
     votes = sparse.csr_array((np.ones(labels.n_labels), labels.label.copy(), starts), shape=shape)

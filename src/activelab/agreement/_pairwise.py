@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy import sparse
 
 from activelab._errors import InputError
 from activelab._frames import Backend, make_frame
@@ -102,6 +101,8 @@ def cohen_kappa_matrix(labels: Labels, min_overlap: int = 1) -> PairwiseKappa:
     array([[nan, 0.5],
            [0.5, nan]])
     """
+    from scipy import sparse  # on first use: it would take half of `import activelab`
+
     if min_overlap < 1:
         raise InputError(f"min_overlap must be at least 1, got {min_overlap}.")
     size, several = labels.n_annotators, labels.counts > 1

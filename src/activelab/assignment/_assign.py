@@ -10,8 +10,7 @@ import numpy as np
 from activelab._errors import InputError
 from activelab._typing import Ints
 from activelab.assignment._rules import AssignmentRule, get_rule
-from activelab.consensus import Ability
-from activelab.consensus._bayesian import bayesian_estimate
+from activelab.consensus import Ability, bayesian_estimate
 from activelab.labels import Labels
 from activelab.pred_probs import check_pred_probs
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from activelab._errors import InputError, unknown
+from activelab._errors import InputError
+from activelab._registry import Registry, instance_of
 from activelab._typing import Float64s, Ints
 from activelab.consensus import Ability
 
@@ -98,23 +99,20 @@ def worth(accuracy: Float64s, n_classes: int) -> Float64s:
     return np.asarray(np.maximum(above, 0.0) ** 2)
 
 
-RULES: dict[str, type[AssignmentRule]] = {
-    "random": RandomRule,
-    "round_robin": RoundRobin,
-    "thompson": Thompson,
-}
+RULES: Registry[AssignmentRule] = Registry(
+    "assignment",
+    "activelab.assignment",
+    {"random": RandomRule, "round_robin": RoundRobin, "thompson": Thompson},
+    instance_of(AssignmentRule, "assignment"),
+)
 
 
-def get_rule(rule: str | AssignmentRule) -> AssignmentRule:
-    """The rule of a name; an `AssignmentRule` is returned as it is.
+def get_rule(rule: str | AssignmentRule | type[AssignmentRule]) -> AssignmentRule:
+    """The rule of a name or import path ``module:attribute``; an `AssignmentRule` as it is.
 
     Raises
     ------
     InputError
         If the name is unknown.
     """
-    if isinstance(rule, AssignmentRule):
-        return rule
-    if rule not in RULES:
-        raise unknown("assignment", rule, list(RULES))
-    return RULES[rule]()
+    return RULES.get(rule)

@@ -5,6 +5,8 @@ What computes is imported inside the commands, so that ``--help`` and completion
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Annotated
 
 import typer
@@ -85,4 +87,6 @@ app.add_typer(label_studio)
 
 def main() -> None:
     """Run the command line."""
+    # Parts of one's own are import paths; last, so that nothing there hides an installed module.
+    sys.path.append(os.getcwd())
     app(prog_name="activelab")

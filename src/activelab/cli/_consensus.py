@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from activelab.cli._errors import CommandError
 from activelab.cli._inputs import Request, read_inputs
 from activelab.cli._options import (
     AnnotatorColumn,
@@ -37,9 +36,9 @@ _LABELS_FOR_DAWID_SKENE = 3
 
 def consensus_methods() -> list[str]:
     """Names ``--method`` takes."""
-    from activelab.consensus import CROWDKIT_METHODS
+    from activelab.consensus import CONSENSUS
 
-    return ["auto", "crowdlab", "bayesian", "majority_vote", "dawid_skene", *CROWDKIT_METHODS]
+    return ["auto", *CONSENSUS.names()]
 
 
 ConsensusMethod = Annotated[
@@ -48,8 +47,9 @@ ConsensusMethod = Annotated[
         "--method",
         "-m",
         help="crowdlab (needs probabilities), bayesian, majority_vote, dawid_skene, or by crowd-kit glad, "
-        "mace, one_coin_dawid_skene, mmsr, kos. auto: crowdlab with probabilities, else dawid_skene from "
-        f"{_LABELS_FOR_DAWID_SKENE} labels an example on average, else majority_vote.",
+        "mace, one_coin_dawid_skene, mmsr, kos, or module:attribute of one of your own. auto: crowdlab with "
+        f"probabilities, else dawid_skene from {_LABELS_FOR_DAWID_SKENE} labels an example on average, else "
+        "majority_vote.",
         autocompletion=consensus_methods,
     ),
 ]
@@ -57,17 +57,16 @@ ConsensusMethod = Annotated[
 
 def check_method(method: str, *, with_models: bool) -> None:
     """Raise unless the method exists and has what it needs, before any file is read."""
-    from activelab._errors import InputError, unknown
+    from activelab._errors import InputError
+    from activelab.consensus import CONSENSUS
 
-    if method not in consensus_methods():
-        raise unknown("method", method, consensus_methods())
-    if method == "crowdlab" and not with_models:
-        raise InputError("method crowdlab needs the predictions of a model: give --pred-probs.")
+    if method != "auto" and CONSENSUS.get(method).needs_models and not with_models:
+        raise InputError(f"method {method} needs the predictions of a model: give --pred-probs.")
 
 
 def run_method(method: str, labels: Labels, models: Models, seed: int) -> tuple[Consensus, str, str]:
     """The consensus, the name of the method that gave it, and why that method."""
-    from activelab.consensus import bayesian_consensus, crowdkit, crowdlab, dawid_skene, majority_vote
+    from activelab.consensus import CONSENSUS
 
     reason = "chosen with --method"
     if method == "auto":
@@ -75,18 +74,7 @@ def run_method(method: str, labels: Labels, models: Models, seed: int) -> tuple[
         several = mean >= _LABELS_FOR_DAWID_SKENE
         method = "crowdlab" if models else "dawid_skene" if several else "majority_vote"
         reason = "with --pred-probs" if models else f"without --pred-probs, {mean:.2f} labels an example"
-    if method == "crowdlab":
-        return crowdlab(labels, models, seed=seed), method, reason
-    if method == "bayesian":
-        return bayesian_consensus(labels, models or None, seed=seed), method, reason
-    if method == "dawid_skene":
-        return dawid_skene(labels, seed=seed), method, reason
-    if method == "majority_vote":
-        return majority_vote(labels, models or None, seed=seed), method, reason
-    try:
-        return crowdkit(labels, method), method, reason
-    except ImportError as error:
-        raise CommandError(str(error)) from error
+    return CONSENSUS.get(method).estimate(labels, models, seed=seed), method, reason
 
 
 def consensus(

@@ -75,6 +75,7 @@ def _show(folder: Path, seed: int) -> None:
         history, rounds = _run(images, digit, seed)
         last = rounds[-1]
         _write(folder, history, last)
+        figure = _draw(folder / "learning_curves.png", history)
         # In an environment that is not activated (as after `make demo`) the bare name would not be found.
         program = "activelab" if shutil.which("activelab") else sys.argv[0]
         if program.endswith(".py"):
@@ -86,7 +87,7 @@ def _show(folder: Path, seed: int) -> None:
         f"{history['activelab'][-1].test_accuracy_averaged:.1%} of the test images with ActiveLab,\non "
         f"{history['random'][-1].test_accuracy_averaged:.1%} with random choice ({gain:+.1%}). "
         "The last batch was asked for, not answered: it is in batch.csv.\n"
-        f"\nIn {folder}: labels.csv, pred_probs.csv, batch.csv (what to label next), learning_curves.png\n"
+        f"\nIn {folder}: labels.csv, pred_probs.csv, batch.csv (what to label next){figure}\n"
         "\nOn your own data, with a table of labels (example, annotator, label) and one of a model's\n"
         "out-of-sample probabilities (example, and a column for each class):\n"
         f"  {program} suggest {folder}/labels.csv --pred-probs {folder}/pred_probs.csv -o next.csv\n"
@@ -168,7 +169,6 @@ def _run(
 def _write(folder: Path, history: dict[str, list[SimulatedRound]], last: RoundResult) -> None:
     import pyarrow as pa
 
-    from activelab.plots import learning_curves
     from activelab.tables import to_arrow, write_table
 
     write_table(folder / "labels.csv", history["activelab"][-1].labels.to_long("pyarrow"))
@@ -176,11 +176,22 @@ def _write(folder: Path, history: dict[str, list[SimulatedRound]], last: RoundRe
     examples = pa.array(last.examples.tolist())
     write_table(folder / "pred_probs.csv", pa.table({"example": examples, **probs}))
     write_table(folder / "batch.csv", to_arrow(last.batch.to_dict()))
-    figure = learning_curves(
-        {
-            method: ([r.labels.n_labels for r in rounds], [r.test_accuracy_averaged for r in rounds])
-            for method, rounds in history.items()
-        },
-        title="Handwritten digits: what the same labels buy",
-    )
-    figure.savefig(folder / "learning_curves.png", dpi=150)
+
+
+def _draw(path: Path, history: dict[str, list[SimulatedRound]]) -> str:
+    """Draw the learning curves; what to say of them."""
+    from activelab._extras import MissingPackageError
+    from activelab.plots import learning_curves
+
+    try:
+        figure = learning_curves(
+            {
+                method: ([r.labels.n_labels for r in rounds], [r.test_accuracy_averaged for r in rounds])
+                for method, rounds in history.items()
+            },
+            title="Handwritten digits: what the same labels buy",
+        )
+    except MissingPackageError as error:
+        return f"\n({error})"
+    figure.savefig(path, dpi=150)
+    return f", {path.name}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +13,8 @@ from activelab._errors import InputError, first
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from activelab._typing import Models
     from activelab.labels import Labels
+    from activelab.pred_probs import Checked
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Request:
         return tuple(os.fspath(path) for path in (self.labels, *self.pred_probs, *optional))
 
 
-def read_inputs(request: Request) -> tuple[Labels, Models]:
+def read_inputs(request: Request) -> tuple[Labels, Checked]:
     """Labels over the whole pool, and one checked array a model.
 
     Raises
@@ -217,30 +216,13 @@ def _row_numbers(request: Request, given: pa.Table, models: list[Any]) -> int:
     )
 
 
-def _checked(request: Request, labels: Labels, models: list[Any]) -> Models:
-    from activelab.pred_probs import check_pred_probs
+def _checked(request: Request, labels: Labels, models: list[Any]) -> Checked:
+    from activelab.pred_probs import Checked, check_pred_probs
     from activelab.tables import naming
 
     checked: list[Any] = []
     for path, model in zip(request.pred_probs, models, strict=True):
         with naming(path):
-            if isinstance(model, list):
-                for array in model:
-                    checked += check_pred_probs(array, labels)
-            else:
-                try:
-                    checked += check_pred_probs(model, labels)
-                except InputError as error:
-                    raise _in_file_order(error, model, labels) from None
-    return tuple(checked)
-
-
-def _in_file_order(error: InputError, table: pa.Table, labels: Labels) -> InputError:
-    """The error with the row of the table in place of the row of the pool it was aligned to."""
-    if error.row is None:
-        return error
-    import pyarrow.compute as pc
-
-    example = labels.examples[error.row : error.row + 1].tolist()[0]
-    message = re.sub(r"^row \d+ of pred_probs \((.*)\) (?=holds|sums)", r"\1 ", str(error))
-    return InputError(message, row=pc.index(table["example"], example).as_py())
+            for one in model if isinstance(model, list) else [model]:
+                checked += check_pred_probs(one, labels)
+    return Checked(checked, labels)

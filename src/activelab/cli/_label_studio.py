@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from activelab._errors import InputError
+from activelab._extras import needs
 from activelab.cli._errors import CommandError
 from activelab.cli._options import Json, OptionalPredProbsFiles
 from activelab.cli._output import working
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 label_studio = typer.Typer(name="label-studio", rich_markup_mode=None)
 
+EXTRA = "label-studio"
 PASSWORD = "ACTIVELAB_BACKEND_PASSWORD"
 
 TokenFile = Annotated[
@@ -179,11 +181,10 @@ def push(
         from activelab.label_studio import pull, push
 
         if train or pred_probs:
-            from activelab.cli._project_use import read_predictions
-            from activelab.project.training.round import train_round
+            from activelab.project.training.round import train_on_files
 
             pull(project, client)
-            train_round(project, pred_probs=read_predictions(pred_probs, None, project))
+            train_on_files(project, pred_probs or ())
         done = push(project, client, ahead=ahead, dry_run=dry_run)
     if as_json:
         typer.echo(json.dumps(asdict(done) | {"dry_run": dry_run}, ensure_ascii=False))
@@ -265,7 +266,7 @@ def watch(
         watcher = Watcher(project, client, every, not no_train, ahead, _say)
         if webhook is not None:
             from activelab.label_studio import check_url
-            from activelab.label_studio._listener import create_listener, listening, registered
+            from activelab.label_studio.listener import create_listener, listening, registered
 
             target = f"{check_url(webhook)}".rstrip("/") + "/webhook"
             secret = secrets.token_urlsafe(32)
@@ -302,7 +303,7 @@ def backend(
         raise InputError(f"set {PASSWORD}: without a password everybody could connect.")
     with _linked(place, token_file) as (project, client):
         from activelab.label_studio import Watcher
-        from activelab.label_studio._listener import create_listener, listening
+        from activelab.label_studio.listener import create_listener, listening
 
         watcher = Watcher(project, client, every, not no_train, ahead, _say)
         app = create_listener(watcher, secrets.token_urlsafe(32), password=password, predict=True)
@@ -317,8 +318,9 @@ def backend(
 @contextmanager
 def _connection(url: str, token_file: Path | None) -> Iterator[Client]:
     """A client of a server, with its errors in words of the command line."""
-    with project_errors(), _packages():
-        from activelab.label_studio import Client, ServerError, read_token
+    with project_errors(EXTRA):
+        with needs(EXTRA, "Label Studio"):
+            from activelab.label_studio import Client, ServerError, read_token
 
         try:
             with Client(url, read_token(token_file)) as client:
@@ -329,31 +331,21 @@ def _connection(url: str, token_file: Path | None) -> Iterator[Client]:
 
 @contextmanager
 def _linked(place: str | None, token_file: Path | None) -> Iterator[tuple[Project, Client]]:
-    with project_at(place_of(place)) as project, _packages():
+    with needs(EXTRA, "Label Studio"):
         from activelab.label_studio import load_link
 
-        with _connection(load_link(project).url, token_file) as client:
-            yield project, client
-
-
-@contextmanager
-def _packages() -> Iterator[None]:
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise CommandError(
-            f"Label Studio needs more packages ({error}): pip install 'activelab[label-studio]'"
-        ) from None
+    with (
+        project_at(place_of(place), EXTRA) as project,
+        _connection(load_link(project).url, token_file) as client,
+    ):
+        yield project, client
 
 
 def _check_listening(host: str, allow_remote: bool) -> None:
     from activelab._network import is_loopback
 
     if not is_loopback(host) and not allow_remote:
-        raise InputError(
-            f"{host} can be reached from other machines. Say --allow-remote if that is meant, and put a "
-            "proxy with HTTPS before it."
-        )
+        raise InputError(f"{host} can be reached from other machines.", advice="allow_remote")
 
 
 def _until_stopped(watcher: Watcher) -> None:

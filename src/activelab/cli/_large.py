@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -13,6 +12,7 @@ import typer
 from typer.core import TyperCommand
 
 from activelab._errors import InputError
+from activelab.cli._output import Show, progress_bar
 
 if TYPE_CHECKING:
     from activelab.scale import Plan, Suggestion
@@ -91,8 +91,9 @@ def _bytes(size: float) -> str:
 class Bar:
     """Rows done of all passes, per second, and the time left; on a terminal."""
 
-    def __init__(self, progress: Any) -> None:
-        self._progress, self._task = progress, progress.add_task("reading the footers", total=None)
+    def __init__(self, show: Show) -> None:
+        self._show = show
+        self._show("reading the footers", 0, None)
         self._plan: Plan | None = None
         self._rows: dict[str, int] = {}
 
@@ -100,7 +101,7 @@ class Bar:
         """Learn how much there is to do."""
         self._plan = plan
         what = "partition" if not plan.aligned else "prepare"
-        self._progress.update(self._task, total=self._total(), description=what)
+        self._show(what, 0, self._total())
 
     def _total(self) -> int:
         assert self._plan is not None
@@ -113,24 +114,14 @@ class Bar:
     def advance(self, name: str, rows: int) -> None:
         """Count the rows of a partition that a pass is done with."""
         self._rows[name] = self._rows.get(name, 0) + rows
-        self._progress.update(self._task, advance=rows, total=self._total(), description=name)
+        self._show(name, sum(self._rows.values()), self._total())
 
 
 @contextmanager
 def bar() -> Iterator[Bar]:
     """A progress bar on a terminal, nothing in a pipe."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
-    from rich.text import Text
-
-    class _Speed(ProgressColumn):
-        def render(self, task: Any) -> Text:
-            return Text("" if not task.speed else f"{task.speed:,.0f} rows/s")
-
-    columns = (TextColumn("{task.description}"), BarColumn(), _Speed(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as progress:
-        yield Bar(progress)
+    with progress_bar("rows") as show:
+        yield Bar(show)
 
 
 def summary_of(found: Suggestion) -> dict[str, Any]:

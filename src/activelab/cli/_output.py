@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,38 @@ def working(what: str) -> Iterator[None]:
 
     with Console(stderr=True).status(what):
         yield
+
+
+Show = Callable[[str, int, int | None], None]
+"""Told what is done now, how much of it, and of how much if that is known."""
+
+
+@contextmanager
+def progress_bar(unit: str | None = None) -> Iterator[Show]:
+    """A bar on a terminal, nothing in a pipe; with a unit it shows how many of them a second."""
+    if not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class _Speed(ProgressColumn):
+        def render(self, task: Any) -> Text:
+            return Text("" if not task.speed else f"{task.speed:,.0f} {unit}/s")
+
+    amount = MofNCompleteColumn() if unit is None else _Speed()
+    columns = (TextColumn("{task.description}"), BarColumn(), amount, TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda what, done, end: bar.update(task, description=what, completed=done, total=end)
 
 
 def say(words: str, values: dict[str, Any], as_json: bool, *, notes: Iterable[str] = ()) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from activelab._errors import InputError
+from activelab._extras import needs
 from activelab.cli._errors import CommandError
 
 if TYPE_CHECKING:
@@ -60,9 +61,9 @@ def _looks_like_a_place(text: str) -> bool:
 
 
 @contextmanager
-def project_at(place: str) -> Iterator[Project]:
-    """An open project."""
-    with project_errors():
+def project_at(place: str, extra: str = "web") -> Iterator[Project]:
+    """An open project; ``extra`` is what to install where its packages are missing."""
+    with project_errors(extra):
         from activelab.project import open_project
 
         with open_project(place) as project:
@@ -70,13 +71,11 @@ def project_at(place: str) -> Iterator[Project]:
 
 
 @contextmanager
-def project_errors() -> Iterator[None]:
+def project_errors(extra: str = "web") -> Iterator[None]:
     """What goes wrong with a project, as errors of a command."""
-    try:
+    with needs(extra, "a project"):
         from activelab.project import ConflictError, StorageError
         from activelab.project.labelling.rounds import AlreadyTrainingError
-    except ImportError as error:
-        raise CommandError(f"projects need more packages ({error}): pip install 'activelab[web]'") from None
     try:
         yield
     except (StorageError, ConflictError, AlreadyTrainingError) as error:

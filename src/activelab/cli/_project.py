@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from activelab._errors import InputError
 from activelab.cli._inputs import class_names
 from activelab.cli._options import Json
-from activelab.cli._output import say
+from activelab.cli._output import progress_bar, say
 from activelab.cli._place import Place, place_of, project_at, project_errors, split_place
+
+if TYPE_CHECKING:
+    from activelab.project.fields import FieldView
 
 
 def init(
@@ -33,28 +34,32 @@ def init(
             metavar="FILE", help="Text file that annotators can read beside the example.", readable=False
         ),
     ] = None,
-    method: Annotated[str | None, typer.Option(help="Acquisition method; activelab if not given.")] = None,
+    method: Annotated[str | None, typer.Option(help="Acquisition method.")] = None,
     models: Annotated[
         list[str] | None,
         typer.Option("--model", help="Classifier by name or import path; repeat for an ensemble."),
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Labels of a round; 100 if not given.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Labels of a round.")] = None,
     labels_per_round: Annotated[
         int | None,
-        typer.Option(help="How many people may label one example in the same round; 1 if not given."),
+        typer.Option(help="How many people may label one example in the same round."),
     ] = None,
     max_labels: Annotated[int | None, typer.Option(help="Labels an example may have.")] = None,
     budget: Annotated[int | None, typer.Option(help="Labels to collect in all.")] = None,
     gold_rate: Annotated[
         float | None,
-        typer.Option(help="Share of served examples whose right answer is known; 0 if not given."),
+        typer.Option(help="Share of served examples whose right answer is known."),
     ] = None,
     images_root: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of the images.", readable=False)
     ] = None,
     options: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Any other setting, as of `activelab settings`."),
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any other setting; `activelab settings --explain` lists them.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -161,7 +166,7 @@ def import_(
         raise InputError(f"one file of examples at a time; got {', '.join(rest)}.")
     if not rest and labels is None and gold is None:
         raise InputError("name a file: EXAMPLES, --labels FILE or --gold FILE.")
-    with project_at(place) as project, _progress() as progress:
+    with project_at(place) as project, progress_bar() as progress:
         import pyarrow as pa
 
         from activelab.project.files.importing import Columns, import_files
@@ -207,6 +212,9 @@ def settings(
             metavar="[PLACE] [NAME=VALUE]...", help="The project, and what to change.", show_default=False
         ),
     ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say what each setting is; change nothing.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show the settings of a project, or change some.
@@ -217,11 +225,16 @@ def settings(
       activelab settings tickets.db budget=8000 max_labels=5 gold_rate=0.05
       activelab settings tickets.db classes=bug,question,praise,spam models=logistic-regression,extra-trees
       activelab settings tickets.db budget=none guidelines=@guidelines.txt
+      activelab settings --explain
 
     Values are numbers, texts, lists with commas, yes or no, none; @FILE is the text of a file. Classes can be
     added at the end, not removed. A server that runs follows within seconds.
     """
     words = given or []
+    if explain:
+        said, rows = _explained()
+        typer.echo(json.dumps(rows, ensure_ascii=False) if as_json else said)
+        return
     if words and "=" in words[0] and "://" not in words[0]:
         place, rest = place_of(None), words
     else:
@@ -238,36 +251,53 @@ def _changes(words: list[str]) -> dict[str, Any]:
     """NAME=VALUE as values of the types the settings have."""
     if not words:
         return {}
-    from dataclasses import fields
-
-    from activelab.project import Settings
-
-    kinds = {field.name: str(field.type) for field in fields(Settings)}
+    with project_errors():
+        from activelab.project import Settings
+    views = Settings.views()
     changes = {}
     for word in words:
         name, equals, value = word.partition("=")
         if not equals:
             raise InputError(f"{word!r} should be NAME=VALUE, as in budget=5000.")
         name = name.strip().replace("-", "_")
-        changes[name] = _value(value.strip(), kinds.get(name, "str"))
+        view = views.get(name)
+        changes[name] = value if view is None else _value(value.strip(), view)
     return changes
 
 
-def _value(text: str, kind: str) -> Any:
-    if text.casefold() == "none" and ("None" in kind or kind.startswith("tuple")):
-        return [] if kind.startswith("tuple") else None
-    if kind.startswith("tuple"):
-        return class_names(text) if text else []
-    if kind.startswith("bool"):
+def _value(text: str, view: FieldView) -> Any:
+    """A text as a value of a field; what cannot be one stays as it is, to be refused by name."""
+    if view.kind == "list":
+        return class_names(text) if text and text.casefold() != "none" else []
+    if view.optional and text.casefold() == "none":
+        return None
+    if view.kind == "switch":
         known = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
         return known.get(text.casefold(), text)
-    for number in (int, float):
-        if kind.startswith(number.__name__):
-            try:
-                return number(text.replace("_", ""))
-            except ValueError:
-                return text
+    if view.kind in ("whole", "number"):
+        try:
+            return {"whole": int, "number": float}[view.kind](text.replace("_", ""))
+        except ValueError:
+            return text
     return _text(Path(text[1:])) if text.startswith("@") else text
+
+
+def _explained() -> tuple[str, list[dict[str, Any]]]:
+    """What each setting is, for people and for programs."""
+    with project_errors():
+        from activelab.project import Settings
+    lines, rows = [], []
+    for view in Settings.views().values():
+        default = _shown(list(view.default) if isinstance(view.default, tuple) else view.default)
+        lines += [
+            view.name,
+            f"    {view.title}. {view.help}",
+            f"    {view.words}; {default or 'empty'} if not set",
+        ]
+        rows.append(
+            {name: getattr(view, name) for name in ("name", "title", "help", "words", "default", "choices")}
+        )
+    return "\n".join(lines), rows
 
 
 def _shown(value: Any) -> str:
@@ -294,18 +324,3 @@ def _folder(path: Path) -> str:
     if not path.is_dir():
         raise InputError(f"{path} is not a folder of images.")
     return str(path.resolve())
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int | None], None]]:
-    """A bar on a terminal; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda *_: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda what, done, end: bar.update(task, description=what, completed=done, total=end)

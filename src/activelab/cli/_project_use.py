@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from activelab._errors import InputError
+from activelab._extras import needs
+from activelab._whole import whole_file
 from activelab.cli._errors import CommandError
 from activelab.cli._options import ExampleColumn, Json, OptionalPredProbsFiles
 from activelab.cli._output import say, working
@@ -43,28 +45,21 @@ def train(
     Labelling goes on meanwhile. With --pred-probs nothing is trained: the probabilities of your own models
     are used, out-of-sample, in the order of the pool or with a column of ids.
     """
-    from activelab.project.training.child import end_with_parent
-
-    end_with_parent()
     with project_at(place_of(place)) as project:
         if cancel:
             _cancel(project, as_json)
             return
-        from activelab.project.training.round import train_round
+        from activelab.project.training.round import train_on_files
 
-        given = read_predictions(pred_probs, example_column, project)
-        try:
-            with working("Training"):
-                done = train_round(project, pred_probs=given, limit_hours=limit, given_up=_end)
-        except InputError as error:
-            files = "".join(f"{path}: " for path in pred_probs or ())
-            raise InputError(f"{files}{error}") from None
-    labels = done.summary["metrics"]["num_labels"]
+        with working("Training"):
+            done = train_on_files(project, pred_probs or (), example_column, limit_hours=limit, given_up=_end)
+    summary = done.summary
+    assert summary.metrics is not None
     say(
-        f"Round {done.id} is served: {labels:,} labels.",
-        {"round": done.id, **done.summary},
+        f"Round {done.id} is served: {summary.metrics.num_labels:,} labels.",
+        {"round": done.id, **summary.model_dump(exclude_unset=True)},
         as_json,
-        notes=done.summary["notes"],
+        notes=summary.notes,
     )
 
 
@@ -88,31 +83,6 @@ def _cancel(project: Project, as_json: bool) -> None:
     if number is None:
         raise InputError("no round is being trained.")
     say(f"Round {number} is given up.", {"round": number}, as_json)
-
-
-def _ids(path: Path, chosen: str | None, project: Any) -> str:
-    """The column of the ids in a table of probabilities, whose other columns are the classes."""
-    from activelab import tables
-
-    with tables.naming(path):
-        names = tables.column_names(path)
-        others = [name for name in names if name not in project.settings.classes]
-        return tables.find_column(names if chosen is not None else others, "example", chosen)
-
-
-def read_predictions(
-    files: list[Path] | None, example_column: str | None, project: Project
-) -> list[Any] | None:
-    """The probabilities of ``--pred-probs``; None without any."""
-    from activelab import tables
-
-    given: list[Any] = []
-    for path in files or ():
-        if tables.is_array_file(path):
-            given += tables.read_arrays(path)
-        else:
-            given.append(tables.read_pred_probs(path, _ids(path, example_column, project)))
-    return given or None
 
 
 def serve(
@@ -172,12 +142,8 @@ def serve(
 def run_server(place: str, **options: Any) -> None:
     """Serve a project until it is told to stop."""
     with project_errors():
-        try:
+        with needs("web", "the server"):
             from activelab.web import serve as run
-        except ImportError as error:
-            raise CommandError(
-                f"the server needs more packages ({error}): pip install 'activelab[web]'"
-            ) from None
         run(place, **options)
 
 
@@ -194,27 +160,26 @@ def status(place: Place = None, as_json: Json = False) -> None:
 
         now = insight.overview(project)
     if as_json:
-        typer.echo(json.dumps(now, ensure_ascii=False))
+        typer.echo(json.dumps(now.model_dump(), ensure_ascii=False))
         return
-    typer.echo(now["title"])
-    spent = f"{now['spent']:,} collected here"
-    if now["budget"] is not None:
-        spent += f", {now['left']:,} left of {now['budget']:,}"
-    typer.echo(f"examples   {now['examples']:,}, {now['labelled']:,} labelled, {now['gold']:,} gold")
-    typer.echo(f"labels     {now['labels']:,} by {now['annotators']:,} annotators; {spent}")
-    typer.echo(f"queue      {now['queue_length']:,} examples; {now['open_leases']:,} are being labelled")
-    if now["round"] is None:
+    typer.echo(now.title)
+    spent = f"{now.spent:,} collected here"
+    if now.budget is not None:
+        spent += f", {now.left:,} left of {now.budget:,}"
+    typer.echo(f"examples   {now.examples:,}, {now.labelled:,} labelled, {now.gold:,} gold")
+    typer.echo(f"labels     {now.labels:,} by {now.annotators:,} annotators; {spent}")
+    typer.echo(f"queue      {now.queue_length:,} examples; {now.open_leases:,} are being labelled")
+    if now.round is None:
         typer.echo("round      none yet: import examples first")
     else:
-        kind = "trained" if now["round"]["trained"] else "no model yet"
+        kind = "trained" if now.round.trained else "no model yet"
         typer.echo(
-            f"round      {now['round']['number']} ({kind}), {now['round']['new_labels']:,} new labels, "
-            f"the next after {now['round']['train_every']:,}"
+            f"round      {now.round.number} ({kind}), {now.round.new_labels:,} new labels, "
+            f"the next after {now.round.train_every:,}"
         )
-    training = now["training"]
-    why = f": {training['error']}" if training.get("error") else ""
-    due = f"; due: {training['due']}" if training.get("due") else ""
-    typer.echo(f"training   {training['state']}{why}{due}")
+    why = f": {now.training.error}" if now.training.error else ""
+    due = f"; due: {now.training.due}" if now.training.due else ""
+    typer.echo(f"training   {now.training.state}{why}{due}")
 
 
 def report(
@@ -236,12 +201,8 @@ def report(
         from activelab.report import project_report
 
         page = project_report(project)
-    partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
-    try:
-        partial.write_text(page, encoding="utf-8")
-        partial.replace(output)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(output) as file:
+        file.write(page.encode())
     say(f"Wrote {output}.", {"output": str(output)}, as_json)
 
 

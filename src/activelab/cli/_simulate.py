@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from activelab.cli._output import deliver
+from activelab._whole import whole_file
+from activelab.cli._output import deliver, progress_bar
 
 if TYPE_CHECKING:
     from activelab.simulation import Experiment, Panel
@@ -176,32 +177,22 @@ def reproduce(
     for name in names:
         page += _report(name, panels[name], folder, published, (report or folder / "x").parent)
     target = folder / "results.md" if report is None else report
-    target.write_text("\n".join(page), encoding="utf-8")
+    with whole_file(target) as file:
+        file.write("\n".join(page).encode())
     typer.echo(f"{target}: the tables and figures of {', '.join(names)}")
 
 
 def _run(units: Sequence[tuple[str, Experiment, Path]], jobs: int) -> Iterator[None]:
     """Run experiments one after the other with a bar on a terminal; yields as each trial is done."""
-    import sys
-
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from activelab.simulation import run_experiment
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as progress:
-        total = sum(len(experiment.methods) * experiment.trials for _, experiment, _ in units)
-        task = progress.add_task("", total=total)
+    done, total = 0, sum(len(experiment.methods) * experiment.trials for _, experiment, _ in units)
+    with progress_bar() as show:
+        show("", 0, total)
         for name, experiment, folder in units:
             for method, trial, _ in run_experiment(experiment, folder, n_jobs=jobs):
-                progress.update(task, advance=1, description=f"{name}{method}, trial {trial}")
+                done += 1
+                show(f"{name}{method}, trial {trial}", done, total)
                 yield
 
 

@@ -36,17 +36,16 @@ from activelab.cli._options import (
 from activelab.cli._output import deliver, working
 
 if TYPE_CHECKING:
-    from activelab._typing import Ids, Models
-    from activelab.acquisition import Assessment
-    from activelab.assignment import AssignmentRule
+    from activelab._typing import Ids
     from activelab.labels import Labels
-    from activelab.selection import Batch
+    from activelab.planning import Plan
+    from activelab.strategies import Strategy
 
 
 def _methods() -> list[str]:
-    from activelab.acquisition import methods
+    from activelab.strategies import strategies
 
-    return methods()
+    return strategies()
 
 
 def suggest(
@@ -59,14 +58,17 @@ def suggest(
             "--method",
             "-m",
             help="recommended, activelab (the paper's), random, good_random, relabel_random, entropy, "
-            "uncertainty, active_label_cleaning or disagreement.",
+            "uncertainty, active_label_cleaning, disagreement, or module:attribute of one of your own.",
             autocompletion=_methods,
         ),
     ] = "activelab",
     batching: Annotated[
-        str,
-        typer.Option(help="top: the lowest scores; diverse: some between each two classes; stochastic."),
-    ] = "top",
+        str | None,
+        typer.Option(
+            help="top: the lowest scores (the default); diverse: some between each two classes; stochastic.",
+            show_default=False,
+        ),
+    ] = None,
     assignment: Annotated[
         str | None,
         typer.Option(
@@ -74,7 +76,10 @@ def suggest(
             show_default=False,
         ),
     ] = None,
-    max_share: Annotated[float, typer.Option(help="Share of the batch one annotator gets at most.")] = 1.0,
+    max_share: Annotated[
+        float | None,
+        typer.Option(help="Share of the batch one annotator gets at most; all of it.", show_default=False),
+    ] = None,
     prices: Annotated[
         Path | None,
         typer.Option(
@@ -127,12 +132,23 @@ def suggest(
     The table has the columns example, score, kind (new or relabel), num_labels, consensus_label, quality
     and predicted_label, and with --assignment annotator.
     """
-    from activelab.acquisition import get_method
-    from activelab.assignment import get_rule
-    from activelab.selection import assess_and_suggest
-    from activelab.tables import check_output
+    from activelab.strategies import Strategy
 
     models = [one.split(SEPARATOR) for one in pred_probs]
+    strategy = Strategy.of(
+        method,
+        batching=batching,
+        assignment=assignment,
+        max_share=max_share,
+        skip_settled=skip_settled or None,
+    )
+    if prices is not None and strategy.assignment != "thompson":
+        raise InputError("--prices go with --assignment thompson.")
+    columns = {
+        "example_column": example_column,
+        "annotator_column": annotator_column,
+        "label_column": label_column,
+    }
     large = {
         "unmatched": unmatched,
         "engine": engine,
@@ -141,86 +157,115 @@ def suggest(
         "memory": memory,
         "work_dir": work_dir,
     }
-    chosen = get_method(method)
-    rule = None if assignment is None else get_rule(assignment)
-    if prices is not None and assignment != "thompson":
-        raise InputError("--prices go with --assignment thompson.")
-    if is_large(labels, models, [*large.values(), explain]) and (
-        rule is not None or skip_settled or batching != "top"
-    ):
-        raise InputError("--assignment, --skip-settled and --batching are for pools that fit the memory.")
     if is_large(labels, models, [*large.values(), explain]):
-        columns = {
-            "example_column": example_column,
-            "annotator_column": annotator_column,
-            "label_column": label_column,
-            "classes": None if classes is None else class_names(classes),
-        }
-        given = {name: value for name, value in large.items() if value is not None}
+        if strategy.assignment is not None or strategy.skip_settled or strategy.batching != "top":
+            raise InputError("--assignment, --skip-settled and --batching are for pools that fit the memory.")
         if examples is not None:
             raise InputError("--examples is for arrays; a pool in several files lists its examples itself.")
+        chosen = {name: value for name, value in large.items() if value is not None}
         if explain:
-            asked = {name: given[name] for name in ("workers", "memory") if name in given}
-            print_plan(require_scale().plan(labels, models, **columns, **asked), as_json)
+            names = None if classes is None else class_names(classes)
+            budget = {name: chosen[name] for name in ("workers", "memory") if name in chosen}
+            print_plan(require_scale().plan(labels, models, classes=names, **columns, **budget), as_json)
             return
-        if output is not None:
-            check_output(output, tuple(labels + [name for names in models for name in names]))
-        with bar() as shown:
-            found = require_scale().suggest(
-                labels,
-                models,
-                batch_size,
-                chosen,
-                **columns,
-                **given,
-                keep=keep.value,
-                seed=seed,
-                progress=shown.advance,
-                planned=shown.planned,
-            )
-        summary = {"method": method, **summary_of(found)}
-        deliver(_table(found.batch.to_dict()), summary, output=output, as_json=as_json)
-        return
-    request = Request(
-        Path(labels[0]),
-        [Path(names[0]) for names in models],
-        classes,
-        examples,
-        example_column,
-        annotator_column,
-        label_column,
-        keep,
-        from_,
-        question,
-    )
+        batch, summary = _in_parts(
+            labels,
+            models,
+            batch_size,
+            strategy,
+            classes,
+            output,
+            **columns,
+            **chosen,
+            keep=keep.value,
+            seed=seed,
+        )
+    else:
+        request = Request(
+            Path(labels[0]),
+            [Path(names[0]) for names in models],
+            classes,
+            examples,
+            example_column,
+            annotator_column,
+            label_column,
+            keep,
+            from_,
+            question,
+        )
+        batch, summary = _in_memory(request, strategy, batch_size, prices, output, seed)
+    deliver(_table(batch), {"method": method, **summary}, output=output, as_json=as_json)
+
+
+def _in_parts(
+    labels: list[str],
+    models: list[list[str]],
+    batch_size: int,
+    strategy: Strategy,
+    classes: str | None,
+    output: Path | None,
+    **options: Any,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Columns and summary of the batch of a pool that is read in parts."""
+    from activelab.tables import check_output
+
+    if output is not None:
+        check_output(output, tuple(labels + [name for names in models for name in names]))
+    with bar() as shown:
+        found = require_scale().suggest(
+            labels,
+            models,
+            batch_size,
+            strategy,
+            classes=None if classes is None else class_names(classes),
+            progress=shown.advance,
+            planned=shown.planned,
+            **options,
+        )
+    return found.batch.to_dict(), summary_of(found)
+
+
+def _in_memory(
+    request: Request,
+    strategy: Strategy,
+    batch_size: int,
+    prices: Path | None,
+    output: Path | None,
+    seed: int,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Columns and summary of the batch of a pool that fits the memory."""
+    from dataclasses import replace
+
+    from activelab.planning import plan_round
+    from activelab.tables import check_output
+
     if output is not None:
         check_output(output, request.files)
     with working("Reading the files"):
-        pool, arrays = read_inputs(request)
+        pool, models = read_inputs(request)
+    if prices is not None:
+        strategy = replace(strategy, prices=_prices(prices, pool))
     with working("Scoring the pool"):
-        pool, assessment, batch = assess_and_suggest(
-            pool, arrays, batch_size, chosen, seed=seed, batching=batching, skip_settled=skip_settled
-        )
-    relabel = int((batch.kind == "relabel").sum())
+        plan = plan_round(pool, models, strategy, batch_size, seed=seed)
+    columns = plan.batch.to_dict()
+    if plan.annotator is not None:
+        columns["annotator"] = _who(plan)
+    relabel = int((columns["kind"] == "relabel").sum())
     summary = {
-        "method": method,
-        "batch_size": len(batch),
-        "new": len(batch) - relabel,
+        "batch_size": len(plan.positions),
+        "new": len(plan.positions) - relabel,
         "relabel": relabel,
         "pool": pool.n_examples,
         "labelled": int(pool.labelled.sum()),
         "n_labels": pool.n_labels,
         "annotators": pool.n_annotators,
         "classes": pool.n_classes,
-        "n_models": len(arrays),
-        "temperature": assessment.temperature,
-        "model_weight": assessment.model_weight,
-        "notes": [*request.notes, *assessment.notes],
+        "n_models": len(models),
+        "temperature": plan.assessment.temperature,
+        "model_weight": plan.assessment.model_weight,
+        "notes": [*request.notes, *plan.assessment.notes],
     }
-    found_columns = batch.to_dict()
-    if rule is not None:
-        found_columns["annotator"] = _who(pool, arrays, batch, assessment, rule, prices, max_share, seed)
-    deliver(_table(found_columns), summary, output=output, as_json=as_json)
+    return columns, summary
 
 
 def _table(columns: dict[str, Any]) -> Any:
@@ -231,34 +276,18 @@ def _table(columns: dict[str, Any]) -> Any:
     return to_arrow(columns, {"consensus_label": table["predicted_label"].type})
 
 
-def _who(
-    labels: Labels,
-    models: Models,
-    batch: Batch,
-    assessment: Assessment,
-    rule: AssignmentRule,
-    prices: Path | None,
-    max_share: float,
-    seed: int,
-) -> Ids:
+def _who(plan: Plan) -> Ids:
     """Who should label each example of the batch; None where everybody has."""
     import numpy as np
 
-    from activelab.assignment import Thompson, assign
-
-    if prices is not None:
-        rule = Thompson(_prices(prices, labels))
-    position = {one: row for row, one in enumerate(labels.examples.tolist())}
-    rows = np.array([position[one] for one in batch], dtype=np.int64)
-    chosen = assign(
-        labels, rows, rule, pred_probs=models, ability=assessment.ability, max_share=max_share, seed=seed
-    )
-    names = np.full(len(rows), None, dtype=object)
-    names[chosen >= 0] = labels.annotators[chosen[chosen >= 0]]
+    codes = plan.annotator
+    assert codes is not None
+    names: Ids = np.full(len(codes), None, dtype=object)
+    names[codes >= 0] = plan.labels.annotators[codes[codes >= 0]]
     return names
 
 
-def _prices(path: Path, labels: Labels) -> list[float]:
+def _prices(path: Path, labels: Labels) -> dict[str, float]:
     """The price of every annotator of the labels."""
     from activelab.tables import naming, read_ids
 
@@ -272,4 +301,4 @@ def _prices(path: Path, labels: Labels) -> list[float]:
         absent = [one for one in labels.annotators.tolist() if str(one) not in given]
         if absent:
             raise InputError(f"has no price of {len(absent):,} annotators, first {absent[0]!r}.")
-    return [given[str(one)] for one in labels.annotators.tolist()]
+    return given

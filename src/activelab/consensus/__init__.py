@@ -1,20 +1,25 @@
 """Consensus labels from many annotators, with or without models: one method a file."""
 
 from activelab.consensus._annotators import AnnotatorTable
-from activelab.consensus._bayesian import bayesian_consensus
+from activelab.consensus._bayesian import BayesianEstimate, bayesian_consensus, bayesian_estimate
 from activelab.consensus._channels import Ability
 from activelab.consensus._consensus import Consensus
 from activelab.consensus._crowdkit import CROWDKIT_METHODS, crowdkit
 from activelab.consensus._crowdlab import crowdlab
 from activelab.consensus._dawid_skene import dawid_skene
 from activelab.consensus._majority_vote import majority_vote
+from activelab.consensus._registry import CONSENSUS, ConsensusMethod
 
 __all__ = [
+    "CONSENSUS",
     "CROWDKIT_METHODS",
     "Ability",
     "AnnotatorTable",
+    "BayesianEstimate",
     "Consensus",
+    "ConsensusMethod",
     "bayesian_consensus",
+    "bayesian_estimate",
     "crowdkit",
     "crowdlab",
     "dawid_skene",

@@ -1,4 +1,4 @@
-"""Statistics of each annotator against a consensus (SPEC Part 2 §4)."""
+"""Statistics of each annotator against a consensus (mathematics.md §5)."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def worst_class(labels: Labels, consensus: Ints, quality: Float64s) -> Ints:
     """Code of each annotator's worst class, -1 without labels.
 
     Lowest accuracy against the consensus; then most labels; then highest mean quality of the consensus
-    of the examples so labelled; then lowest class (SPEC Part 2 §4).
+    of the examples so labelled; then lowest class (mathematics.md §5).
     """
     worst = np.full(labels.n_annotators, -1, dtype=np.int64)
     if not labels.n_labels:

@@ -14,7 +14,7 @@ from activelab.consensus._channels import Ability, Channels, ChannelSums
 from activelab.consensus._consensus import Consensus
 from activelab.consensus._statistics import label_sums
 from activelab.labels import Labels
-from activelab.pred_probs import check_pred_probs
+from activelab.pred_probs import check_pred_probs, remembered
 
 _STEPS = 6
 _SMALL, _LARGE = 1e-200, 1e200
@@ -69,7 +69,7 @@ def bayesian_consensus(labels: Labels, pred_probs: Any = None, *, seed: int = 0)
     posterior = np.empty((labels.n_examples, labels.n_classes))
     for block in blocks(labels):
         posterior[block.index] = estimate.posterior(block, models)
-    label = most_probable(posterior, np.arange(labels.n_examples), seed)
+    label = most_probable(posterior, slice(0, labels.n_examples), labels, seed)
     label[~labels.labelled] = -1
     return Consensus.build(
         labels, label, posterior, label_sums(labels), annotator_weight=estimate.ability.mean
@@ -126,10 +126,15 @@ class BayesianEstimate:
 def bayesian_estimate(labels: Labels, models: Models, *, steps: int = _STEPS) -> BayesianEstimate:
     """Accuracies, confusion matrices and temperatures by expectation-maximisation.
 
-    All but the last step rest on at most `_SAMPLE` labelled examples, evenly spaced.
+    All but the last step rest on at most `_SAMPLE` labelled examples, evenly spaced. Made once for checked
+    predictions.
     """
     if steps < 1:
         raise InputError(f"steps must be at least 1, got {steps}.")
+    return remembered(models, labels, ("bayesian", steps), lambda: _estimated(labels, models, steps))
+
+
+def _estimated(labels: Labels, models: Models, steps: int) -> BayesianEstimate:
     n_labelled = int(np.count_nonzero(labels.labelled))
     every = -(-n_labelled // _SAMPLE) or 1
     calibration = [_calibrated(labels, model) for model in models]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from activelab._kernels import Block
 from activelab._typing import Float64s, Ints
@@ -73,6 +72,8 @@ class Channels:
 
     def evidence(self, block: Block) -> Float64s:
         """Σ_j log P(Y_ij | class k) over a block, up to a constant of each example."""
+        from scipy.sparse import csr_array  # on first use: it would take half of `import activelab`
+
         if self.n_classes < 2:
             return np.zeros((block.size, self.n_classes))
         if self.log_confusion is None:
@@ -116,6 +117,8 @@ class ChannelSums:
             self._flush()
 
     def _flush(self) -> None:
+        from scipy.sparse import csr_array
+
         if self.counts is None or not self._rows:
             return
         column = np.concatenate([one for one, _ in self._waiting])

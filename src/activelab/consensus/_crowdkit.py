@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from activelab._errors import InputError, unknown
+from activelab._extras import needs
 from activelab._typing import Float64s
 from activelab.consensus._consensus import Consensus
 from activelab.consensus._statistics import label_sums
@@ -51,7 +52,7 @@ def crowdkit(labels: Labels, method: str, **options: Any) -> Consensus:
     ------
     InputError
         If the method is unknown, or refuses the labels (the message is crowd-kit's).
-    ImportError
+    MissingPackageError
         If crowd-kit is not installed.
 
     Examples
@@ -63,13 +64,9 @@ def crowdkit(labels: Labels, method: str, **options: Any) -> Consensus:
     """
     if method not in CROWDKIT_METHODS:
         raise unknown("crowd-kit method", method, list(CROWDKIT_METHODS))
-    try:
+    with needs("crowdkit", f"consensus method {method!r}"):
         aggregation: Any = importlib.import_module("crowdkit.aggregation")
-    except ImportError as error:
-        raise ImportError(
-            f"consensus method {method!r} needs crowd-kit: pip install 'activelab[crowdkit]'"
-        ) from error
-    import pandas as pd
+        import pandas as pd
 
     columns = {"task": labels.example, "worker": labels.annotator, "label": labels.label}
     frame = pd.DataFrame(columns)

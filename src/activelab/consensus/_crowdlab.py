@@ -1,4 +1,4 @@
-"""CROWDLAB: labels and models weighed by how far each can be trusted (SPEC Part 1 §2-5)."""
+"""CROWDLAB: labels and models weighed by how far each can be trusted (mathematics.md §2, §3, §4)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from activelab.consensus._statistics import (
     predicted_classes,
 )
 from activelab.labels import Labels
-from activelab.pred_probs import check_pred_probs
+from activelab.pred_probs import check_pred_probs, remembered
 
 _FLOOR = 1e-6
 
@@ -148,6 +148,11 @@ def crowdlab_estimate(
     conventions: Conventions = PAPER,
 ) -> Estimate:
     """Consensus labels and final trust, in memory that does not grow with n_examples × n_classes."""
+    key = ("crowdlab", betas, seed, conventions)
+    return remembered(models, labels, key, lambda: _estimated(labels, models, betas, seed, conventions))
+
+
+def _estimated(labels: Labels, models: Models, betas: Betas, seed: int, conventions: Conventions) -> Estimate:
     sums, predicted = label_sums(labels), predicted_classes(models)
     label = vote_labels(labels, sums, models, betas, seed=seed, conventions=conventions)
     trust = estimate_trust(sums, consensus_sums(labels, predicted, label), conventions)
@@ -206,7 +211,7 @@ def mixture(block: Block, models: Models, betas: Betas, weight: Float64s) -> Flo
 
 
 def _support(block: Block, models: Models, betas: Betas, trust: Trust) -> Float64s:
-    """Weighted votes of models and annotators for each class: q of SPEC Part 1 §5 times its weight."""
+    """Weighted votes of models and annotators for each class: q of mathematics.md §4 times its weight."""
     total = mixture(block, models, betas, trust.model_weight)
     right, wrong = likelihood(trust.annotator_accuracy, total.shape[1])
     votes = block.weighted_votes(trust.annotator_weight)
@@ -217,7 +222,7 @@ def _support(block: Block, models: Models, betas: Betas, trust: Trust) -> Float6
 
 
 def block_posterior(block: Block, models: Models, betas: Betas, trust: Trust) -> Float64s:
-    """q of SPEC Part 1 §5 over a block; the mean of the models where trust is not estimable."""
+    """q of mathematics.md §4 over a block; the mean of the models where trust is not estimable."""
     if not trust.estimated:
         return mixture(block, models, betas, trust.model_weight / trust.model_weight.sum())
     weight = block.total(trust.annotator_weight[block.annotator])
@@ -227,5 +232,5 @@ def block_posterior(block: Block, models: Models, betas: Betas, trust: Trust) ->
 
 
 def likelihood(accuracy: float, n_classes: int) -> tuple[float, float]:
-    """Probability an annotator's label lends the class chosen and each other class (SPEC §3)."""
+    """Probability an annotator's label lends the class chosen and each other class (mathematics.md §4)."""
     return accuracy, (1 - accuracy) / max(n_classes - 1, 1)

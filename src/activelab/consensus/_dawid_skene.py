@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csc_array, csr_array
 
 from activelab._errors import InputError
 from activelab._kernels import most_probable, ranges, row_sums
@@ -14,6 +14,9 @@ from activelab._typing import Float64s, Ints
 from activelab.consensus._consensus import Consensus
 from activelab.consensus._statistics import label_sums
 from activelab.labels import Labels
+
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array, csr_array
 
 _CELLS_A_BLOCK = 1 << 20
 _TINY = 1e-300
@@ -78,7 +81,7 @@ def dawid_skene(
             break
         previous = likelihood
     posterior = model.posterior()
-    label = most_probable(posterior, np.arange(labels.n_examples), seed)
+    label = most_probable(posterior, slice(0, labels.n_examples), labels, seed)
     label[~labels.labelled] = -1
     return Consensus.build(
         labels,
@@ -110,6 +113,8 @@ class _ConfusionModel:
 
     def _indicators(self, examples: Ints) -> Iterator[tuple[Ints, csr_array, csc_array]]:
         """Some examples in blocks, the rows of the indicator matrix that are theirs, and their transpose."""
+        from scipy.sparse import csr_array  # on first use: it would take half of `import activelab`
+
         columns = self.n_annotators * self.n_classes + 1
         dtype = np.int32 if columns <= np.iinfo(np.int32).max else np.int64
         # A block no smaller than the parameters: each costs a pass over them.

@@ -1,4 +1,4 @@
-"""Majority vote with a chain of tie-breaks (SPEC Part 1 §1)."""
+"""Majority vote with a chain of tie-breaks (mathematics.md §1)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from activelab._conventions import PAPER, Conventions
-from activelab._kernels import Block, blocks, temper, tie_break
+from activelab._kernels import Block, blocks, class_draws, positions_of, temper
 from activelab._typing import Bools, Float64s, Ints, Models
 from activelab.consensus._consensus import Consensus
 from activelab.consensus._statistics import LabelSums, label_sums
@@ -147,12 +147,7 @@ class _TieBreaker:
         return total / np.maximum(votes[rows], 1)
 
     def _by_draw(self, block: Block, votes: Ints, rows: Ints) -> Float64s:
-        n_classes = votes.shape[1]
-        index = block.index
-        at = np.arange(index.start, index.stop) if isinstance(index, slice) else index
-        # Keys may be any 64 bits: the product wraps around.
-        cell = self.labels.tie_keys(at[rows])[:, None] * n_classes + np.arange(n_classes)
-        return tie_break(self.seed, cell)
+        return class_draws(self.labels, positions_of(block.index)[rows], self.seed)
 
 
 def untied_reliability(labels: Labels) -> Float64s:

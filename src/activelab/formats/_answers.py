@@ -72,4 +72,4 @@ def one_question(found: list[str], chosen: str | None, what: str) -> str:
         return found[0]
     if not found:
         raise InputError(f"the file has no {what}.")
-    raise InputError(f"the file has several of {what}: {first(found, 20)}. Choose one with --question.")
+    raise InputError(f"the file has several of {what}: {first(found, 20)}.", advice="question")

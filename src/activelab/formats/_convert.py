@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from activelab._errors import InputError
+from activelab._whole import whole_file
 from activelab.formats._detect import detect_format
 from activelab.formats._record import NOTHING, Record, Source
 from activelab.formats._registry import FileFormat, get_format
 from activelab.formats._spool import Spool
-from activelab.tables import check_target, naming, whole_file
+from activelab.tables import check_target, naming
 
 SUPERSEDED = "the same annotator labelled the example again later"
 NO_LABEL = "the example has no label"

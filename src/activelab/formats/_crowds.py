@@ -24,7 +24,7 @@ def read_mturk(source: Source) -> Iterator[Record]:
     question, buttons = _mturk_question(answers, source.question)
     key = source.columns.get("example") or "HITId"
     if key not in names:
-        raise InputError(f"no column {key!r}; name the column of the examples with --example-column.")
+        raise InputError(f"no column {key!r}.", column="example", advice="column")
     for line, values, problem in rows(source.path):
         if problem:
             yield Record(line, problem=problem)
@@ -95,7 +95,7 @@ def read_toloka(source: Source) -> Iterator[Record]:
     question = one_question(outputs, source.question, "column OUTPUT:…")
     key = source.columns.get("example") or f"{_ASSIGNMENT}task_id"
     if key not in names:
-        raise InputError(f"no column {key!r}; name the column of the examples with --example-column.")
+        raise InputError(f"no column {key!r}.", column="example", advice="column")
     for line, values, problem in rows(source.path):
         if problem:
             yield Record(line, problem=problem)

@@ -89,7 +89,7 @@ def _chosen(result: Any, question: str | None) -> tuple[Any, str, str]:
     if question is not None:
         choices = [one for one in choices if one.get("from_name") == question]
     elif len(names) > 1:
-        raise InputError(f"the tasks have several choices: {first(names)}. Choose one with --question.")
+        raise InputError(f"the tasks have several choices: {first(names)}.", advice="question")
     if not choices:
         return None, NONE, ""
     label, why = answer_of([one.get("value") for one in choices])

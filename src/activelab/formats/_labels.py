@@ -13,7 +13,7 @@ from activelab._errors import InputError
 from activelab.formats._convert import read_records
 from activelab.formats._detect import detect_format
 from activelab.formats._record import NOTHING, Record, is_later
-from activelab.tables import FileError, integers_if_canonical, read_ids
+from activelab.tables import integers_if_canonical, read_ids
 
 
 def read_label_table(
@@ -47,7 +47,7 @@ def read_label_table(
     records = read_records(path, format_, question=question, classes=classes, columns=columns, notes=notes)
     latest, left_out = latest_labels(_refusing(path, records))
     if not latest:
-        raise FileError(f"{path}: it holds no label.")
+        raise InputError("it holds no label.", file=path)
     if left_out:
         notes.append(f"{path}: {left_out:,} answers are no labels (skipped, rejected or unfinished).")
     texts = zip(*((e, a, label) for (e, a), (label, *_) in latest.items()), strict=True)
@@ -74,9 +74,10 @@ def latest_labels(
 def _refusing(path: str | os.PathLike[str], records: Iterable[Record]) -> Iterator[Record]:
     for one in records:
         if one.problem:
-            raise FileError(
-                f"{path}: entry {one.line:,}: {one.problem}. Correct it, or leave it out with: "
-                f"activelab convert {path} labels.csv"
+            raise InputError(
+                f"entry {one.line:,}: {one.problem}. Correct it, or leave it out with: "
+                f"activelab convert {path} labels.csv",
+                file=path,
             )
         yield one
 

@@ -149,7 +149,7 @@ def write_wide(file: IO[bytes], pool: Spool, ending: str, classes: Sequence[str]
     codes = {name: str(code) for code, name in enumerate(classes)}
     strange = [name for name in pool.classes if classes and name not in codes]
     if strange:
-        raise InputError(f"label {strange[0]!r} is none of --classes {', '.join(classes)}.")
+        raise InputError(f"label {strange[0]!r} is none of the classes {', '.join(classes)}.")
 
     def lines() -> Iterator[list[Any]]:
         for item in pool.items():

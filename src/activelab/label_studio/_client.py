@@ -42,16 +42,16 @@ def read_token(file: str | os.PathLike[str] | None = None) -> str:
     if file is None:
         token = os.environ.get(VARIABLE, "").strip()
         if not token:
-            raise InputError(f"set {VARIABLE} to a token of your Label Studio account, or name --token-file.")
+            raise InputError(f"{VARIABLE} is not set.", advice="token")
         return token
     path = Path(file)
     if not path.is_file():
-        raise InputError(f"{path}: no such file.")
+        raise InputError("no such file.", file=path)
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise InputError(f"{path}: others may read this file; say: chmod 600 {path}")
+        raise InputError(f"others may read this file; say: chmod 600 {path}", file=path)
     token = path.read_text(encoding="utf-8", errors="replace").strip()
     if not token or not token.isascii() or any(c.isspace() for c in token):
-        raise InputError(f"{path}: it should hold one token and nothing else.")
+        raise InputError("it should hold one token and nothing else.", file=path)
     return token
 
 
@@ -288,7 +288,7 @@ class Client:
             raise InputError(f"{self.url}{path}: there is no such project or task for this account.")
         if status < 400:
             raise ServerError(
-                f"{self.url} wants to send us elsewhere (status {status}); name the final address with --url."
+                f"{self.url} wants to send us elsewhere (status {status}); give its final address."
             )
         raise ServerError(f"{self.url}{path}: status {status}: {_detail(response)}")
 

@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from activelab._errors import InputError
+from activelab.label_studio._schema import label_studio_task
 from activelab.project import Project
 from activelab.project.settings import Settings, load_value, store_value
 from activelab.project.store.audit import write_audit
-from activelab.project.store.schema import label_studio_task
 
 _NAME = "label_studio"
 
@@ -60,9 +60,7 @@ def load_link(project: Project) -> Link:
     """
     found = project.database.read(lambda c: load_value(c, _NAME))
     if found is None:
-        raise InputError(
-            "this project is not connected: activelab label-studio connect PLACE --url … --project …"
-        )
+        raise InputError("this project is not connected with Label Studio.", advice="connect")
     return Link(**found)
 
 
@@ -106,10 +104,7 @@ def connect(project: Project, link: Link, classes: tuple[str, ...]) -> Link:
             return moved
         mapped = connection.execute(select(label_studio_task.c.task_id).limit(1)).first()
         if link.example_field is None and mapped is None and load_value(connection, "num_examples", 0):
-            raise InputError(
-                "this project has examples already. Say which field of the tasks holds their ids, with "
-                "--example-field, or connect a new project."
-            )
+            raise InputError("this project has examples already.", advice="example_field")
         store_link(connection, link)
         write_audit(connection, None, "connected with Label Studio", {"url": link.url, "number": link.number})
         return link

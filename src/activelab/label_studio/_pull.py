@@ -14,19 +14,14 @@ from activelab.formats import is_later, parse_array, task_annotations
 from activelab.label_studio._client import Client
 from activelab.label_studio._config import Labelling, labelling_of
 from activelab.label_studio._link import Link, add_classes, change_link, load_link
+from activelab.label_studio._schema import label_studio_answer, label_studio_task, label_studio_user
 from activelab.project import Project
 from activelab.project.labelling import rounds
 from activelab.project.labelling.intake import insert_labels
-from activelab.project.labelling.queue import put_answer, take_back
+from activelab.project.labelling.queue import Answer, put_answer, take_back
 from activelab.project.settings import load_settings
 from activelab.project.store import accounts
-from activelab.project.store.schema import (
-    annotator,
-    answer,
-    label_studio_answer,
-    label_studio_task,
-    label_studio_user,
-)
+from activelab.project.store.schema import annotator, answer
 from activelab.tables import id_text, plain_cell
 
 FIRST_DAY = "2000-01-01T00:00:00.000000Z"
@@ -347,7 +342,9 @@ class _Apply:
                 if one.class_code is not None and (code, person) not in there:
                     fresh.append((code, person, one.class_code))
                 else:
-                    put_answer(connection, person, code, one.kind, one.class_code, now, source=self.source)
+                    put_answer(
+                        connection, person, code, Answer(one.kind, one.class_code, source=self.source), now
+                    )
                 connection.execute(delete(table).where(key))
                 row = {"task_id": number, "user_id": who, **one._asdict()}
                 connection.execute(insert(table).values(row))

@@ -14,11 +14,12 @@ from activelab.label_studio._client import Client
 from activelab.label_studio._config import labelling_of
 from activelab.label_studio._link import Link, change_link, load_link
 from activelab.label_studio._pull import pull
+from activelab.label_studio._schema import label_studio_task
 from activelab.project import Project
 from activelab.project.labelling import rounds
 from activelab.project.labelling.queue import labels_left
 from activelab.project.settings import load_settings
-from activelab.project.store.schema import label_studio_task, queue
+from activelab.project.store.schema import queue
 
 _BLOCK = 1000
 _SCALE = 100.0

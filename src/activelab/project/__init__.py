@@ -1,15 +1,15 @@
-"""A labelling project that lasts: store, assignment, rounds."""
+"""A labelling project that lasts: store, leases, rounds."""
 
 from activelab.project._project import Example, Project, create_project, open_project
-from activelab.project.labelling.queue import Assignment, ConflictError, Recorded
+from activelab.project.labelling.queue import ConflictError, Lease, Recorded
 from activelab.project.settings import KINDS, Settings
 from activelab.project.store.database import StorageError
 
 __all__ = [
     "KINDS",
-    "Assignment",
     "ConflictError",
     "Example",
+    "Lease",
     "Project",
     "Recorded",
     "Settings",

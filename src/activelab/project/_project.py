@@ -286,7 +286,7 @@ class Project:
 
     # ------------------------------------------------------------------ labelling
 
-    def lease(self, annotator_id: int, count: int = 1) -> list[queueing.Assignment]:
+    def lease(self, annotator_id: int, count: int = 1) -> list[queueing.Lease]:
         """The next examples of an annotator, kept for them (see the settings for how long).
 
         Raises
@@ -295,12 +295,14 @@ class Project:
             If the annotator is unknown or disabled.
         """
         settings = self.refresh()
-        return self.database.write(lambda c: queueing.lease(c, settings, annotator_id, count, time.time()))
+        return self.database.write(
+            lambda c: queueing.lease_examples(c, settings, annotator_id, count, time.time())
+        )
 
     def record(
         self,
         annotator_id: int,
-        assignment_id: int,
+        lease_id: int,
         kind: str,
         *,
         label: str | None = None,
@@ -309,30 +311,28 @@ class Project:
         source: str = "api",
         request: str | None = None,
         then_lease: int = 0,
-    ) -> tuple[queueing.Recorded, list[queueing.Assignment]]:
+    ) -> tuple[queueing.Recorded, list[queueing.Lease]]:
         """Store an answer, and lease the next examples in the same transaction.
 
         Raises
         ------
         ConflictError
-            If the assignment is answered already, is not theirs, or its example went to others.
+            If the lease is answered already, is not theirs, or its example went to others.
         InputError
             If the kind or the class is unknown.
         """
         settings = self.refresh()
         code = None if label is None else self.class_code(label)
-
+        reply = queueing.Answer(kind, code, reason, seconds, source, request)
         return self.database.write(
             lambda c: queueing.record(
-                c, settings, annotator_id, assignment_id, kind, time.time(),
-                class_code=code, reason=reason, seconds=seconds, source=source, request=request,
-                then_lease=then_lease,
+                c, settings, annotator_id, lease_id, reply, time.time(), then_lease=then_lease
             )
-        )  # fmt: skip
+        )
 
     def undo(
         self, annotator_id: int, *, source: str = "api", request: str | None = None
-    ) -> queueing.Assignment | None:
+    ) -> queueing.Lease | None:
         """Take back the last answer of an annotator and lease its example to them again.
 
         Raises
@@ -356,18 +356,11 @@ class Project:
         request: str | None = None,
     ) -> queueing.Recorded:
         """Store a label nobody was asked for: an adjudicator's, or one from another tool."""
-        code = self.class_code(label)
+        reply = queueing.Answer(
+            "label", self.class_code(label), seconds=seconds, source=source, request=request
+        )
         return self.database.write(
-            lambda c: queueing.put_label(
-                c,
-                annotator_id,
-                example_id,
-                code,
-                time.time(),
-                source=source,
-                seconds=seconds,
-                request=request,
-            )
+            lambda c: queueing.put_answer(c, annotator_id, example_id, reply, time.time())
         )
 
     def class_code(self, label: str) -> int:

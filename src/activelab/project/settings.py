@@ -1,162 +1,239 @@
-"""What a project is about and how it runs."""
+"""What a project is about and how it runs.
+
+`Settings` is the one place: types, ranges, defaults, words and headings of the API, of the page and of the
+command line come from its fields.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from contextvars import ContextVar
+from typing import Annotated, Any
 
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from activelab._batching import BATCHING
 from activelab._errors import InputError, unknown
-from activelab.acquisition import methods
 from activelab.assignment import RULES
+from activelab.project.fields import Choice, Shown, Worded, change_of, input_error
 from activelab.project.store.schema import setting
+from activelab.selection import BATCHING
+from activelab.strategies import Strategy, strategies
 
 KINDS = ("text", "image", "table")
-ASSIGNMENT = ("open", *RULES)
 
 EMBEDDINGS = "sentence-embeddings"
 """Name of the model over sentence embeddings; ``sentence-embeddings/NAME`` chooses the network."""
 
-_RANGES: dict[str, tuple[float, float]] = {
-    "budget": (1, 1e12),
-    "batch_size": (1, 1e9),
-    "labels_per_round": (1, 100),
-    "max_labels": (1, 10_000),
-    "gold_rate": (0, 1),
-    "lease_seconds": (10, 7 * 86_400),
-    "cv": (2, 100),
-    "train_every": (1, 1e9),
-    "train_hours": (0.01, 10_000),
-    "seed": (0, 2**31),
-    "max_share": (0.001, 1),
-    "label_price": (1e-9, 1e12),
-    "error_cost": (1e-9, 1e12),
-}
+
+def _prices(prices: Iterable[str]) -> dict[str, float]:
+    values = {}
+    for text in prices:
+        name, _, price = text.rpartition("=")
+        try:
+            values[name] = float(price)
+        except ValueError:
+            values[name] = 0.0
+        if not name or not 0 < values[name] < 1e12:
+            raise InputError(f"prices are written name=price with a positive price, got {text!r}.")
+    return values
 
 
-@dataclass(frozen=True)
-class Settings:
+def _priced(prices: tuple[str, ...]) -> tuple[str, ...]:
+    _prices(prices)
+    return prices
+
+
+def _distinct(classes: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(classes)) < len(classes) or not all(classes):
+        raise InputError(f"classes must be distinct names, got {', '.join(map(repr, classes))}.")
+    return classes
+
+
+_Texts = Annotated[
+    tuple[str, ...], BeforeValidator(lambda texts: tuple(texts) if isinstance(texts, list) else texts)
+]
+_PROJECT, _NEXT, _WHO = "The project", "What to label next", "Who labels, and how often"
+_TRAINING, _COSTS = "Training", "What it costs"
+
+
+_STORED = ContextVar("_STORED", default=False)
+"""Whether settings come from a database: a part of one's own that is missing is told when it is needed."""
+
+
+class Settings(Worded):
     """Settings of a project; all but ``kind`` can be changed later.
 
-    Attributes
-    ----------
-    title : str
-    kind : {"text", "image", "table"}
-        What the examples are.
-    classes : tuple of str
-        Names of the classes, in the order of their keys on the page. Classes can be added, not removed.
-    guidelines : str
-        What annotators should know; shown as plain text.
-    method : str
-        Acquisition method.
-    models : tuple of str
-        Import paths or names of classifiers (see `make_classifier`); several are an ensemble; none is the
-        default for the kind of data.
-    cv, seed : int
-    batch_size : int
-        Labels of a round.
-    labels_per_round : int
-        How many people may label one example in the same round.
-    max_labels : int or None
-        Labels an example may have.
-    budget : int or None
-        Labels to collect in all; imported ones do not count.
-    gold_rate : float
-        Share of the examples served whose right answer is known.
-    lease_seconds : float
-        How long an example is kept for the person it was served to.
-    train_every : int or None
-        Labels after which a new round is trained. None for the batch size.
-    train_hours : float or None
-        Hours after which a new round is trained, if there are new labels.
-    automatic : bool
-        Whether the server trains by itself at all.
-    image_root : str or None
-        Folder image files are read from.
-    batching : {"top", "diverse", "stochastic"}
-        How a round's batch follows from the scores (see `select_batch`).
-    assignment : {"open", "thompson", "round_robin", "random"}
-        Who labels. open: whoever asks, as much as they like. Else a round is dealt in advance (see
-        `activelab.assign`), and everybody gets at most what fell to them.
-    max_share : float
-        Share of a round one annotator gets at most, if it is dealt.
-    prices : tuple of str
-        Price of a label of an annotator, as ``name=price``, for "thompson"; 1 for others.
-    skip_settled : bool
-        Ask no more about examples that are settled or that nobody can settle (see
-        `activelab.stopping.example_states`).
-    label_price, error_cost : float or None
-        Price of a label and what a wrong label in the data costs: with both, the forecast says whether more
-        labelling pays.
+    Raises
+    ------
+    InputError
+        If a name is unknown, or a value of another type or out of its range; the message says which.
     """
 
-    title: str = "Untitled project"
-    kind: str = "text"
-    classes: tuple[str, ...] = ()
-    guidelines: str = ""
-    method: str = "activelab"
-    models: tuple[str, ...] = ()
-    cv: int = 5
-    seed: int = 0
-    batch_size: int = 100
-    labels_per_round: int = 1
-    max_labels: int | None = None
-    budget: int | None = None
-    gold_rate: float = 0.0
-    lease_seconds: float = 600.0
-    train_every: int | None = None
-    train_hours: float | None = None
-    automatic: bool = True
-    image_root: str | None = None
-    batching: str = "top"
-    assignment: str = "open"
-    max_share: float = 1.0
-    prices: tuple[str, ...] = ()
-    skip_settled: bool = False
-    label_price: float | None = None
-    error_cost: float | None = None
+    title: Annotated[str, Field(title="Title"), Shown(_PROJECT, characters=(1, 200))] = "Untitled project"
+    """What annotators read above the page."""
 
-    def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise unknown("kind", self.kind, KINDS)
-        if self.method not in methods():
-            raise unknown("method", self.method, methods())
-        if self.batching not in BATCHING:
-            raise unknown("batching", self.batching, BATCHING)
-        if self.assignment not in ASSIGNMENT:
-            raise unknown("assignment", self.assignment, ASSIGNMENT)
+    kind: Annotated[
+        str, Field(title="Kind of the examples"), Choice(lambda: KINDS, "kind"), Shown(_PROJECT, remote=False)
+    ] = "text"
+    """What the examples are; it stays as it was when the project was made."""
+
+    image_root: Annotated[
+        str | None, Field(title="Folder of the images"), Shown(_PROJECT, none="no folder", remote=False)
+    ] = None
+    """Folder that image files are read from."""
+
+    classes: Annotated[
+        _Texts,
+        AfterValidator(_distinct),
+        Field(title="Classes"),
+        Shown(_PROJECT, none="none yet", lines=6, characters=(1, 200)),
+    ] = ()
+    """In the order of their keys on the page. Classes can be added at the end, not removed."""
+
+    guidelines: Annotated[
+        str, Field(title="Guidelines"), Shown(_PROJECT, lines=8, characters=(0, 100_000))
+    ] = ""
+    """What annotators should know; plain text, shown beside the examples."""
+
+    method: Annotated[str, Field(title="Method"), Choice(strategies, "method", own=True), Shown(_NEXT)] = (
+        "activelab"
+    )
+    """Acquisition method: what makes an example worth the next label."""
+
+    batching: Annotated[
+        str, Field(title="Choice of a batch"), Choice(BATCHING.names, "batching", own=True), Shown(_NEXT)
+    ] = "top"
+    """How the batch of a round follows from the scores: the best, some of each kind, or a draw."""
+
+    batch_size: Annotated[int, Field(title="Labels of a round", ge=1, le=10**9), Shown(_NEXT)] = 100
+    """After so many labels the order is worth working out anew."""
+
+    skip_settled: Annotated[bool, Field(title="Leave settled examples alone"), Shown(_NEXT)] = False
+    """Ask no more about examples that are settled, or that nobody can settle."""
+
+    seed: Annotated[int, Field(title="Seed", ge=0, le=2**31), Shown(_NEXT)] = 0
+    """Number that all random draws start from; the same one gives the same order."""
+
+    assignment: Annotated[
+        str,
+        Field(title="Who labels"),
+        Choice(lambda: ("open", *RULES.names()), "assignment", own=True),
+        Shown(_WHO),
+    ] = "open"
+    """open: whoever asks, as much as they like. Else a round is dealt in advance by this rule, and everybody
+    gets at most what fell to them."""
+
+    max_share: Annotated[
+        float, Field(title="Share of a round for one person", ge=0.001, le=1), Shown(_WHO)
+    ] = 1.0
+    """At most so much of a round goes to one annotator, if it is dealt."""
+
+    prices: Annotated[
+        _Texts,
+        AfterValidator(_priced),
+        Field(title="Prices of annotators"),
+        Shown(_WHO, none="1 each", lines=3, characters=(3, 200)),
+    ] = ()
+    """Price of a label of an annotator, as name=price, for the rule thompson; 1 for others."""
+
+    labels_per_round: Annotated[
+        int, Field(title="People who may label one example in a round", ge=1, le=100), Shown(_WHO)
+    ] = 1
+    """With more than one, several people see the same example before the next training."""
+
+    max_labels: Annotated[
+        int | None, Field(title="Labels one example may have", ge=1, le=10_000), Shown(_WHO, none="no limit")
+    ] = None
+    """An example with so many is not served again."""
+
+    gold_rate: Annotated[
+        float, Field(title="Share of examples with a known answer", ge=0, le=1), Shown(_WHO)
+    ] = 0.0
+    """So many of the examples served are ones whose right answer is known, to see how well people label."""
+
+    lease_seconds: Annotated[
+        float, Field(title="Seconds an example is kept for a person", ge=10, le=7 * 86_400), Shown(_WHO)
+    ] = 600.0
+    """After that it goes to somebody else, unless it is answered."""
+
+    models: Annotated[
+        _Texts,
+        Field(title="Models"),
+        Shown(_TRAINING, none="the default for the kind", lines=3, remote=False),
+    ] = ()
+    """Classifiers by name or import path; several are an ensemble."""
+
+    cv: Annotated[int, Field(title="Folds of the cross-validation", ge=2, le=100), Shown(_TRAINING)] = 5
+    """Predictions about an example come from models that have not seen its labels."""
+
+    train_every: Annotated[
+        int | None,
+        Field(title="Train after how many labels", ge=1, le=10**9),
+        Shown(_TRAINING, none="those of a round"),
+    ] = None
+    """After so many new labels a round is due."""
+
+    train_hours: Annotated[
+        float | None,
+        Field(title="Train after how many hours", ge=0.01, le=10_000),
+        Shown(_TRAINING, none="never"),
+    ] = None
+    """After so many hours a round is due, if there are new labels."""
+
+    automatic: Annotated[bool, Field(title="Train a round by itself when it is due"), Shown(_TRAINING)] = True
+    """Whether the server trains by itself at all."""
+
+    budget: Annotated[
+        int | None, Field(title="Budget: labels in all", ge=1, le=10**12), Shown(_COSTS, none="no limit")
+    ] = None
+    """Labels to collect; imported ones do not count."""
+
+    label_price: Annotated[
+        float | None, Field(title="Price of a label", ge=1e-9, le=1e12), Shown(_COSTS, none="not known")
+    ] = None
+    """With the cost of an error, the forecast says whether more labelling pays."""
+
+    error_cost: Annotated[
+        float | None, Field(title="Cost of a wrong label", ge=1e-9, le=1e12), Shown(_COSTS, none="not known")
+    ] = None
+    """What a wrong label in the data costs, in the unit of the price of a label."""
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise input_error(type(self), error) from None
+
+    @model_validator(mode="after")
+    def _together(self) -> Settings:
         if (self.label_price is None) != (self.error_cost is None):
             raise InputError("label_price and error_cost belong together: give both or neither.")
-        self.price_of()
-        for name, (low, high) in _RANGES.items():
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise InputError(f"{name} must lie between {low:g} and {high:g}, got {value!r}.")
-        if len(set(self.classes)) < len(self.classes) or not all(self.classes):
-            raise InputError(f"classes must be distinct names, got {', '.join(map(repr, self.classes))}.")
+        if not _STORED.get():
+            self.strategy()
+        return self
 
     def price_of(self) -> dict[str, float]:
-        """The prices by name.
+        """The prices by name."""
+        return _prices(self.prices)
+
+    def strategy(self) -> Strategy:
+        """How a round is planned.
 
         Raises
         ------
         InputError
-            If one is not ``name=price`` with a positive price.
+            If a part is unknown or out of range.
         """
-        found = {}
-        for one in self.prices:
-            name, _, price = one.rpartition("=")
-            try:
-                found[name] = float(price)
-            except ValueError:
-                found[name] = 0.0
-            if not name or not 0 < found[name] < 1e12:
-                raise InputError(f"prices are written name=price with a positive price, got {one!r}.")
-        return found
+        return Strategy.of(
+            self.method,
+            batching=self.batching,
+            assignment=None if self.assignment == "open" else self.assignment,
+            max_share=self.max_share,
+            skip_settled=self.skip_settled,
+            prices=self.price_of(),
+        )
 
     def changed(self, changes: Mapping[str, Any]) -> Settings:
         """These settings with some of them changed; checked as at the start.
@@ -164,15 +241,13 @@ class Settings:
         Raises
         ------
         InputError
-            If a name is unknown, a value of another type or out of range, the kind changes, or a class is
-            taken away or moved, or no model has the name.
+            If a name is unknown, a value of another type, too long or out of range, the kind changes, or a
+            class is taken away or moved, or no model has the name.
         """
-        kinds = {field.name: field.type for field in fields(self)}
-        checked: dict[str, Any] = {}
-        for name, value in changes.items():
-            if name not in kinds:
-                raise unknown("setting", name, list(kinds))
-            checked[name] = _typed(name, value, str(kinds[name]))
+        try:
+            checked = SettingsChange(**changes).model_dump(exclude_unset=True)
+        except ValidationError as error:
+            raise input_error(SettingsChange, error) from None
         if checked.get("kind", self.kind) != self.kind:
             raise InputError("the kind of a project cannot be changed; make a new project.")
         classes = checked.get("classes", self.classes)
@@ -182,41 +257,15 @@ class Settings:
                 f"{', '.join(self.classes)}."
             )
         check_models(checked.get("models", ()))
-        return replace(self, **checked)
+        return Settings(**{**self.model_dump(), **checked})
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
+        return self.model_dump(mode="json")
 
 
-_IN_WORDS = {
-    "str": "text",
-    "tuple[str, ...]": "a list of texts",
-    "bool": "yes or no",
-    "int": "a whole number",
-    "float": "a number",
-}
-
-
-def _typed(name: str, value: Any, kind: str) -> Any:
-    if value is None and "None" in kind:
-        return None
-    if kind.startswith("tuple"):
-        if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
-            return tuple(value)
-    elif kind.startswith("bool"):
-        if isinstance(value, bool):
-            return value
-    elif kind.startswith("int"):
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
-    elif kind.startswith("float"):
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value)
-    elif isinstance(value, str):
-        return value
-    words = _IN_WORDS[kind.removesuffix(" | None")] + (" or none" if "None" in kind else "")
-    raise InputError(f"{name} should be {words}, got {value!r}.")
+SettingsChange = change_of(Settings, "SettingsChange", "Settings to change; those left out stay.")
+"""What `Settings.changed` takes."""
 
 
 def check_models(names: Iterable[str]) -> None:
@@ -237,14 +286,15 @@ def check_models(names: Iterable[str]) -> None:
 
 
 def load_settings(connection: Connection) -> Settings:
-    """The settings stored in a database."""
-    stored = {
-        name: json.loads(value) for name, value in connection.execute(select(setting.c.name, setting.c.value))
-    }
-    kinds = {field.name: str(field.type) for field in fields(Settings)}
-    return Settings(
-        **{name: _typed(name, value, kinds[name]) for name, value in stored.items() if name in kinds}
-    )
+    """The settings stored in a database; what only other versions know is left out."""
+    stored = connection.execute(select(setting.c.name, setting.c.value))
+    known = Settings.model_fields
+    values = {name: json.loads(value) for name, value in stored if name in known}
+    token = _STORED.set(True)
+    try:
+        return Settings(**values)
+    finally:
+        _STORED.reset(token)
 
 
 def store_settings(connection: Connection, settings: Settings) -> None:

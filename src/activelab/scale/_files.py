@@ -15,6 +15,7 @@ from typing import Any
 from fsspec.core import url_to_fs
 
 from activelab._errors import InputError
+from activelab._whole import whole_file
 
 ENDINGS = (".parquet", ".pq")
 _FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
@@ -67,14 +68,14 @@ def _find(name: str) -> list[File]:
         else:
             paths, what = ([path] if fs.exists(path) else []), "no such file"
         if not paths:
-            raise InputError(f"{name}: {what}.")
+            raise InputError(f"{what}.", file=name)
         return [_describe(fs, one) for one in paths]
     except InputError:
         raise
     except ImportError as error:
-        raise InputError(f"{name}: {error}") from None
+        raise InputError(str(error), file=name) from None
     except Exception as error:  # every file system has exceptions of its own
-        raise InputError(f"{name}: cannot be listed: {_reason(error)}.") from None
+        raise InputError(f"cannot be listed: {_reason(error)}.", file=name) from None
 
 
 def _hidden(path: str, folder: str) -> bool:
@@ -155,15 +156,9 @@ class Store:
         if not self.is_local:
             self._fs.pipe_file(target, data)
             return
-        partial = f"{target}.{uuid.uuid4().hex}.partial"
-        try:
-            with open(partial, "xb") as file:
-                file.write(data)
-            os.replace(partial, target)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(partial)
-            raise
+        # What a failing machine loses of a run is computed again.
+        with whole_file(target, sync=False) as file:
+            file.write(data)
 
     def read(self, name: str) -> bytes:
         """The content of a file."""
@@ -205,7 +200,7 @@ class Store:
 
 def disk_full(folder: str) -> InputError:
     """What there is to say when a folder takes no more."""
-    return InputError(f"{folder}: the disk is full. Free some space, or give a --work-dir on another disk.")
+    return InputError("the disk is full.", file=folder, advice="work_dir_full")
 
 
 def check_store(folder: str) -> Store:
@@ -222,5 +217,5 @@ def check_store(folder: str) -> Store:
         store.write(probe, b"")
         store.remove(probe)
     except Exception as error:  # every file system has exceptions of its own
-        raise InputError(f"{folder}: the working folder cannot be written to: {_reason(error)}.") from None
+        raise InputError(f"the working folder cannot be written to: {_reason(error)}.", file=folder) from None
     return store

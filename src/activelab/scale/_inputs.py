@@ -110,7 +110,6 @@ def _in_order(columns: ProbColumns, classes: Sequence[str]) -> ProbColumns:
     extra = [name for name in present if name not in classes]
     if extra:
         raise InputError(
-            f"pred_probs has columns for no class of the labels: {first(extra)}. Pass classes= to list every "
-            "class, used or not, or leave these columns out."
+            f"pred_probs has columns for no class of the labels: {first(extra)}.", advice="class_columns"
         )
     return replace(columns, classes=tuple(present[name] for name in classes))

@@ -16,7 +16,6 @@ from activelab.acquisition import Acquisition
 from activelab.scale._files import File, Store
 from activelab.scale._read import read_ids, to_numpy
 from activelab.scale._schema import LabelColumns, ProbColumns
-from activelab.tables import FileError
 
 
 @dataclass(frozen=True)
@@ -136,8 +135,9 @@ def run_task(function: Any, store: Store, name: str, partition: Partition, extra
     try:
         with np.errstate(all="warn"):
             return function(job, partition, values, extra)
-    except FileError:
+    except InputError as error:
+        error.file = error.file or partition.where
         raise
-    except (InputError, OSError, MemoryError) as error:
+    except (OSError, MemoryError) as error:
         reason = " ".join((str(error) or "not enough memory").split())
-        raise FileError(f"{partition.where}: {reason}") from None
+        raise InputError(reason, file=partition.where) from None

@@ -12,7 +12,7 @@ from typing import Any
 
 from fsspec.core import url_to_fs
 
-from activelab._errors import InputError, first
+from activelab._errors import InputError
 from activelab.scale._files import File, Store, disk_full, is_url
 from activelab.scale._job import digest
 
@@ -137,21 +137,6 @@ def distinct_values(store: Store, files: Sequence[File], column: str, memory: in
     return [row[0] for row in rows]
 
 
-def check_distinct(store: Store, files: Sequence[File], column: str, memory: int, threads: int) -> None:
-    """Raise if an example has rows in several files, without moving more than the ids."""
-    urls = [file.url for file in files]
-    with _database(store, memory, threads, urls) as database:
-        rows = database.execute(
-            f"SELECT {column} AS example FROM read_parquet({_texts(urls)}) GROUP BY example "
-            "HAVING count(*) > 1 ORDER BY example LIMIT 11"
-        ).fetchall()
-    if rows:
-        raise InputError(
-            f"examples have several rows in the probabilities: {first(row[0] for row in rows)}. Give each "
-            "example one row."
-        )
-
-
 @contextmanager
 def _database(store: Store, memory: int, threads: int, urls: Sequence[str]) -> Iterator[Any]:
     """A database in memory that spills to the working folder, if it is here; its errors in words of ours."""
@@ -185,5 +170,5 @@ def _in_words(error: Exception, store: Store) -> InputError:
     ):
         return disk_full(store.folder)
     if isinstance(error, duckdb.OutOfMemoryException):
-        return InputError("the memory budget is too small for partitioning. Give a larger --memory.")
+        return InputError("the memory budget is too small for partitioning.", advice="memory")
     return InputError(f"partitioning failed: {reason}.")

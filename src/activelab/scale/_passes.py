@@ -23,9 +23,10 @@ from activelab.consensus._statistics import (
     consensus_sums,
 )
 from activelab.labels import Labels
+from activelab.planning import Batch, explain_batch
 from activelab.scale._job import Job, Partition, PartitionIds
-from activelab.scale._prepare import Kept, read_model
-from activelab.selection import Batch, explain_batch, select_batch
+from activelab.scale._kept import Kept, read_model
+from activelab.selection import select_batch
 
 
 @dataclass(frozen=True)

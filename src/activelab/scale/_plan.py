@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -106,8 +105,11 @@ def fit(
     InputError
         If even one worker needs more.
     """
+    from joblib import cpu_count
+
     row = bytes_per_row(inputs, n_classes)
-    wanted = workers or len(os.sched_getaffinity(0))
+    # The cores this process may use, by affinity and container, on any operating system.
+    wanted = workers or cpu_count()
     largest = max((max(one.rows) for one in aligned), default=0)
     choices = []
     for number in range(max(min(wanted, len(aligned) or wanted), 1), 0, -1):
@@ -118,7 +120,8 @@ def fit(
     if not choices:
         raise InputError(
             f"a memory budget of {memory / 1e6:,.0f} MB is too small: the program itself takes "
-            f"{PROCESS / 1e6:,.0f} MB and a partition at least {LEAST / 1e6:,.0f} MB. Give a larger --memory."
+            f"{PROCESS / 1e6:,.0f} MB and a partition at least {LEAST / 1e6:,.0f} MB.",
+            advice="memory",
         )
     return next((one for one in choices if one[1] >= largest), choices[0])
 

@@ -21,7 +21,8 @@ from activelab.consensus._statistics import (
 from activelab.labels import Labels
 from activelab.pred_probs import check_values
 from activelab.scale._job import Job, Partition
-from activelab.scale._read import read_ids, read_matrix, to_numpy
+from activelab.scale._kept import Kept, read_model
+from activelab.scale._read import read_ids, to_numpy
 
 
 @dataclass(frozen=True)
@@ -177,22 +178,3 @@ def _distinct(column: Any) -> tuple[Ids, Ints]:
     code = np.empty(len(order), dtype=np.int64)
     code[order] = np.arange(len(order))
     return distinct[order], code[encoded.indices.to_numpy(zero_copy_only=False)]
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A partition's labels as codes, and the class each model predicts; ``order`` as of `_order`."""
-
-    offsets: Ints
-    annotator: Ints
-    label: Ints
-    annotators: Ids
-    predicted: tuple[Ints, ...]
-    order: tuple[Ints | None, ...]
-
-
-def read_model(job: Job, partition: Partition, number: int, rows: Ints | None) -> Any:
-    """A model's probabilities; ``rows`` as of `_order`."""
-    urls = partition.model_urls(number)
-    matrix = read_matrix(urls, job.models[number], partition.rows[number], len(job.classes))
-    return matrix if rows is None else matrix[rows]

@@ -64,7 +64,7 @@ def _ids(column: Any, name: str, text: bool) -> Any:
     ids = as_ids(column, name)
     if ids.null_count:
         row = pc.index(pc.is_null(ids), True).as_py()
-        raise InputError(f"column {name!r} is empty in row {row} (rows count from 0).")
+        raise InputError(f"column {name!r} is empty.", row=row, column=name)
     if pa.types.is_floating(ids.type):
         raise InputError(f"column {name!r} holds fractions; ids are integers or text.")
     return as_text(ids, name) if text else ids

@@ -164,8 +164,9 @@ def _again(one: tuple[Partition, int]) -> tuple[Partition, int]:
     partition, attempt = one
     if attempt >= ATTEMPTS:
         raise InputError(
-            f"{partition.where}: its worker was lost {attempt} times, most often for want of memory. Give a "
-            "larger --memory, or fewer --workers."
+            f"its worker was lost {attempt} times, most often for want of memory.",
+            file=partition.where,
+            advice="memory_or_workers",
         )
     return partition, attempt + 1
 
@@ -179,7 +180,7 @@ def _failed(partition: Partition, error: BaseException) -> Exception:
         or "Died" in type(error).__name__
     ):
         return InputError(
-            f"{partition.where}: its worker was lost {ATTEMPTS} times, most often for want of memory: "
-            f"{reason[:300]}"
+            f"its worker was lost {ATTEMPTS} times, most often for want of memory: {reason[:300]}",
+            file=partition.where,
         )
     return RuntimeError(f"{partition.where}: {type(error).__name__}: {reason[:500]}")

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from activelab._errors import InputError, first
 from activelab.scale._files import ENDINGS, File, open_file
-from activelab.tables import FileError, find_column, naming
+from activelab.tables import find_column, naming
 from activelab.tables._read import split_columns
 
 _FOOTERS_AT_ONCE = 16
@@ -114,7 +114,7 @@ def label_columns(
         chosen = {"example": example, "annotator": annotator, "label": label}
         found = {role: find_column(names, role, name) for role, name in chosen.items()}
         if len(set(found.values())) < len(found):
-            raise InputError(f"columns {first(found.values())} must be three; name each with its option.")
+            raise InputError(f"columns {first(found.values())} must be three; name each of them.")
     _same_in_all(footers, list(found.values()))
     types = {role: _id_type(footers[0], name) for role, name in found.items()}
     return LabelColumns(
@@ -172,7 +172,9 @@ def _id_type(footer: Footer, name: str) -> str:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        raise FileError(f"{footer.file.url}: column {name!r} holds {kind}; ids are integers or text.")
+        raise InputError(
+            f"column {name!r} holds {kind}; ids are integers or text.", file=footer.file.url, column=name
+        )
     if pa.types.is_integer(kind):
         return "integer"
     if pa.types.is_boolean(kind):
@@ -186,15 +188,19 @@ def _same_in_all(footers: Sequence[Footer], names: Sequence[str]) -> None:
     for other in footers[1:]:
         for name in names:
             if name not in other.schema.names:
-                raise FileError(
-                    f"{other.file.url}: has no column {name!r}, which {base.file.url} has; all files of a "
-                    "table need the same columns."
+                raise InputError(
+                    f"has no column {name!r}, which {base.file.url} has; all files of a table need the "
+                    "same columns.",
+                    file=other.file.url,
+                    column=name,
                 )
             one, two = base.schema.field(name).type, other.schema.field(name).type
             if one != two:
-                raise FileError(
-                    f"{other.file.url}: column {name!r} holds {two}, in {base.file.url} it holds {one}; "
-                    "all files of a table need the same types."
+                raise InputError(
+                    f"column {name!r} holds {two}, in {base.file.url} it holds {one}; all files of a "
+                    "table need the same types.",
+                    file=other.file.url,
+                    column=name,
                 )
 
 
@@ -203,7 +209,8 @@ def _no_further_columns(footers: Sequence[Footer], known: set[str]) -> None:
     for other in footers[1:]:
         new = [name for name in other.schema.names if name not in known and not name.startswith("__index")]
         if new:
-            raise FileError(
-                f"{other.file.url}: has columns {first(new)}, which {footers[0].file.url} lacks; all files "
-                "of a table need the same columns."
+            raise InputError(
+                f"has columns {first(new)}, which {footers[0].file.url} lacks; all files of a table need "
+                "the same columns.",
+                file=other.file.url,
             )

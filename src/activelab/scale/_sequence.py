@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from activelab._batching import batch_order
 from activelab._conventions import PAPER
 from activelab._errors import InputError, first
 from activelab._typing import Float64s, Ids
@@ -29,6 +28,7 @@ from activelab.consensus._consensus import lone_annotators_note
 from activelab.consensus._crowdlab import estimate_trust
 from activelab.consensus._statistics import ConsensusSums, add_consensus_sums, add_label_sums
 from activelab.labels import Labels
+from activelab.planning import Batch
 from activelab.scale import _passes as passes
 from activelab.scale._job import Job, digest
 from activelab.scale._layout import Request
@@ -36,7 +36,7 @@ from activelab.scale._passes import Known
 from activelab.scale._plan import Plan
 from activelab.scale._prepare import Prepared, Unmatched, prepare
 from activelab.scale._run import Runner
-from activelab.selection import Batch, check_batch_size
+from activelab.selection import batch_order, check_batch_size
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,10 +225,7 @@ class _Best:
 
 def _refuse(unmatched: Unmatched, what: str) -> None:
     if unmatched.count:
-        raise InputError(
-            f"{unmatched.count:,} {what}: {_first_of(unmatched)}. Give the missing rows, or leave these "
-            "examples out with unmatched='drop'."
-        )
+        raise InputError(f"{unmatched.count:,} {what}: {_first_of(unmatched)}.", advice="unmatched")
 
 
 def _first_of(unmatched: Unmatched) -> str:

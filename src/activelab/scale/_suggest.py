@@ -10,7 +10,7 @@ from typing import Any
 
 from activelab._conventions import PAPER
 from activelab._errors import InputError
-from activelab.acquisition import Acquisition, ActiveLab, get_method
+from activelab.acquisition import Acquisition, ActiveLab
 from activelab.scale._engines import MakeExecutor, make_engine
 from activelab.scale._files import Store, check_store, is_url
 from activelab.scale._inputs import Inputs, read_schema
@@ -19,13 +19,14 @@ from activelab.scale._plan import Plan, parse_memory
 from activelab.scale._run import Progress, Runner
 from activelab.scale._sequence import Run, Suggestion
 from activelab.selection import check_batch_size
+from activelab.strategies import Strategy
 
 
 def suggest(
     labels: str | Sequence[str],
     pred_probs: str | Sequence[str | Sequence[str]],
     batch_size: int = 100,
-    method: str | Acquisition = "activelab",
+    method: str | Acquisition | Strategy = "activelab",
     *,
     classes: Sequence[Any] | None = None,
     example_column: str | None = None,
@@ -114,12 +115,12 @@ def suggest(
     ['c']
     >>> folder.cleanup()
     """
-    chosen = get_method(method)
+    chosen = Strategy.of(method).acquisition
     _check_method(chosen)
     if address is not None and engine == "processes":
         raise InputError("an address needs an engine: ray or dask.")
     if address is not None and work_dir is None:
-        raise InputError("a cluster needs a --work-dir that all its workers reach, a folder or a URL.")
+        raise InputError("a cluster needs a folder or URL that all its workers reach.", advice="work_dir")
     inputs = _inputs(labels, pred_probs, example_column, annotator_column, label_column)
     check_batch_size(batch_size, inputs.n_examples)
     request = Request(

@@ -1,13 +1,8 @@
 """Datasets, annotators that err or are replayed, and rounds with them where the truth is known."""
 
-from activelab.simulation._annotators import KINDS, ReplayedTeam, SimulatedTeam, Team, make_team
+from activelab.simulation._annotators import TEAMS, ReplayedTeam, SimulatedTeam, Team, make_team
 from activelab.simulation._datasets import Dataset, dataset_names, load_dataset
-from activelab.simulation._efficiency import (
-    Efficiency,
-    efficiency,
-    efficiency_markdown,
-    strategies_markdown,
-)
+from activelab.simulation._efficiency import Efficiency, efficiency
 from activelab.simulation._experiment import (
     Experiment,
     make_model,
@@ -25,6 +20,7 @@ from activelab.simulation._rounds import (
 from activelab.simulation._summary import (
     Curves,
     PublishedCurve,
+    labels_to_reach,
     learning_curves_of,
     read_published,
     summary_markdown,
@@ -32,7 +28,7 @@ from activelab.simulation._summary import (
 
 __all__ = [
     "FIGURES",
-    "KINDS",
+    "TEAMS",
     "Curves",
     "Dataset",
     "Efficiency",
@@ -48,9 +44,9 @@ __all__ = [
     "Team",
     "dataset_names",
     "efficiency",
-    "efficiency_markdown",
     "get_figure",
     "initial_labels",
+    "labels_to_reach",
     "learning_curves_of",
     "load_dataset",
     "make_model",
@@ -60,6 +56,5 @@ __all__ = [
     "results_table",
     "run_experiment",
     "simulate_rounds",
-    "strategies_markdown",
     "summary_markdown",
 ]

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from activelab._errors import InputError, unknown
+from activelab._errors import InputError
 from activelab._kernels import tie_break
+from activelab._registry import Registry, function_of
 from activelab._typing import Bools, Float64s, Ids, Ints
 from activelab.assignment import AssignmentRule, assign
 from activelab.labels import Labels
 from activelab.simulation._datasets import Dataset
-
-KINDS = ("homogeneous", "heterogeneous", "class-conditional", "adversarial", "difficulty", "replay")
-"""Kinds of teams `make_team` knows."""
 
 
 class Team(ABC):
@@ -196,12 +196,12 @@ def make_team(
     Parameters
     ----------
     kind : {"homogeneous", "heterogeneous", "class-conditional", "adversarial", "difficulty", "replay"}
-        homogeneous: everybody errs with probability ``noise``, on any other class alike. heterogeneous:
-        accuracies spread around 1 − ``noise``, and one in ten annotators is hardly better than chance.
-        class-conditional: one random confusion matrix for all, with trace (1 − ``noise``) K [A §4].
-        adversarial: homogeneous, but one in ten always gives the next class and one in ten answers at
-        random. difficulty: homogeneous, with errors concentrated on a few hard examples. replay: the
-        labels recorded with the dataset.
+        One of these, a name of `TEAMS`, or an import path ``module:attribute``. homogeneous: everybody errs
+        with probability ``noise``, on any other class alike. heterogeneous: accuracies spread around
+        1 − ``noise``, and one in ten annotators is hardly better than chance. class-conditional: one random
+        confusion matrix for all, with trace (1 − ``noise``) K [A §4]. adversarial: homogeneous, but one in
+        ten always gives the next class and one in ten answers at random. difficulty: homogeneous, with errors
+        concentrated on a few hard examples. replay: the labels recorded with the dataset.
     dataset : Dataset
     rows : ndarray of int
         Rows of the dataset that form the pool.
@@ -228,14 +228,22 @@ def make_team(
     >>> round(float(team.accuracy.mean()), 6), team.n_annotators
     (0.8, 30)
     """
+    team = TEAMS.get(kind)(dataset, rows, noise=noise, num_annotators=num_annotators, seed=seed)
+    if not isinstance(team, Team):
+        raise InputError(f"the annotators {kind!r} must be a Team, got {type(team).__name__}.")
+    return team
+
+
+def _replayed(dataset: Dataset, rows: Ints, **_: Any) -> Team:
+    if dataset.labels is None:
+        raise InputError(f"dataset {dataset.name!r} has no recorded labels to replay.")
+    return ReplayedTeam(dataset.labels.select(dataset.labels.examples[rows]))
+
+
+def _simulated(
+    kind: str, dataset: Dataset, rows: Ints, *, noise: float, num_annotators: int, seed: int
+) -> Team:
     n_classes = len(dataset.classes)
-    if kind not in KINDS:
-        raise unknown("kind of annotators", kind, KINDS)
-    if kind == "replay":
-        if dataset.labels is None:
-            raise InputError(f"dataset {dataset.name!r} has no recorded labels to replay.")
-        recorded = dataset.labels.select(dataset.labels.examples[rows])
-        return ReplayedTeam(recorded)
     if not 0 <= noise <= 1 - 1 / n_classes:
         raise InputError(f"noise must lie between 0 and 1 - 1/K = {1 - 1 / n_classes:g}, got {noise:g}.")
     if num_annotators < 1:
@@ -258,6 +266,17 @@ def make_team(
         # A quarter of the examples carry most of the errors.
         difficulty = _rescaled(rng.gamma(0.5, 2.0, len(rows)), noise, 1 - 1 / n_classes)
     return SimulatedTeam(dataset.truth[rows], confusion, difficulty=difficulty, seed=seed)
+
+
+_SIMULATED = ("homogeneous", "heterogeneous", "class-conditional", "adversarial", "difficulty")
+
+TEAMS: Registry[Callable[..., Team]] = Registry(
+    "kind of annotators",
+    "activelab.teams",
+    {**{kind: partial(_simulated, kind) for kind in _SIMULATED}, "replay": _replayed},
+    function_of("annotators"),
+)
+"""Teams by name: functions of (dataset, rows, noise=, num_annotators=, seed=) that return a `Team`."""
 
 
 def _rescaled(difficulty: Float64s, noise: float, cap: float) -> Float64s:

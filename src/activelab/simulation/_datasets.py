@@ -149,14 +149,14 @@ def _checked(folder: Path, key: str, X: Floats, what: str, truth: Ints) -> tuple
 
 
 def _truth_of_items(folder: Path) -> Ints:
-    import pandas as pd
+    from activelab.tables import column_names, read_ids
 
-    for file, read in (("items.csv", pd.read_csv), ("items.parquet", pd.read_parquet)):
-        if (folder / file).is_file():
-            items = read(folder / file)
-            if "truth" not in items:
-                raise InputError(f"{folder / file} has no column 'truth'.")
-            return items["truth"].to_numpy()
+    for name in ("items.csv", "items.parquet"):
+        file = folder / name
+        if file.is_file():
+            if "truth" not in column_names(file):
+                raise InputError(f"{file} has no column 'truth'.")
+            return np.asarray(read_ids(file, {"truth": "truth"})["truth"].to_numpy())
     raise InputError(
         f"{folder} tells no truth: features.npz has no array 'truth' and there is no items file."
     )

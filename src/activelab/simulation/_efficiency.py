@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from activelab._errors import unknown
 from activelab._typing import Float64s
-from activelab.simulation._summary import Curves, mean_and_error
+from activelab.simulation._summary import Curves, labels_to_reach, mean_and_error
 
 _RESAMPLES = 1000
 
@@ -62,142 +60,4 @@ def efficiency(curves: Curves, baseline: Curves, *, seed: int = 0) -> Efficiency
 
 def _share(labels: Float64s, accuracy: Float64s, base_labels: Float64s, base: Float64s) -> float:
     target, end = float(base[:, -1].mean()), float(base_labels[:, -1].mean())
-    return _reached(labels.mean(axis=0), accuracy.mean(axis=0), target) / end
-
-
-def _reached(labels: Float64s, accuracy: Float64s, target: float) -> float:
-    """Labels at which a curve first reaches an accuracy, interpolated; NaN if never."""
-    reached = np.flatnonzero(accuracy >= target)
-    if not len(reached):
-        return float("nan")
-    at = int(reached[0])
-    if at == 0:
-        return float(labels[0])
-    part = (target - accuracy[at - 1]) / (accuracy[at] - accuracy[at - 1])
-    return float(labels[at - 1] + part * (labels[at] - labels[at - 1]))
-
-
-def efficiency_markdown(settings: Mapping[str, Mapping[str, Curves]], baseline: str = "activelab") -> str:
-    """Tables over settings: the share of the baseline's labels each strategy needs, and areas compared.
-
-    Raises
-    ------
-    InputError
-        If a setting lacks the baseline.
-    """
-    for curves in settings.values():
-        if baseline not in curves:
-            raise unknown("baseline", baseline, list(curves))
-    strategies = list(dict.fromkeys(name for curves in settings.values() for name in curves))
-    others = [name for name in strategies if name != baseline]
-    found = {
-        (setting, name): efficiency(curves[name], curves[baseline])
-        for setting, curves in settings.items()
-        for name in others
-        if name in curves
-    }
-    trials = sorted({len(curves[baseline].accuracy) for curves in settings.values()})
-    lines = [
-        f"Share of the annotations of `{baseline}` with which a strategy reaches its final accuracy, with "
-        f"95 % intervals; {', '.join(map(str, trials))} paired trials.",
-        "",
-        _row(["setting", f"final accuracy of `{baseline}`", *(f"`{name}`" for name in others)]),
-        _row(["---"] * (len(others) + 2)),
-    ]
-    for setting, curves in settings.items():
-        end = curves[baseline].num_annotations[:, -1].mean()
-        final = f"{curves[baseline].final.mean():.3f} at {end:,.0f}"
-        cells = [_shown(found.get((setting, name))) for name in others]
-        lines.append(_row([setting, final, *cells]))
-    means = [_mean([found.get((setting, name)) for setting in settings]) for name in others]
-    lines.append(_row(["**mean**", "", *means]))
-    lines += [
-        "",
-        f"Area under the curve (mean accuracy over the rounds), and its difference to that of `{baseline}`, "
-        "paired, ± standard error:",
-        "",
-        _row(["setting", f"`{baseline}`", *(f"`{name}`" for name in others)]),
-        _row(["---"] * (len(others) + 2)),
-    ]
-    for setting, curves in settings.items():
-        cells = [_gain(found.get((setting, name))) for name in others]
-        lines.append(_row([setting, f"{curves[baseline].area.mean():.3f}", *cells]))
-    gains = [[found[s, name].gain for s in settings if (s, name) in found] for name in others]
-    lines.append(_row(["**mean**", "", *(f"{np.mean(one):+.3f}" for one in gains)]))
-    lines += ["", *_needed(settings, strategies, baseline)]
-    return "\n".join(lines) + "\n"
-
-
-def _needed(settings: Mapping[str, Mapping[str, Curves]], strategies: list[str], baseline: str) -> list[str]:
-    """Annotations with which the mean accuracy reaches a half, three quarters and all of the way."""
-    lines = [
-        f"Annotations for an accuracy, initial ones included: a half, three quarters and all of the way of "
-        f"`{baseline}` from its start to its end.",
-        "",
-        _row(["setting", "accuracy", *(f"`{name}`" for name in strategies)]),
-        _row(["---"] * (len(strategies) + 2)),
-    ]
-    for setting, curves in settings.items():
-        base = curves[baseline].accuracy.mean(axis=0)
-        for part in (0.5, 0.75, 1.0):
-            target = float(base[0] + part * (base[-1] - base[0]))
-            cells = []
-            for name in strategies:
-                found = float("nan")
-                if name in curves:
-                    one = curves[name]
-                    found = _reached(one.num_annotations.mean(axis=0), one.accuracy.mean(axis=0), target)
-                cells.append("–" if np.isnan(found) else f"{found:,.0f}")
-            lines.append(_row([setting if part == 0.5 else "", f"{target:.3f}", *cells]))
-    return lines
-
-
-def _row(cells: list[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
-def _shown(one: Efficiency | None) -> str:
-    if one is None:
-        return "–"
-    if np.isnan(one.share):
-        return "not reached"
-    return f"{one.share:.2f} ({one.low:.2f}–{one.high:.2f})"
-
-
-def _mean(found: list[Efficiency | None]) -> str:
-    """Mean share; where the accuracy was never reached it counts as 1."""
-    shares = [1.0 if np.isnan(one.share) else one.share for one in found if one is not None]
-    missed = sum(one is not None and bool(np.isnan(one.share)) for one in found)
-    text = f"**{np.mean(shares):.2f}**"
-    return text + (f" at least, {missed} not reached" if missed else "")
-
-
-def _gain(one: Efficiency | None) -> str:
-    return "–" if one is None else f"{one.gain:+.4f} ± {one.error:.4f}"
-
-
-def strategies_markdown(settings: Mapping[str, Mapping[str, Curves]], baseline: str = "activelab") -> str:
-    """One table of many strategies: a row each, with the difference in area and the share of labels.
-
-    Raises
-    ------
-    InputError
-        If a setting lacks the baseline.
-    """
-    for curves in settings.values():
-        if baseline not in curves:
-            raise unknown("baseline", baseline, list(curves))
-    trials = sorted({len(curves[baseline].accuracy) for curves in settings.values()})
-    strategies = list(dict.fromkeys(name for curves in settings.values() for name in curves))
-    lines = [
-        f"Difference in the area under the curve to `{baseline}`, paired over {', '.join(map(str, trials))} "
-        "trials, ± standard error; and the share of its annotations for its final accuracy.",
-        "",
-        _row(["strategy", *settings, "mean"]),
-        _row(["---"] * (len(settings) + 2)),
-    ]
-    for name in strategies:
-        found = [efficiency(curves[name], curves[baseline]) for curves in settings.values() if name in curves]
-        cells = [f"{_gain(one)}; {'–' if np.isnan(one.share) else f'{one.share:.2f}'}" for one in found]
-        lines.append(_row([f"`{name}`", *cells, f"{np.mean([one.gain for one in found]):+.3f}"]))
-    return "\n".join(lines) + "\n"
+    return labels_to_reach(labels.mean(axis=0), accuracy.mean(axis=0), target) / end

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import os
 import pickle
@@ -17,7 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from activelab._errors import InputError, unknown
+from activelab._registry import import_object
 from activelab._typing import Floats
+from activelab._whole import whole_file
+from activelab.learner import ActiveLearner
 from activelab.simulation._annotators import make_team
 from activelab.simulation._datasets import load_dataset
 from activelab.simulation._rounds import SimulatedRound, Simulation, initial_labels
@@ -211,12 +213,11 @@ def make_model(name: str) -> Any:
         return _MODELS[name]()
     if ":" not in name:
         raise unknown("model (and no import path module:attribute)", name, list(_MODELS))
-    module, attribute = name.split(":", 1)
+    found = import_object(name, "model")
     try:
-        found = getattr(importlib.import_module(module), attribute)
         made = isinstance(found, list) or (hasattr(found, "get_params") and not isinstance(found, type))
         return found if made else found()
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
+    except (TypeError, ValueError) as error:
         raise InputError(f"cannot make model {name!r}: {error}.") from None
 
 
@@ -330,7 +331,7 @@ def prepare(experiment: Experiment, method: str, trial: int) -> Simulation:
     if dataset.X_test is not None and dataset.truth_test is not None and experiment.test == 0:
         X_test, truth_test = dataset.X_test, dataset.truth_test
     return Simulation(
-        strategy.learner(make_model(experiment.model), experiment.cv, seed=learning),
+        ActiveLearner(make_model(experiment.model), strategy, experiment.cv, seed=learning),
         dataset.X[pool],
         dataset.truth[pool],
         labels,
@@ -339,9 +340,6 @@ def prepare(experiment: Experiment, method: str, trial: int) -> Simulation:
         truth_test=truth_test,
         batch_size=experiment.batch_size,
         single_label=experiment.single_label,
-        assignment=strategy.assignment,
-        max_share=strategy.max_share,
-        stop=strategy.stop,
         seed=asked,
     )
 
@@ -392,7 +390,8 @@ def _state(experiment: Experiment, place: Path) -> None:
             f"{place} holds another experiment (see {stated}); only methods, rounds and trials may change. "
             "Choose another folder."
         )
-    _write(stated, experiment.to_toml().encode())
+    with whole_file(stated) as file:
+        file.write(experiment.to_toml().encode())
 
 
 def run_unit(experiment: Experiment, method: str, trial: int, place: Path) -> tuple[str, int, int]:
@@ -411,7 +410,8 @@ def run_unit(experiment: Experiment, method: str, trial: int, place: Path) -> tu
         warnings.simplefilter("ignore", ConvergenceWarning)
         while simulation.number <= experiment.rounds and simulation.can_go_on():
             rows.append(_row(experiment, method, trial, simulation.round()))
-            _write(checkpoint, pickle.dumps((simulation.state(), rows)))
+            with whole_file(checkpoint) as file:
+                pickle.dump((simulation.state(), rows), file)
     return method, trial, len(rows)
 
 
@@ -448,12 +448,3 @@ def results_table(experiment: Experiment, folder: str | os.PathLike[str]) -> pa.
 
 def _checkpoint(place: Path, method: str, trial: int) -> Path:
     return place / f"{method}-{trial:03d}.checkpoint"
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with open(temporary, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)

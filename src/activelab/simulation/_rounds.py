@@ -11,13 +11,9 @@ import numpy as np
 
 from activelab._errors import InputError
 from activelab._typing import Bools, Float64s, Ints
-from activelab.assignment import AssignmentRule, get_rule
-from activelab.consensus import Ability
-from activelab.consensus._bayesian import bayesian_estimate
 from activelab.labels import Labels
-from activelab.learner import ActiveLearner, RoundResult
+from activelab.learner import ActiveLearner
 from activelab.simulation._annotators import Team
-from activelab.stopping import OPEN, example_states
 
 
 @dataclass(frozen=True)
@@ -68,6 +64,7 @@ class Simulation:
     Parameters
     ----------
     learner : ActiveLearner
+        With the strategy: what is asked, of whom (at random if it leaves that open), and when no more.
     X, truth
         Features and class codes of the pool.
     labels : Labels
@@ -80,13 +77,6 @@ class Simulation:
     batch_size : int
     single_label : bool
         Never ask for a second label of an example.
-    assignment : str or AssignmentRule
-        Who labels a batch (see `activelab.assign`).
-    max_share : float
-        Share of a batch one annotator gets at most.
-    stop : bool
-        Leave alone the examples that the round before shows to be settled or ambiguous (see
-        `activelab.stopping.example_states`).
     seed : int
         Seed of the choice of annotators.
 
@@ -94,6 +84,8 @@ class Simulation:
     ----------
     labels : Labels
         The labels collected so far.
+    settled : bool
+        Whether a round found nothing more to ask.
     """
 
     def __init__(
@@ -108,16 +100,12 @@ class Simulation:
         truth_test: Ints,
         batch_size: int,
         single_label: bool = False,
-        assignment: str | AssignmentRule = "random",
-        max_share: float = 1.0,
-        stop: bool = False,
         seed: int = 0,
     ) -> None:
-        self.assignment, self.max_share, self.stop = get_rule(assignment), max_share, stop
         self.learner, self.X, self.truth, self.team = learner, X, truth, team
         self.X_test, self.truth_test, self.batch_size = X_test, truth_test, batch_size
         self.single_label = single_label
-        self.labels, self.number = labels, 0
+        self.labels, self.number, self.settled = labels, 0, False
         self.rng = np.random.default_rng(seed)
 
     def round(self) -> SimulatedRound:
@@ -130,15 +118,20 @@ class Simulation:
         """
         started = time.perf_counter()
         labels = self.labels
-        eligible = self._eligible()
-        size = min(self.batch_size, int(eligible.sum()))
-        if not size:
+        if not self.can_go_on():
             raise InputError("nobody is left to label any example.")
-        batch = self.learner.ask(self.X, labels, size, eligible=eligible)
+        batch = self.learner.ask(
+            self.X,
+            labels,
+            min(self.batch_size, labels.n_examples),
+            eligible=self._eligible(),
+            candidates=self.team.candidates,
+            rng=self.rng,
+        )
         result = self.learner.round_
         given = result.training_label >= 0
         single, averaged, predict_seconds = self._test_accuracy()
-        self._collect(result.positions)
+        self._collect(result.positions, result.plan.annotator)
         measured = SimulatedRound(
             number=self.number,
             labels=labels,
@@ -146,7 +139,7 @@ class Simulation:
             test_accuracy_averaged=averaged,
             consensus_accuracy=float((result.training_label[given] == self.truth[given]).mean()),
             num_labelled=int(given.sum()),
-            relabel_share=float((batch.kind == "relabel").mean()),
+            relabel_share=float((batch.kind == "relabel").mean()) if len(batch) else float("nan"),
             temperature=tuple(result.assessment.temperature.tolist()),
             model_weight=tuple(result.assessment.model_weight.tolist()),
             seconds=time.perf_counter() - started,
@@ -156,31 +149,29 @@ class Simulation:
         return measured
 
     def can_go_on(self) -> bool:
-        """Whether anybody is left to label any example the method considers."""
-        return bool(self._eligible().any())
+        """Whether anybody is left to label any example the method considers, and any is open."""
+        return not self.settled and bool(self._eligible().any())
 
     def state(self) -> dict[str, Any]:
         """All that the next round depends on, ready to pickle; without the fitted classifiers."""
         return {
             "labels": self.labels,
             "number": self.number,
+            "settled": self.settled,
             "rng": self.rng.bit_generator.state,
             "learner": self.learner.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go back to a `state`."""
-        self.labels, self.number = state["labels"], state["number"]
+        self.labels, self.number, self.settled = state["labels"], state["number"], state["settled"]
         self.rng.bit_generator.state = state["rng"]
         self.learner.restore(state["learner"])
 
     def _eligible(self) -> Bools:
         eligible = self.team.can_answer(self.labels)
-        if self.learner.method.relabels_only:
+        if self.learner.strategy.acquisition.relabels_only:
             eligible = eligible & self.labels.labelled
-        if self.stop and hasattr(self.learner, "round_"):
-            states = example_states(self.labels, self.learner.round_.pred_probs)
-            eligible = eligible & (states == OPEN)
         return eligible & ~self.labels.labelled if self.single_label else eligible
 
     def _test_accuracy(self) -> tuple[float, float, float]:
@@ -197,25 +188,16 @@ class Simulation:
     def _accuracy(self, pred_probs: Float64s) -> float:
         return float((pred_probs.argmax(axis=1) == self.truth_test).mean())
 
-    def _collect(self, example: Ints) -> None:
-        ability = None
-        if self.assignment.needs_ability:
-            ability = ability_of(self.labels, self.learner.round_)
-        annotator = self.team.choose(
-            self.labels, example, self.rng, self.assignment, ability=ability, max_share=self.max_share
-        )
+    def _collect(self, example: Ints, annotator: Ints | None) -> None:
+        if not len(example) or annotator is None:
+            self.settled = True
+            return
         answer = self.team.answer(example, annotator)
         self.labels = self.labels.tell(
             self.labels.examples[example],
             annotator=self.labels.annotators[annotator],
             label=self.labels.classes[answer],
         )
-
-
-def ability_of(labels: Labels, result: RoundResult) -> Ability:
-    """What a round knows of its annotators' accuracies, estimated here if its method does not say."""
-    known = result.assessment.ability
-    return bayesian_estimate(labels, tuple(result.pred_probs)).ability if known is None else known
 
 
 def simulate_rounds(simulation: Simulation, rounds: int) -> Iterator[SimulatedRound]:

@@ -48,17 +48,31 @@ class Curves:
         successor.
         """
         smooth = (self.accuracy[:, :-1] + self.accuracy[:, 1:]) / 2
-        needed = np.full(len(smooth), np.nan)
-        for trial, (labels, curve) in enumerate(zip(self.num_annotations, smooth, strict=True)):
-            reached = np.flatnonzero(curve >= accuracy)
-            if not len(reached):
-                continue
-            at = int(reached[0])
-            needed[trial] = labels[at]
-            if at and curve[at] > curve[at - 1]:
-                share = (accuracy - curve[at - 1]) / (curve[at] - curve[at - 1])
-                needed[trial] = labels[at - 1] + share * (labels[at] - labels[at - 1])
-        return needed
+        trials = zip(self.num_annotations, smooth, strict=True)
+        return np.array([labels_to_reach(labels, curve, accuracy) for labels, curve in trials])
+
+
+def labels_to_reach(labels: Float64s, accuracy: Float64s, target: float) -> float:
+    """Labels at which a curve first reaches an accuracy, interpolated between rounds; NaN if never.
+
+    Parameters
+    ----------
+    labels, accuracy : ndarray of float64, shape (n_rounds,)
+        What each round had, and how good it was.
+    target : float
+
+    Returns
+    -------
+    float
+    """
+    reached = np.flatnonzero(accuracy >= target)
+    if not len(reached):
+        return float("nan")
+    at = int(reached[0])
+    if at == 0:
+        return float(labels[0])
+    part = (target - accuracy[at - 1]) / (accuracy[at] - accuracy[at - 1])
+    return float(labels[at - 1] + part * (labels[at] - labels[at - 1]))
 
 
 def learning_curves_of(table: pa.Table, measure: str = "test_accuracy") -> dict[str, Curves]:
@@ -206,30 +220,33 @@ def read_published(path: str, benchmark: str, model: str) -> list[PublishedCurve
     InputError
         If the file cannot be read as a table of published curves.
     """
-    import pandas as pd
+    from pyarrow import csv
 
     from activelab._errors import InputError
 
     needed = ["benchmark", "model", "method", "metric", "trial", "round", "n_labels", "value"]
     try:
-        table = pd.read_csv(path)[needed]
+        table = csv.read_csv(path, convert_options=csv.ConvertOptions(include_columns=needed))
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{path} is no table of published curves: {error}") from None
+    column = {name: np.asarray(table[name].to_pylist()) for name in needed}
     wanted = (
-        (table.benchmark == benchmark)
-        & table.model.str.split("(").str[0].eq(model)
-        & (table.metric == "test_accuracy")
-        & (table.method != "disagreement")
+        (column["benchmark"] == benchmark)
+        & np.array([name.partition("(")[0] == model for name in column["model"].tolist()], dtype=bool)
+        & (column["metric"] == "test_accuracy")
+        & (column["method"] != "disagreement")
     )
     curves = []
-    for method, rows in table[wanted].groupby("method"):
-        by_round = rows.groupby("round")
+    for method in np.unique(column["method"][wanted]):
+        rows = np.flatnonzero(wanted & (column["method"] == method))
+        by_round = [rows[column["round"][rows] == at] for at in np.unique(column["round"][rows])]
+        values = [column["value"][of_round] for of_round in by_round]
         curves.append(
             PublishedCurve(
                 str(method).removesuffix("_ensemble"),
-                by_round.n_labels.mean().to_numpy(dtype=np.float64),
-                by_round.value.mean().to_numpy(dtype=np.float64),
-                np.asarray(by_round.value.std(), dtype=np.float64),
+                np.array([column["n_labels"][of_round].mean() for of_round in by_round]),
+                np.array([value.mean() for value in values]),
+                np.array([value.std(ddof=1) if len(value) > 1 else np.nan for value in values]),
             )
         )
     return curves

@@ -11,7 +11,7 @@ import numpy as np
 from activelab._errors import InputError
 from activelab._kernels import blocks
 from activelab._typing import Float64s, Ints, Models
-from activelab.consensus._bayesian import BayesianEstimate, bayesian_estimate
+from activelab.consensus import BayesianEstimate, bayesian_estimate
 from activelab.labels import Labels
 from activelab.pred_probs import check_pred_probs
 

@@ -3,17 +3,16 @@
 from activelab.tables._arrays import is_array_file, read_arrays
 from activelab.tables._cells import plain_cell
 from activelab.tables._columns import find_column
-from activelab.tables._errors import FileError, naming
+from activelab.tables._errors import naming
 from activelab.tables._formats import Format, check_file, format_of, sniff
 from activelab.tables._formulas import from_harmless, harmless, without_formulas
 from activelab.tables._ids import LONGEST_ID, as_text, id_text, integers_if_canonical, unify
 from activelab.tables._read import column_names, read_ids, read_pred_probs
 from activelab.tables._rows import Row, read_rows, row_columns
-from activelab.tables._write import check_output, check_target, csv_blocks, to_arrow, whole_file, write_table
+from activelab.tables._write import check_output, check_target, csv_blocks, to_arrow, write_table
 
 __all__ = [
     "LONGEST_ID",
-    "FileError",
     "Format",
     "Row",
     "as_text",
@@ -39,7 +38,6 @@ __all__ = [
     "sniff",
     "to_arrow",
     "unify",
-    "whole_file",
     "without_formulas",
     "write_table",
 ]

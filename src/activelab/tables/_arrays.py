@@ -90,10 +90,8 @@ def _array(loaded: Any, name: str, key: str | None) -> Any:
     with loaded:
         keys = list(loaded.files)
         if key is None and len(keys) != 1:
-            hint = f" Name one, as in {name}:{keys[0]}" if keys else ""
-            raise InputError(
-                f"holds {len(keys)} arrays: {first(keys, 20)}.{hint}; several --pred-probs are an ensemble."
-            )
+            hint = f" Name one, as in {name}:{keys[0]}." if keys else ""
+            raise InputError(f"holds {len(keys)} arrays: {first(keys, 20)}.{hint}", advice="ensemble")
         if key is not None and key not in keys:
             raise unknown("array", key, keys)
         return loaded[key or keys[0]]

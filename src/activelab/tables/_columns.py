@@ -62,15 +62,16 @@ def find_column(names: Sequence[str], role: str, chosen: str | None = None) -> s
     if len(found) == 1:
         return found[0]
     if not found:
-        raise InputError(_absent(names, role, chosen))
+        raise _absent(names, role, chosen)
     if len(set(found)) == 1:
         raise InputError(f"column {found[0]!r} appears {len(found)} times; give each column one name.")
-    raise InputError(f"columns {first(found)} could each be the {role}; choose one with --{role}-column.")
+    raise InputError(f"columns {first(found)} could each be the {role}.", column=role, advice="column")
 
 
-def _absent(names: Sequence[str], role: str, chosen: str | None) -> str:
+def _absent(names: Sequence[str], role: str, chosen: str | None) -> InputError:
     wanted = f"no column {role if chosen is None else chosen!r}"
     message = f"{wanted}; the file has: {first(names, 20)}."
     if len(names) == 1 and any(mark in names[0] for mark in ";|\t"):
-        return f"{message} Separate the columns by commas (tabs in a .tsv file)."
-    return message if chosen is not None else f"{message} Name the column with --{role}-column."
+        message += " Separate the columns by commas (tabs in a .tsv file)."
+        return InputError(message, column=role)
+    return InputError(message, column=role, advice="column" if chosen is None else None)

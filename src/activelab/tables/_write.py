@@ -8,7 +8,7 @@ import io
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import IO, Any
 
 import pyarrow as pa
@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from activelab._errors import InputError
 from activelab._typing import Ids
+from activelab._whole import whole_file
 from activelab.tables._errors import naming
 from activelab.tables._formats import Format, format_of
 
@@ -92,30 +93,6 @@ def write_table(path: str | os.PathLike[str], table: pa.Table) -> None:
     check_output(path)
     with whole_file(path) as file:
         _write(file, format_of(path), table)
-
-
-@contextmanager
-def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """A file to write that appears, at the end of the block, whole or not at all.
-
-    Raises
-    ------
-    OSError
-        If writing fails; what was there before is left.
-    """
-    target = os.path.realpath(path)
-    folder, name = os.path.split(target)
-    partial = os.path.join(folder, f".{name}.{os.getpid()}.partial")
-    try:
-        with open(partial, "xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, target)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(partial)
-        raise
 
 
 def _write(file: IO[bytes] | gzip.GzipFile, format_: Format, table: pa.Table) -> None:

@@ -12,9 +12,10 @@ from sqlalchemy import Connection
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
+from activelab._errors import InputError
 from activelab.project.labelling.rounds import cancel_round, current_round, get_round
 from activelab.project.store.audit import write_audit
-from activelab.project.training.child import GRACE_SECONDS, Child, train_command
+from activelab.project.training import process
 from activelab.web._bodies import AcceptedOut, RoundOut
 from activelab.web._failures import ERRORS, Failure
 from activelab.web._site import Site
@@ -99,13 +100,16 @@ def _train_on(site: Site, path: Path) -> None:
     place = str(database.url.database)
     if not database.is_sqlite:
         place = database.url.render_as_string(hide_password=False)
-    child = Child(train_command("--pred-probs", str(path), "--limit", f"{TRAIN_HOURS:g}"), place)
-    if not child.wait(TRAIN_HOURS * 3600 + GRACE_SECONDS):
+    child = process.Child(place, process.command([path], TRAIN_HOURS))
+    if not child.wait(TRAIN_HOURS * 3600 + process.GRACE_SECONDS):
         child.end()
-    if child.status:
-        said = (child.said or ["the training failed"])[-1]
-        message = said.removeprefix("error: ").replace(f"{path}", f"predictions.{path.suffix[1:]}")
-        raise Failure(422 if child.status == 2 else 409, message)
+    try:
+        child.check()
+    except InputError as error:
+        error.file = path.name
+        raise
+    except process.TrainingFailedError as error:
+        raise Failure(409, str(error)) from None
 
 
 @router.get(

@@ -33,7 +33,7 @@ def source_of(visitor: Visitor) -> str:
     return "page" if visitor.csrf is not None else "api"
 
 
-@router.post("/assignments", summary="Take examples to label")
+@router.post("/leases", summary="Take examples to label")
 async def take(body: LeaseIn, site: Here, visitor: Annotator) -> ItemsOut:
     """Examples to label, kept for you for a while; those you hold already come first.
 
@@ -47,8 +47,8 @@ async def take(body: LeaseIn, site: Here, visitor: Annotator) -> ItemsOut:
     return await run_in_threadpool(work)
 
 
-@router.post("/assignments/{assignment_id}/answer", summary="Answer")
-async def answer(assignment_id: BigNumber, body: AnswerIn, site: Here, visitor: Annotator) -> AnswerOut:
+@router.post("/leases/{lease_id}/answer", summary="Answer")
+async def answer(lease_id: BigNumber, body: AnswerIn, site: Here, visitor: Annotator) -> AnswerOut:
     """Store an answer, and take the next examples in the same step.
 
     It is on disk when this answers. A label needs a class; a skip may have a reason; "unsure" is no vote.
@@ -57,7 +57,7 @@ async def answer(assignment_id: BigNumber, body: AnswerIn, site: Here, visitor: 
     def work() -> AnswerOut:
         stored, leases = site.project.record(
             visitor.account.id,
-            assignment_id,
+            lease_id,
             body.kind,
             label=body.label,
             reason=body.reason,

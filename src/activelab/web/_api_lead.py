@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
@@ -15,8 +15,18 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from activelab.project import insight
+from activelab.project.insight.charts import NARROW, WIDE
 from activelab.project.insight.values import votes
-from activelab.web._bodies import DecisionIn, ExampleOut, Limit, Name, Number, StoredOut, Vote
+from activelab.web._bodies import (
+    CaseOut,
+    DecisionIn,
+    ExampleOut,
+    FoundOut,
+    Limit,
+    Name,
+    Number,
+    StoredOut,
+)
 from activelab.web._failures import ERRORS, Failure
 from activelab.web._queries import content_of, example_row, find_examples
 from activelab.web._site import Site
@@ -31,76 +41,99 @@ STREAMS = 6
 
 
 @router.get("/status", summary="Overview")
-def status(site: Here, _: Adjudicator) -> dict[str, Any]:
+def status(site: Here, _: Adjudicator) -> insight.Overview:
     """Budget, labels, examples, round, queue, training."""
     return overview(site)
 
 
-def overview(site: Site) -> dict[str, Any]:
+def overview(site: Site) -> insight.Overview:
     """The overview, made at most every two seconds."""
     return site.shared("overview", lambda: insight.overview(site.project))
 
 
 @router.get("/learning-curve", summary="Learning curve")
-def learning_curve(site: Here, _: Adjudicator) -> Any:
+def learning_curve(site: Here, _: Adjudicator) -> list[insight.CurvePoint]:
     """Accuracy by round."""
+    return curve_of(site)
+
+
+def curve_of(site: Site) -> list[insight.CurvePoint]:
+    """The learning curve, made at most every two seconds."""
     return site.shared("curve", lambda: insight.learning_curve(site.project))
 
 
 @router.get("/quality-histogram", summary="Histogram of quality")
-def quality_histogram(site: Here, _: Adjudicator) -> Any:
+def quality_histogram(site: Here, _: Adjudicator) -> insight.QualityHistogram:
     """How sure the consensus labels are."""
+    return histogram_of(site)
+
+
+def histogram_of(site: Site) -> insight.QualityHistogram:
+    """The histogram of quality, made at most every two seconds."""
     return site.shared("histogram", lambda: insight.quality_histogram(site.project))
 
 
+@router.get("/charts", summary="Charts")
+def charts(
+    site: Here,
+    _: Adjudicator,
+    width: Annotated[
+        Literal["wide", "narrow"], Query(description="Narrow for phones: words keep their size.")
+    ] = "wide",
+) -> insight.Charts:
+    """The charts of the dashboard, as trees of SVG elements; their classes are styled by /static/look.css."""
+    size = WIDE if width == "wide" else NARROW
+    return insight.draw_charts(curve_of(site), histogram_of(site), size)
+
+
 @router.get("/annotator-quality", summary="Annotators and their quality")
-def annotator_quality(site: Here, _: Adjudicator) -> Any:
+def annotator_quality(site: Here, _: Adjudicator) -> list[insight.AnnotatorRow]:
     """Labels, time, agreement and weight of each annotator."""
     return site.shared("annotators", lambda: insight.annotator_table(site.project), 5)
 
 
 @router.get("/pair-agreement", summary="Agreement by pair")
-def pair_agreement(site: Here, _: Adjudicator) -> Any:
+def pair_agreement(site: Here, _: Adjudicator) -> insight.PairAgreement:
     """How far each two annotators agree, and on how many examples."""
     return site.shared("pairs", lambda: insight.pair_agreement(site.project), 10)
 
 
 @router.get("/queue", summary="What is served next")
-def queue(site: Here, _: Adjudicator, limit: Limit = 20) -> Any:
+def queue(site: Here, _: Adjudicator, limit: Limit = 20) -> list[insight.QueueRow]:
     """The head of the queue."""
     return insight.queue_head(site.project, limit)
 
 
 @router.get("/rounds", summary="Rounds")
-def rounds(site: Here, _: Adjudicator) -> Any:
+def rounds(site: Here, _: Adjudicator) -> list[insight.RoundRow]:
     """All rounds with their models and metrics."""
     return site.shared("rounds", lambda: insight.rounds_table(site.project))
 
 
 @router.get("/adjudication", summary="What needs a decision")
-def adjudication(site: Here, _: Adjudicator, limit: Limit = 20) -> Any:
+def adjudication(site: Here, _: Adjudicator, limit: Limit = 20) -> list[CaseOut]:
     """Examples of the lowest consensus quality, with all their labels, and those nobody could answer."""
-    rows = insight.adjudication_list(site.project, limit)
-    return [row | {"content": content_of(row["id"], row["content"])} for row in rows]
+    return [
+        CaseOut(**dict(case) | {"content": content_of(case.id, case.content)})
+        for case in insight.adjudication_list(site.project, limit)
+    ]
 
 
 @router.get("/forecast", summary="Does more labelling pay?")
-def forecast(site: Here, _: Adjudicator) -> Any:
+def forecast(site: Here, _: Adjudicator) -> insight.Forecast | None:
     """The expected gain of the next batch, and what it is based on."""
     return site.shared("forecast", lambda: insight.gain_forecast(site.project))
 
 
 @router.get("/why/{example_id}", summary="Why an example was served")
-def why(example_id: Number, site: Here, _: Adjudicator) -> Any:
+def why(example_id: Number, site: Here, _: Adjudicator) -> insight.Why:
     """Score, trust and position of an example in the current round."""
     site.project.database.read(lambda c: example_row(c, example_id))
     return insight.why_served(site.project, example_id)
 
 
 @router.get("/examples", summary="Find examples")
-def examples(
-    site: Here, _: Adjudicator, name: Annotated[Name, Query()], limit: Limit = 20
-) -> list[dict[str, Any]]:
+def examples(site: Here, _: Adjudicator, name: Annotated[Name, Query()], limit: Limit = 20) -> list[FoundOut]:
     """Examples whose id begins with some text."""
     return site.project.database.read(lambda c: find_examples(c, name, limit))
 
@@ -112,13 +145,13 @@ def example(example_id: Number, site: Here, visitor: Adjudicator) -> ExampleOut:
     row, given = site.project.database.read(
         lambda c: (example_row(c, example_id), votes(c, classes, [example_id])[example_id])
     )
-    own = [vote["label"] for vote in given if vote["annotator"] == visitor.account.name]
+    own = [vote.label for vote in given if vote.annotator == visitor.account.name]
     return ExampleOut(
         id=row.id,
         name=row.name,
         content=content_of(row.id, json.loads(row.content)),
         gold=None if row.gold is None else classes[row.gold],
-        votes=[Vote(**vote) for vote in given],
+        votes=given,
         you=own[0] if own else None,
     )
 
@@ -160,7 +193,7 @@ async def events(request: Request, site: Here, visitor: Adjudicator) -> Streamin
             if now is None or not now.may("adjudicator"):
                 yield "event: end\ndata: {}\n\n"
                 return
-            data = json.dumps(await run_in_threadpool(overview, site), allow_nan=False)
+            data = (await run_in_threadpool(overview, site)).model_dump_json()
             yield f"event: status\ndata: {data}\n\n" if data != sent else ": still here\n\n"
             sent = data
             with suppress(TimeoutError):

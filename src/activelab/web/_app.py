@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -31,6 +32,8 @@ class _Static(StaticFiles):
     """Our own files; browsers ask whether they changed, and mostly hear that they did not."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
+        if "\0" in path:  # no file is called so; Starlette asks the system, which refuses to look
+            raise HTTPException(404)
         response = await super().get_response(path, scope)
         response.headers["Cache-Control"] = "no-cache"
         return response
@@ -98,7 +101,11 @@ def create_app(
     handle_failures(app)
     for module in (_api_session, _api_labelling, _api_lead, _api_admin, _api_data, _pages):
         app.include_router(module.router)
-    app.mount("/static", _Static(directory=_pages.STATIC), name="static")
+    app.mount(
+        "/static",
+        _Static(directory=_pages.STATIC, packages=[("activelab.project.insight", "static")]),
+        name="static",
+    )
     app.add_middleware(Shield, hosts=[*LOOPBACK, *allowed_hosts], behind_proxy=bool(proxies))
     if proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=proxies)

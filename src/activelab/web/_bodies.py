@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from activelab.project import Settings
+from activelab.project.fields import change_of
+from activelab.project.insight import CaseFacts, Vote
+from activelab.project.labelling.summary import RoundSummary
 from activelab.project.store.accounts import MIN_PASSWORD
 
 
@@ -99,33 +103,15 @@ class ProjectOut(BaseModel):
     settings: dict[str, Any] | None = None
 
 
-class ProjectIn(Body):
-    """Settings to change; those left out stay.
-
-    What reads files or runs code (``image_root``, ``models``) is set on the command line alone.
-    """
-
-    title: Short | None = None
-    guidelines: Long | None = None
-    classes: Annotated[list[Short], Field(max_length=1000)] | None = None
-    method: Short | None = None
-    cv: int | None = None
-    seed: int | None = None
-    batch_size: int | None = None
-    labels_per_round: int | None = None
-    max_labels: int | None = None
-    budget: int | None = None
-    gold_rate: float | None = None
-    lease_seconds: float | None = None
-    train_every: int | None = None
-    train_hours: float | None = None
-    automatic: bool | None = None
-    batching: Short | None = None
-    assignment: Short | None = None
-    max_share: float | None = None
-    skip_settled: bool | None = None
-    label_price: float | None = None
-    error_cost: float | None = None
+if TYPE_CHECKING:
+    ProjectIn = Body
+else:
+    ProjectIn = change_of(
+        Settings,
+        "ProjectIn",
+        "Settings to change; those left out stay. What reads files or runs code is set by command alone.",
+        remote=True,
+    )
 
 
 class NamedValue(BaseModel):
@@ -146,7 +132,7 @@ class Content(BaseModel):
 class Item(BaseModel):
     """An example that is kept for somebody."""
 
-    assignment: int
+    lease: int
     expires: float = Field(description="Seconds since 1970.")
     content: Content
 
@@ -164,7 +150,7 @@ class LeaseIn(Body):
 
 
 class AnswerIn(Body):
-    """An answer to an assignment."""
+    """An answer to a lease."""
 
     kind: Literal["label", "skip", "unsure"]
     label: Short | None = None
@@ -201,17 +187,18 @@ class ProgressOut(BaseModel):
     budget: int | None
 
 
-class Vote(BaseModel):
-    """An answer of somebody."""
+class FoundOut(BaseModel):
+    """An example by its id."""
 
-    event: int
-    annotator: str
-    kind: str
-    label: str | None
-    reason: str | None
-    seconds: float | None
-    time: float
-    source: str
+    id: int
+    name: str
+    num_labels: int
+
+
+class CaseOut(CaseFacts):
+    """An example somebody should decide, with what there is to see of it."""
+
+    content: Content
 
 
 class ExampleOut(BaseModel):
@@ -305,4 +292,4 @@ class RoundOut(BaseModel):
     state: str
     started: float
     finished: float | None
-    summary: dict[str, Any]
+    summary: RoundSummary

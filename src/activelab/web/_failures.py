@@ -139,7 +139,10 @@ def handle_failures(app: FastAPI) -> None:
         # What was sent is not repeated: it may be a password.
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"][1:]) or None
-        return refusal(Failure(422, str(first["msg"]), field=place))
+        # Ours is a sentence already.
+        cause = first.get("ctx", {}).get("error")
+        message = str(cause) if isinstance(cause, InputError) else str(first["msg"])
+        return refusal(Failure(422, message, field=place))
 
     app.add_exception_handler(RequestValidationError, invalid)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +13,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from activelab.project import Settings
+from activelab.project.fields import FieldView
 from activelab.web._api_admin import project_out
 from activelab.web._bodies import Number
 from activelab.web._visitors import identify, site_of
@@ -39,8 +42,13 @@ def _data(value: Any) -> Markup:
 _templates.filters["data"] = _data
 
 
-async def _page(request: Request, name: str, role: str | None, **values: Any) -> Response:
-    """A page for those who may see it; others go to the login or to their own page."""
+async def _page(
+    request: Request, name: str, role: str | None, frame: Mapping[str, Any] | None = None, **values: Any
+) -> Response:
+    """A page for those who may see it; others go to the login or to their own page.
+
+    ``frame`` is for its template, ``values`` are for its script.
+    """
     visitor = await identify(request)
     if role is not None and visitor is None:
         return RedirectResponse(f"/login?next={quote(request.url.path)}", 303)
@@ -64,6 +72,7 @@ async def _page(request: Request, name: str, role: str | None, **values: Any) ->
         visitor=visitor,
         # What the project is about is for its people alone.
         title=site.project.settings.title if visitor is not None else "ActiveLab",
+        **(frame or {}),
     )
     return HTMLResponse(html)
 
@@ -127,5 +136,8 @@ async def team(request: Request) -> Response:
 
 @router.get("/settings")
 async def settings(request: Request) -> Response:
-    """Settings of the project."""
-    return await _page(request, "settings", "admin")
+    """Settings of the project: all there are, under their headings."""
+    groups: dict[str, list[FieldView]] = {}
+    for view in Settings.views().values():
+        groups.setdefault(view.shown.group, []).append(view)
+    return await _page(request, "settings", "admin", {"groups": groups})

@@ -9,20 +9,20 @@ from typing import Any
 
 from sqlalchemy import Connection, case, func, or_, select
 
-from activelab.project import Assignment, Project
+from activelab.project import Lease, Project
 from activelab.project.settings import load_value
-from activelab.project.store.schema import annotator, answer, assignment, example
-from activelab.web._bodies import Content, Item, NamedValue
+from activelab.project.store.schema import annotator, answer, example, lease
+from activelab.web._bodies import Content, FoundOut, Item, NamedValue
 from activelab.web._failures import Failure
 
 
-def items_of(project: Project, leases: Sequence[Assignment]) -> list[Item]:
+def items_of(project: Project, leases: Sequence[Lease]) -> list[Item]:
     """Leases with the contents of their examples; neither their names nor whether the answer is known."""
     if not leases:
         return []
     examples = project.examples([lease.example_id for lease in leases])
     return [
-        Item(assignment=lease.id, expires=lease.expires, content=content_of(one.id, one.content))
+        Item(lease=lease.id, expires=lease.expires, content=content_of(one.id, one.content))
         for lease, one in zip(leases, examples, strict=True)
     ]
 
@@ -67,10 +67,10 @@ def example_row(connection: Connection, example_id: int) -> Any:
 
 def was_served(connection: Connection, annotator_id: int, example_id: int) -> bool:
     """Whether an example is kept for somebody now, or was answered by them."""
-    held = select(assignment.c.id).where(
-        assignment.c.annotator_id == annotator_id,
-        assignment.c.example_id == example_id,
-        assignment.c.state == "open",
+    held = select(lease.c.id).where(
+        lease.c.annotator_id == annotator_id,
+        lease.c.example_id == example_id,
+        lease.c.state == "open",
     )
     answered = select(answer.c.event_id).where(
         answer.c.example_id == example_id, answer.c.annotator_id == annotator_id
@@ -86,7 +86,7 @@ def progress_of(connection: Connection, annotator_id: int) -> tuple[int, int]:
     return int(yours), int(everybody)
 
 
-def find_examples(connection: Connection, words: str, limit: int) -> list[dict[str, Any]]:
+def find_examples(connection: Connection, words: str, limit: int) -> list[FoundOut]:
     """Examples whose id is, or begins with, some text."""
     size = int(load_value(connection, "num_examples", 0))
     wanted = or_(example.c.name == words, example.c.name.startswith(words, autoescape=True))
@@ -96,4 +96,4 @@ def find_examples(connection: Connection, words: str, limit: int) -> list[dict[s
         .order_by(example.c.name)
         .limit(limit)
     )
-    return [row._asdict() for row in rows]
+    return [FoundOut(**row._asdict()) for row in rows]

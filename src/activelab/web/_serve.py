@@ -76,10 +76,7 @@ def serve(
     """
     remote = not is_loopback(host)
     if remote and not allow_remote:
-        raise InputError(
-            f"{host} can be reached from other machines. Say --allow-remote if that is meant, and put a "
-            "proxy with HTTPS before it: else passwords travel in the clear."
-        )
+        raise InputError(f"{host} can be reached from other machines.", advice="allow_remote")
     with open_project(place) as project, listen(host, port) as listener:
         number = listener.getsockname()[1]
         names = [*allowed_hosts, *([host] if remote else [])]
@@ -96,9 +93,7 @@ def serve(
         if link is not None:
             say(f"There is no admin yet. This link makes one; it works once, for a day:\n  {address}{link}")
         if remote and not https:
-            say(
-                "Passwords travel in the clear unless a proxy with HTTPS stands before it (then say --https)."
-            )
+            say("Passwords travel in the clear unless a proxy with HTTPS stands before it (then set https).")
         make_server(app).run(sockets=[listener])
 
 

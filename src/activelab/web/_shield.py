@@ -71,7 +71,7 @@ class Shield:
         if host_name(host) not in self.hosts:
             raise Failure(
                 400,
-                "the server does not answer to this name; start it with --allowed-host NAME.",
+                "the server does not answer to this name; it must be started with it as an allowed host.",
                 code="host_not_allowed",
             )
         if not self.warned and "x-forwarded-for" in headers:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
 from activelab._errors import InputError
+from activelab._whole import whole_path
 from activelab.project._project import Project
 from activelab.project.store.database import StorageError
 
@@ -31,42 +31,22 @@ def back_up(project: Project, path: str | os.PathLike[str]) -> int:
     if not project.database.is_sqlite:
         address = project.database.url.set(drivername="postgresql", password=None)
         shown = address.render_as_string(hide_password=True)
-        raise InputError(
-            f"PostgreSQL makes its own copies: pg_dump --format=custom --file='{path}' '{shown}'"
-        )
+        raise InputError(f"PostgreSQL makes its own copies: pg_dump -Fc -f '{path}' '{shown}'")
     if target.exists():
         raise InputError(f"{path} exists already. Name another file.")
     if not target.parent.is_dir():
         raise InputError(f"the folder {target.parent} does not exist; create it first.")
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
-        partial.touch(0o600, exist_ok=False)  # until it is known who else may read it
-        with project.database.engine.connect() as connection:
-            connection.exec_driver_sql("VACUUM INTO ?", (str(partial),))
-        # It holds what the project holds, so nobody else may read it either.
-        shutil.copymode(str(project.database.url.database), partial)
-        with open(partial, "rb+") as file:
-            os.fsync(file.fileno())
-        _put(partial, target)
+        with whole_path(target, replace=False) as partial:
+            Path(partial).touch(0o600, exist_ok=False)  # until it is known who else may read it
+            with project.database.engine.connect() as connection:
+                connection.exec_driver_sql("VACUUM INTO ?", (partial,))
+            # It holds what the project holds, so nobody else may read it either.
+            shutil.copymode(str(project.database.url.database), partial)
     except DBAPIError as error:
         raise StorageError(f"{path}: the copy cannot be written: {error.orig}.") from error
     except FileExistsError:
         raise InputError(f"{path} exists already. Name another file.") from None
     except OSError as error:
         raise StorageError(f"{path}: the copy cannot be written: {error.strerror}.") from error
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
     return target.stat().st_size
-
-
-def _put(partial: Path, target: Path) -> None:
-    """Give a file its name, unlike a renaming not in place of what somebody has put there meanwhile."""
-    try:
-        os.link(partial, target)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        if target.exists():
-            raise FileExistsError(target) from None
-        partial.rename(target)

@@ -22,10 +22,10 @@ from activelab.project.store.audit import write_audit
 from activelab.project.store.schema import (
     annotator,
     answer,
-    assignment,
     event,
     example,
     feature_block,
+    lease,
     queue,
     round_,
     round_array,
@@ -178,7 +178,7 @@ def _arrays(connection: Connection) -> str:
     number, size = rounds.current_round(connection), int(load_value(connection, "num_examples", 0))
     if number < 0:
         return "there is none. Restore a backup." if size else ""
-    trained = "metrics" in rounds.get_round(connection, number).summary
+    trained = rounds.get_round(connection, number).summary.trained
     needed = {"order", *(("scores", "quality", "consensus", "predicted") if trained else ())}
     of_round = round_array.c.round_id == number
     names = connection.execute(select(round_array.c.name).where(of_round)).scalars().all()
@@ -279,12 +279,8 @@ def _difference(stored: dict[Any, Any], right: dict[Any, Any]) -> str:
 
 def _leases(connection: Connection) -> str:
     """Somebody holds what they have answered: it would come to them again and again."""
-    both = (answer.c.example_id == assignment.c.example_id) & (
-        answer.c.annotator_id == assignment.c.annotator_id
-    )
-    query = (
-        select(func.count()).select_from(assignment).join(answer, both).where(assignment.c.state == "open")
-    )
+    both = (answer.c.example_id == lease.c.example_id) & (answer.c.annotator_id == lease.c.annotator_id)
+    query = select(func.count()).select_from(lease).join(answer, both).where(lease.c.state == "open")
     count = connection.execute(query).scalar_one()
     return f"{count:,} are held by people who have answered them." if count else ""
 
@@ -297,9 +293,7 @@ def _slots(connection: Connection) -> str:
     since = answer.c.event_id > rounds.get_round(connection, number).last_event
     labels = select(answer.c.example_id).where(since, answer.c.kind == "label")
     given = Counter(connection.execute(labels).scalars())
-    leased = Counter(
-        connection.execute(select(assignment.c.example_id).where(assignment.c.state == "open")).scalars()
-    )
+    leased = Counter(connection.execute(select(lease.c.example_id).where(lease.c.state == "open")).scalars())
     query = (
         select(queue.c.example_id, queue.c.remaining, example.c.num_labels, example.c.gold)
         .join(example, example.c.id == queue.c.example_id)
@@ -336,10 +330,10 @@ def _derive(connection: Connection) -> None:
         for code, number in numbers.items():
             connection.execute(update(table).where(table.c.id == code).values(num_labels=number))
     answered = select(answer.c.example_id).where(
-        answer.c.example_id == assignment.c.example_id, answer.c.annotator_id == assignment.c.annotator_id
+        answer.c.example_id == lease.c.example_id, answer.c.annotator_id == lease.c.annotator_id
     )
     connection.execute(
-        update(assignment).where(assignment.c.state == "open", answered.exists()).values(state="expired")
+        update(lease).where(lease.c.state == "open", answered.exists()).values(state="expired")
     )
     if _leftovers(connection):
         clear_unfinished(connection)

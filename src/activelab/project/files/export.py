@@ -117,19 +117,20 @@ def _events(project: Project) -> pa.Table:
 
 
 def _batch(project: Project) -> pa.Table:
-    rows = queue_head(project, project.settings.batch_size)
     kinds = {
         "example": str,
         "kind": str,
         "num_labels": int,
         "score": float,
-        "consensus": str,
+        "consensus_label": str,
         "quality": float,
+        "predicted_label": str,
     }
-    kinds["predicted"] = str
-    names = {"consensus": "consensus_label", "predicted": "predicted_label"}
-    table = _table([tuple(row[name] for name in kinds) for row in rows], kinds)
-    return table.rename_columns([names.get(name, name) for name in kinds])
+    rows = [
+        (row.example, row.kind, row.num_labels, row.score, row.consensus, row.quality, row.predicted)
+        for row in queue_head(project, project.settings.batch_size)
+    ]
+    return _table(rows, kinds)
 
 
 def _consensus(project: Project) -> tuple[pa.Table, tuple[str, ...]]:

@@ -25,7 +25,6 @@ from activelab.project.store.database import StorageError
 from activelab.project.store.names import check_name
 from activelab.tables import (
     LONGEST_ID,
-    FileError,
     check_file,
     find_column,
     id_text,
@@ -175,10 +174,7 @@ def _refusal(rejected: list[tuple[str, int, str]]) -> InputError:
     shown = "; ".join(f"{file}, line {line}: {why}" for file, line, why in rejected[:_NAMED])
     more = f"; and {len(rejected) - _NAMED:,} more" if len(rejected) > _NAMED else ""
     count = f"{len(rejected):,} rows are" if len(rejected) > 1 else "a row is"
-    return InputError(
-        f"{count} bad, nothing was imported. {shown}{more}. "
-        "Correct them, or leave them out with --rejected FILE."
-    )
+    return InputError(f"{count} bad, nothing was imported. {shown}{more}.", advice="leave_out")
 
 
 # ---------------------------------------------------------------------- examples
@@ -202,7 +198,7 @@ class _Pool:
                 chosen, common = (columns.text, _TEXT) if self.kind == "text" else (columns.image, _IMAGE)
                 self.id, self.column = _id_and_content(names, columns.example, self.kind, chosen, common)
             if self.kind == "image" and root is None:
-                raise InputError("images need the folder they are in: --images-root DIR.")
+                raise InputError("images need the folder they are in.", advice="image_root")
         self.good = 0
         self.wanted: set[str] = set()
         self._twice: set[int] = set()
@@ -229,7 +225,7 @@ class _Pool:
                 block = []
         self._look_up(block, wanted)
         if not self.good and not bad:
-            raise FileError(f"{self.path}: the table is empty: there is no row of data.")
+            raise InputError("the table is empty: there is no row of data.", file=self.path)
         values, counts = np.unique(np.frombuffer(hashes, dtype=np.int64), return_counts=True)
         self._twice = set(values[counts > 1].tolist())
         if self._twice or self._there:
@@ -317,7 +313,7 @@ def _id_and_content(
     if len(rest) == 1:
         return identity, rest[0]
     raise InputError(
-        f"which column is the {role}? Name it with --{role}; there are: {', '.join(map(repr, rest))}."
+        f"which column is the {role}? There are: {', '.join(map(repr, rest))}.", column=role, advice="content"
     )
 
 
@@ -384,7 +380,7 @@ class _Votes:
                 problem = _name_problem(annotator)
             self.read.append((line, example, label, annotator, problem))
         if not self.read:
-            raise FileError(f"{path}: the table is empty: there is no row of data.")
+            raise InputError("the table is empty: there is no row of data.", file=path)
 
     def _read_special(self, format_: str) -> None:
         """Labels in a file of another tool; what was skipped or rejected there is none."""
@@ -399,7 +395,7 @@ class _Votes:
         latest, _ = latest_labels(usable())
         self.read += [(line, e, label, a, "") for (e, a), (label, _, line) in latest.items()]
         if not self.read:
-            raise FileError(f"{self.path}: it holds no label.")
+            raise InputError("it holds no label.", file=self.path)
 
     @property
     def names(self) -> set[str]:

@@ -1,13 +1,48 @@
 """What dashboard, report and `activelab status` show."""
 
+from pathlib import Path
+
+from activelab.project.insight.charts import Charts, draw_charts
 from activelab.project.insight.examples import adjudication_list, quality_histogram, queue_head, why_served
 from activelab.project.insight.people import annotator_table, pair_agreement
+from activelab.project.insight.results import (
+    AnnotatorRow,
+    Case,
+    CaseFacts,
+    CurvePoint,
+    Forecast,
+    Overview,
+    PairAgreement,
+    QualityHistogram,
+    QueueRow,
+    RoundRow,
+    Vote,
+    Why,
+)
 from activelab.project.insight.summary import METRICS, gain_forecast, learning_curve, overview, rounds_table
 
+LOOK = Path(__file__).parent / "static" / "look.css"
+"""Colours, and how charts are drawn, in light and dark."""
+
 __all__ = [
+    "LOOK",
     "METRICS",
+    "AnnotatorRow",
+    "Case",
+    "CaseFacts",
+    "Charts",
+    "CurvePoint",
+    "Forecast",
+    "Overview",
+    "PairAgreement",
+    "QualityHistogram",
+    "QueueRow",
+    "RoundRow",
+    "Vote",
+    "Why",
     "adjudication_list",
     "annotator_table",
+    "draw_charts",
     "gain_forecast",
     "learning_curve",
     "overview",

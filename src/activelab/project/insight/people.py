@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, case, func, select
 
 from activelab.labels import Labels
 from activelab.project._project import Project
+from activelab.project.insight.results import AnnotatorRow, Coefficient, PairAgreement
 from activelab.project.insight.values import number, scored
 from activelab.project.store.schema import annotator, answer, event, example
 
@@ -21,31 +22,21 @@ _kept: WeakKeyDictionary[Project, dict[bool, tuple[Any, Labels]]] = WeakKeyDicti
 _reading = threading.Lock()
 
 
-def annotator_table(project: Project) -> list[dict[str, Any]]:
-    """One row for each account that has answered something or may answer, most labels first.
-
-    Returns
-    -------
-    list of dict
-        ``id``, ``name``, ``role``, ``disabled``; ``labels`` (all), ``collected`` (asked for here), ``skips``,
-        ``unsure``; ``median_seconds`` of the last 500 labels; ``agreement`` with the consensus of the current
-        round (the majority vote before the first training) and ``agreement_n``, over examples that others
-        labelled too; ``weight`` w_j in that round; ``gold_accuracy`` and ``gold_n``.
-    """
-    people, seconds, weights, last_event = project.database.read(_people)
+def annotator_table(project: Project) -> list[AnnotatorRow]:
+    """One row for each account that has answered something or may answer, most labels first."""
+    last_event = project.database.read(_last_event)
     agreement = _agreement(project, last_event)
-    for one in people:
-        right, shared = agreement.get(one["name"], (0, 0))
-        one["median_seconds"] = number(np.median(seconds[one["id"]])) if seconds[one["id"]] else None
-        one["agreement"] = number(right / shared) if shared else None
-        one["agreement_n"] = shared
-        one["weight"] = None if weights.get(one["name"]) is None else number(weights[one["name"]])
-    return sorted(people, key=lambda one: (-one["labels"], one["name"]))
+    people = project.database.read(lambda c: _people(c, agreement))
+    return sorted(people, key=lambda one: (-one.labels, one.name))
 
 
-def _people(
-    connection: Connection,
-) -> tuple[list[dict[str, Any]], dict[int, list[float]], dict[str, Any], int | None]:
+def _last_event(connection: Connection) -> int | None:
+    """What the current round knows, if it was trained."""
+    current = scored(connection)
+    return None if current is None else current.round.last_event
+
+
+def _people(connection: Connection, agreement: dict[str, tuple[int, int]]) -> list[AnnotatorRow]:
     kinds = {
         (row.annotator_id, row.kind): row.number
         for row in connection.execute(
@@ -64,27 +55,33 @@ def _people(
             .group_by(answer.c.annotator_id)
         )
     }
-    people, seconds = [], {}
+    current = scored(connection)
+    weights = {} if current is None else current.round.summary.annotator_weight
+    people = []
     for row in connection.execute(select(annotator).order_by(annotator.c.id)):
         known, asked = gold.get(row.id, (0, 0))
-        seconds[row.id] = _seconds(connection, row.id) if (row.id, "label") in kinds else []
+        equal, shared = agreement.get(row.name, (0, 0))
+        seconds = _seconds(connection, row.id) if (row.id, "label") in kinds else []
+        weight = weights.get(row.name)
         people.append(
-            {
-                "id": row.id,
-                "name": row.name,
-                "role": row.role,
-                "disabled": bool(row.disabled),
-                "labels": kinds.get((row.id, "label"), 0),
-                "collected": row.num_labels,
-                "skips": kinds.get((row.id, "skip"), 0),
-                "unsure": kinds.get((row.id, "unsure"), 0),
-                "gold_accuracy": number(known / asked) if asked else None,
-                "gold_n": asked,
-            }
+            AnnotatorRow(
+                id=row.id,
+                name=row.name,
+                role=row.role,
+                disabled=bool(row.disabled),
+                labels=kinds.get((row.id, "label"), 0),
+                collected=row.num_labels,
+                skips=kinds.get((row.id, "skip"), 0),
+                unsure=kinds.get((row.id, "unsure"), 0),
+                median_seconds=number(np.median(seconds)) if seconds else None,
+                agreement=number(equal / shared) if shared else None,
+                agreement_n=shared,
+                weight=None if weight is None else number(weight),
+                gold_accuracy=number(known / asked) if asked else None,
+                gold_n=asked,
+            )
         )
-    current = scored(connection)
-    weights = {} if current is None else current.round.summary["annotator_weight"]
-    return people, seconds, weights, None if current is None else current.round.last_event
+    return people
 
 
 def _seconds(connection: Connection, annotator_id: int) -> list[float]:
@@ -119,22 +116,16 @@ def _agreement(project: Project, last_event: int | None) -> dict[str, tuple[int,
     return dict(zip(labels.annotators.tolist(), pairs, strict=True))
 
 
-def pair_agreement(project: Project, limit: int = 40) -> dict[str, Any]:
-    """How far each two annotators agree, on how many examples.
+def pair_agreement(project: Project, limit: int = 40) -> PairAgreement:
+    """How far each two annotators agree, on how many examples, and how far all do.
+
+    Pairs that share nothing, and values that are not defined, are None.
 
     Parameters
     ----------
     project : Project
     limit : int
         The people with the most labels, in that order.
-
-    Returns
-    -------
-    dict
-        ``annotators``, names; ``shared``, ``agreement`` and ``kappa``, matrices as lists of rows, in which
-        None stands for pairs that share nothing and for undefined values; ``left_out``, people beyond the
-        limit; ``overall``, a list of coefficients over everybody with ``name``, ``value``, ``low``, ``high``,
-        ``n_items``, ``n_labels`` and ``note``.
     """
     from activelab.agreement import agreement_statistics, cohen_kappa_matrix
 
@@ -143,29 +134,29 @@ def pair_agreement(project: Project, limit: int = 40) -> dict[str, Any]:
     active = np.lexsort((np.arange(len(counts)), -counts))[: int((counts > 0).sum())]
     chosen = labels.select(annotators=labels.annotators[active[:limit]])
     pairs = cohen_kappa_matrix(chosen)
-    plain = {
-        name: [[number(value) for value in row] for row in pairs.to_matrix(name).tolist()]
-        for name in ("agreement", "kappa")
-    }
-    shared = pairs.to_matrix("shared").tolist()
-    return {
-        "annotators": chosen.annotators.tolist(),
-        "left_out": max(len(active) - limit, 0),
-        "shared": [[int(value) if value == value else None for value in row] for row in shared],
-        **plain,
-        "overall": [
-            {
-                "name": one.name,
-                "value": number(one.value),
-                "low": number(one.low),
-                "high": number(one.high),
-                "n_items": one.n_items,
-                "n_labels": one.n_labels,
-                "note": one.note,
-            }
+
+    def matrix(name: Literal["shared", "agreement", "kappa"]) -> list[list[float | None]]:
+        return [[number(value) for value in row] for row in pairs.to_matrix(name).tolist()]
+
+    return PairAgreement(
+        annotators=chosen.annotators.tolist(),
+        left_out=max(len(active) - limit, 0),
+        shared=[[None if value is None else int(value) for value in row] for row in matrix("shared")],
+        agreement=matrix("agreement"),
+        kappa=matrix("kappa"),
+        overall=[
+            Coefficient(
+                name=one.name,
+                value=number(one.value),
+                low=number(one.low),
+                high=number(one.high),
+                n_items=one.n_items,
+                n_labels=one.n_labels,
+                note=one.note,
+            )
             for one in agreement_statistics(labels, n_bootstrap=200)
         ],
-    }
+    )
 
 
 def _labels(project: Project, up_to: int | None) -> Labels:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from activelab._typing import Floats, Ints
+from activelab.project.insight.results import Vote
 from activelab.project.labelling import rounds
 from activelab.project.store.schema import annotator, answer, event
 
@@ -58,15 +59,9 @@ def class_name(classes: tuple[str, ...], code: int | None) -> str | None:
     return None if code is None or code < 0 else classes[code]
 
 
-def votes(
-    connection: Connection, classes: tuple[str, ...], ids: list[int]
-) -> dict[int, list[dict[str, Any]]]:
-    """All answers to some examples, oldest first.
-
-    Each has ``event``, ``annotator``, ``kind`` (label, skip, unsure), ``label``, ``reason``, ``seconds``,
-    ``time`` and ``source``.
-    """
-    found: dict[int, list[dict[str, Any]]] = {code: [] for code in ids}
+def votes(connection: Connection, classes: tuple[str, ...], ids: list[int]) -> dict[int, list[Vote]]:
+    """All answers to some examples, oldest first."""
+    given: dict[int, list[Vote]] = {code: [] for code in ids}
     query = (
         select(
             answer.c.example_id, answer.c.event_id, annotator.c.name, answer.c.kind, answer.c.class_code,
@@ -78,16 +73,16 @@ def votes(
         .order_by(answer.c.event_id)
     )  # fmt: skip
     for row in connection.execute(query):
-        found[row.example_id].append(
-            {
-                "event": row.event_id,
-                "annotator": row.name,
-                "kind": row.kind,
-                "label": class_name(classes, row.class_code),
-                "reason": row.reason,
-                "seconds": None if row.seconds is None else number(row.seconds),
-                "time": row.time,
-                "source": row.source,
-            }
+        given[row.example_id].append(
+            Vote(
+                event=row.event_id,
+                annotator=row.name,
+                kind=row.kind,
+                label=class_name(classes, row.class_code),
+                reason=row.reason,
+                seconds=None if row.seconds is None else number(row.seconds),
+                time=row.time,
+                source=row.source,
+            )
         )
-    return found
+    return given

@@ -105,7 +105,8 @@ def _put_block(connection: Connection, rows: list[tuple[int, int, int]]) -> tupl
         if (e, a) not in there:
             fresh.append((e, a, code))
         elif there[e, a] != code:
-            queueing.put_label(connection, a, e, code, now, source="import")
+            reply = queueing.Answer("label", code, source="import")
+            queueing.put_answer(connection, a, e, reply, now)
             changed += 1
     insert_labels(connection, fresh, now)
     rounds.settle_again(connection, settings, sorted({e for e, _, _ in rows}))

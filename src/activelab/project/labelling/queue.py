@@ -19,7 +19,7 @@ from activelab._errors import InputError
 from activelab.project.labelling.rounds import extend_queue, get_round, settle_again, share_round
 from activelab.project.labelling.shares import left_of_share
 from activelab.project.settings import Settings, load_settings, load_value
-from activelab.project.store.schema import annotator, answer, assignment, event, example, queue, setting
+from activelab.project.store.schema import annotator, answer, event, example, lease, queue, setting
 
 ANSWERS = ("label", "skip", "unsure")
 
@@ -36,7 +36,7 @@ class ConflictError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Assignment:
+class Lease:
     """An example kept for one annotator.
 
     Attributes
@@ -54,6 +54,42 @@ class Assignment:
     example_id: int
     gold: bool
     expires: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What somebody says about an example.
+
+    Attributes
+    ----------
+    kind : {"label", "skip", "unsure"}
+    class_code : int or None
+        The class, of a label alone.
+    reason : str or None
+    seconds : float or None
+        Between seeing the example and answering.
+    source : {"page", "api", "import", "adjudication", "connector"}
+    request : str or None
+        Chosen by the client: an answer sent twice under one counts once.
+
+    Raises
+    ------
+    InputError
+        If the kind is unknown, or a label has no class, or another answer has one.
+    """
+
+    kind: str
+    class_code: int | None = None
+    reason: str | None = None
+    seconds: float | None = None
+    source: str = "api"
+    request: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in ANSWERS:
+            raise InputError(f"an answer is one of {', '.join(ANSWERS)}; got {self.kind!r}.")
+        if (self.kind == "label") != (self.class_code is not None):
+            raise InputError("a label needs a class, and only a label has one.")
 
 
 @dataclass(frozen=True)
@@ -83,35 +119,35 @@ _WHO = (
     .with_for_update(of=annotator, key_share=True)
 )
 # A lease may also end later than any that begins now: the clock was ahead when it began.
-_over = or_(assignment.c.expires <= bindparam("now"), assignment.c.expires > bindparam("latest"))
+_over = or_(lease.c.expires <= bindparam("now"), lease.c.expires > bindparam("latest"))
 # What somebody holds, and what anybody has held for too long.
 _OPEN = (
     select(
-        assignment.c.id,
-        assignment.c.example_id,
-        assignment.c.annotator_id,
-        assignment.c.gold,
-        assignment.c.expires,
+        lease.c.id,
+        lease.c.example_id,
+        lease.c.annotator_id,
+        lease.c.gold,
+        lease.c.expires,
     )
     .where(
-        assignment.c.state == "open",
-        or_(assignment.c.annotator_id == bindparam("who"), _over),
+        lease.c.state == "open",
+        or_(lease.c.annotator_id == bindparam("who"), _over),
     )
-    .order_by(assignment.c.id)
+    .order_by(lease.c.id)
 )
 _EXPIRE = (
-    update(assignment)
-    .where(assignment.c.state == "open", _over)
+    update(lease)
+    .where(lease.c.state == "open", _over)
     .values(state="expired")
-    .returning(assignment.c.round_id, assignment.c.example_id, assignment.c.gold)
+    .returning(lease.c.round_id, lease.c.example_id, lease.c.gold)
 )
 _ANSWERED = exists().where(
     answer.c.example_id == queue.c.example_id, answer.c.annotator_id == bindparam("who")
 )
 _HOLDS = exists().where(
-    assignment.c.example_id == queue.c.example_id,
-    assignment.c.annotator_id == bindparam("who"),
-    assignment.c.state == "open",
+    lease.c.example_id == queue.c.example_id,
+    lease.c.annotator_id == bindparam("who"),
+    lease.c.state == "open",
 )
 _BEST = (
     select(queue.c.example_id)
@@ -145,26 +181,24 @@ _GIVE_BACK = (
     .where(queue.c.round_id == bindparam("round"), queue.c.example_id == bindparam("example"))
     .values(remaining=queue.c.remaining + 1)
 )
-_ASSIGN = insert(assignment).returning(assignment.c.id)
+_KEEP = insert(lease).returning(lease.c.id)
 _REQUEST = (event.c.id, event.c.annotator_id, event.c.example_id, event.c.kind)
-_ASSIGNED = (
+_LEASED = (
     select(
-        assignment.c.id,
-        assignment.c.round_id,
-        assignment.c.example_id,
-        assignment.c.annotator_id,
-        assignment.c.gold,
-        assignment.c.state,
+        lease.c.id,
+        lease.c.round_id,
+        lease.c.example_id,
+        lease.c.annotator_id,
+        lease.c.gold,
+        lease.c.state,
         *(column.label(f"request_{column.name}") for column in _REQUEST),
     )
-    .select_from(assignment.outerjoin(event, event.c.request == bindparam("request")))
-    .where(assignment.c.id == bindparam("assignment"))
-    .with_for_update(of=assignment)
+    .select_from(lease.outerjoin(event, event.c.request == bindparam("request")))
+    .where(lease.c.id == bindparam("lease"))
+    .with_for_update(of=lease)
 )
 _ANSWERED_NOW = (
-    update(assignment)
-    .where(assignment.c.id == bindparam("assignment"))
-    .values(state="done", round_id=bindparam("round"))
+    update(lease).where(lease.c.id == bindparam("lease")).values(state="done", round_id=bindparam("round"))
 )
 _APPEND = insert(event).returning(event.c.id)
 _ANSWER = insert(answer)
@@ -180,9 +214,9 @@ _COUNT_ANNOTATOR = (
 )
 
 
-def lease(
+def lease_examples(
     connection: Connection, settings: Settings, annotator_id: int, count: int, now: float
-) -> list[Assignment]:
+) -> list[Lease]:
     """The next examples of an annotator, most worth labelling first, kept for them.
 
     Leases they hold already come first. Fewer than ``count`` if there is nothing else for them, or the
@@ -199,13 +233,13 @@ def lease(
 
 def _lease(
     connection: Connection, settings: Settings, annotator_id: int, who: _Working, count: int, now: float
-) -> list[Assignment]:
+) -> list[Lease]:
     latest = now + settings.lease_seconds + CLOCK_SECONDS
     rows = connection.execute(_OPEN, {"who": annotator_id, "now": now, "latest": latest}).all()
     if any(not now < row.expires <= latest for row in rows):
         reclaim(connection, now, latest)
     leases = [
-        Assignment(row.id, row.example_id, row.gold, row.expires)
+        Lease(row.id, row.example_id, row.gold, row.expires)
         for row in rows
         if row.annotator_id == annotator_id and now < row.expires <= latest
     ][:count]
@@ -216,7 +250,7 @@ def _lease(
     share = left_of_share(connection, settings, annotator_id, who.round)
     known = sum(_gold_is_due(settings, annotator_id, served + turn) for turn in range(wanted))
     for example_id in _gold_examples(connection, annotator_id, known, served):
-        leases.append(_assign(connection, settings, annotator_id, -1, example_id, True, now))
+        leases.append(_keep(connection, settings, annotator_id, -1, example_id, True, now))
         wanted -= 1
     wanted = wanted if share is None else min(wanted, share)
     while wanted > 0 and who.round >= 0:
@@ -224,7 +258,7 @@ def _lease(
             _TAKE_BEST, {"round": who.round, "who": annotator_id, "count": wanted}
         ).all()
         for _, example_id in sorted(taken):
-            leases.append(_assign(connection, settings, annotator_id, who.round, example_id, False, now))
+            leases.append(_keep(connection, settings, annotator_id, who.round, example_id, False, now))
             wanted -= 1
         if not taken and not extend_queue(connection, settings, who.round):
             break
@@ -269,7 +303,7 @@ def reclaim(connection: Connection, now: float, latest: float = math.inf) -> int
 def labels_left(connection: Connection, budget: int) -> int:
     """Labels that may still be leased: the budget less those given here and those leased now."""
     given = select(func.coalesce(func.sum(annotator.c.num_labels), 0))
-    leased = select(func.count()).select_from(assignment).where(assignment.c.state == "open")
+    leased = select(func.count()).select_from(lease).where(lease.c.state == "open")
     left = budget - connection.execute(given).scalar_one() - connection.execute(leased).scalar_one()
     if left < _CAREFUL and connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK_BUDGET)))
@@ -289,9 +323,7 @@ def _gold_examples(connection: Connection, annotator_id: int, count: int, served
     if not count:
         return []
     answered = select(answer.c.example_id).where(answer.c.annotator_id == annotator_id)
-    held = select(assignment.c.example_id).where(
-        assignment.c.annotator_id == annotator_id, assignment.c.state == "open"
-    )
+    held = select(lease.c.example_id).where(lease.c.annotator_id == annotator_id, lease.c.state == "open")
     free = (
         connection.execute(
             select(example.c.id)
@@ -305,7 +337,7 @@ def _gold_examples(connection: Connection, annotator_id: int, count: int, served
     return sorted(free, key=lambda code: hashlib.blake2b(f"{annotator_id}/{code}".encode()).digest())[:count]
 
 
-def _assign(
+def _keep(
     connection: Connection,
     settings: Settings,
     annotator_id: int,
@@ -313,10 +345,10 @@ def _assign(
     example_id: int,
     gold: bool,
     now: float,
-) -> Assignment:
+) -> Lease:
     expires = now + settings.lease_seconds
     identity = connection.execute(
-        _ASSIGN,
+        _KEEP,
         {
             "round_id": number,
             "example_id": example_id,
@@ -327,25 +359,20 @@ def _assign(
             "state": "open",
         },
     ).scalar_one()
-    return Assignment(identity, example_id, gold, expires)
+    return Lease(identity, example_id, gold, expires)
 
 
 def record(
     connection: Connection,
     settings: Settings,
     annotator_id: int,
-    assignment_id: int,
-    kind: str,
+    lease_id: int,
+    reply: Answer,
     now: float,
     *,
-    class_code: int | None = None,
-    reason: str | None = None,
-    seconds: float | None = None,
-    source: str = "api",
-    request: str | None = None,
     then_lease: int = 0,
-) -> tuple[Recorded, list[Assignment]]:
-    """Store the answer to an assignment, and lease the next examples as `lease` does.
+) -> tuple[Recorded, list[Lease]]:
+    """Store the answer to a lease, and lease the next examples as `lease_examples` does.
 
     An answer that comes after the lease has ended counts if nobody else has the example meanwhile. A
     request that was stored before is told so and stored once.
@@ -353,64 +380,47 @@ def record(
     Raises
     ------
     ConflictError
-        If the assignment is answered, belongs to somebody else, or its example went to others; or the
+        If the lease is answered, belongs to somebody else, or its example went to others; or the
         request was one for something else.
     InputError
-        If the kind is unknown, a label has no class, or the annotator is disabled.
+        If the annotator is disabled.
     """
-    if kind not in ANSWERS:
-        raise InputError(f"an answer is one of {', '.join(ANSWERS)}; got {kind!r}.")
-    if (kind == "label") != (class_code is not None):
-        raise InputError("a label needs a class, and only a label has one.")
     share_round(connection)
     who = _working(connection, annotator_id)
-    row = connection.execute(_ASSIGNED, {"assignment": assignment_id, "request": request}).one_or_none()
+    row = connection.execute(_LEASED, {"lease": lease_id, "request": reply.request}).one_or_none()
     if row is None or row.annotator_id != annotator_id:
-        raise ConflictError("there is no such assignment of yours.")
+        raise ConflictError("there is no such lease of yours.")
     stored = None
     if row.request_id is not None:
         before = (row.request_id, row.request_annotator_id, row.request_example_id, row.request_kind)
         stored = _repeated(before, annotator_id, row.example_id, ANSWERS)
     if stored is None:
-        stored = _store_answer(
-            connection, settings, who.round, row, kind, now, class_code, reason, seconds, source, request
-        )
-        who = replace(who, num_labels=who.num_labels + (kind == "label" and source in ASKED))
+        stored = _store_answer(connection, settings, who.round, row, reply, now)
+        asked = reply.kind == "label" and reply.source in ASKED
+        who = replace(who, num_labels=who.num_labels + asked)
     following = _lease(connection, settings, annotator_id, who, then_lease, now) if then_lease else []
     return stored, following
 
 
 def _store_answer(
-    connection: Connection,
-    settings: Settings,
-    current: int,
-    row: Any,
-    kind: str,
-    now: float,
-    class_code: int | None,
-    reason: str | None,
-    seconds: float | None,
-    source: str,
-    request: str | None,
+    connection: Connection, settings: Settings, current: int, row: Any, reply: Answer, now: float
 ) -> Recorded:
-    """Store the answer to an assignment that is their own."""
+    """Store the answer to a lease that is their own."""
     if row.state == "done":
         raise ConflictError("this example is answered already; undo to change the answer.")
     if row.state == "expired":
         row = _leased_again(connection, row)
     if row.state == "expired":
-        budget = settings.budget if kind == "label" else None
+        budget = settings.budget if reply.kind == "label" else None
         if budget is not None and labels_left(connection, budget) < 1:
             raise ConflictError("it took too long: the budget is spent meanwhile.")
         if not row.gold and not _take(connection, current, row.example_id):
             raise ConflictError("it took too long: the example has gone to somebody else.")
-    stored = _append(
-        connection, row.annotator_id, row.example_id, kind, now, class_code, reason, seconds, source, request
-    )
+    stored = _append(connection, row.annotator_id, row.example_id, reply, now)
     # A lease that had ended is of the round it was taken again in.
     number = current if row.state == "expired" else row.round_id
-    connection.execute(_ANSWERED_NOW, {"assignment": row.id, "round": number})
-    if kind != "label" and not row.gold:
+    connection.execute(_ANSWERED_NOW, {"lease": row.id, "round": number})
+    if reply.kind != "label" and not row.gold:
         _give_back(connection, number, row.example_id)
     return stored
 
@@ -418,49 +428,22 @@ def _store_answer(
 def _leased_again(connection: Connection, row: Any) -> Any:
     """The open lease of the same example to the same person, if there is one, in place of one that ended."""
     again = connection.execute(
-        select(assignment).where(
-            assignment.c.annotator_id == row.annotator_id,
-            assignment.c.example_id == row.example_id,
-            assignment.c.state == "open",
+        select(lease).where(
+            lease.c.annotator_id == row.annotator_id,
+            lease.c.example_id == row.example_id,
+            lease.c.state == "open",
         )
     ).one_or_none()
     return row if again is None else again
 
 
-def put_label(
-    connection: Connection,
-    annotator_id: int,
-    example_id: int,
-    class_code: int,
-    now: float,
-    *,
-    seconds: float | None = None,
-    source: str,
-    request: str | None = None,
-) -> Recorded:
-    """Store a label nobody was asked for, as from an adjudicator; it replaces their last answer."""
-    return put_answer(
-        connection, annotator_id, example_id, "label", class_code, now,
-        seconds=seconds, source=source, request=request,
-    )  # fmt: skip
-
-
 def put_answer(
-    connection: Connection,
-    annotator_id: int,
-    example_id: int,
-    kind: str,
-    class_code: int | None,
-    now: float,
-    *,
-    seconds: float | None = None,
-    source: str,
-    request: str | None = None,
+    connection: Connection, annotator_id: int, example_id: int, reply: Answer, now: float
 ) -> Recorded:
     """Store an answer that was given elsewhere, without a lease; it replaces their last."""
     share_round(connection)
     connection.execute(_WHO, {"who": annotator_id})
-    known = _known_request(connection, request, annotator_id, example_id, (kind,))
+    known = _known_request(connection, reply.request, annotator_id, example_id, (reply.kind,))
     if known is not None:
         return known
     if example_id >= load_value(connection, "num_examples", 0) or example_id < 0:
@@ -469,16 +452,14 @@ def put_answer(
         select(answer).where(answer.c.example_id == example_id, answer.c.annotator_id == annotator_id)
     ).one_or_none()
     if before is not None:
-        _remove(connection, before, now, source)
-    stored = _append(
-        connection, annotator_id, example_id, kind, now, class_code, None, seconds, source, request
-    )
+        _remove(connection, before, now, reply.source)
+    stored = _append(connection, annotator_id, example_id, reply, now)
     connection.execute(
-        update(assignment)
+        update(lease)
         .where(
-            assignment.c.annotator_id == annotator_id,
-            assignment.c.example_id == example_id,
-            assignment.c.state == "open",
+            lease.c.annotator_id == annotator_id,
+            lease.c.example_id == example_id,
+            lease.c.state == "open",
         )
         .values(state="done")
     )
@@ -508,12 +489,12 @@ def undo(
     *,
     source: str = "api",
     request: str | None = None,
-) -> Assignment | None:
+) -> Lease | None:
     """Take back the last answer of an annotator, and lease its example to them again.
 
     Returns
     -------
-    Assignment or None
+    Lease or None
         None if another person has the example now, so that it cannot come back to this one.
 
     Raises
@@ -535,7 +516,7 @@ def undo(
             rows = connection.execute(_OPEN, held).all()
             return next(
                 (
-                    Assignment(row.id, row.example_id, row.gold, row.expires)
+                    Lease(row.id, row.example_id, row.gold, row.expires)
                     for row in rows
                     if row.annotator_id == annotator_id and row.example_id == undone and row.expires > now
                 ),
@@ -557,7 +538,7 @@ def undo(
     # A label had kept its slot; the slot of a skip may have gone to somebody else.
     if not gold and last.kind != "label" and not _take(connection, number, last.example_id):
         return None
-    return _assign(connection, settings, annotator_id, -1 if gold else number, last.example_id, gold, now)
+    return _keep(connection, settings, annotator_id, -1 if gold else number, last.example_id, gold, now)
 
 
 def _known_request(
@@ -586,30 +567,28 @@ def _repeated(
 
 
 def _append(
-    connection: Connection,
-    annotator_id: int,
-    example_id: int,
-    kind: str,
-    now: float,
-    class_code: int | None,
-    reason: str | None,
-    seconds: float | None,
-    source: str,
-    request: str | None,
+    connection: Connection, annotator_id: int, example_id: int, reply: Answer, now: float
 ) -> Recorded:
-    values: dict[str, Any] = {"annotator_id": annotator_id, "example_id": example_id, "kind": kind}
-    values["class_code"] = class_code
+    said = {
+        "annotator_id": annotator_id,
+        "example_id": example_id,
+        "kind": reply.kind,
+        "class_code": reply.class_code,
+    }
+    circumstances = {
+        "time": now,
+        "reason": reply.reason,
+        "seconds": reply.seconds,
+        "source": reply.source,
+        "request": reply.request,
+    }
     try:
-        identity = connection.execute(
-            _APPEND,
-            values
-            | {"time": now, "reason": reason, "seconds": seconds, "source": source, "request": request},
-        ).scalar_one()
-        connection.execute(_ANSWER, values | {"event_id": identity})
+        identity = connection.execute(_APPEND, said | circumstances).scalar_one()
+        connection.execute(_ANSWER, said | {"event_id": identity})
     except IntegrityError as error:
         raise ConflictError("this annotator has answered this example already.") from error
-    if kind == "label":
-        _count(connection, annotator_id, example_id, +1, source)
+    if reply.kind == "label":
+        _count(connection, annotator_id, example_id, +1, reply.source)
     return Recorded(identity)
 
 

@@ -7,11 +7,10 @@ them are rows of the queue, more follow when they are needed.
 from __future__ import annotations
 
 import io
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, func, insert, literal, select, update
@@ -20,8 +19,9 @@ from sqlalchemy.exc import IntegrityError
 
 from activelab._typing import Ints
 from activelab.project.labelling.processes import is_gone
+from activelab.project.labelling.summary import RoundSummary
 from activelab.project.settings import Settings, load_value, store_value
-from activelab.project.store.schema import answer, assignment, event, example, queue, round_, round_array
+from activelab.project.store.schema import answer, event, example, lease, queue, round_, round_array
 
 CHUNK = 1_000
 """Rows of the queue that are written at a time: others wait meanwhile, for some milliseconds."""
@@ -54,18 +54,17 @@ class Round:
     last_event : int
         The round knows the answers up to this event.
     filled : int
-    summary : dict
-        Model, temperatures, weights, metrics, notes; ``error`` if it failed.
+    summary : RoundSummary
     """
 
     id: int
-    state: str
+    state: Literal["running", "ready", "failed"]
     started: float
     heartbeat: float
     finished: float | None
     last_event: int
     filled: int
-    summary: dict[str, Any]
+    summary: RoundSummary
 
 
 def share_round(connection: Connection) -> None:
@@ -98,7 +97,7 @@ def list_rounds(connection: Connection) -> list[Round]:
 
 def _round(row: Any) -> Round:
     values = row._asdict()
-    return Round(**values | {"summary": json.loads(values["summary"])})
+    return Round(**values | {"summary": RoundSummary.model_validate_json(values["summary"])})
 
 
 def begin_round(connection: Connection, now: float | None = None) -> Round:
@@ -138,8 +137,9 @@ def is_alive(running: Any, now: float) -> bool:
     makes nobody wait.
     """
     summary = running.summary
-    process = (json.loads(summary) if isinstance(summary, str) else summary).get("process", "")
-    return abs(now - running.heartbeat) < STALE_SECONDS and not is_gone(process)
+    if isinstance(summary, str):
+        summary = RoundSummary.model_validate_json(summary)
+    return abs(now - running.heartbeat) < STALE_SECONDS and not is_gone(summary.process or "")
 
 
 def heartbeat(connection: Connection, round_id: int, now: float | None = None) -> str | None:
@@ -149,7 +149,7 @@ def heartbeat(connection: Connection, round_id: int, now: float | None = None) -
     if connection.execute(alive).rowcount:
         return None
     after = get_round(connection, round_id)
-    return str(after.summary.get("error", "")) if after.state == "failed" else None
+    return after.summary.error or "" if after.state == "failed" else None
 
 
 def cancel_round(connection: Connection, by: str | None = None) -> int | None:
@@ -167,7 +167,7 @@ def fail_round(connection: Connection, round_id: int, error: str, now: float | N
     connection.execute(
         update(round_)
         .where(round_.c.id == round_id, round_.c.state == "running")
-        .values(state="failed", finished=now, summary=json.dumps({"error": error}))
+        .values(state="failed", finished=now, summary=RoundSummary(error=error).stored())
     )
     connection.execute(sql_delete(queue).where(queue.c.round_id == round_id))
     connection.execute(sql_delete(round_array).where(round_array.c.round_id == round_id))
@@ -191,7 +191,7 @@ def load_array(connection: Connection, round_id: int, name: str) -> Any:
     return None if data is None else np.load(io.BytesIO(data), allow_pickle=False)
 
 
-def publish_round(connection: Connection, settings: Settings, round_id: int, summary: dict[str, Any]) -> None:
+def publish_round(connection: Connection, settings: Settings, round_id: int, summary: RoundSummary) -> None:
     """Serve a round whose order and first rows of the queue are stored, from now on.
 
     Leases that are open move to it. An example that was labelled since the round began, or is leased now, has
@@ -205,14 +205,14 @@ def publish_round(connection: Connection, settings: Settings, round_id: int, sum
     hold_round(connection)
     round_now = get_round(connection, round_id)
     if round_now.state != "running":
-        raise AlreadyTrainingError(f"round {round_id} was given up: {round_now.summary.get('error', '')}")
+        raise AlreadyTrainingError(f"round {round_id} was given up: {round_now.summary.error or ''}")
     _settle(connection, settings, round_now, queue.c.round_id == round_id)
     before = current_round(connection)
-    connection.execute(update(assignment).where(assignment.c.state == "open").values(round_id=round_id))
+    connection.execute(update(lease).where(lease.c.state == "open").values(round_id=round_id))
     connection.execute(
         update(round_)
         .where(round_.c.id == round_id)
-        .values(state="ready", finished=time.time(), summary=json.dumps(summary, allow_nan=False))
+        .values(state="ready", finished=time.time(), summary=summary.stored())
     )
     store_value(connection, "current_round", round_id)
     if before >= 0:
@@ -263,8 +263,8 @@ def _settle(connection: Connection, settings: Settings, of: Round, rows: ColumnE
     )
     leased = (
         select(func.count())
-        .select_from(assignment)
-        .where(assignment.c.state == "open", assignment.c.example_id == queue.c.example_id)
+        .select_from(lease)
+        .where(lease.c.state == "open", lease.c.example_id == queue.c.example_id)
         .scalar_subquery()
     )
     slots = literal(settings.labels_per_round) - given - leased
@@ -324,7 +324,7 @@ def start_first_round(connection: Connection, settings: Settings) -> None:
     number = begin_round(connection).id
     store_array(connection, number, "order", plain_order(connection, settings))
     extend_queue(connection, settings, number)
-    publish_round(connection, settings, number, {"method": "good_random", "reason": "no model yet"})
+    publish_round(connection, settings, number, RoundSummary(method="good_random", reason="no model yet"))
 
 
 def drop_from_order(connection: Connection, codes: list[int]) -> None:

@@ -7,53 +7,57 @@ is known of gets an equal share, to be known.
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from sqlalchemy import Connection, func, select
 
-from activelab._typing import Ints
-from activelab.assignment import Thompson, assign, get_rule, shares
-from activelab.consensus._bayesian import bayesian_estimate
-from activelab.labels import Labels
-from activelab.learner import RoundResult
+from activelab.assignment import shares
+from activelab.planning import Plan
+from activelab.project.labelling.summary import RoundSummary
 from activelab.project.settings import Settings
-from activelab.project.store.schema import annotator, assignment, round_
+from activelab.project.store.schema import annotator, lease, round_
 
 
-def dealt(settings: Settings, labels: Labels, result: RoundResult, order: Ints, seed: int) -> dict[str, Any]:
-    """The part of a round's summary that says who gets how much: empty if whoever asks is served."""
-    if settings.assignment == "open":
-        return {}
-    batch = order[: settings.batch_size]
-    ability = result.assessment.ability
-    if ability is None:
-        ability = bayesian_estimate(labels, tuple(result.pred_probs)).ability
-    rule = get_rule(settings.assignment)
-    given = settings.price_of()
-    if given and settings.assignment == "thompson":
-        rule = Thompson([given.get(str(name), 1.0) for name in labels.annotators.tolist()])
-    who = assign(labels, batch, rule, ability=ability, max_share=settings.max_share, seed=seed)
-    counts = shares(who, labels.n_annotators).tolist()
-    newcomer = int(np.ceil(len(batch) / (labels.n_annotators + 1)))
-    return {"shares": dict(zip(labels.annotators.tolist(), counts, strict=True)), "newcomer": newcomer}
+@dataclass(frozen=True)
+class Dealt:
+    """How many examples of a round fall to whom.
+
+    Attributes
+    ----------
+    shares : dict of str to int
+        By name.
+    newcomer : int
+        For everybody else.
+    """
+
+    shares: dict[str, int]
+    newcomer: int
+
+
+def dealt(plan: Plan) -> Dealt | None:
+    """Who gets how much of a round; None if whoever asks is served."""
+    if plan.annotator is None:
+        return None
+    labels = plan.labels
+    counts = shares(plan.annotator, labels.n_annotators).tolist()
+    newcomer = int(np.ceil(len(plan.positions) / (labels.n_annotators + 1)))
+    return Dealt(dict(zip(labels.annotators.tolist(), counts, strict=True)), newcomer)
 
 
 def left_of_share(connection: Connection, settings: Settings, annotator_id: int, number: int) -> int | None:
     """How many more examples of a round somebody may have; None if there is no limit."""
     if settings.assignment == "open" or number < 0:
         return None
-    summary = json.loads(
-        connection.execute(select(round_.c.summary).where(round_.c.id == number)).scalar_one()
-    )
-    if "shares" not in summary:
+    stored = connection.execute(select(round_.c.summary).where(round_.c.id == number)).scalar_one()
+    summary = RoundSummary.model_validate_json(stored)
+    if summary.shares is None:
         return None
     name = connection.execute(select(annotator.c.name).where(annotator.c.id == annotator_id)).scalar_one()
-    share = int(summary["shares"].get(name, summary["newcomer"]))
+    share = summary.shares.get(name, summary.newcomer or 0)
     had = select(func.count()).where(
-        assignment.c.annotator_id == annotator_id,
-        assignment.c.round_id == number,
-        assignment.c.state.in_(("open", "done")),
+        lease.c.annotator_id == annotator_id,
+        lease.c.round_id == number,
+        lease.c.state.in_(("open", "done")),
     )
     return max(share - int(connection.execute(had).scalar_one()), 0)

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from activelab._errors import InputError, unknown
 from activelab.project.store.names import check_name, looks_like
-from activelab.project.store.schema import annotator, assignment, invite, token
+from activelab.project.store.schema import annotator, invite, lease, token
 
 ROLES = ("annotator", "adjudicator", "admin")
 """Each may do what those before it may."""
@@ -109,8 +109,8 @@ def set_disabled(connection: Connection, name: str, disabled: bool) -> None:
     )
     if disabled:
         # What they hold goes back to the queue with the next lease of anybody.
-        held = (assignment.c.annotator_id == found.id) & (assignment.c.state == "open")
-        connection.execute(update(assignment).where(held).values(expires=0.0))
+        held = (lease.c.annotator_id == found.id) & (lease.c.state == "open")
+        connection.execute(update(lease).where(held).values(expires=0.0))
 
 
 def set_role(connection: Connection, name: str, role: str) -> None:

@@ -1,4 +1,4 @@
-"""The audit log, which is only appended to."""
+"""The audit log: who changed what of the project besides labels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,18 @@ from activelab.project.store.schema import audit
 
 
 def write_audit(connection: Connection, by: int | None, action: str, detail: Mapping[str, Any]) -> None:
-    """Append to the audit log."""
+    """Append to the audit log.
+
+    Parameters
+    ----------
+    connection : Connection
+        The entry is of its transaction.
+    by : int or None
+        The account; None for somebody with access to the database itself, as on the command line.
+    action : str
+    detail : mapping
+        Plain values, ready for JSON.
+    """
     connection.execute(
         insert(audit).values(
             time=time.time(), annotator_id=by, action=action, detail=json.dumps(detail, ensure_ascii=False)

@@ -6,6 +6,7 @@ import math
 import os
 import queue
 import re
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from activelab._errors import InputError
+from activelab._extras import needs
 
 Result = TypeVar("Result")
 _Waiting = tuple[Callable[[Connection], Any], Future[Any]]
@@ -33,6 +35,10 @@ _IDLE_SECONDS = 5.0  # a connection that was not used for so long may be dead
 
 class StorageError(RuntimeError):
     """The database cannot be read or written; the message says why, in one line."""
+
+
+class BusyError(StorageError):
+    """Another program writes to the file of the project, for longer than this one waits."""
 
 
 def database_url(place: str | os.PathLike[str]) -> URL:
@@ -147,11 +153,14 @@ class Database:
         self.engine.dispose()
 
     def _explained(self, error: DBAPIError | PoolTimeoutError) -> StorageError:
-        said = re.sub(r"\s+", " ", str(getattr(error, "orig", error))).strip()
+        cause = getattr(error, "orig", error)
+        busy = getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+        kind = BusyError if busy else StorageError
+        said = re.sub(r"\s+", " ", str(cause)).strip()
         for pattern, advice in _ADVICE:
             if re.search(pattern, said, re.IGNORECASE):
-                return StorageError(f"{self.name}: {advice}")
-        return StorageError(f"{self.name}: {said}")
+                return kind(f"{self.name}: {advice}")
+        return kind(f"{self.name}: {said}")
 
 
 _ADVICE = (
@@ -274,7 +283,8 @@ def _sqlite(url: URL) -> Engine:
 
 
 def _postgresql(url: URL) -> Engine:
-    engine = create_engine(url, pool_size=10, max_overflow=20)
+    with needs("postgresql", "a project on PostgreSQL"):
+        engine = create_engine(url, pool_size=10, max_overflow=20)
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: Any) -> None:

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sqlalchemy import Connection, select
 
 from activelab._errors import InputError
+from activelab._extras import MissingPackageError, needs
 from activelab._typing import Floats
 from activelab.project._project import Project
 from activelab.project.settings import EMBEDDINGS, Settings
@@ -293,12 +294,10 @@ class SentenceEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 def _sentence_network(name: str) -> Any:
     try:
-        from sentence_transformers import SentenceTransformer
-    except ImportError as error:
-        raise InputError(
-            f"sentence embeddings need sentence-transformers ({error}). "
-            "Install it: pip install 'activelab[text]'."
-        ) from None
+        with needs("text", "the sentence embedding"):
+            from sentence_transformers import SentenceTransformer
+    except MissingPackageError as error:
+        raise InputError(f"{error}.") from None
     try:
         return SentenceTransformer(name)
     except (OSError, ValueError) as error:

@@ -1,7 +1,8 @@
-"""Probabilities of a round: one array a model, stored in parts, so that no transaction writes for long."""
+"""Probabilities of a round: read from files, and stored in parts, so that no transaction writes for long."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,10 +10,32 @@ import numpy as np
 from sqlalchemy import Connection, select
 
 from activelab._typing import Float64s
+from activelab.project._project import Project
 from activelab.project.labelling import rounds
 from activelab.project.store.schema import round_array
 
 _CELLS = 1_000_000
+
+
+def read_predictions(
+    project: Project, path: str | os.PathLike[str], example_column: str | None = None
+) -> list[Any]:
+    """The probabilities in a file: the arrays of a numpy file, or one table with a column ``example``.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read; the error knows the file.
+    """
+    from activelab import tables  # loads pyarrow, which `activelab status` does without
+
+    if tables.is_array_file(path):
+        return list(tables.read_arrays(path))
+    with tables.naming(path):
+        names = tables.column_names(path)
+        others = [name for name in names if name not in project.settings.classes]
+        ids = tables.find_column(names if example_column is not None else others, "example", example_column)
+    return [tables.read_pred_probs(path, ids)]
 
 
 def parts_of(pred_probs: Float64s) -> Iterator[tuple[str, Any]]:

@@ -6,13 +6,12 @@ transactions, and one short transaction serves it.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -20,25 +19,24 @@ from sqlalchemy import Connection, delete, select, update
 
 from activelab._errors import InputError
 from activelab._frames import as_frame
-from activelab._typing import Float64s, Ids, Ints
-from activelab.acquisition import Assessment
+from activelab._typing import Bools, Float64s, Ids, Ints
 from activelab.consensus._majority_vote import vote_labels
 from activelab.consensus._statistics import label_sums
 from activelab.labels import Labels
-from activelab.learner import ActiveLearner, RoundResult
+from activelab.learner import ActiveLearner, Known, RoundResult
 from activelab.pred_probs import check_pred_probs
 from activelab.project._project import Project
 from activelab.project.labelling import rounds
 from activelab.project.labelling.processes import process_name
 from activelab.project.labelling.rounds import AlreadyTrainingError, Round
-from activelab.project.labelling.shares import dealt
+from activelab.project.labelling.shares import Dealt, dealt
+from activelab.project.labelling.summary import RoundMetrics, RoundSummary
 from activelab.project.settings import Settings, load_settings, load_value
-from activelab.project.store.database import StorageError
+from activelab.project.store.database import BusyError, StorageError
 from activelab.project.store.schema import round_, round_array
 from activelab.project.training.due import enough
-from activelab.project.training.predictions import load_pred_probs, parts, parts_of
-from activelab.selection import explain_batch, select_batch
-from activelab.stopping import OPEN, example_states, forecast
+from activelab.project.training.predictions import load_pred_probs, parts, parts_of, read_predictions
+from activelab.tables import naming
 
 HEARTBEAT_SECONDS = 10.0
 
@@ -99,15 +97,47 @@ def train_round(
         labels = labels.select(annotators=labels.annotators[np.unique(labels.annotator)])
         result, models = _ask(project, settings, begun, labels, pred_probs, say)
         say("storing the round")
-        order = _order(project, settings, labels, result, settings.seed + begun.id)
+        order = result.plan.order().astype(np.int32)
         _store(project, begun.id, result, order)
         _keep_up(project, begun.id, lambda c: rounds.extend_queue(c, settings, begun.id))
-        summary = _summary(settings, labels, result, order, models)
-        summary |= dealt(settings, labels, result, order, settings.seed + begun.id)
-        summary["metrics"]["seconds"] = round(time.perf_counter() - started, 3)
+        metrics = _metrics(settings, labels, result, order, started)
+        summary = _summary(settings, labels, result, models, dealt(result.plan), metrics)
         _write(project, lambda c: _publish(c, begun.id, labels.n_examples, summary))
     _forget_older_models(project, begun.id)
     return project.database.read(lambda c: rounds.get_round(c, begun.id))
+
+
+def train_on_files(
+    project: Project,
+    files: Sequence[str | os.PathLike[str]],
+    example_column: str | None = None,
+    *,
+    progress: Callable[[str], None] | None = None,
+    limit_hours: float | None = None,
+    given_up: Callable[[str], None] | None = None,
+) -> Round:
+    """`train_round` on the probabilities in files, or on models of the project if none is named.
+
+    Raises
+    ------
+    InputError
+        As `train_round`, and if a file cannot be read; it knows the file.
+    """
+    given = [one for path in files for one in read_predictions(project, path, example_column)]
+    # What is wrong with a single file has its place there; of several the message names the model.
+    with naming(files[0]) if len(files) == 1 else nullcontext():
+        try:
+            return train_round(
+                project,
+                pred_probs=given or None,
+                progress=progress,
+                limit_hours=limit_hours,
+                given_up=given_up,
+            )
+        except InputError as error:
+            if len(files) > 1:
+                error.file = ", ".join(os.fspath(path) for path in files)
+            raise
 
 
 # ------------------------------------------------------------------ a round that runs
@@ -115,7 +145,7 @@ def train_round(
 
 def _begin(connection: Connection) -> Round:
     begun = rounds.begin_round(connection)
-    running = json.dumps({"process": process_name(os.getpid())})
+    running = RoundSummary(process=process_name(os.getpid())).stored()
     connection.execute(update(round_).where(round_.c.id == begun.id).values(summary=running))
     return begun
 
@@ -125,9 +155,8 @@ def _write(project: Project, work: Callable[[Connection], Any]) -> Any:
     for _ in range(_PATIENCE - 1):
         try:
             return project.database.write(work)
-        except StorageError as error:
-            if "another program holds it" not in str(error):
-                raise
+        except BusyError:
+            continue
     return project.database.write(work)
 
 
@@ -227,10 +256,11 @@ def _ask(
         outside = _aligned(project, labels, pred_probs)
         names = [f"predictions {number}" for number in range(1, len(outside) + 1)]
     # The seed of a round is that of the project plus its number, as in the core.
-    learner = ActiveLearner(model, settings.method, settings.cv, seed=settings.seed)
+    learner = ActiveLearner(model, settings.strategy(), settings.cv, seed=settings.seed)
     learner.restore((_previous(project, labels), begun.id))
     say("training" if outside is None else "scoring")
-    learner.ask(X, labels, 1, pred_probs=outside)
+    size, eligible = min(settings.batch_size, labels.n_examples), _eligible(project, labels)
+    learner.ask(X, labels, size, pred_probs=outside, eligible=eligible)
     return learner.round_, names
 
 
@@ -252,14 +282,16 @@ def _aligned(project: Project, labels: Labels, pred_probs: Any) -> list[Any]:
         labels.example, labels.annotator, labels.label,
         examples=names, annotators=labels.annotators, classes=labels.classes,
     )  # fmt: skip
-    return list(check_pred_probs(given, pool))
+    try:
+        return list(check_pred_probs(given, pool))
+    except InputError as error:
+        if error.advice is not None:  # the pool and the classes are those of the project
+            error.advice = "project_predictions"
+        raise
 
 
-def _previous(project: Project, labels: Labels) -> RoundResult | None:
-    """The round that is served now, as far as the next one depends on it: its models and temperatures.
-
-    None if it has none, or knew fewer examples or classes: then the consensus starts from the votes.
-    """
+def _previous(project: Project, labels: Labels) -> Known | None:
+    """What the round that is served now leaves to the next; None if it had no model."""
 
     def load(connection: Connection) -> tuple[Round, list[Any]] | None:
         number = rounds.current_round(connection)
@@ -267,78 +299,67 @@ def _previous(project: Project, labels: Labels) -> RoundResult | None:
         return (rounds.get_round(connection, number), found) if found else None
 
     known = project.database.read(load)
+    # Of fewer examples or classes: the consensus starts from the votes.
     if known is None or known[1][0].shape != (labels.n_examples, labels.n_classes):
         return None
     last, models = known
-    size = labels.n_examples
-    nothing, codes = np.full(size, np.nan), np.full(size, -1)
-    assessment = Assessment(
-        scores=nothing, consensus_label=codes, quality=nothing, predicted_label=codes,
-        temperature=np.array(last.summary["temperature"], dtype=np.float64),
-        model_weight=np.array(last.summary["model_weight"], dtype=np.float64),
-        annotator_weight=np.ones(labels.n_annotators), annotator_accuracy=float("nan"), notes=(),
-    )  # fmt: skip
-    nobody = np.zeros(0, dtype=np.int64)
-    return RoundResult(
-        number=last.id, batch=explain_batch(labels, assessment, nobody), positions=nobody,
-        training_label=codes, assessment=assessment, pred_probs=np.stack(models).astype(np.float64),
-        examples=labels.examples, classes=labels.classes, fit_seconds=0.0, notes=(),
-    )  # fmt: skip
+    temperature = np.array(last.summary.temperature, dtype=np.float64)
+    return Known([one.astype(np.float64) for one in models], temperature, labels.examples, labels.classes)
 
 
-def _order(project: Project, settings: Settings, labels: Labels, result: RoundResult, seed: int) -> Ints:
-    """Everything the method considers, most worth labelling first, ties by lot; without gold examples.
-
-    The project's batching decides about the first batch; the rest follow by their scores.
-    """
-    scores, models = result.assessment.scores, tuple(result.pred_probs)
-    if settings.skip_settled:
-        scores = np.where(example_states(labels, models) == OPEN, scores, np.inf)
-    considered = int(np.isfinite(scores).sum())
-    if not considered:
-        return np.zeros(0, dtype=np.int64)
-    order = select_batch(scores, considered, seed=seed)
-    if settings.batching != "top":
-        size = min(settings.batch_size, considered)
-        batch = select_batch(scores, size, seed=seed, batching=settings.batching, models=models)
-        order = np.concatenate([batch, order[~np.isin(order, batch)]])
-    return project.database.read(lambda c: rounds.without_gold(c, order))
+def _eligible(project: Project, labels: Labels) -> Bools:
+    """Everything but the examples whose right answer is known."""
+    everything = np.arange(labels.n_examples)
+    eligible = np.zeros(labels.n_examples, dtype=bool)
+    eligible[project.database.read(lambda c: rounds.without_gold(c, everything))] = True
+    return eligible
 
 
 def _summary(
-    settings: Settings, labels: Labels, result: RoundResult, order: Ints, models: list[str]
-) -> dict[str, Any]:
+    settings: Settings,
+    labels: Labels,
+    result: RoundResult,
+    models: list[str],
+    deal: Dealt | None,
+    metrics: RoundMetrics,
+) -> RoundSummary:
+    assessment = result.assessment
+    summary = RoundSummary(
+        method=settings.method,
+        models=models,
+        temperature=_plain(assessment.temperature),
+        model_weight=_plain(assessment.model_weight),
+        annotator_accuracy=_number(assessment.annotator_accuracy),
+        annotator_weight=dict(
+            zip(labels.annotators.tolist(), _plain(assessment.annotator_weight), strict=True)
+        ),
+        metrics=metrics,
+        notes=list(result.notes),
+    )
+    if deal is None:
+        return summary
+    return summary.model_copy(update={"shares": deal.shares, "newcomer": deal.newcomer})
+
+
+def _metrics(
+    settings: Settings, labels: Labels, result: RoundResult, order: Ints, started: float
+) -> RoundMetrics:
     assessment = result.assessment
     # Any other consensus has seen the predictions of this round or of the one before, and would flatter.
     votes = vote_labels(labels, label_sums(labels), (), (), seed=settings.seed)[labels.labelled]
     right = assessment.predicted_label[labels.labelled] == votes
-    return {
-        "method": settings.method,
-        "models": models,
-        "temperature": _plain(assessment.temperature),
-        "model_weight": _plain(assessment.model_weight),
-        "annotator_accuracy": _number(assessment.annotator_accuracy),
-        "annotator_weight": dict(
-            zip(labels.annotators.tolist(), _plain(assessment.annotator_weight), strict=True)
-        ),
-        "metrics": {
-            "num_labels": labels.n_labels,
-            "num_labelled": int(labels.labelled.sum()),
-            "num_examples": labels.n_examples,
-            "relabel_share": _mean(labels.labelled[order[: settings.batch_size]]),
-            "cv_accuracy": _mean(right),
-            "expected_accuracy": _mean(assessment.quality[labels.labelled]),
-            **_expected(settings, labels, result),
-        },
-        "notes": list(result.notes),
-    }
-
-
-def _expected(settings: Settings, labels: Labels, result: RoundResult) -> dict[str, float]:
-    """Examples whose label is expected to be wrong, and how many of them the next round removes."""
-    number = settings.train_every or settings.batch_size
-    expected = forecast(labels, tuple(result.pred_probs), number)
-    return {"expected_errors": expected.errors_now, "errors_removed": expected.errors_removed}
+    expected = result.plan.forecast(settings.train_every or settings.batch_size)
+    return RoundMetrics(
+        num_labels=labels.n_labels,
+        num_labelled=int(labels.labelled.sum()),
+        num_examples=labels.n_examples,
+        relabel_share=_mean(labels.labelled[order[: settings.batch_size]]),
+        cv_accuracy=_mean(right),
+        expected_accuracy=_mean(assessment.quality[labels.labelled]),
+        expected_errors=expected.errors_now,
+        errors_removed=expected.errors_removed,
+        seconds=round(time.perf_counter() - started, 3),
+    )
 
 
 def _plain(values: Float64s | Ids) -> list[float | None]:
@@ -371,7 +392,7 @@ def _store(project: Project, number: int, result: RoundResult, order: Ints) -> N
         _keep_up(project, number, lambda c, n=name, v=values: rounds.store_array(c, number, n, v))  # type: ignore[misc]
 
 
-def _publish(connection: Connection, number: int, size: int, summary: dict[str, Any]) -> None:
+def _publish(connection: Connection, number: int, size: int, summary: RoundSummary) -> None:
     """Serve the round; examples that were added while it was trained follow at its end."""
     settings = load_settings(connection)
     rounds.publish_round(connection, settings, number, summary)

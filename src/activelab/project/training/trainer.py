@@ -12,18 +12,17 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from activelab._errors import InputError
 from activelab.project._project import Project
 from activelab.project.labelling import rounds
 from activelab.project.settings import Settings, load_settings
 from activelab.project.store.database import Database, StorageError
-from activelab.project.store.schema import answer, assignment, queue, round_
-from activelab.project.training.child import GRACE_SECONDS, Child, train_command
+from activelab.project.store.schema import answer, lease, queue, round_
+from activelab.project.training import process
 from activelab.project.training.due import enough
+from activelab.project.training.process import GRACE_SECONDS, LIMIT_HOURS, Child
 
 CHECK_SECONDS = 5.0
-LIMIT_HOURS = 12.0
-"""How long a training may take unless something else is said."""
-
 _FIRST_WAIT, _LONGEST_WAIT = 60.0, 3600.0  # between a failed training and the next try
 
 _log = logging.getLogger("activelab.training")
@@ -92,7 +91,7 @@ def _busy(connection: Connection, current: int, now: float) -> bool:
 def _nothing_left(connection: Connection, current: rounds.Round, now: float) -> bool:
     """Whether every slot of a round is used up, and nobody holds one."""
     free = select(queue.c.example_id).where(queue.c.round_id == current.id, queue.c.remaining > 0).limit(1)
-    held = select(assignment.c.id).where(assignment.c.state == "open", assignment.c.expires > now).limit(1)
+    held = select(lease.c.id).where(lease.c.state == "open", lease.c.expires > now).limit(1)
     if connection.execute(free).first() or connection.execute(held).first():
         return False
     order = rounds.load_array(connection, current.id, "order")
@@ -102,8 +101,8 @@ def _nothing_left(connection: Connection, current: rounds.Round, now: float) -> 
 class Trainer:
     """Has rounds trained when they are due, each in a process of its own, never two at a time.
 
-    The process is ``activelab train`` with a lower priority; see `Child`. A process that dies leaves what was
-    served as it was; the round is marked as failed, and tried again after a while.
+    The process has a lower priority; see `process`. One that dies leaves what was served as it was; the round
+    is marked as failed, and tried again after a while.
 
     Parameters
     ----------
@@ -214,16 +213,17 @@ class Trainer:
             self._wanted = False
             if self._stopping.is_set():
                 return
-            child = self._child = Child(self.command(), self.place)
+            child = self._child = Child(self.place, self.command())
         self._attend(project, child)
         with self._lock:
             self._child = None
-        self.last_error = None
-        error = _clear_up_after(project, child)
-        if child.status or error:
-            self.last_error = f"the training ended with status {child.status}" if child.status else error
-            if child.said:
-                self.last_error = child.said[-1].removeprefix("error: ")
+        why = _clear_up_after(project, child)
+        try:
+            child.check()
+        except (InputError, process.TrainingFailedError) as error:
+            why = str(error)
+        self.last_error = why
+        if why is not None:
             self._not_before = time.monotonic() + _FIRST_WAIT
             _log.warning("a training failed: %s", self.last_error)
 
@@ -235,7 +235,7 @@ class Trainer:
         while not child.wait(self.check_seconds):
             with contextlib.suppress(StorageError):
                 found = project.database.read(rounds.list_rounds)
-                if found and found[-1].summary.get("process") == child.name:
+                if found and found[-1].summary.process == child.name:
                     number = found[-1].id
                 given_up = any(one.id == number and one.state == "failed" for one in found)
                 if given_up or self._stopping.is_set() or time.monotonic() > ends:
@@ -243,7 +243,7 @@ class Trainer:
 
     def command(self) -> list[str]:
         """What is run to train a round."""
-        return train_command("--limit", f"{self.limit_hours:g}")
+        return process.command(limit_hours=self.limit_hours)
 
 
 def _clear_up_after(project: Project, child: Child) -> str | None:
@@ -253,7 +253,7 @@ def _clear_up_after(project: Project, child: Child) -> str | None:
     def clear(connection: Connection) -> str | None:
         rounds.hold_round(connection)
         for one in rounds.list_rounds(connection):
-            if one.state == "running" and one.summary.get("process") == child.name:
+            if one.state == "running" and one.summary.process == child.name:
                 rounds.fail_round(connection, one.id, gone)
                 return gone
         return None

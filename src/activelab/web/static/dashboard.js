@@ -1,5 +1,5 @@
 import { call, get, post } from "./api.js";
-import { histogram, lines, shares } from "./charts.js";
+import { show, width } from "./charts.js";
 import { $, capital, decimal, make, note, number, percent, start, when } from "./dom.js";
 
 const COEFFICIENTS = { krippendorff_alpha: "Krippendorff’s alpha", fleiss_kappa: "Fleiss’ kappa", gwet_ac1: "Gwet’s AC1" };
@@ -64,33 +64,14 @@ function showStatus(status) {
 }
 
 async function showRounds() {
-  const [curve, rounds, quality, forecast, cases] = await Promise.all(
-    ["learning-curve", "rounds", "quality-histogram", "forecast", "adjudication?limit=6"].map(get),
+  const [charts, rounds, forecast, cases] = await Promise.all(
+    [`charts?width=${width}`, "rounds", "forecast", "adjudication?limit=6"].map(get),
   );
   showCases(cases);
-  if (curve.length) {
-    const series = [
-      { name: "Model against the majority of the labels, cross-validated", values: curve.map((row) => row.cv_accuracy) },
-      { name: "Consensus labels, expected", values: curve.map((row) => row.expected_accuracy) },
-    ].filter((one) => one.values.some((value) => value !== null));
-    const last = curve.at(-1);
-    const words = `Accuracy over ${curve.length} rounds. Last: model ${percent(last.cv_accuracy)}, consensus ${percent(last.expected_accuracy)}.`;
-    $("curve").replaceChildren(...(series.length ? lines(words, curve.map((row) => row.num_labels), series, "labels") : [quiet("No round has measured it yet.")]));
-    const shown = curve.filter((row) => row.new_share !== null).slice(-8);
-    $("share").replaceChildren(
-      ...(shown.length
-        ? shares("Share of new examples in each batch", shown.map((row) => ({ name: `round ${row.round}`, share: row.new_share })), ["new examples", "second opinions"])
-        : [quiet("Nothing yet.")]),
-    );
-  } else {
-    $("curve").replaceChildren(quiet("It begins with the first trained round."));
-    $("share").replaceChildren(quiet("It begins with the first trained round."));
-  }
-  $("quality").replaceChildren(
-    ...(quality.mean === null
-      ? [quiet("It is known after the first trained round.")]
-      : [...histogram(`Quality of consensus labels, on average ${decimal(quality.mean)}`, quality.edges, quality.counts, `probability that the consensus label is right; on average ${decimal(quality.mean)}`)]),
-  );
+  const drawn = (chart, missing) => (chart === null ? [quiet(missing)] : show(chart));
+  $("curve").replaceChildren(...drawn(charts.learning_curve, "It begins with the first trained round."));
+  $("share").replaceChildren(...drawn(charts.new_share, "It begins with the first trained round."));
+  $("quality").replaceChildren(...drawn(charts.quality, "It is known after the first trained round."));
   $("forecast").replaceChildren(...forecastWords(forecast));
   const columns = [
     ["Round", (row) => String(row.round)],
@@ -129,18 +110,12 @@ function showCases(cases) {
 
 function forecastWords(forecast) {
   if (forecast === null) return [make("span", { class: "quiet" }, "Whether more labelling pays can be said after four trained rounds.")];
-  const verdict = { pays: "More labelling pays.", "levels off": "More labelling gains little now.", unclear: "It is not clear whether more labelling pays." }[forecast.verdict];
-  const names = { expected_accuracy: "consensus labels", cv_accuracy: "model" };
-  const gains = Object.entries(forecast.metrics).map(
-    ([name, one]) => `${names[name]} ${points(one.gain)} (${points(one.low)} to ${points(one.high)})`,
-  );
   return [
-    make("strong", {}, verdict),
-    ` The next ${number(forecast.next_labels)} labels may bring, in points of accuracy: ${gains.join("; ")}. `,
+    make("strong", {}, forecast.sentence),
+    ` ${forecast.expectation} `,
     make("span", { class: "quiet" }, `Based on ${forecast.based_on}`),
   ];
 }
-const points = (value) => (value === null ? "–" : `${value > 0 ? "+" : ""}${decimal(100 * value, 1)}`);
 
 async function showPeople() {
   const [people, pairs] = await Promise.all([get("annotator-quality"), get("pair-agreement")]);

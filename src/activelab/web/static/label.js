@@ -16,7 +16,7 @@ const REASONS = [
 const classes = page.project.classes;
 const items = []; // the first is shown
 const outbox = [];
-const seen = new Set(); // assignments that were shown or wait; they are not added again
+const seen = new Set(); // leases that were shown or wait; they are not added again
 let sending = null;
 let yours = page.account.num_labels;
 let progress = null;
@@ -68,8 +68,8 @@ function nothing() {
 
 function add(more) {
   for (const item of more) {
-    if (seen.has(item.assignment)) continue;
-    seen.add(item.assignment);
+    if (seen.has(item.lease)) continue;
+    seen.add(item.lease);
     if (item.content.image) item.image = picture(item.content.image);
     items.push(item);
   }
@@ -119,7 +119,7 @@ function answer(kind, { label = null, reason = null } = {}) {
   items.shift();
   const seconds = Math.min(Math.max((performance.now() - shownAt - hidden) / 1000, 0), 86400);
   outbox.push({
-    assignment: item.assignment,
+    lease: item.lease,
     body: { kind, label, reason, seconds, request: requestId(), then_lease: WANTED },
   });
   given += 1;
@@ -142,7 +142,7 @@ async function send() {
   for (let wait = 1; outbox.length; ) {
     const next = outbox[0];
     try {
-      const reply = await post(`assignments/${next.assignment}/answer`, next.body);
+      const reply = await post(`leases/${next.lease}/answer`, next.body);
       wait = 1;
       outbox.shift();
       if ($("unsent").textContent) showUnsent();
@@ -182,11 +182,11 @@ const pause = (seconds) =>
 async function refill() {
   clearTimeout(waiting);
   try {
-    const reply = await post("assignments", { count: WANTED });
+    const reply = await post("leases", { count: WANTED });
     const empty = !items.length;
     // What is kept for us and was shown before comes back, as after a reload or an answer that was refused.
-    const waits = new Set([...items.map((item) => item.assignment), ...outbox.map((one) => one.assignment)]);
-    for (const item of reply.items) if (!waits.has(item.assignment)) seen.delete(item.assignment);
+    const waits = new Set([...items.map((item) => item.lease), ...outbox.map((one) => one.lease)]);
+    for (const item of reply.items) if (!waits.has(item.lease)) seen.delete(item.lease);
     add(reply.items);
     if (empty) show();
   } catch (error) {
@@ -203,7 +203,7 @@ async function undo() {
     given += 1;
     const { item } = await post("undo", { request: requestId() });
     if (item) {
-      seen.add(item.assignment);
+      seen.add(item.lease);
       if (item.content.image) item.image = picture(item.content.image);
       items.unshift(item);
       $("heard").textContent = `Taken back. ${describe(item).replace("Next", "Again")}`;

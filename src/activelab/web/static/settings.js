@@ -1,39 +1,58 @@
 import { call, get } from "./api.js";
-import { $, note, start } from "./dom.js";
+import { $, make, note, start } from "./dom.js";
 
-const NUMBERS = ["budget", "batch_size", "labels_per_round", "max_labels", "lease_seconds", "train_every", "train_hours"];
-let settings;
+const controls = [...document.querySelectorAll("[data-setting]")];
+let shown; // what each control held when it was filled
+
+const lines = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean);
+const figure = (text) => (text.trim() === "" ? null : Number(text));
+
+// A part of one's own was set by command; here it can be kept, or given up for another.
+function pick(control, value) {
+  if (![...control.options].some((option) => option.value === value)) control.append(make("option", {}, value));
+  control.value = value;
+}
+
+// How a control of a kind is filled and read.
+const KINDS = {
+  text: [(control, value) => (control.value = value ?? ""), (control) => control.value],
+  choice: [pick, (control) => control.value],
+  list: [(control, value) => (control.value = value.join("\n")), (control) => lines(control.value)],
+  switch: [(control, value) => (control.checked = value), (control) => control.checked],
+  whole: [(control, value) => (control.value = value ?? ""), (control) => figure(control.value)],
+  number: [(control, value) => (control.value = value ?? ""), (control) => figure(control.value)],
+};
+const read = (control) => KINDS[control.dataset.kind][1](control);
 
 function show(project) {
-  settings = project.settings;
-  $("title").value = settings.title;
-  $("guidelines").value = settings.guidelines;
-  $("added").value = "";
-  $("classes-hint").textContent = `There are: ${settings.classes.join(", ") || "none yet"}. They cannot be renamed or removed.`;
-  for (const name of NUMBERS) $(name).value = settings[name] ?? "";
-  $("gold_rate").value = +(100 * settings.gold_rate).toFixed(4);
-  $("automatic").checked = settings.automatic;
+  for (const control of controls) KINDS[control.dataset.kind][0](control, project.settings[control.dataset.setting]);
+  shown = new Map(controls.map((control) => [control, JSON.stringify(read(control))]));
+}
+
+// What was refused is said with the words that stand above the control.
+function refuse(error) {
+  const control = error.field && $(error.field.split(".")[0]);
+  let words = error.message;
+  if (control) {
+    if (words.startsWith(control.id)) words = control.labels[0].textContent + words.slice(control.id.length);
+    control.setAttribute("aria-invalid", "true");
+    control.focus();
+  }
+  $("problem").textContent = words;
 }
 
 $("form").addEventListener("submit", async (event) => {
   event.preventDefault();
   $("problem").textContent = "";
-  const added = $("added").value.split("\n").map((line) => line.trim()).filter(Boolean);
-  const wanted = {
-    title: $("title").value.trim(),
-    guidelines: $("guidelines").value,
-    gold_rate: Number($("gold_rate").value) / 100,
-    automatic: $("automatic").checked,
-  };
-  for (const name of NUMBERS) wanted[name] = $(name).value === "" ? null : Number($(name).value);
-  if (added.length) wanted.classes = [...settings.classes, ...added];
+  for (const control of controls) control.removeAttribute("aria-invalid");
   // Only what was changed is sent: somebody else may have changed the rest meanwhile.
-  for (const name of Object.keys(wanted)) if (wanted[name] === settings[name]) delete wanted[name];
+  const changed = controls.filter((control) => JSON.stringify(read(control)) !== shown.get(control));
   try {
-    show(await call("PATCH", "project", wanted));
+    show(await call("PATCH", "project", Object.fromEntries(changed.map((control) => [control.id, read(control)]))));
     note("The settings are saved.");
   } catch (error) {
-    $("problem").textContent = `${error.field ? `${error.field}: ` : ""}${error.message}`;
+    if (error.status === undefined) throw error;
+    refuse(error);
   }
 });
 

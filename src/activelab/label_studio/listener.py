@@ -26,10 +26,10 @@ from activelab._network import listen
 from activelab.label_studio._client import ServerError
 from activelab.label_studio._link import load_link
 from activelab.label_studio._push import score_of
+from activelab.label_studio._schema import label_studio_task
 from activelab.label_studio._watch import Watcher
 from activelab.project import Project
 from activelab.project.labelling import rounds
-from activelab.project.store.schema import label_studio_task
 
 HEADER = "X-ActiveLab-Secret"
 ACTIONS = (

@@ -1,0 +1,203 @@
+"""Consensus methods by name, and what a classifier is trained on by each."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+
+from activelab._errors import InputError
+from activelab._kernels import blocks, most_probable
+from activelab._registry import Registry, instance_of
+from activelab._typing import Float64s, Ints, Models
+from activelab.consensus._bayesian import bayesian_consensus, bayesian_estimate
+from activelab.consensus._consensus import Consensus
+from activelab.consensus._crowdkit import CROWDKIT_METHODS, crowdkit
+from activelab.consensus._crowdlab import Betas, crowdlab, crowdlab_consensus, crowdlab_estimate
+from activelab.consensus._dawid_skene import dawid_skene
+from activelab.consensus._majority_vote import majority_vote
+from activelab.consensus._statistics import label_sums
+from activelab.labels import Labels
+
+
+class ConsensusMethod(ABC):
+    """A way to estimate consensus labels.
+
+    A method implements `estimate`. Contract: it reads its inputs and changes none; examples without labels
+    have no consensus; the result depends on nothing but its arguments and the method's own parameters, and
+    neither on the order of the examples nor on that of the labels.
+
+    Attributes
+    ----------
+    needs_models : bool
+        Whether there is no estimate without predictions. In the first round of an `ActiveLearner`, which has
+        none, the majority vote takes its place.
+    calibrated : bool
+        Whether models are calibrated before a classifier is trained on this consensus (see
+        `TemperatureScaling`).
+    """
+
+    needs_models: ClassVar[bool] = False
+    calibrated: ClassVar[bool] = False
+
+    @abstractmethod
+    def estimate(self, labels: Labels, models: Models, *, seed: int = 0) -> Consensus:
+        """The consensus of every labelled example.
+
+        Parameters
+        ----------
+        labels : Labels
+        models : tuple of ndarray of float, shape (n_examples, n_classes) each
+            Checked out-of-sample probabilities; empty if there are none.
+        seed : int
+            Seed that breaks exact ties.
+        """
+
+    def label(self, labels: Labels, models: Models, *, betas: Betas | None = None, seed: int = 0) -> Ints:
+        """Consensus codes alone, int of shape (n_examples,), -1 without labels; ``betas`` calibrate."""
+        return self.estimate(labels, models, seed=seed).label
+
+    def label_and_posterior(
+        self, labels: Labels, models: Models, *, betas: Betas | None = None, seed: int = 0
+    ) -> tuple[Ints, Float64s]:
+        """`label` and the probability of each class, shape (n_examples, n_classes)."""
+        consensus = self.estimate(labels, models, seed=seed)
+        return consensus.label, consensus.posterior
+
+    def label_of_annotators(self, labels: Labels, models: Models, *, seed: int = 0) -> Ints:
+        """What the annotators say by themselves; models at most break ties."""
+        return majority_vote(labels, models or None, seed=seed).label
+
+
+class MajorityVote(ConsensusMethod):
+    """`majority_vote`; models break ties."""
+
+    def estimate(self, labels: Labels, models: Models, *, seed: int = 0) -> Consensus:
+        return majority_vote(labels, models or None, seed=seed)
+
+
+class Crowdlab(ConsensusMethod):
+    """`crowdlab`, which needs models."""
+
+    needs_models = True
+    calibrated = True
+
+    def estimate(self, labels: Labels, models: Models, *, seed: int = 0) -> Consensus:
+        if not models:
+            raise InputError("the consensus crowdlab needs the predictions of a model.")
+        return crowdlab(labels, models, seed=seed)
+
+    def label(self, labels: Labels, models: Models, *, betas: Betas | None = None, seed: int = 0) -> Ints:
+        return crowdlab_estimate(labels, models, betas or (None,) * len(models), seed=seed).label
+
+    def label_and_posterior(
+        self, labels: Labels, models: Models, *, betas: Betas | None = None, seed: int = 0
+    ) -> tuple[Ints, Float64s]:
+        consensus = crowdlab_consensus(labels, models, betas, seed=seed)
+        return consensus.label, consensus.posterior
+
+
+class DawidSkene(ConsensusMethod):
+    """`dawid_skene`, which uses no model."""
+
+    def estimate(self, labels: Labels, models: Models, *, seed: int = 0) -> Consensus:
+        return dawid_skene(labels, seed=seed)
+
+    def label_of_annotators(self, labels: Labels, models: Models, *, seed: int = 0) -> Ints:
+        return self.estimate(labels, models, seed=seed).label
+
+
+class Bayesian(ConsensusMethod):
+    """`bayesian_consensus`; models are the prior."""
+
+    def estimate(self, labels: Labels, models: Models, *, seed: int = 0) -> Consensus:
+        return bayesian_consensus(labels, models or None, seed=seed)
+
+    def label(self, labels: Labels, models: Models, *, betas: Betas | None = None, seed: int = 0) -> Ints:
+        return self.label_and_posterior(labels, models, seed=seed)[0]
+
+    def label_and_posterior(
+        self, labels: Labels, models: Models, *, betas: Betas | None = None, seed: int = 0
+    ) -> tuple[Ints, Float64s]:
+        estimate = bayesian_estimate(labels, models)
+        # Nobody is trained on examples without labels.
+        posterior = np.full((labels.n_examples, labels.n_classes), 1 / max(labels.n_classes, 1))
+        for block in blocks(labels, at_least=1):
+            posterior[block.index] = estimate.posterior(block, models)
+        label = most_probable(posterior, slice(0, labels.n_examples), labels, seed)
+        label[~labels.labelled] = -1
+        return label, posterior
+
+    def label_of_annotators(self, labels: Labels, models: Models, *, seed: int = 0) -> Ints:
+        """What they say, weighted by their accuracies."""
+        channels = bayesian_estimate(labels, models).channels
+        label = np.full(labels.n_examples, -1, dtype=np.int32)
+        for block in blocks(labels, at_least=1):
+            label[block.index] = most_probable(channels.evidence(block), block.index, labels, seed)
+        return label
+
+
+class _Crowdkit(ConsensusMethod):
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def estimate(self, labels: Labels, models: Models, *, seed: int = 0) -> Consensus:
+        return crowdkit(labels, self.name)
+
+
+class _FunctionConsensus(ConsensusMethod):
+    """A plain function as a method; its result is checked."""
+
+    def __init__(self, name: str, function: Callable[..., Any]) -> None:
+        self.name, self.function = name, function
+        self.seeded = "seed" in inspect.signature(function).parameters
+
+    def estimate(self, labels: Labels, models: Models, *, seed: int = 0) -> Consensus:
+        options = {"seed": seed} if self.seeded else {}
+        result = self.function(labels, np.stack(models) if models else None, **options)
+        if isinstance(result, Consensus):
+            return result
+        posterior = np.asarray(result, dtype=np.float64)
+        shape, labelled = (labels.n_examples, labels.n_classes), labels.labelled
+        if posterior.shape != shape or not _distributions(posterior[labelled]):
+            raise InputError(
+                f"consensus {self.name!r} must return a Consensus, or {shape[0]} rows of {shape[1]} "
+                f"probabilities that sum to 1; got shape {posterior.shape}."
+            )
+        label = most_probable(posterior, slice(0, len(posterior)), labels, seed)
+        label[~labelled] = -1
+        at_label = posterior[labels.example, labels.label]
+        number = np.bincount(labels.annotator, minlength=labels.n_annotators)
+        weight = np.bincount(labels.annotator, at_label, labels.n_annotators) / np.maximum(number, 1)
+        return Consensus.build(labels, label, posterior, label_sums(labels), annotator_weight=weight)
+
+
+def _distributions(rows: Float64s) -> bool:
+    return bool((rows >= 0).all() and (np.abs(rows.sum(axis=1) - 1) < 1e-6).all())
+
+
+_of_class = instance_of(ConsensusMethod, "consensus")
+
+
+def _make(name: str, part: Any) -> ConsensusMethod:
+    if callable(part) and not isinstance(part, type | ConsensusMethod):
+        return _FunctionConsensus(name or getattr(part, "__name__", "consensus"), part)
+    method: ConsensusMethod = _of_class(name, part)
+    return method
+
+
+CONSENSUS: Registry[ConsensusMethod] = Registry(
+    "consensus",
+    "activelab.consensus",
+    {
+        "crowdlab": Crowdlab,
+        "bayesian": Bayesian,
+        "majority_vote": MajorityVote,
+        "dawid_skene": DawidSkene,
+        **{name: _Crowdkit(name) for name in CROWDKIT_METHODS},
+    },
+    _make,
+)

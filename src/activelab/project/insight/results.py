@@ -1,0 +1,269 @@
+"""What the insight functions return: the schema of the API, and what pages, report and commands show.
+
+What cannot be estimated is None.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from activelab.project.labelling.summary import RoundMetrics
+
+
+class Result(BaseModel):
+    """Something to show."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+# ------------------------------------------------------------------ where the project stands
+
+
+class RoundNow(Result):
+    """The round that is served."""
+
+    number: int
+    trained: bool = Field(description="Whether models or probabilities from elsewhere order it.")
+    finished: float | None = Field(description="Seconds since 1970.")
+    new_labels: int = Field(description="Labels it does not know yet.")
+    train_every: int = Field(description="After how many of them the next is trained.")
+    share: float | None = Field(description="How much of that is done.")
+
+
+class Training(Result):
+    """Whether a round is being trained, or should be."""
+
+    state: Literal["running", "failed", "idle"]
+    since: float | None = Field(description="When it began, in seconds since 1970, if one runs.")
+    due: str | None = Field(description="Why a round is due.")
+    automatic: bool
+    error: str | None = Field(description="Of the last round, if it failed.")
+
+
+class Overview(Result):
+    """Where the project stands now."""
+
+    title: str
+    kind: str = Field(description="Text, image or table.")
+    classes: list[str]
+    method: str
+    budget: int | None
+    spent: int
+    left: int | None = Field(description="Of the budget, if there is one.")
+    labels: int = Field(description="Imported ones too.")
+    examples: int
+    labelled: int = Field(description="Examples with a label.")
+    gold: int = Field(description="Examples whose right answer is known.")
+    annotators: int = Field(description="People with a label.")
+    open_leases: int = Field(description="Examples that somebody has in hand.")
+    queue_length: int = Field(description="Examples of the round still to be served.")
+    round: RoundNow | None
+    training: Training
+
+
+# ------------------------------------------------------------------ rounds
+
+
+class RoundRow(RoundMetrics):
+    """A round with its models and what it measured."""
+
+    round: int
+    state: Literal["running", "ready", "failed"]
+    started: float
+    finished: float | None
+    seconds: float | None = Field(description="From its start to its end.")
+    last_event: int = Field(description="The round knows the answers up to this event.")
+    method: str | None
+    models: list[str]
+    temperature: list[float | None]
+    model_weight: list[float | None]
+    annotator_accuracy: float | None
+    notes: list[str]
+    error: str | None
+
+
+class CurvePoint(Result):
+    """What a trained round measured."""
+
+    round: int
+    num_labels: int
+    num_labelled: int | None
+    cv_accuracy: float | None = Field(
+        description="Share of labelled examples whose out-of-sample prediction is their majority vote."
+    )
+    expected_accuracy: float | None = Field(description="Mean quality of the consensus labels.")
+    expected_errors: float | None = Field(description="Examples whose label is expected to be wrong.")
+    errors_removed: float | None = Field(description="How many of them the next batch is expected to remove.")
+    relabel_share: float | None = Field(description="Share of the batch that had a label already.")
+    new_share: float | None = Field(description="Share of the batch that had none.")
+    finished: float | None
+
+
+class MetricForecast(Result):
+    """A measure continued by one batch; low and high are an 80 % interval."""
+
+    now: float | None
+    gain: float | None
+    low: float | None
+    high: float | None
+    last_gains: list[float | None] = Field(description="From round to round, oldest first.")
+
+
+class ErrorForecast(Result):
+    """Examples whose label is expected to be wrong, and what the next batch does about them."""
+
+    now: float | None
+    removed: float | None
+    paid: bool | None = Field(description="Whether that is worth its price; None without prices.")
+
+
+class Forecast(Result):
+    """Whether more labelling still pays."""
+
+    next_labels: int
+    verdict: Literal["pays", "levels off", "unclear"]
+    sentence: str = Field(description="The verdict in words.")
+    expectation: str = Field(description="What the next batch may bring, in words.")
+    based_on: str = Field(description="What it rests on, in words.")
+    errors: ErrorForecast
+    metrics: dict[str, MetricForecast]
+    rounds: int = Field(description="Rounds it rests on.")
+
+
+# ------------------------------------------------------------------ people
+
+
+class AnnotatorRow(Result):
+    """Somebody who has answered something, or may."""
+
+    id: int
+    name: str
+    role: Literal["annotator", "adjudicator", "admin"]
+    disabled: bool
+    labels: int = Field(description="All, imported ones too.")
+    collected: int = Field(description="Labels asked for here.")
+    skips: int
+    unsure: int
+    median_seconds: float | None = Field(description="Of the last 500 labels.")
+    agreement: float | None = Field(
+        description="With the consensus of the current round, the majority vote before the first training."
+    )
+    agreement_n: int = Field(description="Over so many examples that others labelled too.")
+    weight: float | None = Field(description="w_j in the current round.")
+    gold_accuracy: float | None
+    gold_n: int
+
+
+class Coefficient(Result):
+    """Agreement of everybody by one coefficient; low and high are a 95 % interval."""
+
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n_items: int
+    n_labels: int
+    note: str
+
+
+class PairAgreement(Result):
+    """How far each two annotators agree; the matrices are lists of rows."""
+
+    annotators: list[str]
+    left_out: int = Field(description="People with fewer labels who are not among them.")
+    shared: list[list[int | None]] = Field(description="Examples both have labelled.")
+    agreement: list[list[float | None]]
+    kappa: list[list[float | None]] = Field(description="Cohen's.")
+    overall: list[Coefficient]
+
+
+# ------------------------------------------------------------------ examples
+
+
+class Vote(Result):
+    """An answer of somebody."""
+
+    event: int
+    annotator: str
+    kind: Literal["label", "skip", "unsure"]
+    label: str | None
+    reason: str | None
+    seconds: float | None
+    time: float = Field(description="Seconds since 1970.")
+    source: str
+
+
+class QualityHistogram(Result):
+    """How many labelled examples have a consensus of which quality, in the current round."""
+
+    round: int | None
+    edges: list[float] = Field(description="One more than counts.")
+    counts: list[int]
+    mean: float | None
+
+
+class Estimates(Result):
+    """What the current round says of an example; None before the first training."""
+
+    score: float | None = None
+    quality: float | None = None
+    consensus: str | None = None
+    predicted: str | None = None
+
+
+class QueueRow(Estimates):
+    """An example that is served soon."""
+
+    position: int
+    id: int
+    example: str
+    kind: Literal["new", "relabel"]
+    num_labels: int
+    remaining: int = Field(description="Labels wanted in this round.")
+
+
+class ScorePart(Result):
+    """A term of the ActiveLab score, which is the mean of what all say, by their weights."""
+
+    who: str
+    weight: float | None
+    says: float | None = Field(description="The probability it lends the class in question.")
+
+
+class Why(Estimates):
+    """Why an example is where it is in the order."""
+
+    id: int
+    example: str
+    round: int
+    method: str | None
+    kind: Literal["new", "relabel", "gold"]
+    num_labels: int
+    position: int | None = Field(description="In the order; None if the round leaves it out.")
+    of: int = Field(description="How many the order has.")
+    votes: list[Vote]
+    annotator_accuracy: float | None = Field(description="P.")
+    model_weight: list[float | None] = Field(description="w_M of each model.")
+    annotator_weight: dict[str, float | None] = Field(description="w_j of those who labelled it.")
+    temperature: list[float | None]
+    parts: list[ScorePart] = Field(
+        description="Empty where the score is not ActiveLab's, or answers changed since."
+    )
+
+
+class CaseFacts(Estimates):
+    """An example somebody should decide."""
+
+    id: int
+    example: str
+    why: Literal["skipped or unsure", "low quality"]
+    num_labels: int
+    votes: list[Vote]
+
+
+class Case(CaseFacts):
+    """An example somebody should decide, with its content as it was imported."""
+
+    content: dict[str, Any]

@@ -1,0 +1,66 @@
+"""What a round says of itself, as it is stored beside it."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Stored(BaseModel):
+    """Rounds of older versions lack fields, those of newer ones have more; both can be read."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class RoundMetrics(_Stored):
+    """What a round measured; None is what could not be estimated."""
+
+    num_labels: int | None = Field(default=None, description="Labels it knew.")
+    num_labelled: int | None = Field(default=None, description="Examples with a label.")
+    num_examples: int | None = Field(default=None, description="Examples of the pool.")
+    relabel_share: float | None = Field(
+        default=None, description="Share of examples of the batch that have a label already."
+    )
+    cv_accuracy: float | None = Field(
+        default=None,
+        description="Share of labelled examples whose out-of-sample prediction is their majority vote.",
+    )
+    expected_accuracy: float | None = Field(default=None, description="Mean quality of the consensus labels.")
+    expected_errors: float | None = Field(
+        default=None, description="Examples whose label is expected to be wrong."
+    )
+    errors_removed: float | None = Field(
+        default=None, description="How many of them the next batch is expected to remove."
+    )
+    seconds: float | None = Field(default=None, description="Time the round took.")
+
+
+class RoundSummary(_Stored):
+    """A round in short: running ones say by whom, failed ones why, the others what came of them."""
+
+    method: str | None = Field(default=None, description="Acquisition method.")
+    models: list[str] = Field(default_factory=list, description="Names of the models.")
+    temperature: list[float | None] = Field(default_factory=list, description="Of each model.")
+    model_weight: list[float | None] = Field(default_factory=list, description="Of each model, w_M.")
+    annotator_accuracy: float | None = Field(default=None, description="P of CROWDLAB.")
+    annotator_weight: dict[str, float | None] = Field(default_factory=dict, description="By name, w_j.")
+    metrics: RoundMetrics | None = Field(default=None, description="None if no model was trained.")
+    notes: list[str] = Field(default_factory=list, description="What could not be estimated, and why.")
+    shares: dict[str, int] | None = Field(
+        default=None,
+        description="By name, how many examples fall to whom; None if whoever asks is served.",
+    )
+    newcomer: int | None = Field(
+        default=None, description="How many fall to somebody who is not among the shares."
+    )
+    reason: str | None = Field(default=None, description="Why no model was trained.")
+    process: str | None = Field(default=None, description="What trains it.")
+    error: str | None = Field(default=None, description="Why it failed.")
+
+    @property
+    def trained(self) -> bool:
+        """Whether a model was trained, or probabilities came from elsewhere."""
+        return self.metrics is not None
+
+    def stored(self) -> str:
+        """As JSON, with what this round says and nothing else."""
+        return self.model_dump_json(exclude_unset=True)

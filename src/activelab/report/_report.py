@@ -1,0 +1,232 @@
+"""What the report shows, section by section; report.html lays it out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from activelab.project import Project, insight
+from activelab.project.insight.charts import NARROW, WIDE, Chart, Charts, draw_charts
+from activelab.project.insight.results import (
+    AnnotatorRow,
+    Case,
+    CurvePoint,
+    Forecast,
+    Overview,
+    PairAgreement,
+    QualityHistogram,
+    QueueRow,
+    RoundRow,
+)
+
+_SHOWN = 20
+_UNTRAINED = "No round has been trained yet."
+_COEFFICIENTS = {
+    "krippendorff_alpha": "Krippendorff’s alpha",
+    "fleiss_kappa": "Fleiss’ kappa",
+    "gwet_ac1": "Gwet’s AC1",
+}
+_templates = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@dataclass(frozen=True)
+class _Table:
+    name: str
+    columns: tuple[str, ...]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class _Section:
+    title: str
+    facts: tuple[tuple[str, str], ...] = ()
+    sentences: tuple[str, ...] = ()
+    charts: tuple[Chart | None, Chart | None] = (None, None)
+    """For wide and for narrow screens."""
+    tables: tuple[_Table, ...] = ()
+
+
+def project_report(project: Project) -> str:
+    """The state of a project as one HTML page that needs nothing else: no script, no file, no network.
+
+    Parameters
+    ----------
+    project : Project
+
+    Returns
+    -------
+    str
+    """
+    now = insight.overview(project)
+    curve, quality = insight.learning_curve(project), insight.quality_histogram(project)
+    charts = draw_charts(curve, quality, WIDE), draw_charts(curve, quality, NARROW)
+    sections = [
+        _state(now),
+        _curve(curve, charts),
+        _forecast(insight.gain_forecast(project)),
+        _quality(quality, charts),
+        _annotators(insight.annotator_table(project)),
+        _agreement(insight.pair_agreement(project, _SHOWN)),
+        _cases(insight.adjudication_list(project, _SHOWN)),
+        _queue(insight.queue_head(project, _SHOWN)),
+        _rounds(insight.rounds_table(project)),
+    ]
+    return _templates.get_template("report.html").render(
+        title=now.title,
+        kind=now.kind,
+        made=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        sections=sections,
+        style=insight.LOOK.read_text(encoding="utf-8"),
+    )
+
+
+# ------------------------------------------------------------------ sections
+
+
+def _state(now: Overview) -> _Section:
+    unlimited = now.budget is None or now.left is None
+    facts = (
+        ("Labels", f"{now.labels:,}"),
+        ("Examples labelled", f"{now.labelled:,} of {now.examples:,}"),
+        ("Budget left", "no limit" if unlimited else f"{now.left:,} of {now.budget:,}"),
+        ("Annotators", f"{now.annotators:,}"),
+        ("Waiting in the queue", f"{now.queue_length:,}"),
+        ("Round", "none yet" if now.round is None else f"{now.round.number}"),
+        ("Method", now.method),
+        ("Classes", ", ".join(now.classes) or "none yet"),
+    )
+    return _Section("Where it stands", facts=facts)
+
+
+def _curve(curve: Sequence[CurvePoint], charts: tuple[Charts, Charts]) -> _Section:
+    title = "Learning curve"
+    if not curve:
+        return _Section(title, sentences=(_UNTRAINED,))
+    columns = ("Round", "Labels", "Labelled", "Expected", "Cross-validated", "Re-labels in the batch")
+    rows = [
+        (str(point.round), _count(point.num_labels), _count(point.num_labelled),
+         _share(point.expected_accuracy), _share(point.cv_accuracy), _share(point.relabel_share))
+        for point in curve
+    ]  # fmt: skip
+    drawn = charts[0].learning_curve, charts[1].learning_curve
+    return _Section(title, charts=drawn, tables=(_Table(title, columns, rows),))
+
+
+def _forecast(forecast: Forecast | None) -> _Section:
+    title = "Does more labelling pay?"
+    if forecast is None:
+        few = "Too few rounds to say: four with different numbers of labels are needed."
+        return _Section(title, sentences=(few,))
+    rows = [
+        (insight.METRICS[name], _share(metric.now), _gain(metric.gain),
+         f"{_gain(metric.low)} to {_gain(metric.high)}", _gain(metric.last_gains[-1]))
+        for name, metric in forecast.metrics.items()
+    ]  # fmt: skip
+    columns = ("Measure", "Now", f"Next {forecast.next_labels:,} labels", "80 % interval", "Last round")
+    words = f"{forecast.sentence} {forecast.expectation}", f"Based on {forecast.based_on}"
+    return _Section(title, sentences=words, tables=(_Table(title, columns, rows),))
+
+
+def _quality(quality: QualityHistogram, charts: tuple[Charts, Charts]) -> _Section:
+    words = _UNTRAINED if quality.mean is None else f"Mean quality: {_share(quality.mean)}"
+    drawn = charts[0].quality, charts[1].quality
+    return _Section("Quality of the consensus", sentences=(words,), charts=drawn)
+
+
+def _annotators(people: Sequence[AnnotatorRow]) -> _Section:
+    title = "Annotators"
+    columns = (
+        "Name", "Labels", "Skips", "Unsure", "Median seconds", "Agrees with consensus", "Weight", "Gold"
+    )  # fmt: skip
+    rows = [
+        (who.name, _count(who.labels), _count(who.skips), _count(who.unsure), _plain(who.median_seconds),
+         _of(who.agreement, who.agreement_n), _plain(who.weight), _of(who.gold_accuracy, who.gold_n))
+        for who in people
+    ]  # fmt: skip
+    return _Section(title, tables=(_Table(title, columns, rows),))
+
+
+def _agreement(pairs: PairAgreement) -> _Section:
+    overall = [
+        (_COEFFICIENTS.get(one.name, one.name), _plain(one.value),
+         "–" if one.low is None or one.high is None else f"{one.low:.2f} to {one.high:.2f}",
+         _count(one.n_items), one.note)
+        for one in pairs.overall
+    ]  # fmt: skip
+    tables = [_Table("Agreement", ("Coefficient", "Value", "95 % interval", "Examples", "Note"), overall)]
+    if pairs.annotators:
+        cells = [
+            (name, *(_of(share, n) for share, n in zip(agree, shared, strict=True)))
+            for name, agree, shared in zip(pairs.annotators, pairs.agreement, pairs.shared, strict=True)
+        ]
+        tables.append(_Table("Agreement of each two", ("", *pairs.annotators), cells))
+    hidden = (f"{pairs.left_out:,} people with fewer labels are not shown.",) if pairs.left_out else ()
+    return _Section("Agreement", sentences=hidden, tables=tuple(tables))
+
+
+def _cases(cases: Sequence[Case]) -> _Section:
+    title = "To adjudicate"
+    rows = [
+        (case.example, case.why, _share(case.quality), case.consensus or "–", case.predicted or "–",
+         "; ".join(f"{vote.annotator}: {vote.label or vote.kind}" for vote in case.votes))
+        for case in cases
+    ]  # fmt: skip
+    columns = ("Example", "Why", "Quality", "Consensus", "Model", "Answers")
+    return _Section(title, tables=(_Table(title, columns, rows),))
+
+
+def _queue(head: Sequence[QueueRow]) -> _Section:
+    title = "Served next"
+    rows = [
+        (str(row.position + 1), row.example, row.kind, _plain(row.score), _count(row.num_labels),
+         row.consensus or "–", _share(row.quality))
+        for row in head
+    ]  # fmt: skip
+    columns = ("Place", "Example", "Kind", "Score", "Labels", "Consensus", "Quality")
+    return _Section(title, tables=(_Table(title, columns, rows),))
+
+
+def _rounds(rounds: Sequence[RoundRow]) -> _Section:
+    title = "Rounds"
+    rows = [
+        (str(row.round), row.state, row.method or "–", ", ".join(row.models), _plain(row.seconds),
+         " ".join(_plain(value) for value in row.temperature) or "–",
+         " ".join(_plain(value) for value in row.model_weight) or "–",
+         row.error or " ".join(row.notes))
+        for row in rounds
+    ]  # fmt: skip
+    columns = ("Round", "State", "Method", "Models", "Seconds", "Temperature", "Weight", "Notes")
+    return _Section(title, tables=(_Table(title, columns, rows),))
+
+
+# ------------------------------------------------------------------ words
+
+
+def _count(value: int | None) -> str:
+    return "–" if value is None else f"{value:,}"
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1%}"
+
+
+def _gain(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:+.2f} points"
+
+
+def _plain(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"
+
+
+def _of(value: float | None, number: int | None) -> str:
+    return "–" if value is None or number is None else f"{value:.0%} of {number:,}"

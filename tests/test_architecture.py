@@ -16,9 +16,6 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "activelab"
 PACKAGES = sorted(path.parent.name for path in SOURCE.glob("*/__init__.py"))
 
-# Others still take private names of these.
-NOT_YET_CLEAN = {"acquisition", "consensus", "tables"}
-
 
 def test_inner_layers_never_import_outer_ones():
     lint = Path(sys.executable).with_name("lint-imports")
@@ -48,15 +45,9 @@ def private_imports(package: str, source: Path = SOURCE) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("package", [name for name in PACKAGES if name not in NOT_YET_CLEAN])
+@pytest.mark.parametrize("package", PACKAGES)
 def test_a_package_is_entered_by_its_public_names(package):
     assert private_imports(package) == []
-
-
-@pytest.mark.parametrize("package", sorted(NOT_YET_CLEAN))
-def test_what_is_said_not_to_be_clean_is_not(package):
-    """Once it is, it leaves the list."""
-    assert private_imports(package)
 
 
 @pytest.mark.parametrize(

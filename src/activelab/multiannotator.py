@@ -20,11 +20,15 @@ from activelab._extras import needs
 from activelab._typing import Float64s, Floats, Ids, Ints, Models
 from activelab.acquisition import ActiveLab
 from activelab.calibration import TemperatureScaling
-from activelab.consensus._annotators import AnnotatorTable, annotator_table
-from activelab.consensus._consensus import Consensus
-from activelab.consensus._crowdlab import Betas, crowdlab_consensus
-from activelab.consensus._majority_vote import vote_labels
-from activelab.consensus._statistics import LabelSums, label_sums
+from activelab.consensus import AnnotatorTable, Consensus
+from activelab.consensus.parts import (
+    Betas,
+    LabelSums,
+    annotator_table,
+    crowdlab_consensus,
+    label_sums,
+    vote_labels,
+)
 from activelab.labels import Labels
 from activelab.pred_probs import check_pred_probs
 

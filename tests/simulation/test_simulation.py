@@ -844,7 +844,7 @@ def test_models_by_import_path(own_models):
 
 @pytest.mark.parametrize("attribute", ["nothing", "number", "needs", ""])
 def test_models_that_cannot_be_imported_are_named(own_models, attribute):
-    with pytest.raises(al.InputError, match="cannot (make|import the) model 'own_models_of_the_test:"):
+    with pytest.raises(al.InputError, match=r"cannot (make|import the) model 'own_models_of_the_test:"):
         make_model(f"{own_models}:{attribute}")
 
 

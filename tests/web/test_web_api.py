@@ -374,8 +374,8 @@ def trained(tmp_path_factory):
 
 @pytest.mark.parametrize(
     "path",
-    ["status", "learning-curve", "quality-histogram", "annotator-quality", "pair-agreement", "queue",
-     "rounds", "adjudication", "forecast", "why/3", "examples/3", "annotators", "project"],
+    ["status", "learning-curve", "charts", "quality-histogram", "annotator-quality", "pair-agreement",
+     "queue", "rounds", "adjudication", "forecast", "why/3", "examples/3", "annotators", "project"],
 )  # fmt: skip
 def test_what_the_dashboard_reads(trained: RunningSite, path):
     with trained.browser("jude") as jude:

@@ -186,6 +186,7 @@ RIGHTS = {
     "GET /example/{example_id}": ADJUDICATOR,
     "GET /api/v1/status": ADJUDICATOR,
     "GET /api/v1/learning-curve": ADJUDICATOR,
+    "GET /api/v1/charts": ADJUDICATOR,
     "GET /api/v1/quality-histogram": ADJUDICATOR,
     "GET /api/v1/annotator-quality": ADJUDICATOR,
     "GET /api/v1/pair-agreement": ADJUDICATOR,

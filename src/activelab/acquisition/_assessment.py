@@ -10,11 +10,17 @@ import numpy as np
 from activelab._conventions import PAPER, Conventions
 from activelab._kernels import Block, blocks, temper
 from activelab._typing import Bools, Float64s, Ints, Models
-from activelab.consensus._channels import Ability
-from activelab.consensus._consensus import overlap_notes
-from activelab.consensus._crowdlab import Betas, Trust, crowdlab_estimate, likelihood, mixture
-from activelab.consensus._majority_vote import vote_labels
-from activelab.consensus._statistics import label_sums
+from activelab.consensus import Ability
+from activelab.consensus.parts import (
+    Betas,
+    Trust,
+    crowdlab_estimate,
+    label_sums,
+    likelihood,
+    mixture,
+    overlap_notes,
+    vote_labels,
+)
 from activelab.labels import Labels
 
 

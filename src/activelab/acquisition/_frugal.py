@@ -9,8 +9,7 @@ from activelab._typing import Float64s, Models
 from activelab.acquisition._assessment import Assessment
 from activelab.acquisition._base import Acquisition
 from activelab.consensus import bayesian_estimate
-from activelab.consensus._consensus import overlap_notes
-from activelab.consensus._statistics import label_sums
+from activelab.consensus.parts import label_sums, overlap_notes
 from activelab.labels import Labels
 
 

@@ -12,15 +12,16 @@ import numpy as np
 
 from activelab._typing import Float64s, Ids, Ints, Models
 from activelab._vocabulary import Vocabulary
-from activelab.acquisition import ActiveLab, Assessment
-from activelab.acquisition._assessment import score_pool
+from activelab.acquisition import ActiveLab, Assessment, score_pool
 from activelab.calibration import DerivativeSums, derivative_sums
-from activelab.consensus._crowdlab import Betas, Trust, best_supported
-from activelab.consensus._majority_vote import vote_labels
-from activelab.consensus._statistics import (
+from activelab.consensus.parts import (
+    Betas,
     ConsensusSums,
     LabelSums,
+    Trust,
+    best_supported,
     consensus_sums,
+    vote_labels,
 )
 from activelab.labels import Labels
 from activelab.planning import Batch, explain_batch

@@ -13,7 +13,7 @@ from activelab._errors import InputError, first
 from activelab._typing import Ids, Ints
 from activelab._vocabulary import Vocabulary
 from activelab.calibration import Sample, take_sample
-from activelab.consensus._statistics import (
+from activelab.consensus.parts import (
     LabelSums,
     label_sums,
     predicted_classes,

@@ -15,8 +15,7 @@ from activelab._errors import InputError
 from activelab._typing import Floats, Ids
 from activelab.scale._files import open_file
 from activelab.scale._schema import ProbColumns
-from activelab.tables import as_text, naming
-from activelab.tables._ids import as_ids
+from activelab.tables import as_ids, as_text, naming
 
 # As many rows at a time as stay in cache while columns are woven into rows.
 _ROWS_AT_ONCE = 1 << 15

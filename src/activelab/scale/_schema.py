@@ -12,8 +12,7 @@ import pyarrow.parquet as pq
 
 from activelab._errors import InputError, first
 from activelab.scale._files import ENDINGS, File, open_file
-from activelab.tables import find_column, naming
-from activelab.tables._read import split_columns
+from activelab.tables import find_column, naming, split_columns
 
 _FOOTERS_AT_ONCE = 16
 

@@ -24,9 +24,13 @@ from activelab.calibration import (
     temperature_of,
     with_notes,
 )
-from activelab.consensus._consensus import lone_annotators_note
-from activelab.consensus._crowdlab import estimate_trust
-from activelab.consensus._statistics import ConsensusSums, add_consensus_sums, add_label_sums
+from activelab.consensus.parts import (
+    ConsensusSums,
+    add_consensus_sums,
+    add_label_sums,
+    estimate_trust,
+    lone_annotators_note,
+)
 from activelab.labels import Labels
 from activelab.planning import Batch
 from activelab.scale import _passes as passes

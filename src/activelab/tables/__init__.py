@@ -6,8 +6,8 @@ from activelab.tables._columns import find_column
 from activelab.tables._errors import naming
 from activelab.tables._formats import Format, check_file, format_of, sniff
 from activelab.tables._formulas import from_harmless, harmless, without_formulas
-from activelab.tables._ids import LONGEST_ID, as_text, id_text, integers_if_canonical, unify
-from activelab.tables._read import column_names, read_ids, read_pred_probs
+from activelab.tables._ids import LONGEST_ID, as_ids, as_text, id_text, integers_if_canonical, unify
+from activelab.tables._read import column_names, read_ids, read_pred_probs, split_columns
 from activelab.tables._rows import Row, read_rows, row_columns
 from activelab.tables._write import check_output, check_target, csv_blocks, to_arrow, write_table
 
@@ -15,6 +15,7 @@ __all__ = [
     "LONGEST_ID",
     "Format",
     "Row",
+    "as_ids",
     "as_text",
     "check_file",
     "check_output",
@@ -36,6 +37,7 @@ __all__ = [
     "read_rows",
     "row_columns",
     "sniff",
+    "split_columns",
     "to_arrow",
     "unify",
     "without_formulas",

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select
 
 from activelab._errors import InputError
 from activelab._kernels import temper
-from activelab.consensus._crowdlab import likelihood
+from activelab.consensus.parts import likelihood
 from activelab.project._project import Project
 from activelab.project.insight.results import (
     Case,

@@ -1,0 +1,50 @@
+"""What a consensus is made of, for those who compute it in parts or give it another shape.
+
+`activelab.acquisition` scores by it, `activelab.scale` sums over partitions, `activelab.multiannotator` returns
+the tables of another library; everybody else calls the methods themselves.
+"""
+
+from activelab.consensus._annotators import annotator_table
+from activelab.consensus._consensus import lone_annotators_note, overlap_notes
+from activelab.consensus._crowdlab import (
+    Betas,
+    Trust,
+    best_supported,
+    crowdlab_consensus,
+    crowdlab_estimate,
+    estimate_trust,
+    likelihood,
+    mixture,
+)
+from activelab.consensus._majority_vote import vote_labels
+from activelab.consensus._statistics import (
+    ConsensusSums,
+    LabelSums,
+    add_consensus_sums,
+    add_label_sums,
+    consensus_sums,
+    label_sums,
+    predicted_classes,
+)
+
+__all__ = [
+    "Betas",
+    "ConsensusSums",
+    "LabelSums",
+    "Trust",
+    "add_consensus_sums",
+    "add_label_sums",
+    "annotator_table",
+    "best_supported",
+    "consensus_sums",
+    "crowdlab_consensus",
+    "crowdlab_estimate",
+    "estimate_trust",
+    "label_sums",
+    "likelihood",
+    "lone_annotators_note",
+    "mixture",
+    "overlap_notes",
+    "predicted_classes",
+    "vote_labels",
+]

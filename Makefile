@@ -99,12 +99,12 @@ audit: .venv/bin/python
 	.venv/label-studio/bin/python -m pip install --quiet "label-studio==1.23.2"
 	touch $@
 
-# The tests run a real browser and a real PostgreSQL.
+# The tests run a real browser, a real PostgreSQL and a real nginx.
 .venv/system.done: .venv/bin/python
-	{ command -v chromium && ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 || \
+	{ command -v chromium && PATH="$$PATH:/usr/sbin" command -v nginx && ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 || \
 	  { SUDO=$$(test $$(id -u) = 0 || echo sudo); $$SUDO apt-get update -qq && \
-	    DEBIAN_FRONTEND=noninteractive $$SUDO apt-get install -y -qq --no-install-recommends chromium postgresql; } || \
-	  { echo "Install chromium and postgresql, then repeat."; exit 1; }
+	    DEBIAN_FRONTEND=noninteractive $$SUDO apt-get install -y -qq --no-install-recommends chromium postgresql nginx-light; } || \
+	  { echo "Install chromium, postgresql and nginx, then repeat."; exit 1; }
 	touch $@
 
 clean:

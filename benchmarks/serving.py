@@ -1,11 +1,13 @@
 """Fifty annotators on real servers: labels a second, waiting times, and nothing lost, whatever is killed.
 
-    python benchmarks/serving.py [--seconds 20] [--kills 20] [--pool 100000] [--only PART ...]
+    python benchmarks/serving.py [--seconds 20] [--kills 20] [--pool 100000]
+                                [--labels 1000000] [--only PART ...]
 
 Every part runs `activelab serve` as a process of its own on this machine, with the crew on the same cores,
 once on a SQLite file and once on a PostgreSQL cluster that is made for it (Debian's programs, fsync on).
 
     pace      no think time
+    import    five people at work while labels of others are imported
     think     one second of think time; then the same while rounds are trained one after the other
     kills     kill -9 of the server in the middle of the load
     two       two servers on one PostgreSQL, killed in turn
@@ -25,6 +27,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +38,7 @@ from _common import Row, print_machine, print_results
 from _crew import CLASSES, Crew, Hired, Server, faults, hire, make_project, percentile, texts
 from activelab.project import Settings, create_project, open_project
 from activelab.project.labelling.rounds import list_rounds
+from activelab.project.store.database import Database
 
 PEOPLE = 50
 P95 = 150.0
@@ -96,6 +100,78 @@ def pace(place: str, kind: str, pool: int, seconds: float) -> list[Row]:
     return [
         Row(f"{name}: labels a second", rate, 150, "/s"),
         Row(f"{name}: labels lost, double or too many", wrong(place, crew), 0, "", at_least=False),
+    ]
+
+
+def durable_inserts(place: str, seconds: float = 3.0) -> str:
+    """Rows a second that this database makes durable by itself, without any of our program around it.
+
+    Each is a transaction of its own: of one connection, and of as many side by side as the server uses.
+    """
+    database = Database(place)
+    row = "INSERT INTO probe (who, what) VALUES (1, 2)"
+
+    def rate(connections: int) -> float:
+        counts, end = [0] * connections, time.perf_counter() + seconds
+
+        def insert(turn: int) -> None:
+            with database.engine.connect() as connection:
+                while time.perf_counter() < end:
+                    connection.exec_driver_sql(row)
+                    connection.commit()
+                    counts[turn] += 1
+
+        threads = [threading.Thread(target=insert, args=(turn,)) for turn in range(connections)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+        return sum(counts) / seconds
+
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("CREATE TABLE probe (who INTEGER, what INTEGER)")
+        connection.commit()
+    said = f"{rate(1):,.0f}/s by one connection"
+    if not database.is_sqlite:
+        said += f", {rate(8):,.0f}/s by eight"
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("DROP TABLE probe")
+        connection.commit()
+    database.close()
+    return said
+
+
+def importing(place: str, kind: str, pool: int, labels: int, folder: str) -> list[Row]:
+    hired = make_project(place, pool, 5)
+    each = -(-labels // pool)  # annotators who have labelled every example
+    table = Path(folder, f"{uuid4().hex}.csv")
+    with open(table, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["example", "annotator", "label"])
+        writer.writerows(
+            (f"text-{i % pool}", f"old-{i // pool}", CLASSES[i % pool % len(CLASSES)]) for i in range(labels)
+        )
+    server = Server(place, "--no-train")
+    with Crew([server.port], hired, think=0.5) as crew:
+        crew.wait_for_each(2)
+        time.sleep(5)
+        quiet = crew.take_waits()
+        begun = time.perf_counter()
+        command = [sys.executable, "-m", "activelab", "import", place, "--labels", str(table)]
+        subprocess.run(command, check=True, capture_output=True)
+        took = time.perf_counter() - begun
+        busy = crew.take_waits()
+    server.stop()
+    name = f"{kind}, {labels:,} labels imported"
+    print(
+        f"{name} in {took:.0f} s: {len(busy)} answers, median {1000 * percentile(busy, 0.5):.0f} ms, "
+        f"p95 {1000 * percentile(busy, 0.95):.0f} ms (before: {1000 * percentile(quiet, 0.95):.0f} ms), "
+        f"longest {1000 * max(busy):.0f} ms; load average {os.getloadavg()[0]:.1f}",
+        flush=True,
+    )
+    return [
+        Row(f"{name}: p95 of submit and next", 1000 * percentile(busy, 0.95), P95, "ms", at_least=False),
+        Row(f"{name}: faults", wrong(place, crew, each + 2), 0, "", at_least=False),
     ]
 
 
@@ -233,11 +309,12 @@ def million(place: str, kind: str, folder: str, seconds: float) -> list[Row]:
 
 
 def main() -> None:
-    parts = ("pace", "think", "kills", "two", "database", "million")
+    parts = ("pace", "import", "think", "kills", "two", "database", "million")
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     options.add_argument("--seconds", type=float, default=20)
     options.add_argument("--kills", type=int, default=20)
     options.add_argument("--pool", type=int, default=100_000)
+    options.add_argument("--labels", type=int, default=MILLION, help="labels that are imported")
     options.add_argument("--only", nargs="+", choices=parts, default=parts, metavar="PART")
     chosen = options.parse_args()
     print_machine("sqlalchemy", "fastapi", "uvicorn", "psycopg")
@@ -247,6 +324,9 @@ def main() -> None:
         places = Places(folder)
         try:
             for kind in ("SQLite", "PostgreSQL"):
+                print(f"{kind}: durable inserts {durable_inserts(places.fresh(kind))}", flush=True)
+                if "import" in chosen.only:
+                    rows += importing(places.fresh(kind), kind, chosen.pool, chosen.labels, folder)
                 for part, run in (("pace", pace), ("think", think)):
                     if part in chosen.only:
                         rows += run(places.fresh(kind), kind, chosen.pool, chosen.seconds)

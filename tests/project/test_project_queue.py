@@ -506,3 +506,14 @@ def test_two_processes_on_one_file(tmp_path, make, again):
     at_once(6, lambda at: label_all((project, other)[at % 2], people[at]))
     label_the_rest(project, people)
     assert set(counts(project)) == {1}
+
+
+def test_leases_of_a_clock_that_was_ahead_end(place, make, monkeypatch):
+    """What was leased while the clock was a month ahead goes to others when it is right again."""
+    project, people = make(place, 3)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 30 * 86_400)
+    assert len(project.lease(people[0], 3)) == 3
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert len(project.lease(people[1], 3)) == 3
+    assert project.lease(people[0], 3) == []

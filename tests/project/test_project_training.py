@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+import json
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ import activelab as al
 from activelab import InputError
 from activelab.project import Settings, create_project, open_project
 from activelab.project.labelling import rounds
+from activelab.project.labelling.processes import is_gone, process_name
 from activelab.project.labelling.rounds import AlreadyTrainingError, current_round, get_round, load_array
 from activelab.project.store.schema import queue, round_, round_array
 from activelab.project.training import process
@@ -448,15 +450,66 @@ def test_a_killed_training_is_taken_over(place, filled):
     child.wait()
     new_labels(project, people[0], 2)
     project.change_settings({"models": []})
-    with pytest.raises(AlreadyTrainingError):
-        train_round(project)  # it may still be alive
-    old = time.time() - rounds.STALE_SECONDS - 1
-    project.database.write(lambda c: c.execute(update(round_).where(round_.c.id == 1).values(heartbeat=old)))
-    done = train_round(project)
+    done = train_round(project)  # it is of this machine, so that nobody has to wait
     assert done.id == 2
     assert done.summary.metrics.num_labels == 62
     gone = project.database.read(lambda c: get_round(c, 1))
     assert (gone.state, gone.summary.error) == ("failed", "the process that trained it is gone")
+
+
+@pytest.mark.parametrize("process", ["", "elsewhere:boot.1:5:77", "elsewhere:77"])
+def test_a_training_elsewhere_may_be_alive_until_it_is_silent_for_long(sqlite, filled, process):
+    project, _ = filled(sqlite)
+
+    def begin(connection):
+        begun = rounds.begin_round(connection)
+        summary = json.dumps({"process": process})
+        connection.execute(update(round_).where(round_.c.id == begun.id).values(summary=summary))
+
+    project.database.write(begin)
+    with pytest.raises(AlreadyTrainingError, match="--cancel"):
+        train_round(project)
+    old = time.time() - rounds.STALE_SECONDS - 1
+    project.database.write(lambda c: c.execute(update(round_).where(round_.c.id == 1).values(heartbeat=old)))
+    assert train_round(project).id == 2
+
+
+def test_a_process_is_gone_when_it_has_ended_and_not_before():
+    child = subprocess.Popen(["sleep", "100"])
+    name = process_name(child.pid)
+    assert not is_gone(name)
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert is_gone(name)  # though its parent has not taken notice yet
+    child.wait()
+    assert is_gone(name)
+    host, machine, began, number = process_name(os.getpid()).split(":")
+    assert not is_gone(f"{host}:{machine}:{began}:{number}")
+    assert is_gone(f"{host}:{machine}:{int(began) - 1}:{number}")  # another had its number before
+    for other in (f"x{host}:{machine}:1:{number}", f"{host}:x{machine}:1:{number}", f"{host}:{number}", ""):
+        assert not is_gone(other)
+
+
+@pytest.mark.parametrize("way", ["cancelled", "too long"])
+def test_a_training_hears_that_it_was_given_up(place, filled, monkeypatch, way):
+    monkeypatch.setattr("activelab.project.training.round.HEARTBEAT_SECONDS", 0.05)
+    project, _ = filled(place, models=("project_models:Watched",))
+    heard = []
+
+    def meanwhile():
+        if way == "cancelled":
+            assert project.database.write(lambda c: rounds.cancel_round(c, "ada")) == 1
+        wait_for(lambda: heard)
+
+    project_models.during.append(meanwhile)
+    limit = 0.1 / 3600 if way == "too long" else None
+    with pytest.raises(AlreadyTrainingError):
+        train_round(project, given_up=heard.append, limit_hours=limit)
+    said = project.database.read(lambda c: get_round(c, 1)).summary.error
+    assert heard == [said]
+    assert said == "cancelled by ada" if way == "cancelled" else said.startswith("it took longer than")
+    assert project.database.write(rounds.cancel_round) is None
+    assert train_round(project).id == 2
 
 
 # ------------------------------------------------------------------ when a round is due
@@ -515,6 +568,9 @@ def test_not_due_with_too_few_labels_or_while_one_is_trained(sqlite, make):
     project.database.write(lambda c: rounds.fail_round(c, rounds.begin_round(c).id, "no"))
     assert due(project, time.time() + 61) is None  # each time it waits longer
     assert due(project, time.time() + 121) is not None
+    project.database.write(lambda c: (rounds.begin_round(c), rounds.cancel_round(c)))
+    assert due(project, time.time() + 3599) is None  # somebody did not want it
+    assert due(project, time.time() + 3601) is not None
 
 
 # ------------------------------------------------------------------ the thread of a server
@@ -592,6 +648,11 @@ def test_a_process_that_cannot_begin_is_not_started_again_and_again(sqlite, fill
     wait_for(lambda: (tmp_path / "starts").read_text() == "xx")
 
 
+def ended(child):
+    assert child.wait(240)
+    child.check()
+
+
 def test_a_process_reports_what_was_wrong_as_data(sqlite, filled, tmp_path):
     project, _ = filled(sqlite)
     path = tmp_path / "probs.csv"
@@ -600,7 +661,7 @@ def test_a_process_reports_what_was_wrong_as_data(sqlite, filled, tmp_path):
     table.loc[3, project.settings.classes[0]] = 7
     table[::-1].to_csv(path, index=False)
     with pytest.raises(InputError) as caught:
-        process.wait(process.start(str(sqlite), process.command([path])))
+        ended(process.Child(str(sqlite), process.command([path])))
     error = caught.value
     row = len(table) - 4
     assert (error.file, error.rows, error.lines) == (str(path), (row,), (row + 2,))
@@ -608,16 +669,21 @@ def test_a_process_reports_what_was_wrong_as_data(sqlite, filled, tmp_path):
     assert "holds 7" in error.problem
     begun = project.database.write(rounds.begin_round)
     with pytest.raises(process.TrainingFailedError, match="is being trained"):
-        process.wait(process.start(str(sqlite), process.command()))
+        ended(process.Child(str(sqlite), process.command()))
     assert served(project) == 0
     project.database.write(lambda c: rounds.fail_round(c, begun.id, "no"))
 
 
-def test_a_process_that_takes_too_long_is_stopped(sqlite):
-    child = process.start(str(sqlite), [sys.executable, "-c", "import time; time.sleep(600)"])
-    with pytest.raises(process.TrainingFailedError, match="too long"):
-        process.wait(child, 0.5)
-    assert child.returncode
+@pytest.mark.parametrize("deaf", ["", "signal.signal(signal.SIGTERM, signal.SIG_IGN); "])
+def test_a_process_ends_when_it_is_told_to(sqlite, monkeypatch, deaf):
+    monkeypatch.setattr(process, "GRACE_SECONDS", 0.5)
+    code = f"import signal, time; {deaf}time.sleep(600)"
+    child = process.Child(str(sqlite), [sys.executable, "-c", code])
+    assert not child.wait(3)
+    child.end()
+    assert child.wait(0)
+    with pytest.raises(process.TrainingFailedError):
+        child.check()
 
 
 def test_the_address_of_the_project_is_not_among_the_arguments():

@@ -13,6 +13,7 @@ import pytest
 from web_site import PASSWORD, PNG, RunningSite, running
 
 from activelab._network import listen
+from activelab.project.labelling.rounds import begin_round, get_round
 from activelab.project.store import accounts
 from activelab.project.store.schema import annotator
 from activelab.project.training.round import train_round
@@ -422,10 +423,19 @@ def test_training_on_demand(tmp_path):
             self.asked += 1
             return self.asked == 1
 
+        def cancel(self) -> None:
+            self.asked = 0
+
     trainer = Recorder()
     with running(tmp_path / "p.db", trainer=trainer) as site, site.browser("ada") as ada:
         assert ada.post("/api/v1/train").status_code == 202
         refused(ada.post("/api/v1/train"), 409, "conflict")
+        refused(ada.delete("/api/v1/train"), 409, "conflict")  # but what was asked for is forgotten
+        assert ada.post("/api/v1/train").status_code == 202
+        begun = site.project.database.write(begin_round)
+        assert ada.delete("/api/v1/train").json() == {"message": "round 1 is given up."}
+        after = site.project.database.read(lambda c: get_round(c, begun.id))
+        assert (after.state, after.summary.error) == ("failed", "cancelled by ada")
 
 
 def test_without_a_trainer_nothing_is_trained(site: RunningSite):
@@ -483,3 +493,20 @@ def test_an_answer_is_sent_at_once():
         return found
 
     assert asyncio.run(look()) != 0
+
+
+def test_monitors_ask_for_heads_and_hear_which_methods_there_are(site: RunningSite):
+    with site.browser("ada") as ada:
+        for page in ("/login", "/dashboard", "/static/style.css"):
+            head, whole = ada.head(page), ada.get(page)
+            assert (head.status_code, head.content) == (200, b"")
+            assert head.headers["content-length"] == str(len(whole.content))
+        assert ada.head("/nothing").status_code == 404
+        for address, allowed in (
+            ("/api/v1/train", "DELETE, POST"),
+            ("/api/v1/session", "DELETE, POST"),
+            ("/api/v1/tokens", "GET, POST"),
+            ("/login", "GET"),
+        ):
+            reply = ada.put(address)
+            assert (reply.status_code, reply.headers["allow"]) == (405, allowed)

@@ -173,28 +173,166 @@ def established(port: int) -> int:
     return sum(row[1].endswith(f":{port:04X}") and row[3] == "01" for row in rows)
 
 
-def test_a_training_ends_with_its_server(tmp_path):
-    (tmp_path / "endless.py").write_text(
-        "import os, pathlib, time\n"
-        "from sklearn.linear_model import LogisticRegression\n"
-        "class Model(LogisticRegression):\n"
-        "    def fit(self, *_):\n"
-        "        pathlib.Path(os.environ['STARTED']).write_text(str(os.getpid()))\n"
-        "        time.sleep(1000)\n"
-    )
-    place, started = str(tmp_path / "p.db"), tmp_path / "started"
-    with create_project(place, Settings(classes=CLASSES, models=("endless:Model",))) as project:
-        project.add_examples((f"e{i}", {"text": f"text {i}"}) for i in range(20))
-        project.add_labels((f"e{i}", "somebody", CLASSES[i % 3]) for i in range(20))
-        project.change_settings({"train_every": 1})
-    environment = {"STARTED": str(started), "PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
-    server = Server(place, environment=environment)
-    wait_until(lambda: started.exists() and started.read_text())
-    child = int(started.read_text())
-    assert server.stop() == 0
-    assert not Path(f"/proc/{child}").exists()
-    with open_project(place) as project:
-        assert [one.state for one in project.database.read(list_rounds)] == ["ready", "failed"]
+MODELS = """
+import ctypes, os, pathlib, time
+from sklearn.linear_model import LogisticRegression
+
+class Model(LogisticRegression):
+    def fit(self, *rest):
+        pathlib.Path(os.environ["STARTED"]).write_text(str(os.getpid()))
+        HANG
+
+# Does not listen to SIGTERM, and lets no other thread run.
+class Deaf(Model):
+    def fit(self, *rest):
+        import signal
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        pathlib.Path(os.environ["STARTED"]).write_text(str(os.getpid()))
+        ctypes.PyDLL(None).sleep(1000)
+"""
+
+
+class Hanging:
+    """A project whose model hangs once it is trained, and a server that trains it."""
+
+    def __init__(self, place: str, tmp_path: Path, *options: str, model: str = "Model") -> None:
+        (tmp_path / "endless.py").write_text(MODELS.replace("HANG", "time.sleep(1000)"))
+        self.place, self.started = place, tmp_path / "started"
+        with create_project(place, Settings(classes=CLASSES, models=(f"endless:{model}",))) as project:
+            project.add_examples((f"e{i}", {"text": f"text {i}"}) for i in range(20))
+            project.add_labels((f"e{i}", "somebody", CLASSES[i % 3]) for i in range(20))
+            project.change_settings({"train_every": 1})
+            ((_, self.token),) = hire(project, 1, "admin")
+        self.path = f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"
+        self.server = Server(
+            place, *options, environment={"STARTED": str(self.started), "PYTHONPATH": self.path}
+        )
+
+    def child(self) -> int:
+        """The process that hangs."""
+        wait_until(lambda: self.started.exists() and self.started.read_text())
+        number = int(self.started.read_text())
+        self.started.unlink()
+        return number
+
+    def states(self) -> list[tuple[str, str]]:
+        with open_project(self.place) as project:
+            found = project.database.read(list_rounds)
+        return [(one.state, one.summary.error or "") for one in found]
+
+    def train(self, *options: str) -> subprocess.CompletedProcess[str]:
+        """``activelab train``, without the model that hangs."""
+        if not options:
+            with open_project(self.place) as project:
+                project.change_settings({"models": ()})
+        return self.command(*options)
+
+    def command(self, *options: str) -> subprocess.CompletedProcess[str]:
+        """``activelab train``."""
+        command = [sys.executable, "-m", "activelab", "train", self.place, *options]
+        environment = os.environ | {"STARTED": str(self.started), "PYTHONPATH": self.path}
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+
+    def api(self, method: str) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        address = f"http://127.0.0.1:{self.server.port}/api/v1/train"
+        return httpx.request(method, address, headers=headers, timeout=PATIENCE)
+
+
+@pytest.fixture
+def hang(tmp_path):
+    """Makes a `Hanging`, whose server ends with the test."""
+    made = []
+
+    def make(place: str = str(tmp_path / "p.db"), *options: str, model: str = "Model") -> Hanging:
+        made.append(Hanging(place, tmp_path, *options, model=model))
+        return made[-1]
+
+    yield make
+    for one in made:
+        if one.server.process.poll() is None:
+            one.server.kill()
+
+
+def gone(number: int) -> bool:
+    return not Path(f"/proc/{number}").exists()
+
+
+def test_a_training_ends_with_its_server(tmp_path, hang):
+    hanging = hang()
+    child = hanging.child()
+    assert hanging.server.stop() == 0
+    assert gone(child)
+    assert [state for state, _ in hanging.states()] == ["ready", "failed"]
+
+
+def test_a_training_ends_with_its_server_that_is_killed_and_the_next_goes_on_at_once(place, hang):
+    hanging = hang(place)
+    child = hanging.child()
+    hanging.server.kill()
+    wait_until(lambda: gone(child))
+    done = hanging.train()
+    assert done.returncode == 0, done.stderr
+    assert hanging.states() == [
+        ("ready", ""),
+        ("failed", "the process that trained it is gone"),
+        ("ready", ""),
+    ]
+
+
+def test_a_server_goes_on_at_once_after_its_training_was_killed(tmp_path, hang):
+    hanging = hang()
+    child = hanging.child()
+    assert hanging.api("POST").status_code == 409
+    os.kill(child, signal.SIGKILL)
+    wait_until(lambda: hanging.states()[-1][0] == "failed")
+    wait_until(lambda: hanging.api("POST").status_code == 202)
+    assert hanging.child() != child
+    assert hanging.server.stop() == 0
+
+
+@pytest.mark.parametrize("model", ["Model", "Deaf"])
+@pytest.mark.parametrize("way", ["api", "command"])
+def test_a_training_that_hangs_can_be_cancelled(tmp_path, hang, way, model):
+    hanging = hang(str(tmp_path / "p.db"), model=model)
+    child = hanging.child()
+    if way == "api":
+        assert hanging.api("DELETE").status_code == 200
+        assert hanging.api("DELETE").status_code == 409
+    else:
+        assert hanging.train("--cancel").stdout == "Round 1 is given up.\n"
+        assert hanging.train("--cancel").returncode == 2
+    assert hanging.states()[-1] == ("failed", "cancelled" + (" by admin-000" if way == "api" else ""))
+    wait_until(lambda: gone(child))
+    # It is not tried again by itself at once, but when somebody asks.
+    time.sleep(6)
+    assert len(hanging.states()) == 2
+    wait_until(lambda: hanging.api("POST").status_code == 202)
+    hanging.child()
+    assert hanging.server.stop() == 0
+
+
+@pytest.mark.parametrize("model", ["Model", "Deaf"])
+def test_a_training_has_a_deadline(tmp_path, hang, model):
+    hanging = hang(str(tmp_path / "p.db"), "--training-limit", "0.002", model=model)
+    child = hanging.child()
+    wait_until(lambda: gone(child))
+    wait_until(lambda: hanging.states()[-1][0] == "failed")
+    if model == "Model":
+        assert hanging.states()[-1][1] == "it took longer than 0.002 hours"
+    assert hanging.server.stop() == 0
+
+
+def test_a_model_that_ends_the_process_without_a_word_is_no_success(tmp_path, hang):
+    hanging = hang(str(tmp_path / "p.db"), "--no-train")
+    (tmp_path / "endless.py").write_text(MODELS.replace("HANG", "os._exit(0)"))
+    assert hanging.command().returncode == 0  # nothing of ours is left to say anything
+    assert hanging.states()[-1][0] == "running"
+    assert hanging.train().returncode == 0
+    assert hanging.states()[1:] == [("failed", "the process that trained it is gone"), ("ready", "")]
+    hanging.server.stop()
 
 
 def test_a_port_in_use_is_one_clear_line(tmp_path):

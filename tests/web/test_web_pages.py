@@ -10,6 +10,7 @@ from playwright.sync_api import Page, Response, Route, expect
 from web_browser import WINDOWS, Visits, eventually, settled, text_of
 from web_site import PASSWORD, PNG, RunningSite, running
 
+from activelab.project.labelling.rounds import begin_round
 from activelab.project.store import accounts
 from activelab.project.training.round import train_round
 
@@ -450,6 +451,16 @@ def test_the_dashboard_follows_without_a_reload(site: RunningSite, visit: Visits
     expect(page.locator("#figures")).to_contain_text("by 0 annotators")
     site.project.put_label(site.people["ann"], 3, "cat", source="api")
     expect(page.locator("#figures")).to_contain_text("by 1 annotator")
+
+
+def test_a_training_is_cancelled_on_the_dashboard(site: RunningSite, visit: Visits):
+    page = visit(site, "ada", "/dashboard")
+    expect(page.get_by_role("button", name="Train now")).to_be_visible()
+    expect(page.get_by_role("button", name="Cancel the training")).to_be_hidden()
+    site.project.database.write(begin_round)
+    page.get_by_role("button", name="Cancel the training").click()
+    expect(page.locator("#training")).to_contain_text("The last training failed: cancelled by ada")
+    expect(page.get_by_role("button", name="Train now")).to_be_visible()
 
 
 def test_only_a_dashboard_that_is_looked_at_listens(site: RunningSite, visit: Visits):

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
 from starlette.responses import JSONResponse
 
+from activelab._network import listen
 from activelab.project import Project, Settings, create_project, open_project
 from activelab.project.store import accounts
 from activelab.web import create_app
-from activelab.web._serve import Server
+from activelab.web._serve import make_server
 
 PASSWORD = "correct horse battery"
 ROLES = {"ann": "annotator", "bob": "annotator", "jude": "adjudicator", "ada": "admin"}
@@ -82,6 +82,7 @@ def running(
     n: int = 20,
     contents: list[dict[str, Any]] | None = None,
     trainer: Any = None,
+    trusted_proxies: Iterable[str] = (),
     **settings: Any,
 ) -> Iterator[RunningSite]:
     """Serve a new project of examples e0, e1, …; or one that exists, if ``n`` is 0."""
@@ -92,7 +93,10 @@ def running(
         rows = contents or [{"text": f"text of {i}"} for i in range(n)]
         made.add_examples((f"e{i}", one) for i, one in enumerate(rows))
         made.close()
-    with open_project(place) as project, serving(project, trainer=trainer) as (url, app):
+    with (
+        open_project(place) as project,
+        serving(project, trainer=trainer, trusted_proxies=trusted_proxies) as (url, app),
+    ):
         yield RunningSite(project, url, app, _people(project))
 
 
@@ -139,17 +143,8 @@ def serving(project: Project, **options: Any) -> Iterator[tuple[str, Any]]:
     """The address of a server on a free port, and its application."""
     app = create_app(project, **options)
     app.state.losses = []
-    config = uvicorn.Config(
-        _losing(app),
-        host="127.0.0.1",
-        port=0,
-        log_level="warning",
-        access_log=False,
-        ws="none",
-        timeout_graceful_shutdown=1,
-    )
-    server = Server(config, app.state.site)
-    thread = threading.Thread(target=server.run, daemon=True)
+    server = make_server(app, served=_losing(app), grace=1)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listen("127.0.0.1", 0)]}, daemon=True)
     thread.start()
     while not server.started:
         assert thread.is_alive(), "the server has not started"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,11 +17,20 @@ from activelab.cli._options import ExampleColumn, Json, OptionalPredProbsFiles
 from activelab.cli._output import say, working
 from activelab.cli._place import Place, check_report, place_of, project_at, project_errors, split_place
 
+if TYPE_CHECKING:
+    from activelab.project import Project
+
 
 def train(
     place: Place = None,
     pred_probs: OptionalPredProbsFiles = None,
     example_column: ExampleColumn = None,
+    limit: Annotated[
+        float, typer.Option(min=0.001, metavar="HOURS", help="Give the round up after so long.")
+    ] = 12.0,
+    cancel: Annotated[
+        bool, typer.Option("--cancel", help="Give up the round that is being trained, and train none.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train one round now: models, consensus, and a new order of the queue.
@@ -30,15 +40,19 @@ def train(
       activelab train tickets.db
       activelab train tickets.db --pred-probs probs.npy
       activelab train tickets.db -p model_a.parquet -p model_b.parquet
+      activelab train tickets.db --cancel
 
     Labelling goes on meanwhile. With --pred-probs nothing is trained: the probabilities of your own models
     are used, out-of-sample, in the order of the pool or with a column of ids.
     """
     with project_at(place_of(place)) as project:
+        if cancel:
+            _cancel(project, as_json)
+            return
         from activelab.project.training.round import train_on_files
 
         with working("Training"):
-            done = train_on_files(project, pred_probs or (), example_column)
+            done = train_on_files(project, pred_probs or (), example_column, limit_hours=limit, given_up=_end)
     summary = done.summary
     assert summary.metrics is not None
     say(
@@ -47,6 +61,28 @@ def train(
         as_json,
         notes=summary.notes,
     )
+
+
+def _end(why: str) -> None:
+    """End at once: a model that hangs would not hear of anything else, and nothing is half-written."""
+    typer.echo(f"error: the round was given up: {why}.", err=True)
+    os._exit(1)
+
+
+def _cancel(project: Project, as_json: bool) -> None:
+    from activelab.project.labelling.rounds import cancel_round
+    from activelab.project.store.audit import write_audit
+
+    def cancel(connection: Any) -> int | None:
+        number = cancel_round(connection)
+        if number is not None:
+            write_audit(connection, None, "training cancelled", {"round": number})
+        return number
+
+    number = project.database.write(cancel)
+    if number is None:
+        raise InputError("no round is being trained.")
+    say(f"Round {number} is given up.", {"round": number}, as_json)
 
 
 def serve(
@@ -62,10 +98,22 @@ def serve(
             "--allowed-host", metavar="NAME", help="Name the server is reached by; repeat for more."
         ),
     ] = None,
+    trusted_proxies: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--trusted-proxy",
+            metavar="ADDRESS",
+            envvar="ACTIVELAB_TRUSTED_PROXIES",
+            help="Address or network of a proxy whose X-Forwarded-For is believed; repeat for more.",
+        ),
+    ] = None,
     https: Annotated[
         bool, typer.Option("--https", help="People reach it by HTTPS, through a proxy: secure cookies.")
     ] = False,
     no_train: Annotated[bool, typer.Option("--no-train", help="Never train by itself.")] = False,
+    training_limit: Annotated[
+        float, typer.Option(min=0.001, metavar="HOURS", help="Give a training up after so long.")
+    ] = 12.0,
 ) -> None:
     """Serve the pages of a project: labelling, dashboard, adjudication; and its HTTP API.
 
@@ -73,6 +121,7 @@ def serve(
     Examples:
       activelab serve tickets.db
       activelab serve tickets.db --port 9000 --no-train
+      activelab serve tickets.db --allowed-host label.example.org --trusted-proxy 127.0.0.1 --https
       activelab serve tickets.db --host 0.0.0.0 --allow-remote --allowed-host label.example.org --https
 
     The first start prints a link that makes the first admin. Rounds are trained when they are due.
@@ -83,8 +132,10 @@ def serve(
         port=port,
         allow_remote=allow_remote,
         allowed_hosts=allowed_hosts or [],
+        trusted_proxies=trusted_proxies or [],
         https=https,
         train=not no_train,
+        training_limit=training_limit,
     )
 
 

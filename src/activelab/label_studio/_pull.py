@@ -355,7 +355,7 @@ class _Apply:
             connection.execute(delete(table).where(key))
         insert_labels(connection, fresh, now, self.source)
         if fresh:
-            rounds.settle_again(connection, load_settings(connection))
+            rounds.settle_again(connection, load_settings(connection), [code for code, _, _ in fresh])
         for name in ("labels", "changed", "skips", "deleted"):
             setattr(tally, name, getattr(tally, name) + getattr(self.done, name))
         self.done = tally

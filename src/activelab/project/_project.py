@@ -213,7 +213,9 @@ class Project:
     # ------------------------------------------------------------------ labels
 
     def add_labels(self, records: Iterable[tuple[str, str, str]], by: int | None = None) -> int:
-        """Store labels that were collected elsewhere: all of them, or none if there is an error.
+        """Store labels that were collected elsewhere: all of them, or none if one is wrong.
+
+        They are stored in small transactions, so that labelling goes on; see `intake.add_labels`.
 
         Parameters
         ----------
@@ -231,14 +233,7 @@ class Project:
         InputError
             If an example or a class is unknown; the message names the first ten.
         """
-        last = {(e, a): label for e, a, label in records}
-
-        def store(connection: Connection) -> int:
-            new, changed = given.put_labels(connection, last)
-            write_audit(connection, by, "labels imported", {"new": new, "changed": changed})
-            return new + changed
-
-        return self.database.write(store)
+        return sum(given.add_labels(self.database, {(e, a): label for e, a, label in records}, by))
 
     def set_gold(self, answers: Mapping[str, str | None], by: int | None = None) -> int:
         """Say what the right answer of some examples is; None takes it back.

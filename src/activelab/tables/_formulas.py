@@ -7,13 +7,18 @@ import re
 import pyarrow as pa
 import pyarrow.compute as pc
 
-# A spreadsheet runs a cell that begins with one of these as a formula.
-_FORMULA = r"^[=+\-@\t\r]"
+# What spreadsheets skip: blanks, and characters nobody sees.
+_BLANK = "[ \u00a0\u00ad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]*"
+# With what a cell begins that one of them runs as a formula; full-width signs count as plain ones.
+_SIGN = r"[=+\-@|%＝＋－＠｜％\t\r\n]"
+_FORMULA = f"^{_BLANK}{_SIGN}"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+# Where semicolons separate, as in much of Europe, what follows one is a cell of its own, quoted or not.
+_INNER, _INNER_DONE = f"(;{_BLANK})('*{_SIGN})", f"(;{_BLANK})'('*{_SIGN})"
 
-_risky = re.compile(r"'*[=+\-@\t\r]").match
+_risky = re.compile(f"'*{_BLANK}{_SIGN}").match
 _number = re.compile(_NUMBER).match
-_made_harmless = re.compile(r"'+[=+\-@\t\r]").match
+_made_harmless = re.compile(f"'+{_BLANK}{_SIGN}").match
 
 
 def without_formulas(table: pa.Table) -> pa.Table:
@@ -25,9 +30,9 @@ def without_formulas(table: pa.Table) -> pa.Table:
                 pc.match_substring_regex(column, _FORMULA),
                 pc.invert(pc.match_substring_regex(column, _NUMBER)),
             )
-            table = table.set_column(
-                at, name, pc.if_else(risky, pc.binary_join_element_wise("'", column, ""), column)
-            )
+            column = pc.if_else(risky, pc.binary_join_element_wise("'", column, ""), column)
+            column = pc.replace_substring_regex(column, _INNER, r"\1'\2")
+            table = table.set_column(at, name, column)
     return table
 
 
@@ -40,9 +45,11 @@ def harmless(text: str) -> str:
     >>> harmless("=1+1"), harmless("-5"), from_harmless(harmless("=1+1"))
     ("'=1+1", '-5', '=1+1')
     """
-    return f"'{text}" if _risky(text) and not _number(text) else text
+    text = f"'{text}" if _risky(text) and not _number(text) else text
+    return re.sub(_INNER, r"\1'\2", text)
 
 
 def from_harmless(text: str) -> str:
     """See `harmless`."""
+    text = re.sub(_INNER_DONE, r"\1\2", text)
     return text[1:] if _made_harmless(text) else text

@@ -8,11 +8,13 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response
+from sqlalchemy import Connection
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
 from activelab._errors import InputError
-from activelab.project.labelling.rounds import current_round, get_round
+from activelab.project.labelling.rounds import cancel_round, current_round, get_round
+from activelab.project.store.audit import write_audit
 from activelab.project.training import process
 from activelab.web._bodies import AcceptedOut, RoundOut
 from activelab.web._failures import ERRORS, Failure
@@ -21,7 +23,10 @@ from activelab.web._visitors import Adjudicator, Admin, Here
 
 router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["data"])
 
-TRAIN_SECONDS = 3600.0
+TRAIN_HOURS = 1.0
+
+EXPORTS = 10
+"""Exports that may be asked for at a time."""
 
 _TYPES = {
     "csv": "text/csv; charset=utf-8",
@@ -39,6 +44,24 @@ def train(site: Here, _: Admin) -> AcceptedOut:
     if not site.trainer.train_now():
         raise Failure(409, "a round is being trained already.")
     return AcceptedOut(message="a round is being trained.")
+
+
+@router.delete("/train", summary="Cancel a training")
+def cancel_training(site: Here, visitor: Admin) -> AcceptedOut:
+    """Give up the round that is being trained, whoever trains it; what is served stays."""
+
+    def cancel(connection: Connection) -> int | None:
+        number = cancel_round(connection, visitor.account.name)
+        if number is not None:
+            write_audit(connection, visitor.account.id, "training cancelled", {"round": number})
+        return number
+
+    number = site.project.database.write(cancel)
+    if site.trainer is not None:
+        site.trainer.cancel()
+    if number is None:
+        raise Failure(409, "no round is being trained.")
+    return AcceptedOut(message=f"round {number} is given up.")
 
 
 @router.post(
@@ -73,12 +96,15 @@ def _train_on(site: Site, path: Path) -> None:
     """Train in a process of its own, so that nobody who labels waits for the arithmetic."""
     if not path.stat().st_size:
         raise Failure(422, "the body is empty; send the predictions in it.")
-    url = site.project.database.url
-    place = (
-        str(url.database) if site.project.database.is_sqlite else url.render_as_string(hide_password=False)
-    )
+    database = site.project.database
+    place = str(database.url.database)
+    if not database.is_sqlite:
+        place = database.url.render_as_string(hide_password=False)
+    child = process.Child(place, process.command([path], TRAIN_HOURS))
+    if not child.wait(TRAIN_HOURS * 3600 + process.GRACE_SECONDS):
+        child.end()
     try:
-        process.wait(process.start(place, process.command([path])), TRAIN_SECONDS)
+        child.check()
     except InputError as error:
         error.file = path.name
         raise
@@ -92,22 +118,28 @@ def _train_on(site: Site, path: Path) -> None:
     response_class=FileResponse,
     responses={200: {"content": dict.fromkeys(_TYPES.values(), _BINARY)}},
 )
-def export(
+async def export(
     site: Here,
     _: Adjudicator,
     what: Annotated[Literal["labels", "consensus", "batch", "events"], Query(description="Which table.")],
     format: Annotated[Literal["csv", "parquet", "jsonl"], Query(description="As which file.")] = "csv",
 ) -> Response:
-    """A table of the project as a file."""
+    """A table of the project as a file; they are made one after the other."""
     from activelab.project.files.export import export_table
 
+    if site.exports >= EXPORTS:
+        raise Failure(429, "many exports are being made; try again.", headers={"Retry-After": "30"})
     folder = tempfile.TemporaryDirectory(prefix="activelab-")
     path = Path(folder.name, f"{what}.{format}")
+    site.exports += 1
     try:
-        export_table(site.project, what, path)
+        async with site.export_turn:
+            await run_in_threadpool(export_table, site.project, what, path)
     except BaseException:
         folder.cleanup()
         raise
+    finally:
+        site.exports -= 1
     return FileResponse(
         path, media_type=_TYPES[format], filename=path.name, background=BackgroundTask(folder.cleanup)
     )

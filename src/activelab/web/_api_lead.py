@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
+from starlette.types import Receive, Scope, Send
 
 from activelab.project import insight
 from activelab.project.insight.charts import NARROW, WIDE
@@ -181,23 +182,35 @@ async def events(request: Request, site: Here, visitor: Adjudicator) -> Streamin
     own = visitor.account.id
     if site.listeners.get(own, 0) >= STREAMS:
         raise Failure(429, f"{STREAMS} streams are open already; close one.")
+    # Counted before anybody else is heard: many may ask at once.
+    site.listeners[own] = site.listeners.get(own, 0) + 1
 
     async def stream() -> AsyncIterator[str]:
-        site.listeners[own] = site.listeners.get(own, 0) + 1
-        try:
-            sent, ends = "", time.monotonic() + STREAM_SECONDS
-            while time.monotonic() < ends and not site.closing.is_set():
-                # Whoever is disabled or logs out hears nothing more.
-                now = await identify(request)
-                if now is None or not now.may("adjudicator"):
-                    yield "event: end\ndata: {}\n\n"
-                    return
-                data = (await run_in_threadpool(overview, site)).model_dump_json()
-                yield f"event: status\ndata: {data}\n\n" if data != sent else ": still here\n\n"
-                sent = data
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(site.closing.wait(), BEAT_SECONDS)
-        finally:
-            site.listeners[own] -= 1
+        sent, ends = "", time.monotonic() + STREAM_SECONDS
+        while time.monotonic() < ends and not site.closing.is_set():
+            # Whoever is disabled or logs out hears nothing more.
+            now = await identify(request)
+            if now is None or not now.may("adjudicator"):
+                yield "event: end\ndata: {}\n\n"
+                return
+            data = (await run_in_threadpool(overview, site)).model_dump_json()
+            yield f"event: status\ndata: {data}\n\n" if data != sent else ": still here\n\n"
+            sent = data
+            with suppress(TimeoutError):
+                await asyncio.wait_for(site.closing.wait(), BEAT_SECONDS)
 
-    return StreamingResponse(stream(), media_type="text/event-stream")
+    return _Stream(site, own, stream())
+
+
+class _Stream(StreamingResponse):
+    """Events for an account, and one stream fewer at the end, even if nobody has ever listened."""
+
+    def __init__(self, site: Site, account: int, lines: AsyncIterator[str]) -> None:
+        super().__init__(lines, media_type="text/event-stream")
+        self.site, self.account = site, account
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self.site.listeners[self.account] -= 1

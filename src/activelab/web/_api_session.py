@@ -7,7 +7,9 @@ from dataclasses import asdict
 
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection, select
+from starlette.concurrency import run_in_threadpool
 
+from activelab.project.labelling.rounds import hold_round
 from activelab.project.store import accounts
 from activelab.project.store.audit import write_audit
 from activelab.project.store.schema import annotator
@@ -22,9 +24,7 @@ from activelab.web._bodies import (
     TokenOut,
 )
 from activelab.web._failures import ERRORS, Failure
-from activelab.web._limits import Attempts
-from activelab.web._site import Site
-from activelab.web._visitors import Annotator, Here, begin_session, end_session
+from activelab.web._visitors import Annotator, Here, address_of, begin_session, end_session
 
 router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["session"])
 
@@ -35,16 +35,19 @@ def account_out(account: accounts.Account) -> AccountOut:
 
 
 @router.post("/session", summary="Log in")
-def log_in(body: LoginIn, request: Request, response: Response, site: Here) -> SessionOut:
+async def log_in(body: LoginIn, request: Request, response: Response, site: Here) -> SessionOut:
     """Log in with name and password; the answer sets a cookie."""
-    attempts = _attempts(site, request, body.name)
-    with site.hashing:
-        try:
-            account = site.project.database.read(lambda c: accounts.login(c, body.name, body.password))
-        except accounts.NotAllowedError as error:
-            raise Failure(401, str(error), code="wrong_password") from None
-    # Only the name is forgiven: whoever knows one password may still be guessing others.
-    attempts[0][0].succeeded(attempts[0][1])
+    browser = site.known_browser(request.cookies.get(site.browser_cookie), body.name)
+
+    def look() -> accounts.Account:
+        return site.project.database.read(lambda c: accounts.login(c, body.name, body.password))
+
+    try:
+        account = await site.passwords.login(
+            address_of(request), body.name, browser, look, accounts.NotAllowedError
+        )
+    except accounts.NotAllowedError as error:
+        raise Failure(401, str(error), code="wrong_password") from None
     return SessionOut(account=account_out(account), csrf=begin_session(request, response, account))
 
 
@@ -57,20 +60,27 @@ def log_out(request: Request, response: Response, site: Here, visitor: Annotator
 
 
 @router.post("/join", summary="Accept an invitation")
-def join(body: JoinIn, request: Request, response: Response, site: Here) -> SessionOut:
+async def join(body: JoinIn, request: Request, response: Response, site: Here) -> SessionOut:
     """Make an account of an invitation, and log in."""
-    attempts = _attempts(site, request, None)
     now = time.time()
 
-    def accept(connection: Connection) -> accounts.Account:
-        account = accounts.accept_invite(connection, body.secret, body.name, body.password, now)
-        write_audit(connection, account.id, "invitation accepted", {"role": account.role})
-        return account
+    def make() -> accounts.Account:
+        stored = accounts.hashed(body.password)
 
-    with site.hashing:
-        account = site.project.database.write(accept)
-    for counter, key in attempts:
-        counter.succeeded(key)
+        def accept(connection: Connection) -> accounts.Account:
+            hold_round(connection)  # there is one first admin
+            account = accounts.accept_invite(connection, body.secret, body.name, stored, now)
+            write_audit(connection, account.id, "invitation accepted", {"role": account.role})
+            return account
+
+        return site.project.database.write(accept)
+
+    def check(connection: Connection) -> None:
+        accounts.check_invite(connection, body.secret, body.name, now)
+
+    # A secret cannot be guessed: only who has one is worth the time that a password takes.
+    await run_in_threadpool(site.project.database.read, check)
+    account = await site.passwords.hash(address_of(request), make)
     return SessionOut(account=account_out(account), csrf=begin_session(request, response, account))
 
 
@@ -81,28 +91,32 @@ def me(visitor: Annotator) -> SessionOut:
 
 
 @router.post("/me/password", summary="Change the password")
-def change_password(
+async def change_password(
     body: PasswordIn, request: Request, response: Response, site: Here, visitor: Annotator
 ) -> SessionOut:
     """Change one's password; sessions elsewhere end."""
     own = visitor.account
-    attempts = _attempts(site, request, own.name)
     database = site.project.database
     query = select(annotator.c.password).where(annotator.c.id == own.id)
-    with site.hashing:
-        stored = database.read(lambda c: c.execute(query).scalar_one())
-        if not accounts.check_password(stored, body.old):
-            raise Failure(403, "the old password is not right.", code="wrong_password", field="old")
+
+    def replace() -> accounts.Account:
+        if not accounts.check_password(database.read(lambda c: c.execute(query).scalar_one()), body.old):
+            raise accounts.NotAllowedError("the old password is not right.")
+        stored = accounts.hashed(body.new)
 
         def change(connection: Connection) -> accounts.Account:
-            accounts.set_password(connection, own.id, body.new)
+            accounts.set_password(connection, own.id, stored)
             write_audit(connection, own.id, "password changed", {})
             found = accounts.find_account(connection, identity=own.id)
             assert found is not None
             return found
 
-        changed = database.write(change)
-    attempts[0][0].succeeded(attempts[0][1])
+        return database.write(change)
+
+    try:
+        changed = await site.passwords.own(own.id, replace, accounts.NotAllowedError)
+    except accounts.NotAllowedError as error:
+        raise Failure(403, str(error), code="wrong_password", field="old") from None
     site.forget_accounts()
     csrf = begin_session(request, response, changed) if visitor.csrf is not None else None
     return SessionOut(account=account_out(changed), csrf=csrf)
@@ -119,6 +133,9 @@ def tokens(site: Here, visitor: Annotator) -> list[TokenOut]:
 def make_token(body: TokenIn, site: Here, visitor: Annotator) -> TokenOut:
     """A token for programs, with the rights of one's own account; its secret is in this answer alone."""
     own = visitor.account
+    # Else a token that was stolen would outlive its end, and being revoked.
+    if visitor.csrf is None:
+        raise Failure(403, "a token makes no tokens; log in with your password.")
 
     def make(connection: Connection) -> TokenOut:
         secret = accounts.create_token(connection, own.id, body.name, time.time(), body.days)
@@ -140,24 +157,3 @@ def revoke_token(token_id: BigNumber, site: Here, visitor: Annotator) -> None:
 
     site.project.database.write(revoke)
     site.forget_accounts()
-
-
-def _attempts(site: Site, request: Request, name: str | None) -> list[tuple[Attempts, str]]:
-    """Count an attempt by name and by address; too many are refused before a password is looked at.
-
-    A stranger elsewhere cannot lock somebody out: failures of a name count for each address apart.
-    """
-    address = request.client.host if request.client else ""
-    counted = [(site.by_address, address)]
-    if name is not None:
-        counted.insert(0, (site.by_name, f"{address} {name}"))
-    for attempts, key in counted:
-        if wait := attempts.wait(key):
-            raise Failure(
-                429,
-                f"too many attempts; try again in {wait / 60:.0f} minutes.",
-                headers={"Retry-After": str(int(wait) + 1)},
-            )
-    for attempts, key in counted:
-        attempts.failed(key)
-    return counted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,8 +12,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from activelab import __version__
+from activelab._errors import InputError
 from activelab.project import Project
 from activelab.web import _api_admin, _api_data, _api_labelling, _api_lead, _api_session, _pages
 from activelab.web._failures import handle_failures
@@ -37,7 +40,12 @@ class _Static(StaticFiles):
 
 
 def create_app(
-    project: Project, *, allowed_hosts: Iterable[str] = (), secure: bool = False, trainer: Any = None
+    project: Project,
+    *,
+    allowed_hosts: Iterable[str] = (),
+    trusted_proxies: Iterable[str] = (),
+    secure: bool = False,
+    trainer: Any = None,
 ) -> FastAPI:
     """The annotation page, the dashboard and the API of a project, as an ASGI application.
 
@@ -46,6 +54,9 @@ def create_app(
     project : Project
     allowed_hosts : iterable of str
         Names under which the server may be addressed, beside those of this machine for itself.
+    trusted_proxies : iterable of str
+        Addresses and networks of proxies whose word is taken for where a visitor comes from: the last
+        address in X-Forwarded-For that is none of theirs.
     secure : bool
         Send cookies over HTTPS only.
     trainer : Trainer, optional
@@ -54,7 +65,13 @@ def create_app(
     Returns
     -------
     FastAPI
+
+    Raises
+    ------
+    InputError
+        If a trusted proxy is neither an address nor a network.
     """
+    proxies = [_network(proxy) for proxy in trusted_proxies]
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -68,6 +85,7 @@ def create_app(
         finally:
             if trainer is not None:
                 trainer.stop()
+            app.state.site.passwords.close()
 
     app = FastAPI(
         title="ActiveLab",
@@ -88,5 +106,16 @@ def create_app(
         _Static(directory=_pages.STATIC, packages=[("activelab.project.insight", "static")]),
         name="static",
     )
-    app.add_middleware(Shield, hosts=[*LOOPBACK, *allowed_hosts])
+    app.add_middleware(Shield, hosts=[*LOOPBACK, *allowed_hosts], behind_proxy=bool(proxies))
+    if proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=proxies)
     return app
+
+
+def _network(proxy: str) -> str:
+    try:
+        return str(ipaddress.ip_network(proxy.strip("[]")))
+    except ValueError:
+        raise InputError(
+            f"{proxy!r} is neither an address nor a network; name a proxy as in --trusted-proxy 127.0.0.1."
+        ) from None

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.routing import Match
 
 from activelab._errors import InputError
 from activelab.project import ConflictError, StorageError
@@ -105,6 +106,16 @@ def explain(error: Exception) -> Failure:
     raise error
 
 
+def _methods(request: Request) -> list[str]:
+    """The methods of an address; each route knows its own alone."""
+    found: set[str] = set()
+    for route in request.app.router.routes:
+        for one in getattr(getattr(route, "original_router", None), "routes", [route]):
+            if one.matches(request.scope)[0] is not Match.NONE:
+                found |= getattr(one, "methods", None) or set()
+    return sorted(found)
+
+
 def handle_failures(app: FastAPI) -> None:
     """Answer every exception in the one shape."""
 
@@ -114,12 +125,12 @@ def handle_failures(app: FastAPI) -> None:
     for kind in (Failure, InputError, ConflictError, AlreadyTrainingError, NotAllowedError, StorageError):
         app.add_exception_handler(kind, known)
 
-    async def http(_: Request, error: Exception) -> JSONResponse:
+    async def http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, StarletteHTTPException)
         code = error.status_code if error.status_code in _CODES else 400
         message = {404: "there is nothing at this address.", 405: "this address has no such method."}
-        failure = Failure(code, message.get(code, str(error.detail)), headers=error.headers)
-        return refusal(failure)
+        headers = {"Allow": ", ".join(_methods(request))} if code == 405 else error.headers
+        return refusal(Failure(code, message.get(code, str(error.detail)), headers=headers))
 
     app.add_exception_handler(StarletteHTTPException, http)
 

@@ -33,13 +33,13 @@ class Attempts:
             return 0.0 if len(times) < self.limit else times[0] + self.seconds - self.clock()
 
     def failed(self, key: str) -> None:
-        """Count a failure; an attempt counts as one before its end, so that many at once are seen."""
+        """Count a failure."""
         with self._lock:
             if len(self._failed) >= self._KEYS:
                 self._forget()
             self._failed.setdefault(key, deque()).append(self.clock())
 
-    def succeeded(self, key: str) -> None:
+    def forget(self, key: str) -> None:
         """Forget the failures of a key."""
         with self._lock:
             self._failed.pop(key, None)

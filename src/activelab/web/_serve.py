@@ -11,14 +11,18 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 from sqlalchemy import Connection
+from starlette.types import ASGIApp
 
 from activelab._errors import InputError
 from activelab._network import is_loopback, listen
 from activelab.project import Project, open_project
-from activelab.project.store.accounts import count_admins, create_invite
+from activelab.project.labelling.rounds import hold_round
+from activelab.project.store.accounts import create_first_invite, has_admin
 from activelab.project.store.audit import write_audit
 from activelab.web._app import create_app
+from activelab.web._connections import connection_class
 from activelab.web._site import Site
 
 FIRST_LINK_DAYS = 1.0
@@ -35,8 +39,10 @@ def serve(
     port: int = 8080,
     allow_remote: bool = False,
     allowed_hosts: Iterable[str] = (),
+    trusted_proxies: Iterable[str] = (),
     https: bool = False,
     train: bool = True,
+    training_limit: float = 12.0,
     say: Callable[[str], None] = print,
 ) -> None:
     """Serve a project until it is told to stop.
@@ -52,10 +58,14 @@ def serve(
         Allow an address that other machines can reach.
     allowed_hosts : iterable of str
         Names under which the server may be addressed, as behind a proxy.
+    trusted_proxies : iterable of str
+        Addresses or networks of the proxies before it, whose X-Forwarded-For is believed.
     https : bool
         Whether people reach it over HTTPS, through a proxy; cookies are then sent over HTTPS only.
     train : bool
         Train rounds when they are due.
+    training_limit : float
+        Hours after which a training is given up.
     say : callable
         Prints a line.
 
@@ -71,7 +81,11 @@ def serve(
         number = listener.getsockname()[1]
         names = [*allowed_hosts, *([host] if remote else [])]
         app = create_app(
-            project, allowed_hosts=names, secure=https, trainer=_trainer(place) if train else None
+            project,
+            allowed_hosts=names,
+            trusted_proxies=trusted_proxies,
+            secure=https,
+            trainer=_trainer(place, training_limit) if train else None,
         )
         address = f"http://{f'[{host}]' if ':' in host else host}:{number}"
         say(f"{project.settings.title}: {address}/  (Ctrl-C stops it)")
@@ -80,20 +94,24 @@ def serve(
             say(f"There is no admin yet. This link makes one; it works once, for a day:\n  {address}{link}")
         if remote and not https:
             say("Passwords travel in the clear unless a proxy with HTTPS stands before it (then set https).")
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            # Addresses of visitors are those that connect: headers that claim others are not believed.
-            proxy_headers=False,
-            ws="none",
-            timeout_keep_alive=30,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-            limit_concurrency=1000,
-            h11_max_incomplete_event_size=64 * 1024,
-        )
-        Server(config, app.state.site).run(sockets=[listener])
+        make_server(app).run(sockets=[listener])
+
+
+def make_server(app: FastAPI, *, served: ASGIApp | None = None, grace: int = GRACE_SECONDS) -> Server:
+    """A server of an application, or of what is wrapped around it."""
+    config = uvicorn.Config(
+        served or app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # the application asks proxies that are trusted, and no others
+        http=connection_class(),
+        ws="none",
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=grace,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+    return Server(config, app.state.site)
 
 
 class Server(uvicorn.Server):
@@ -123,18 +141,19 @@ class Server(uvicorn.Server):
 
 
 def first_link(project: Project) -> str | None:
-    """A link that makes the first admin, if there is none."""
+    """A link that makes the first admin, if there is none; those of earlier starts end."""
 
     def invite(connection: Connection) -> str | None:
-        if count_admins(connection):
+        hold_round(connection)  # several servers may start at once
+        if has_admin(connection):
             return None
         write_audit(connection, None, "invited the first admin", {})
-        return f"/join#{create_invite(connection, time.time(), role='admin', days=FIRST_LINK_DAYS)}"
+        return f"/join#{create_first_invite(connection, time.time(), FIRST_LINK_DAYS)}"
 
     return project.database.write(invite)
 
 
-def _trainer(place: str | os.PathLike[str]) -> Any:
+def _trainer(place: str | os.PathLike[str], limit_hours: float) -> Any:
     from activelab.project.training.trainer import Trainer
 
-    return Trainer(place)
+    return Trainer(place, limit_hours=limit_hours)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import Iterable
 from urllib.parse import urlsplit
@@ -10,14 +11,17 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from activelab.web._failures import Failure, refusal
+from activelab.web._failures import Failure, log, refusal
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 BODY_LIMIT = 256 * 1024
 UPLOAD_LIMIT = 256 * 1024 * 1024
 BODY_SECONDS = 30.0
-"""Without a byte of the body for so long, a request is given up."""
+BODY_RATE = 20_000.0
+"""A body has so many seconds, and one more for each so many bytes; else the request is given up."""
+
+_HOST = re.compile(r"[\w.:\[\]-]+", re.ASCII)
 
 UPLOADS = ("/api/v1/predictions",)
 
@@ -31,10 +35,12 @@ class Shield:
     hosts : iterable of str
         Names under which the server may be addressed. Others are refused: a page elsewhere could point a
         name of its own at this machine and read from it (DNS rebinding).
+    behind_proxy : bool
+        Whether proxies are trusted; else the log says once that one seems to be there.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str]) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, hosts: Iterable[str], *, behind_proxy: bool = False) -> None:
+        self.app, self.warned = app, behind_proxy
         self.hosts = {host.strip("[]").lower() for host in hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,6 +61,8 @@ class Shield:
         except Failure as failure:
             await refusal(failure)(scope, receive, guarded)
             return
+        if scope["method"] == "HEAD" and not scope["path"].startswith("/api/"):
+            scope = {**scope, "method": "GET"}  # the server leaves the body out
         await self.app(scope, limited, guarded)
 
     def _checked(self, scope: Scope, receive: Receive) -> Receive:
@@ -65,6 +73,12 @@ class Shield:
                 400,
                 "the server does not answer to this name; it must be started with it as an allowed host.",
                 code="host_not_allowed",
+            )
+        if not self.warned and "x-forwarded-for" in headers:
+            self.warned = True
+            log.warning(
+                "requests come through a proxy that is not trusted: for limits, all its visitors are one. "
+                "Start the server with --trusted-proxy and the address of the proxy."
             )
         path, method = scope["path"], scope["method"]
         if "authorization" not in headers and (method not in SAFE or path.startswith("/api/")):
@@ -78,16 +92,19 @@ class Shield:
             raise Failure(400, "the length of the request is no number.")
         if int(length) > limit:
             raise too_large
-        received = 0
+        received, complete, began = 0, False, asyncio.get_running_loop().time()
 
         async def limited() -> Message:
-            nonlocal received
+            nonlocal received, complete
+            if complete:  # what is waited for now is that the visitor goes away
+                return await receive()
             try:
-                async with asyncio.timeout(BODY_SECONDS):
+                async with asyncio.timeout_at(began + BODY_SECONDS + received / BODY_RATE):
                     message = await receive()
             except TimeoutError:
                 raise Failure(400, "the rest of the request did not come.", code="timeout") from None
             received += len(message.get("body", b""))
+            complete = not message.get("more_body", False)
             if received > limit:
                 raise too_large
             return message
@@ -96,7 +113,9 @@ class Shield:
 
 
 def host_name(host: str) -> str:
-    """The name in a Host header, without port and brackets, in lower case."""
+    """The name in a Host header, without port and brackets, in lower case; empty if it is none."""
+    if not _HOST.fullmatch(host):  # what an address has beside its host would be skipped below
+        return ""
     try:
         return (urlsplit(f"//{host}").hostname or "").lower()
     except ValueError:

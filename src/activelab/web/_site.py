@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -15,11 +16,12 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from activelab.project import Project
 from activelab.project.store.accounts import Account, account_of_token, digest, find_account
 from activelab.web._keys import signing_key
-from activelab.web._limits import Attempts
+from activelab.web._passwords import Passwords
 
 Result = TypeVar("Result")
 
 SESSION_SECONDS = 7 * 86_400
+BROWSER_SECONDS = 365 * 86_400
 ACCOUNT_SECONDS = 1.0
 """How long an account that was looked up is believed; another process may have disabled it or its token."""
 
@@ -40,18 +42,17 @@ class Site:
     def __init__(self, project: Project, *, secure: bool, trainer: Any = None) -> None:
         self.project, self.secure, self.trainer = project, secure, trainer
         self.key = signing_key(project.database)
-        self._signer = URLSafeTimedSerializer(
-            self.key, "session", signer_kwargs={"digest_method": hashlib.sha256}
-        )
+        self._signer = self._make_signer("session")
+        self._browsers = self._make_signer("browser")
         # Cookies of one machine are shared by all its ports, and by the projects on them.
         self.cookie = f"activelab_{hashlib.sha256(b'cookie' + self.key).hexdigest()[:8]}"
+        self.browser_cookie = f"{self.cookie}_browser"
         self._accounts: dict[str, tuple[float, Account | None]] = {}
         self._kept: dict[str, tuple[float, Any]] = {}
         self._making: dict[str, threading.Lock] = {}
-        self.by_name = Attempts(10, 300)
-        self.by_address = Attempts(50, 300)
-        # argon2 takes 64 MiB and a core a piece.
-        self.hashing = threading.BoundedSemaphore(2)
+        self.passwords = Passwords()
+        # Tables of a large project take much memory and time: who labels must not wait for several.
+        self.export_turn, self.exports = asyncio.Lock(), 0
         self.listeners: dict[int, int] = {}
         self.closing = asyncio.Event()
 
@@ -68,6 +69,24 @@ class Site:
         except (BadSignature, ValueError, TypeError):
             return None
         return identity, session, nonce
+
+    def sign_browser(self, name: str) -> str:
+        """What a browser keeps that somebody has logged in with, longer than a session."""
+        return self._browsers.dumps([self._digest(name), secrets.token_urlsafe(16)])
+
+    def known_browser(self, cookie: str | None, name: str) -> str | None:
+        """A name of the browser, if somebody of this name has logged in with it."""
+        try:
+            owner, nonce = self._browsers.loads(cookie or "", max_age=BROWSER_SECONDS)
+        except (BadSignature, ValueError, TypeError):
+            return None
+        return str(nonce) if hmac.compare_digest(str(owner), self._digest(name)) else None
+
+    def _make_signer(self, purpose: str) -> URLSafeTimedSerializer:
+        return URLSafeTimedSerializer(self.key, purpose, signer_kwargs={"digest_method": hashlib.sha256})
+
+    def _digest(self, name: str) -> str:
+        return hmac.new(self.key, f"name {name}".encode(), hashlib.sha256).hexdigest()[:16]
 
     def csrf(self, nonce: str) -> str:
         """The token that goes with a session."""

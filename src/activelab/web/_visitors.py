@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from activelab.project.store.accounts import ROLES, Account, digest
 from activelab.web._failures import Failure
 from activelab.web._shield import SAFE
-from activelab.web._site import SESSION_SECONDS, Site
+from activelab.web._site import BROWSER_SECONDS, SESSION_SECONDS, Site
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,11 @@ def site_of(request: Request) -> Site:
 
 
 Here = Annotated[Site, Depends(site_of)]
+
+
+def address_of(request: Request) -> str:
+    """Where a request comes from: who connected, or whom a proxy that is trusted names."""
+    return request.client.host if request.client else ""
 
 
 async def identify(request: Request) -> Visitor | None:
@@ -102,17 +107,15 @@ def begin_session(request: Request, response: Response, account: Account) -> str
     """Give a browser the cookie of a new session; the token its writes need."""
     site = site_of(request)
     nonce = secrets.token_urlsafe(16)
+    values = {site.cookie: (site.sign(account, nonce), SESSION_SECONDS)}
+    if site.known_browser(request.cookies.get(site.browser_cookie), account.name) is None:
+        values[site.browser_cookie] = (site.sign_browser(account.name), BROWSER_SECONDS)
     # A proxy that speaks HTTPS says so. A visitor who pretends only keeps their own cookie from themselves.
     secure = site.secure or request.headers.get("x-forwarded-proto") == "https"
-    response.set_cookie(
-        site.cookie,
-        site.sign(account, nonce),
-        max_age=SESSION_SECONDS,
-        secure=secure,
-        httponly=True,
-        samesite="lax",
-        path="/",
-    )
+    for name, (value, seconds) in values.items():
+        response.set_cookie(
+            name, value, max_age=seconds, secure=secure, httponly=True, samesite="lax", path="/"
+        )
     return site.csrf(nonce)
 
 

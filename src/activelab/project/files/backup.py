@@ -38,6 +38,7 @@ def back_up(project: Project, path: str | os.PathLike[str]) -> int:
         raise InputError(f"the folder {target.parent} does not exist; create it first.")
     try:
         with whole_path(target, replace=False) as partial:
+            Path(partial).touch(0o600, exist_ok=False)  # until it is known who else may read it
             with project.database.engine.connect() as connection:
                 connection.exec_driver_sql("VACUUM INTO ?", (partial,))
             # It holds what the project holds, so nobody else may read it either.

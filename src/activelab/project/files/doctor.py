@@ -311,7 +311,7 @@ def _slots(connection: Connection) -> str:
 
 def _stale(connection: Connection) -> str:
     row = connection.execute(select(round_).where(round_.c.state == "running")).one_or_none()
-    if row is None or time.time() - row.heartbeat < rounds.STALE_SECONDS:
+    if row is None or rounds.is_alive(row, time.time()):
         return ""
     return f"round {row.id} is marked as running, but nobody trains it."
 

@@ -17,10 +17,12 @@ from activelab._errors import InputError
 from activelab._typing import Floats
 from activelab.formats import Record, latest_labels, read_records, special_format
 from activelab.project._project import Project
-from activelab.project.labelling.intake import put_gold, put_labels
+from activelab.project.labelling.intake import add_labels, put_gold
 from activelab.project.labelling.pool import BLOCK
 from activelab.project.settings import load_settings, store_settings
 from activelab.project.store.audit import write_audit
+from activelab.project.store.database import StorageError
+from activelab.project.store.names import check_name
 from activelab.tables import (
     LONGEST_ID,
     check_file,
@@ -80,7 +82,11 @@ def import_files(
     leave_out: bool = False,
     progress: Callable[[str, int, int | None], None] = lambda *_: None,
 ) -> Imported:
-    """Import examples, labels and gold answers from tables: all that is good in them, at one stroke.
+    """Import examples, labels and gold answers from tables: all that is good in them.
+
+    Everything is checked before anything is stored. Examples appear at one stroke, with their gold answers;
+    their labels follow in small transactions, so that labelling goes on meanwhile. An import of labels that
+    is killed can be repeated, without its examples.
 
     Parameters
     ----------
@@ -129,11 +135,6 @@ def import_files(
     def finish(connection: Connection) -> None:
         if root != project.settings.image_root:
             store_settings(connection, load_settings(connection).changed({"image_root": root}))
-        if votes is not None:
-            progress("Importing labels", 0, None)
-            new, changed = put_labels(connection, {(e, a): k for e, k, a in votes.good()})
-            done.labels = new + changed
-            write_audit(connection, None, "labels imported", {"new": new, "changed": changed})
         if right is not None:
             progress("Importing gold answers", 0, None)
             answers = {e: k for e, k, _ in right.good()}
@@ -151,6 +152,20 @@ def import_files(
             progress=lambda n: progress("Importing examples", n, total),
             finish=finish,
         )
+    if votes is not None:
+        labelled = {(e, a): k for e, k, a in votes.good()}
+        try:
+            counts = add_labels(
+                project.database,
+                labelled,
+                progress=lambda n: progress("Importing labels", min(n, len(labelled)), len(labelled)),
+            )
+        except StorageError as error:
+            there = f"The {done.examples:,} examples are imported. " if pool is not None else ""
+            raise StorageError(
+                f"{error} {there}Import the labels alone again: those stored already are not stored twice."
+            ) from error
+        done.labels = sum(counts)
     project.refresh(0)
     return done
 
@@ -319,6 +334,14 @@ def _no_name(column: str, role: str, value: Any) -> str:
     return f"column {column!r} holds no {role} of at most {LONGEST_ID} printable characters: {shown!r}"
 
 
+def _name_problem(annotator: str) -> str:
+    try:
+        check_name(annotator)
+    except InputError as error:
+        return f"the annotator {error}".rstrip(".")
+    return ""
+
+
 def _encodable(text: str) -> bool:
     try:
         text.encode()
@@ -353,8 +376,8 @@ class _Votes:
             for role, value in (("example", example), ("label", label), ("annotator", annotator)):
                 if value is None and not problem:
                     problem = _no_name(found[role], role, values.get(found[role]))
-            if not problem and annotator and len(annotator) > 100:
-                problem = "the name of the annotator is longer than 100 characters"
+            if not problem and annotator:
+                problem = _name_problem(annotator)
             self.read.append((line, example, label, annotator, problem))
         if not self.read:
             raise InputError("the table is empty: there is no row of data.", file=path)

@@ -108,7 +108,7 @@ def _round_now(connection: Connection, wanted: int) -> tuple[int, RoundNow | Non
 def _training(connection: Connection, now: float) -> Training:
     settings, all_rounds = load_settings(connection), rounds.list_rounds(connection)
     last = all_rounds[-1] if all_rounds else None
-    running = last is not None and last.state == "running" and now - last.heartbeat < rounds.STALE_SECONDS
+    running = last is not None and last.state == "running" and rounds.is_alive(last, now)
     failed = last is not None and last.state == "failed"
     return Training(
         state="running" if running else "failed" if failed else "idle",

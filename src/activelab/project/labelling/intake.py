@@ -1,10 +1,11 @@
-"""Labels and right answers that were given elsewhere, stored within a transaction of the caller."""
+"""Labels and right answers that were given elsewhere."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
@@ -13,9 +14,16 @@ from activelab.project.labelling import queue as queueing
 from activelab.project.labelling import rounds
 from activelab.project.settings import load_settings, load_value
 from activelab.project.store import accounts
+from activelab.project.store.audit import write_audit
+from activelab.project.store.database import Database
+from activelab.project.store.names import check_name
 from activelab.project.store.schema import annotator, answer, event, example
 
+BLOCK = 200
+"""Labels stored in one transaction."""
+
 _AT_A_TIME = 10_000
+_LONGEST_PAUSE = 0.1
 
 
 def codes_of(connection: Connection, names: Iterable[str]) -> dict[str, int]:
@@ -30,40 +38,78 @@ def codes_of(connection: Connection, names: Iterable[str]) -> dict[str, int]:
     return codes
 
 
-def put_labels(connection: Connection, labels: Mapping[tuple[str, str], str]) -> tuple[int, int]:
+def add_labels(
+    database: Database,
+    labels: Mapping[tuple[str, str], str],
+    by: int | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> tuple[int, int]:
     """Store the class of each example and annotator; how many labels are new, and how many changed.
+
+    All is checked before anything is stored. They are stored in small transactions, so that whoever labels
+    goes on meanwhile. Should this be stopped half-way, those stored stay; the same again stores the others.
 
     Raises
     ------
     InputError
-        If an example or a class is unknown; the message names the first ten.
+        If an example or a class is unknown, or an annotator's name is none; the message names the first ten.
     """
+    names = list(dict.fromkeys(name for _, name in labels))
+
+    def check(connection: Connection) -> tuple[dict[str, int], dict[str, int]]:
+        codes = codes_of(connection, (e for e, _ in labels))
+        missing = [e for e, _ in labels if e not in codes]
+        if missing:
+            raise InputError(
+                f"labels of examples that are not in the project: {first(list(dict.fromkeys(missing)))}."
+            )
+        for name in names:
+            check_name(name)
+        return codes, _class_codes(load_settings(connection).classes, labels.values())
+
+    def know(connection: Connection) -> dict[str, int]:
+        people = dict(connection.execute(select(annotator.c.name, annotator.c.id)).all())
+        now = time.time()
+        return {name: people.get(name) or accounts.add_annotator(connection, name, now) for name in names}
+
+    codes, classes = database.read(check)
+    people = database.write(know)
+    rows = [(codes[e], people[a], classes[label]) for (e, a), label in labels.items()]
+    new = changed = 0
+    for at in range(0, len(rows), BLOCK):
+        began = time.perf_counter()
+        last = at + BLOCK >= len(rows)
+        before = (new, changed)
+
+        def store(connection: Connection, at: int = at, last: bool = last, before: Any = before) -> Any:
+            more = _put_block(connection, rows[at : at + BLOCK])
+            total = before[0] + more[0], before[1] + more[1]
+            if last:
+                write_audit(connection, by, "labels imported", {"new": total[0], "changed": total[1]})
+            return total
+
+        new, changed = database.write(store)
+        progress(at + BLOCK)
+        if database.is_sqlite and not last:
+            # Another process that waits to write only looks now and then whether it may.
+            time.sleep(min(time.perf_counter() - began, _LONGEST_PAUSE))
+    return new, changed
+
+
+def _put_block(connection: Connection, rows: list[tuple[int, int, int]]) -> tuple[int, int]:
     rounds.hold_round(connection)
-    settings = load_settings(connection)
-    codes = codes_of(connection, (e for e, _ in labels))
-    missing = [e for e, _ in labels if e not in codes]
-    if missing:
-        raise InputError(
-            f"labels of examples that are not in the project: {first(list(dict.fromkeys(missing)))}."
-        )
-    classes = _class_codes(settings.classes, labels.values())
-    now = time.time()
-    people = dict(connection.execute(select(annotator.c.name, annotator.c.id)).all())
-    for name in dict.fromkeys(a for _, a in labels):
-        if name not in people:
-            people[name] = accounts.add_annotator(connection, name, now)
-    there = _answers(connection, sorted(set(codes.values())))
+    settings, now = load_settings(connection), time.time()
+    there = _answers(connection, sorted({e for e, _, _ in rows}))
     fresh, changed = [], 0
-    for (e, a), label in labels.items():
-        key = codes[e], people[a]
-        if key not in there:
-            fresh.append((*key, classes[label]))
-        elif there[key] != classes[label]:
-            reply = queueing.Answer("label", classes[label], source="import")
-            queueing.put_answer(connection, key[1], key[0], reply, now)
+    for e, a, code in rows:
+        if (e, a) not in there:
+            fresh.append((e, a, code))
+        elif there[e, a] != code:
+            reply = queueing.Answer("label", code, source="import")
+            queueing.put_answer(connection, a, e, reply, now)
             changed += 1
     insert_labels(connection, fresh, now)
-    rounds.settle_again(connection, settings)
+    rounds.settle_again(connection, settings, sorted({e for e, _, _ in rows}))
     return len(fresh), changed
 
 
@@ -91,7 +137,7 @@ def put_gold(connection: Connection, answers: Mapping[str, str | None]) -> None:
             update(example).where(example.c.id == bindparam("code")).values(gold=right), changes
         )
     rounds.drop_from_order(connection, [codes[name] for name, label in answers.items() if label is not None])
-    rounds.settle_again(connection, settings)
+    rounds.settle_again(connection, settings, [codes[name] for name in answers])
 
 
 def _class_codes(classes: tuple[str, ...], used: Iterable[str]) -> dict[str, int]:

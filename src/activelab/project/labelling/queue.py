@@ -8,6 +8,7 @@ condition changes it, so that two servers cannot both take the last slot.
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +22,9 @@ from activelab.project.settings import Settings, load_settings, load_value
 from activelab.project.store.schema import annotator, answer, event, example, lease, queue, setting
 
 ANSWERS = ("label", "skip", "unsure")
+
+CLOCK_SECONDS = 60.0
+"""How far the clocks of servers may differ."""
 
 # Near the end of the budget leases are given one after the other, so that it is not overdrawn.
 _CAREFUL = 500
@@ -114,6 +118,8 @@ _WHO = (
     .where(annotator.c.id == bindparam("who"))
     .with_for_update(of=annotator, key_share=True)
 )
+# A lease may also end later than any that begins now: the clock was ahead when it began.
+_over = or_(lease.c.expires <= bindparam("now"), lease.c.expires > bindparam("latest"))
 # What somebody holds, and what anybody has held for too long.
 _OPEN = (
     select(
@@ -125,13 +131,13 @@ _OPEN = (
     )
     .where(
         lease.c.state == "open",
-        or_(lease.c.annotator_id == bindparam("who"), lease.c.expires <= bindparam("now")),
+        or_(lease.c.annotator_id == bindparam("who"), _over),
     )
     .order_by(lease.c.id)
 )
 _EXPIRE = (
     update(lease)
-    .where(lease.c.state == "open", lease.c.expires <= bindparam("now"))
+    .where(lease.c.state == "open", _over)
     .values(state="expired")
     .returning(lease.c.round_id, lease.c.example_id, lease.c.gold)
 )
@@ -228,13 +234,14 @@ def lease_examples(
 def _lease(
     connection: Connection, settings: Settings, annotator_id: int, who: _Working, count: int, now: float
 ) -> list[Lease]:
-    rows = connection.execute(_OPEN, {"who": annotator_id, "now": now}).all()
-    if any(row.expires <= now for row in rows):
-        reclaim(connection, now)
+    latest = now + settings.lease_seconds + CLOCK_SECONDS
+    rows = connection.execute(_OPEN, {"who": annotator_id, "now": now, "latest": latest}).all()
+    if any(not now < row.expires <= latest for row in rows):
+        reclaim(connection, now, latest)
     leases = [
         Lease(row.id, row.example_id, row.gold, row.expires)
         for row in rows
-        if row.annotator_id == annotator_id and row.expires > now
+        if row.annotator_id == annotator_id and now < row.expires <= latest
     ][:count]
     wanted = count - len(leases)
     if settings.budget is not None and wanted:
@@ -284,9 +291,9 @@ def _give_back(connection: Connection, number: int, example_id: int) -> None:
     connection.execute(_GIVE_BACK, {"round": number, "example": example_id})
 
 
-def reclaim(connection: Connection, now: float) -> int:
-    """Return to the queue what is leased for too long; how many leases ended."""
-    ended = connection.execute(_EXPIRE, {"now": now}).all()
+def reclaim(connection: Connection, now: float, latest: float = math.inf) -> int:
+    """Return to the queue what is leased for too long, or beyond a moment; how many leases ended."""
+    ended = connection.execute(_EXPIRE, {"now": now, "latest": latest}).all()
     for row in ended:
         if not row.gold:
             _give_back(connection, row.round_id, row.example_id)
@@ -456,7 +463,7 @@ def put_answer(
         )
         .values(state="done")
     )
-    settle_again(connection, load_settings(connection), example_id)
+    settle_again(connection, load_settings(connection), [example_id])
     return stored
 
 
@@ -470,7 +477,7 @@ def take_back(connection: Connection, annotator_id: int, example_id: int, now: f
     if before is None:
         return False
     _remove(connection, before, now, source)
-    settle_again(connection, load_settings(connection), example_id)
+    settle_again(connection, load_settings(connection), [example_id])
     return True
 
 
@@ -505,7 +512,8 @@ def undo(
             undone = connection.execute(
                 select(event.c.example_id).where(event.c.id == known.event_id)
             ).scalar_one()
-            rows = connection.execute(_OPEN, {"who": annotator_id, "now": now}).all()
+            held = {"who": annotator_id, "now": now, "latest": math.inf}
+            rows = connection.execute(_OPEN, held).all()
             return next(
                 (
                     Lease(row.id, row.example_id, row.gold, row.expires)

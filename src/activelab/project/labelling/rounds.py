@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, literal, select, update
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.exc import IntegrityError
 
 from activelab._typing import Ints
+from activelab.project.labelling.processes import is_gone
 from activelab.project.labelling.summary import RoundSummary
 from activelab.project.settings import Settings, load_value, store_value
 from activelab.project.store.schema import answer, event, example, lease, queue, round_, round_array
@@ -27,7 +29,11 @@ CHUNK = 1_000
 STALE_SECONDS = 120.0
 """Without a sign of life for so long, a training is taken for dead."""
 
+CANCELLED = "cancelled"
+"""How the error of a round begins that somebody has given up."""
+
 _LOCK_ROUND = 7_206_001
+_BINDABLE = 10_000  # numbers that a statement may list
 _NEVER = -1_000_000  # slots of an example that is not for the queue
 
 
@@ -106,8 +112,10 @@ def begin_round(connection: Connection, now: float | None = None) -> Round:
     hold_round(connection)
     running = connection.execute(select(round_).where(round_.c.state == "running")).one_or_none()
     if running is not None:
-        if now - running.heartbeat < STALE_SECONDS:
-            raise AlreadyTrainingError(f"round {running.id} is being trained.")
+        if is_alive(running, now):
+            raise AlreadyTrainingError(
+                f"round {running.id} is being trained; activelab train --cancel gives it up."
+            )
         fail_round(connection, running.id, "the process that trained it is gone", now)
     last_event = connection.execute(select(func.coalesce(func.max(event.c.id), 0))).scalar_one()
     number = connection.execute(select(func.coalesce(func.max(round_.c.id), -1))).scalar_one() + 1
@@ -122,12 +130,35 @@ def begin_round(connection: Connection, now: float | None = None) -> Round:
     return get_round(connection, number)
 
 
-def heartbeat(connection: Connection, round_id: int, now: float | None = None) -> None:
-    """A sign of life of the process that trains."""
+def is_alive(running: Any, now: float) -> bool:
+    """Whether a running round (`Round`, or its row) is being trained, as far as can be known.
+
+    Its process has given a sign of life, and has not ended on this machine since. A clock that was set back
+    makes nobody wait.
+    """
+    summary = running.summary
+    if isinstance(summary, str):
+        summary = RoundSummary.model_validate_json(summary)
+    return abs(now - running.heartbeat) < STALE_SECONDS and not is_gone(summary.process or "")
+
+
+def heartbeat(connection: Connection, round_id: int, now: float | None = None) -> str | None:
+    """A sign of life of the process that trains; why the round was given up, if it was."""
     now = time.time() if now is None else now
-    connection.execute(
-        update(round_).where(round_.c.id == round_id, round_.c.state == "running").values(heartbeat=now)
-    )
+    alive = update(round_).where(round_.c.id == round_id, round_.c.state == "running").values(heartbeat=now)
+    if connection.execute(alive).rowcount:
+        return None
+    after = get_round(connection, round_id)
+    return after.summary.error or "" if after.state == "failed" else None
+
+
+def cancel_round(connection: Connection, by: str | None = None) -> int | None:
+    """Give the round up that is being trained, whoever trains it; its number, None if there is none."""
+    hold_round(connection)
+    running = connection.execute(select(round_.c.id).where(round_.c.state == "running")).scalar()
+    if running is not None:
+        fail_round(connection, running, CANCELLED if by is None else f"{CANCELLED} by {by}")
+    return running
 
 
 def fail_round(connection: Connection, round_id: int, error: str, now: float | None = None) -> None:
@@ -219,7 +250,7 @@ def extend_queue(connection: Connection, settings: Settings, round_id: int) -> b
 
 
 def _settle(connection: Connection, settings: Settings, of: Round, rows: ColumnElement[bool]) -> None:
-    """Take from the slots of some new rows what was labelled since the round began, and what is leased."""
+    """Count the slots of some rows: those wanted, less labels since the round began, and leases."""
     given = (
         select(func.count())
         .select_from(answer)
@@ -236,12 +267,8 @@ def _settle(connection: Connection, settings: Settings, of: Round, rows: ColumnE
         .where(lease.c.state == "open", lease.c.example_id == queue.c.example_id)
         .scalar_subquery()
     )
-    touched = or_(
-        queue.c.example_id.in_(select(answer.c.example_id).where(answer.c.event_id > of.last_event)),
-        queue.c.example_id.in_(select(lease.c.example_id).where(lease.c.state == "open")),
-    )
     slots = literal(settings.labels_per_round) - given - leased
-    connection.execute(update(queue).where(rows, touched).values(remaining=slots))
+    connection.execute(update(queue).where(rows).values(remaining=slots))
     if settings.max_labels is not None:
         room = (
             select(literal(settings.max_labels) - example.c.num_labels)
@@ -254,15 +281,14 @@ def _settle(connection: Connection, settings: Settings, of: Round, rows: ColumnE
     connection.execute(update(queue).where(rows, queue.c.example_id.in_(known)).values(remaining=_NEVER))
 
 
-def settle_again(connection: Connection, settings: Settings, example_id: int | None = None) -> None:
-    """Count the slots of the current round anew, of one example or all: labels came that nobody asked for."""
+def settle_again(connection: Connection, settings: Settings, examples: Sequence[int] | None = None) -> None:
+    """Count the slots of the current round anew, of some examples or all: labels came nobody asked for."""
     number = current_round(connection)
     if number < 0:
         return
     rows = queue.c.round_id == number
-    if example_id is not None:
-        rows &= queue.c.example_id == example_id
-    connection.execute(update(queue).where(rows).values(remaining=settings.labels_per_round))
+    if examples is not None and len(examples) <= _BINDABLE:
+        rows &= queue.c.example_id.in_(list(examples))
     _settle(connection, settings, get_round(connection, number), rows)
 
 

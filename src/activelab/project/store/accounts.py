@@ -7,15 +7,15 @@ opens a door can be read back from the database.
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from activelab._errors import InputError, unknown
+from activelab.project.store.names import check_name, looks_like
 from activelab.project.store.schema import annotator, invite, lease, token
 
 ROLES = ("annotator", "adjudicator", "admin")
@@ -24,7 +24,7 @@ ROLES = ("annotator", "adjudicator", "admin")
 INVITE_DAYS = 7.0
 MIN_PASSWORD = 10
 
-_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
+_FIRST = "first admin"  # what an invitation is for that lasts only while there is no admin
 
 
 class NotAllowedError(PermissionError):
@@ -57,29 +57,20 @@ class Account:
     has_password: bool
 
 
-def add_annotator(
-    connection: Connection, name: str, now: float, *, role: str = "annotator", password: str | None = None
-) -> int:
-    """A new account; its id.
+def add_annotator(connection: Connection, name: str, now: float, *, role: str = "annotator") -> int:
+    """A new account without a password; its id.
 
     Raises
     ------
     InputError
-        If the name is taken or no name, the role unknown, or the password too short.
+        If the name is taken or no name, or the role unknown.
     """
-    if not _NAME.fullmatch(name) or name.strip() != name:
-        raise InputError(
-            f"{name!r} is no name: 1 to 100 characters, none of them invisible or at the edge a space."
-        )
+    check_name(name)
     if role not in ROLES:
         raise unknown("role", role, ROLES)
     try:
         identity = connection.execute(
-            insert(annotator)
-            .values(
-                name=name, role=role, created=now, password=None if password is None else hashed(password)
-            )
-            .returning(annotator.c.id)
+            insert(annotator).values(name=name, role=role, created=now).returning(annotator.c.id)
         ).scalar_one()
     except IntegrityError as error:
         raise InputError(f"there is an annotator {name!r} already.") from error
@@ -138,27 +129,29 @@ def set_role(connection: Connection, name: str, role: str) -> None:
     connection.execute(update(annotator).where(annotator.c.id == found.id).values(role=role))
 
 
-def set_password(connection: Connection, account_id: int, password: str) -> None:
-    """Set a password; sessions made with the old one end."""
+def set_password(connection: Connection, account_id: int, stored: str) -> None:
+    """Set a password, as `hashed`; sessions made with the old one end."""
     connection.execute(
         update(annotator)
         .where(annotator.c.id == account_id)
-        .values(password=hashed(password), session=annotator.c.session + 1)
+        .values(password=stored, session=annotator.c.session + 1)
     )
 
 
-def count_admins(connection: Connection) -> int:
-    """Admins who can log in."""
-    return connection.execute(
-        select(func.count())
-        .select_from(annotator)
-        .where(annotator.c.role == "admin", ~annotator.c.disabled, annotator.c.password.is_not(None))
-    ).scalar_one()
+_ADMINS = select(annotator.c.id).where(
+    annotator.c.role == "admin", ~annotator.c.disabled, annotator.c.password.is_not(None)
+)
+
+
+def has_admin(connection: Connection) -> bool:
+    """Whether there is an admin who can log in."""
+    return connection.execute(_ADMINS.limit(1)).first() is not None
 
 
 def _is_last_admin(connection: Connection, account: Account) -> bool:
-    can_log_in = account.role == "admin" and account.has_password and not account.disabled
-    return can_log_in and count_admins(connection) == 1
+    # Locked until the end: two admins who demote each other at the same moment must not both see the other.
+    admins = connection.execute(_ADMINS.order_by(annotator.c.id).with_for_update()).scalars().all()
+    return list(admins) == [account.id]
 
 
 def hashed(password: str) -> str:
@@ -235,30 +228,71 @@ def create_invite(
     return secret
 
 
-def accept_invite(connection: Connection, secret: str, name: str, password: str, now: float) -> Account:
-    """Make the account an invitation is for; of somebody known from imported labels, take it over.
+def create_first_invite(connection: Connection, now: float, days: float) -> str:
+    """The secret of an invitation for the first admin; those made before end, and this one with the admin."""
+    _end(connection, now, invite.c.role == _FIRST)
+    secret = create_invite(connection, now, role="admin", days=days)
+    connection.execute(update(invite).where(invite.c.digest == digest(secret)).values(role=_FIRST))
+    return secret
+
+
+def check_invite(connection: Connection, secret: str, name: str, now: float) -> Any:
+    """The row of an invitation that somebody of this name may accept now, kept as it is until the end.
 
     Raises
     ------
     NotAllowedError
-        If the invitation is unknown, used or expired.
-    InputError
-        If the name is taken, or the password too short.
+        If the invitation is unknown, used or expired, or for somebody else.
     """
     row = connection.execute(
         select(invite).where(invite.c.digest == digest(secret)).with_for_update()
     ).one_or_none()
-    if row is None or row.used is not None or row.expires <= now:
+    if (
+        row is None
+        or row.used is not None
+        or row.expires <= now
+        or (row.role == _FIRST and has_admin(connection))
+    ):
         raise NotAllowedError("this invitation is not valid: it was used, has expired, or never was one.")
     if row.name is not None and row.name != name:
         raise NotAllowedError("this invitation is for somebody else.")
+    return row
+
+
+def accept_invite(connection: Connection, secret: str, name: str, stored: str, now: float) -> Account:
+    """Make the account an invitation is for; of somebody known from imported labels, take it over.
+
+    Parameters
+    ----------
+    connection : Connection
+    secret, name : str
+    stored : str
+        The password, as `hashed`: that takes too long for a transaction.
+    now : float
+
+    Raises
+    ------
+    NotAllowedError
+        As `check_invite`.
+    InputError
+        If the name is taken, or could be taken for somebody else's.
+    """
+    row = check_invite(connection, secret, name, now)
+    role = "admin" if row.role == _FIRST else row.role
+    if role == "admin" and not has_admin(connection):
+        # No admin can have made them: they are links of earlier starts.
+        _end(connection, now, invite.c.role.in_((_FIRST, "admin")) & invite.c.name.is_(None))
     existing = find_account(connection, name=name)
     # Only an invitation in a person's own name may claim labels that were imported under it.
     if existing is not None and not existing.has_password and row.name == name:
-        connection.execute(update(annotator).where(annotator.c.id == existing.id).values(role=row.role))
-        set_password(connection, existing.id, password)
+        connection.execute(update(annotator).where(annotator.c.id == existing.id).values(role=role))
+        set_password(connection, existing.id, stored)
     else:
-        add_annotator(connection, name, now, role=row.role, password=password)
+        if row.name is None:
+            like = looks_like(name, connection.execute(select(annotator.c.name)).scalars())
+            if like is not None:
+                raise InputError(f"{name!r} could be taken for {like}; choose another name.")
+        set_password(connection, add_annotator(connection, name, now, role=role), stored)
     connection.execute(update(invite).where(invite.c.id == row.id).values(used=now))
     found = find_account(connection, name=name)
     assert found is not None
@@ -268,18 +302,18 @@ def accept_invite(connection: Connection, secret: str, name: str, password: str,
 def list_invites(connection: Connection) -> list[dict[str, Any]]:
     """Invitations, newest first, without their secrets."""
     columns = (invite.c.id, invite.c.role, invite.c.name, invite.c.created, invite.c.expires, invite.c.used)
-    return [row._asdict() for row in connection.execute(select(*columns).order_by(invite.c.id.desc()))]
+    rows = [row._asdict() for row in connection.execute(select(*columns).order_by(invite.c.id.desc()))]
+    return [row | {"role": "admin" if row["role"] == _FIRST else row["role"]} for row in rows]
 
 
 def revoke_invite(connection: Connection, invite_id: int, now: float) -> bool:
     """End an invitation that was not used; False if there is none."""
-    return bool(
-        connection.execute(
-            update(invite)
-            .where(invite.c.id == invite_id, invite.c.used.is_(None), invite.c.expires > now)
-            .values(expires=now)
-        ).rowcount
-    )
+    return _end(connection, now, invite.c.id == invite_id)
+
+
+def _end(connection: Connection, now: float, which: ColumnElement[bool]) -> bool:
+    live = which & invite.c.used.is_(None) & (invite.c.expires > now)
+    return bool(connection.execute(update(invite).where(live).values(expires=now)).rowcount)
 
 
 def end_sessions(connection: Connection, account_id: int) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-
 from sqlalchemy import Connection, func, select
 
 from activelab.project.store.schema import answer
@@ -23,8 +21,3 @@ def enough(connection: Connection) -> str | None:
     if len(connection.execute(kinds).all()) < 2:
         return "training needs labels of at least two classes; all labels so far are of one."
     return None
-
-
-def process_name(number: int) -> str:
-    """How a running round names the process that trains it."""
-    return f"{socket.gethostname()}:{number}"

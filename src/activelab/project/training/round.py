@@ -6,6 +6,7 @@ transactions, and one short transaction serves it.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -25,13 +26,14 @@ from activelab.learner import ActiveLearner, Known, RoundResult
 from activelab.pred_probs import check_pred_probs
 from activelab.project._project import Project
 from activelab.project.labelling import rounds
+from activelab.project.labelling.processes import process_name
 from activelab.project.labelling.rounds import AlreadyTrainingError, Round
 from activelab.project.labelling.shares import Dealt, dealt
 from activelab.project.labelling.summary import RoundMetrics, RoundSummary
 from activelab.project.settings import Settings, load_settings, load_value
 from activelab.project.store.database import BusyError, StorageError
 from activelab.project.store.schema import round_, round_array
-from activelab.project.training.due import enough, process_name
+from activelab.project.training.due import enough
 from activelab.project.training.predictions import load_pred_probs, parts, parts_of, read_predictions
 from activelab.tables import naming
 
@@ -41,7 +43,12 @@ _PATIENCE = 10  # tries to write to a file that others keep writing to
 
 
 def train_round(
-    project: Project, *, pred_probs: Any = None, progress: Callable[[str], None] | None = None
+    project: Project,
+    *,
+    pred_probs: Any = None,
+    progress: Callable[[str], None] | None = None,
+    limit_hours: float | None = None,
+    given_up: Callable[[str], None] | None = None,
 ) -> Round:
     """Train on the labels so far, score every example, and serve the new order.
 
@@ -53,6 +60,11 @@ def train_round(
         an array are the pool in its order; a dataframe with a column ``example`` is aligned by id.
     progress : callable, optional
         Told in words what happens now.
+    limit_hours : float, optional
+        Give the round up after so long.
+    given_up : callable, optional
+        Told why, in a thread of its own, if the round was given up meanwhile: it took too long, or somebody
+        has cancelled it. What is computed is then refused when it is stored; this may end it before.
 
     Returns
     -------
@@ -74,7 +86,10 @@ def train_round(
     if why is not None:
         raise InputError(why)
     begun = _write(project, _begin)
-    with _given_up_on_failure(project, begun.id), _heartbeat(project, begun.id):
+    with (
+        _given_up_on_failure(project, begun.id),
+        _heartbeat(project, begun.id, limit_hours, given_up or (lambda _: None)),
+    ):
         say("reading the labels")
         labels = project.labels(begun.last_event)
         # Accounts that have labelled nothing are no annotators yet; the mean weight must not know them.
@@ -97,6 +112,8 @@ def train_on_files(
     example_column: str | None = None,
     *,
     progress: Callable[[str], None] | None = None,
+    limit_hours: float | None = None,
+    given_up: Callable[[str], None] | None = None,
 ) -> Round:
     """`train_round` on the probabilities in files, or on models of the project if none is named.
 
@@ -109,7 +126,13 @@ def train_on_files(
     # What is wrong with a single file has its place there; of several the message names the model.
     with naming(files[0]) if len(files) == 1 else nullcontext():
         try:
-            return train_round(project, pred_probs=given or None, progress=progress)
+            return train_round(
+                project,
+                pred_probs=given or None,
+                progress=progress,
+                limit_hours=limit_hours,
+                given_up=given_up,
+            )
         except InputError as error:
             if len(files) > 1:
                 error.file = ", ".join(os.fspath(path) for path in files)
@@ -176,18 +199,30 @@ def _given_up_on_failure(project: Project, number: int) -> Iterator[None]:
 
 
 @contextmanager
-def _heartbeat(project: Project, number: int) -> Iterator[None]:
-    """Signs of life from a thread of its own until the block ends."""
-    done = threading.Event()
+def _heartbeat(
+    project: Project, number: int, limit_hours: float | None, given_up: Callable[[str], None]
+) -> Iterator[None]:
+    """Signs of life from a thread of its own until the block ends, or the round is given up."""
+    done, ends = threading.Event(), math.inf
+    if limit_hours is not None:
+        ends = time.monotonic() + limit_hours * 3600
 
-    def beat() -> None:
-        while not done.wait(HEARTBEAT_SECONDS):
+    def beat(connection: Connection) -> str | None:
+        if time.monotonic() > ends:
+            rounds.fail_round(connection, number, f"it took longer than {limit_hours:g} hours")
+        return rounds.heartbeat(connection, number)
+
+    def beats() -> None:
+        while not done.wait(min(HEARTBEAT_SECONDS, max(ends - time.monotonic(), 0.1))):
             try:
-                project.database.write(lambda c: rounds.heartbeat(c, number))
+                why = project.database.write(beat)
             except StorageError:
                 continue  # the next one may come through; if none does, the round counts as dead
+            if why is not None and not done.is_set():
+                given_up(why)
+                return
 
-    thread = threading.Thread(target=beat, name="activelab-heartbeat", daemon=True)
+    thread = threading.Thread(target=beats, name="activelab-heartbeat", daemon=True)
     thread.start()
     try:
         yield

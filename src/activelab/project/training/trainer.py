@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
-import subprocess
 import threading
 import time
 from typing import Any
@@ -19,12 +19,10 @@ from activelab.project.settings import Settings, load_settings
 from activelab.project.store.database import Database, StorageError
 from activelab.project.store.schema import answer, lease, queue, round_
 from activelab.project.training import process
-from activelab.project.training.due import enough, process_name
+from activelab.project.training.due import enough
+from activelab.project.training.process import GRACE_SECONDS, LIMIT_HOURS, Child
 
 CHECK_SECONDS = 5.0
-NICE = 10
-"""How far a training steps back behind the server that answers people."""
-
 _FIRST_WAIT, _LONGEST_WAIT = 60.0, 3600.0  # between a failed training and the next try
 
 _log = logging.getLogger("activelab.training")
@@ -75,7 +73,7 @@ def _reason(
 def _busy(connection: Connection, current: int, now: float) -> bool:
     """Whether a round is being trained, or the last failed so lately that it would fail again."""
     later = connection.execute(
-        select(round_.c.state, round_.c.heartbeat, round_.c.finished)
+        select(round_.c.state, round_.c.heartbeat, round_.c.finished, round_.c.summary)
         .where(round_.c.id > current)
         .order_by(round_.c.id)
     ).all()
@@ -83,7 +81,9 @@ def _busy(connection: Connection, current: int, now: float) -> bool:
         return False
     last = later[-1]
     if last.state == "running":
-        return bool(now - last.heartbeat < rounds.STALE_SECONDS)
+        return rounds.is_alive(last, now)
+    if json.loads(last.summary).get("error", "").startswith(rounds.CANCELLED):
+        return bool(now - last.finished < _LONGEST_WAIT)
     wait = min(_FIRST_WAIT * 2.0 ** (len(later) - 1), _LONGEST_WAIT)
     return bool(now - last.finished < wait)
 
@@ -101,15 +101,17 @@ def _nothing_left(connection: Connection, current: rounds.Round, now: float) -> 
 class Trainer:
     """Has rounds trained when they are due, each in a process of its own, never two at a time.
 
-    The process has a lower priority. One that dies leaves what was served as it was; the round is marked as
-    failed, and tried again after a while.
+    The process has a lower priority; see `process`. One that dies leaves what was served as it was; the round
+    is marked as failed, and tried again after a while.
 
     Parameters
     ----------
     project_place : str or path
         As for `open_project`.
     check_seconds : float
-        How often to look whether a round is due.
+        How often to look whether a round is due, or was given up.
+    limit_hours : float
+        After which a training is stopped.
 
     Attributes
     ----------
@@ -118,14 +120,22 @@ class Trainer:
     """
 
     def __init__(
-        self, project_place: str | os.PathLike[str], *, check_seconds: float = CHECK_SECONDS
+        self,
+        project_place: str | os.PathLike[str],
+        *,
+        check_seconds: float = CHECK_SECONDS,
+        limit_hours: float = LIMIT_HOURS,
     ) -> None:
-        self.place, self.check_seconds = os.fspath(project_place), check_seconds
+        self.place, self.check_seconds, self.limit_hours = (
+            os.fspath(project_place),
+            check_seconds,
+            limit_hours,
+        )
         self.last_error: str | None = None
         self._stopping, self._wake, self._wanted = threading.Event(), threading.Event(), False
         self._not_before = 0.0  # a process that cannot even begin leaves no round that says so
         self._lock = threading.Lock()
-        self._child: subprocess.Popen[str] | None = None
+        self._child: Child | None = None
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Trainer:
@@ -153,10 +163,17 @@ class Trainer:
         self._wake.set()
         with self._lock:
             if self._child is not None:
-                self._child.terminate()
+                self._child.ask_to_end()
         if self._thread is not None:
             self._thread.join()
             self._thread = None
+
+    def cancel(self) -> None:
+        """End a training of this object, and forget that one was asked for."""
+        with self._lock:
+            self._wanted = False
+            if self._child is not None:
+                self._child.ask_to_end()
 
     def train_now(self) -> bool:
         """Have a round trained at once, due or not.
@@ -196,39 +213,53 @@ class Trainer:
             self._wanted = False
             if self._stopping.is_set():
                 return
-            child = self._child = process.start(self.place, self.command())
-        # It may be gone already, and some systems have no priorities.
-        with contextlib.suppress(OSError, AttributeError):
-            os.setpriority(os.PRIO_PROCESS, child.pid, NICE)
-        why = None
-        try:
-            process.wait(child)
-        except (InputError, process.TrainingFailedError) as error:
-            why = str(error)
+            child = self._child = Child(self.place, self.command())
+        self._attend(project, child)
         with self._lock:
             self._child = None
+        why = _clear_up_after(project, child)
+        try:
+            child.check()
+        except (InputError, process.TrainingFailedError) as error:
+            why = str(error)
         self.last_error = why
         if why is not None:
             self._not_before = time.monotonic() + _FIRST_WAIT
             _log.warning("a training failed: %s", self.last_error)
-            _clear_up_after(project, child.pid)
+
+    def _attend(self, project: Project, child: Child) -> None:
+        """Wait for the end of a training, and bring it about if it does not stop by itself when it has to."""
+        # The process knows its limit; it is ended from here if it is stuck where it cannot even look.
+        ends = time.monotonic() + self.limit_hours * 3600 + GRACE_SECONDS
+        number = None
+        while not child.wait(self.check_seconds):
+            with contextlib.suppress(StorageError):
+                found = project.database.read(rounds.list_rounds)
+                if found and found[-1].summary.process == child.name:
+                    number = found[-1].id
+                given_up = any(one.id == number and one.state == "failed" for one in found)
+                if given_up or self._stopping.is_set() or time.monotonic() > ends:
+                    child.end()
 
     def command(self) -> list[str]:
         """What is run to train a round."""
-        return process.command()
+        return process.command(limit_hours=self.limit_hours)
 
 
-def _clear_up_after(project: Project, number: int) -> None:
+def _clear_up_after(project: Project, child: Child) -> str | None:
     """Give up the round of a process that was killed, instead of waiting until it counts as dead."""
+    gone = "the process that trained it ended before its time"
 
-    def clear(connection: Connection) -> None:
+    def clear(connection: Connection) -> str | None:
         rounds.hold_round(connection)
-        running = [one for one in rounds.list_rounds(connection) if one.state == "running"]
-        for one in running:
-            if one.summary.process == process_name(number):
-                rounds.fail_round(connection, one.id, "the process that trained it ended before its time")
+        for one in rounds.list_rounds(connection):
+            if one.state == "running" and one.summary.process == child.name:
+                rounds.fail_round(connection, one.id, gone)
+                return gone
+        return None
 
     try:
-        project.database.write(clear)
+        return project.database.write(clear)
     except StorageError:
         _log.exception("a round that failed could not be marked")
+        return None

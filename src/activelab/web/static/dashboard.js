@@ -1,6 +1,6 @@
-import { get, post } from "./api.js";
+import { call, get, post } from "./api.js";
 import { show, width } from "./charts.js";
-import { $, decimal, make, note, number, percent, start, when } from "./dom.js";
+import { $, capital, decimal, make, note, number, percent, start, when } from "./dom.js";
 
 const COEFFICIENTS = { krippendorff_alpha: "Krippendorff’s alpha", fleiss_kappa: "Fleiss’ kappa", gwet_ac1: "Gwet’s AC1" };
 const quiet = (words) => make("p", { class: "quiet" }, words);
@@ -55,7 +55,12 @@ function showStatus(status) {
   const next = training.state === "running" ? "" : training.due ? ` Due: ${training.due}.` : training.automatic ? "" : " It trains only when asked to.";
   $("training").textContent = state + next;
   $("training").classList.toggle("problem", training.state === "failed");
-  if ($("train")) $("train").disabled = training.state === "running";
+  if ($("train")) {
+    $("train").hidden = training.state === "running";
+    $("train").disabled = false;
+    $("cancel").hidden = training.state !== "running";
+    $("cancel").disabled = false;
+  }
 }
 
 async function showRounds() {
@@ -206,6 +211,16 @@ $("train")?.addEventListener("click", async () => {
   } catch (error) {
     note(error.message, "bad");
     $("train").disabled = false;
+  }
+});
+
+$("cancel")?.addEventListener("click", async () => {
+  $("cancel").disabled = true;
+  try {
+    note(capital((await call("DELETE", "train")).message));
+  } catch (error) {
+    note(error.message, "bad");
+    $("cancel").disabled = false;
   }
 });
 

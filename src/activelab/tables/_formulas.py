@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-# A spreadsheet runs a cell that begins with one of these as a formula.
-_FORMULA = r"^[=+\-@\t\r]"
+# A spreadsheet runs a cell that begins with one of these as a formula; after apostrophes it would be taken
+# for one that was made harmless.
+_FORMULA = r"^'*[=+\-@\t\r]"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
-_risky = re.compile(r"'*[=+\-@\t\r]").match
+_risky = re.compile(_FORMULA).match
 _number = re.compile(_NUMBER).match
-_made_harmless = re.compile(r"'+[=+\-@\t\r]").match
+_MADE_HARMLESS = r"^'+[=+\-@\t\r]"
+_made_harmless = re.compile(_MADE_HARMLESS).match
 
 
 def without_formulas(table: pa.Table) -> pa.Table:
@@ -46,3 +49,11 @@ def harmless(text: str) -> str:
 def from_harmless(text: str) -> str:
     """See `harmless`."""
     return text[1:] if _made_harmless(text) else text
+
+
+def without_apostrophes(column: Any) -> Any:
+    """A column of text with `from_harmless` of every value."""
+    made = pc.match_substring_regex(column, _MADE_HARMLESS)
+    if not pc.any(made).as_py():
+        return column
+    return pc.if_else(made, pc.utf8_slice_codeunits(column, 1), column)

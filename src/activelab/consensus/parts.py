@@ -1,7 +1,7 @@
 """What a consensus is made of, for those who compute it in parts or give it another shape.
 
-`activelab.acquisition` scores by it, `activelab.scale` sums over partitions, `activelab.multiannotator` returns
-the tables of another library; everybody else calls the methods themselves.
+`activelab.acquisition` scores by it, `activelab.scale` sums over partitions, `activelab.multiannotator`
+returns the tables of another library; everybody else calls the methods themselves.
 """
 
 from activelab.consensus._annotators import annotator_table

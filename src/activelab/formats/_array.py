@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import Protocol
+from decimal import Decimal
+from typing import Any, Protocol
 
 import ijson
 import numpy as np
 
 from activelab._errors import InputError
-from activelab.tables import Row
+from activelab.tables import DEEPEST, Row
 
-DEEPEST = 500
-"""Levels of nesting; what goes far beyond would overflow the stack of the parser."""
-
+# The parser ends the process at a number that Python does not convert, of more than 4,300 digits.
+_LONG_NUMBER = re.compile(rb"[0-9]{1001}").search
 _STEP = np.zeros(256, dtype=np.int8)
 _STEP[[ord("["), ord("{")]] = 1
 _STEP[[ord("]"), ord("}")]] = -1
@@ -25,8 +26,8 @@ class Readable(Protocol):
     def read(self, size: int = -1, /) -> bytes: ...
 
 
-def parse_array(file: Readable) -> Iterator[Row]:
-    """The objects of an array; their numbers, counted from 1, take the place of lines.
+def parse_array(file: Readable, *, array: bool = True) -> Iterator[Row]:
+    """The objects of an array, or those that follow each other; their numbers, from 1, are their lines.
 
     Raises
     ------
@@ -35,9 +36,11 @@ def parse_array(file: Readable) -> Iterator[Row]:
     """
     number = 0
     try:
-        for number, values in enumerate(ijson.items(_Shallow(file), "item", use_float=True), start=1):
+        # Without floats, as these would bound integers to 64 bits.
+        found = ijson.items(_Shallow(file), "item" if array else "", multiple_values=not array)
+        for number, values in enumerate(found, start=1):
             if isinstance(values, dict):
-                yield Row(number, values)
+                yield Row(number, _with_floats(values))
             else:
                 yield Row(number, {}, "it is not a JSON object")
     except (ijson.JSONError, UnicodeDecodeError, OverflowError, RecursionError) as error:
@@ -46,6 +49,16 @@ def parse_array(file: Readable) -> Iterator[Row]:
         if isinstance(error, InputError):
             raise
         raise _unreadable(error, number) from None
+
+
+def _with_floats(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, list):
+        return [_with_floats(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _with_floats(one) for name, one in value.items()}
+    return value
 
 
 def _unreadable(error: Exception, number: int) -> InputError:
@@ -57,7 +70,7 @@ def _unreadable(error: Exception, number: int) -> InputError:
 
 
 class _Shallow:
-    """Bytes of JSON, without a byte-order mark, as long as they are not nested too deeply."""
+    """Bytes of JSON, without a byte-order mark, as long as nothing in them ends the parser."""
 
     def __init__(self, file: Readable) -> None:
         self.file, self.depth, self.in_text, self.begun = file, 0, False, False
@@ -75,9 +88,11 @@ class _Shallow:
         bare = text.rstrip(b"\\")
         self.kept = text[len(bare) :] if part else b""
         pieces = bare.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
-        outside = np.frombuffer(b"".join(pieces[self.in_text :: 2]), dtype=np.uint8)
+        outside = b"".join(pieces[self.in_text :: 2])
         self.in_text ^= len(pieces) % 2 == 0
-        levels = self.depth + np.cumsum(_STEP[outside], dtype=np.int64)
+        if _LONG_NUMBER(outside):
+            raise InputError("it holds a number of more than 1,000 digits.")
+        levels = self.depth + np.cumsum(_STEP[np.frombuffer(outside, dtype=np.uint8)], dtype=np.int64)
         if len(levels):
             self.depth = int(levels[-1])
             if levels.max() > DEEPEST:

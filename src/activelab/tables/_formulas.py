@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,7 +19,8 @@ _INNER, _INNER_DONE = f"(;{_BLANK})('*{_SIGN})", f"(;{_BLANK})'('*{_SIGN})"
 
 _risky = re.compile(f"'*{_BLANK}{_SIGN}").match
 _number = re.compile(_NUMBER).match
-_made_harmless = re.compile(f"'+{_BLANK}{_SIGN}").match
+_MADE_HARMLESS = f"^'+{_BLANK}{_SIGN}"
+_made_harmless = re.compile(_MADE_HARMLESS).match
 
 
 def without_formulas(table: pa.Table) -> pa.Table:
@@ -53,3 +55,12 @@ def from_harmless(text: str) -> str:
     """See `harmless`."""
     text = re.sub(_INNER_DONE, r"\1\2", text)
     return text[1:] if _made_harmless(text) else text
+
+
+def without_apostrophes(column: Any) -> Any:
+    """A column of text with `from_harmless` of every value."""
+    column = pc.replace_substring_regex(column, _INNER_DONE, r"\1\2")
+    made = pc.match_substring_regex(column, _MADE_HARMLESS)
+    if not pc.any(made).as_py():
+        return column
+    return pc.if_else(made, pc.utf8_slice_codeunits(column, 1), column)

@@ -136,11 +136,15 @@ def as_ids(values: Iterable[Any], kind: str) -> Ids:
         items = list(values)
         array = np.asarray(items) if items else np.empty(0, dtype=np.int64)
         mixed = array.dtype.kind in "US" and not all(isinstance(v, str) for v in items)
+        # Beside a negative one, numpy makes floats of integers above 2^63.
+        mixed = mixed or (array.dtype.kind == "f" and any(_is_large(v) for v in items))
         if array.ndim != 1 or array.dtype.kind not in "iubfUO" or mixed:
             array = np.empty(len(items), dtype=object)
             array[:] = items
     if array.ndim != 1:
         raise InputError(f"{kind} ids must be one-dimensional, got shape {array.shape}.")
+    if array.dtype.kind == "u" and len(array) and int(array.max()) > _LARGEST:
+        return np.array(array.tolist(), dtype=object)
     if array.dtype.kind in "iu":
         return array.astype(np.int64, copy=False)
     if array.dtype.kind == "b":
@@ -153,12 +157,20 @@ def as_ids(values: Iterable[Any], kind: str) -> Ids:
         row = int(np.argmax(absent))
         raise InputError(f"the {_NOUN.get(kind, kind)} is empty.", row=row, column=kind)
     plain = [value.item() if isinstance(value, np.generic) else value for value in objects]
-    if plain and all(type(value) is int for value in plain):
+    if plain and all(type(value) is int and not _is_large(value) for value in plain):
         return np.array(plain, dtype=np.int64)
-    if plain and all(type(value) in (int, float) for value in plain):
+    if plain and all(type(value) in (int, float) and not _is_large(value) for value in plain):
         return _integers_if_whole(np.array(plain, dtype=float), kind)
     objects[:] = plain
     return objects
+
+
+_LARGEST = 2**63 - 1
+
+
+def _is_large(value: object) -> bool:
+    """Whether an integer has no place in 64 bits with a sign; it stays one of Python's, exact."""
+    return isinstance(value, int | np.integer) and not -_LARGEST - 1 <= int(value) <= _LARGEST
 
 
 def _integers_if_whole(array: np.ndarray[Any, Any], kind: str) -> Ids:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.utils import _safe_indexing
@@ -68,7 +69,7 @@ class FoldModel:
 
     def predict_proba(self, X: Any) -> Float64s:
         """Probabilities of shape ``(n_rows, n_classes)``; classes never seen get 0."""
-        raw = np.asarray(self.model.predict_proba(X), dtype=np.float64)
+        raw = np.asarray(self.model.predict_proba(_indexable(X)), dtype=np.float64)
         seen = getattr(self.model, "classes_", None)
         if raw.ndim != 2 or len(raw) != _n_rows(X):
             raise InputError(
@@ -186,6 +187,7 @@ def cross_val_pred_probs(
                 "or wrap it in sklearn.calibration.CalibratedClassifierCV."
             )
     label = np.asarray(label, dtype=np.int64)
+    X = _indexable(X)
     if _n_rows(X) != len(label):
         raise InputError(
             f"X has {_n_rows(X):,} rows, the pool {len(label):,} examples. Row i of X must be example i."
@@ -315,6 +317,17 @@ def _seeded(model: Any, seed: int) -> Any:
         if (name == "random_state" or name.endswith("__random_state")) and value is None
     }
     return fresh.set_params(**unset) if unset else fresh
+
+
+def _indexable(X: Any) -> Any:
+    """A sparse matrix of any format by rows, with sorted indices and no entry twice; others as they are."""
+    if not sparse.issparse(X):
+        return X
+    by_rows = X.tocsr()
+    if not by_rows.has_canonical_format:
+        by_rows = by_rows.copy()
+        by_rows.sum_duplicates()
+    return by_rows
 
 
 def _rows(X: Any, index: Ints) -> Any:

@@ -383,7 +383,8 @@ class ActiveLearner:
 
     def predict(self, X: Any) -> Ids:
         """Class ids of new examples: the most probable class of `predict_proba`."""
-        names: Ids = self.round_.classes[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        names: Ids = self.round_.classes[best]
         return names
 
 

@@ -19,11 +19,11 @@ from activelab.labels import Labels
 
 _CELLS_A_CHUNK = 1 << 22
 
-# Why a coefficient has no value although some example has two labels: D_o / D_e is 0 / 0.
+# Why a coefficient has no value although some example has two labels: D_o / D_e is 0 / 0. AC1 always has.
 _UNDEFINED = {
     "krippendorff_alpha": "the examples with two labels or more use only one class",
     "fleiss_kappa": "only one class is in use",
-    "gwet_ac1": "the vocabulary holds only one class",
+    "gwet_ac1": "",
 }
 
 
@@ -193,7 +193,7 @@ def gwet_ac1(
 
     Observed agreement and class shares p_k are those of `fleiss_kappa`; chance agreement is
     Σ p_k (1 - p_k) / (K - 1). K counts every class of the vocabulary, used or not. With one class in
-    use it is 1; undefined (NaN) only if K = 1.
+    use it is 1.
 
     Parameters, return and errors are those of `agreement_statistics`.
 
@@ -272,8 +272,7 @@ def _coefficients(patterns: _Patterns, numbers: Ints) -> Float64s:
     expected = np.zeros_like(observed)
     expected[0] = (votes * (total[:, None] - votes)).sum(axis=1)
     expected[1] = spread
-    if patterns.n_classes > 1:
-        expected[2] = 1 - spread / (patterns.n_classes - 1)
+    expected[2] = 1 - spread / max(patterns.n_classes - 1, 1)  # of one class the spread is 0
     nan = np.full(observed.shape, np.nan)
     coefficients: Float64s = 1 - np.divide(observed, expected, out=nan, where=expected > 0)
     return coefficients

@@ -14,11 +14,13 @@ from activelab.cli._options import (
     Classes,
     ExampleColumn,
     Examples,
+    Fold,
     Json,
     Keep,
     KeepOption,
     LabelColumn,
     LabelsFile,
+    Missing,
     OptionalPredProbsFiles,
     Output,
     Seed,
@@ -68,6 +70,8 @@ def advise(
     annotator_column: AnnotatorColumn = None,
     label_column: LabelColumn = None,
     keep: KeepOption = Keep.error,
+    missing: Missing = None,
+    fold: Fold = False,
     seed: Seed = 0,
     as_json: Json = False,
     output: Output = None,
@@ -97,7 +101,16 @@ def advise(
     if features is None and not pred_probs:
         raise InputError("give --features, --pred-probs, or both.")
     request = Request(
-        labels, pred_probs or (), classes, examples, example_column, annotator_column, label_column, keep
+        labels,
+        pred_probs or (),
+        classes,
+        examples,
+        example_column,
+        annotator_column,
+        label_column,
+        keep,
+        missing=missing,
+        fold=fold,
     )
     if output is not None:
         check_output(output, (*request.files, *(() if features is None else (str(features),))))

@@ -13,12 +13,14 @@ from activelab.cli._options import (
     Classes,
     ExampleColumn,
     Examples,
+    Fold,
     From,
     Json,
     Keep,
     KeepOption,
     LabelColumn,
     LabelsFile,
+    Missing,
     OptionalPredProbsFiles,
     Output,
     Question,
@@ -45,6 +47,8 @@ def annotators(
     keep: KeepOption = Keep.error,
     from_: From = None,
     question: Question = None,
+    missing: Missing = None,
+    fold: Fold = False,
     seed: Seed = 0,
     as_json: Json = False,
     output: Output = None,
@@ -74,6 +78,8 @@ def annotators(
         keep,
         from_,
         question,
+        missing,
+        fold,
     )
     check_method(method, with_models=bool(pred_probs))
     if output is not None:

@@ -12,12 +12,14 @@ from activelab.cli._options import (
     Classes,
     ExampleColumn,
     Examples,
+    Fold,
     From,
     Json,
     Keep,
     KeepOption,
     LabelColumn,
     LabelsFile,
+    Missing,
     OptionalPredProbsFiles,
     Output,
     Question,
@@ -89,6 +91,8 @@ def consensus(
     keep: KeepOption = Keep.error,
     from_: From = None,
     question: Question = None,
+    missing: Missing = None,
+    fold: Fold = False,
     seed: Seed = 0,
     as_json: Json = False,
     output: Output = None,
@@ -117,6 +121,8 @@ def consensus(
         keep,
         from_,
         question,
+        missing,
+        fold,
     )
     check_method(method, with_models=bool(pred_probs))
     if output is not None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from activelab.cli._inputs import class_names
-from activelab.cli._options import AnnotatorColumn, ExampleColumn, Json, LabelColumn, Question
+from activelab.cli._inputs import class_names, missing_words
+from activelab.cli._options import AnnotatorColumn, ExampleColumn, Fold, Json, LabelColumn, Missing, Question
 from activelab.cli._output import working
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ def convert(
     example_column: ExampleColumn = None,
     annotator_column: AnnotatorColumn = None,
     label_column: LabelColumn = None,
+    missing: Missing = None,
+    fold: Fold = False,
     rejected: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="List the rows that are wrong there.", readable=False),
@@ -91,6 +93,8 @@ def convert(
             question=question,
             classes=() if classes is None else class_names(classes),
             columns={"example": example_column, "annotator": annotator_column, "label": label_column},
+            missing=missing_words(missing),
+            fold=fold,
         )
     if rejected is not None:
         _list(rejected, done)

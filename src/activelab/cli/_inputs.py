@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,8 @@ class Request:
     keep: str
     format_: str | None = None
     question: str | None = None
+    missing: Sequence[str] | None = None
+    fold: bool = False
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -61,12 +64,15 @@ def read_inputs(request: Request) -> tuple[Labels, Checked]:
         question=request.question,
         classes=() if request.classes is None else class_names(request.classes),
         columns=roles,
+        missing=missing_words(request.missing),
+        fold=request.fold,
     )
     request.notes.extend(notes)
     models = [_read_model(path, request.example_column) for path in request.pred_probs]
     pool = None if request.examples is None else _read_pool(request.examples, request.example_column)
     given, pool, models = _with_one_type_of_ids(given, pool, models)
-    given, classes = _with_one_type_of_classes(given, _class_names(request.classes, models))
+    names = _class_names(request.classes, models)
+    given, classes = _with_one_type_of_classes(given, names, fold=request.fold)
     labels = _labels(request, given, pool, classes, models)
     return labels, _checked(request, labels, models)
 
@@ -159,15 +165,29 @@ def class_names(option: str) -> list[str]:
     return names
 
 
-def _with_one_type_of_classes(given: pa.Table, names: list[str] | None) -> tuple[pa.Table, Any]:
+def missing_words(option: Sequence[str] | None) -> list[str]:
+    """The words of ``--missing``, which is repeated or a,b; a number also as it is without a point."""
+    from activelab.tables import without_point
+
+    words = [word for text in option or () for word in (text, *text.split(","))]
+    return list(dict.fromkeys(form for word in words for form in (word, without_point(word)) if form))
+
+
+def _with_one_type_of_classes(
+    given: pa.Table, names: list[str] | None, *, fold: bool
+) -> tuple[pa.Table, Any]:
+    """Labels and classes of one type; a label that is another spelling of a class's value is that class."""
     import pyarrow as pa
 
     from activelab import tables
+    from activelab.formats import meeting
 
     if names is None:
         return given, None
     classes = tables.integers_if_canonical(pa.chunked_array([pa.array(names, pa.string())]))
     column, classes = tables.unify([given["label"], classes])
+    if pa.types.is_string(column.type):
+        column = tables.renamed(column, meeting(column.unique().to_pylist(), names, fold=fold))
     at = given.column_names.index("label")
     return given.set_column(at, "label", column), classes.to_pylist()
 
@@ -182,7 +202,7 @@ def _labels(request: Request, given: pa.Table, pool: Any, classes: Any, models: 
             examples = _distinct(pool)
     elif any(isinstance(model, list) for model in models):
         examples = _row_numbers(request, given, models)
-    with naming(request.labels):
+    with naming(request.labels), _placed(request.labels, given):
         labels = Labels.from_long(given, classes=classes, examples=examples, keep=request.keep)  # type: ignore[arg-type]
     if pool is None:
         for path, model in zip(request.pred_probs, models, strict=True):
@@ -190,6 +210,20 @@ def _labels(request: Request, given: pa.Table, pool: Any, classes: Any, models: 
                 with naming(path):
                     labels = labels.with_examples(model["example"].to_numpy(zero_copy_only=False))
     return labels
+
+
+@contextmanager
+def _placed(path: Path, given: pa.Table) -> Iterator[None]:
+    """Tell errors the places in the file, where the rows of the table are not those of the file."""
+    try:
+        yield
+    except InputError as error:
+        if "row" in given.column_names:
+            error.rows = tuple(given["row"][row].as_py() for row in error.rows)
+        if "line" in given.column_names:
+            error.file = os.fspath(path)
+            error.lines = tuple(given["line"][row].as_py() for row in error.rows)
+        raise
 
 
 def _distinct(pool: Any) -> Any:

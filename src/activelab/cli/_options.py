@@ -39,6 +39,18 @@ Question = Annotated[
         show_default=False,
     ),
 ]
+Missing = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="WORD",
+        help="A label that stands for none, such as NA or -1; a,b for several. Empty cells always are.",
+        show_default=False,
+    ),
+]
+Fold = Annotated[
+    bool,
+    typer.Option("--fold", help="Merge classes that differ only in blanks, case or Unicode's normal form."),
+]
 
 _PRED_PROBS = (
     "Predicted class probabilities, out-of-sample: a table with the example and a column for each class, "

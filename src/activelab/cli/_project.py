@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from activelab._errors import InputError
-from activelab.cli._inputs import class_names
-from activelab.cli._options import Json
+from activelab.cli._inputs import class_names, missing_words
+from activelab.cli._options import Fold, Json, Missing
 from activelab.cli._output import progress_bar, say
 from activelab.cli._place import Place, place_of, project_at, project_errors, split_place
 
@@ -139,6 +139,8 @@ def import_(
         Path | None,
         typer.Option(metavar="DIR", help="Folder that the image files are named from.", readable=False),
     ] = None,
+    missing: Missing = None,
+    fold: Fold = False,
     rejected: Annotated[
         Path | None,
         typer.Option(
@@ -183,6 +185,8 @@ def import_(
             columns=Columns(example, text, image, annotator, label),
             image_root=images_root,
             leave_out=rejected is not None,
+            missing=missing_words(missing),
+            fold=fold,
             progress=progress,
         )
         if rejected is not None:
@@ -202,7 +206,7 @@ def import_(
     said = f"Imported {', '.join(new)}." if new else "Nothing new."
     if done.rejected:
         said += f" Left out {len(done.rejected):,} bad rows, listed in {rejected}."
-    say(said, counts, as_json)
+    say(said, counts | {"notes": done.notes}, as_json, notes=done.notes)
 
 
 def settings(

@@ -18,6 +18,7 @@ from activelab.cli._options import (
     ExampleColumn,
     Examples,
     Explain,
+    Fold,
     From,
     Json,
     Keep,
@@ -26,6 +27,7 @@ from activelab.cli._options import (
     ManyLabelsFiles,
     ManyPredProbsFiles,
     Memory,
+    Missing,
     Output,
     Question,
     Seed,
@@ -103,6 +105,8 @@ def suggest(
     keep: KeepOption = Keep.error,
     from_: From = None,
     question: Question = None,
+    missing: Missing = None,
+    fold: Fold = False,
     seed: Seed = 0,
     as_json: Json = False,
     output: Output = None,
@@ -160,6 +164,8 @@ def suggest(
     if is_large(labels, models, [*large.values(), explain]):
         if strategy.assignment is not None or strategy.skip_settled or strategy.batching != "top":
             raise InputError("--assignment, --skip-settled and --batching are for pools that fit the memory.")
+        if missing or fold:
+            raise InputError("--missing and --fold are for pools that fit the memory.")
         if examples is not None:
             raise InputError("--examples is for arrays; a pool in several files lists its examples itself.")
         chosen = {name: value for name, value in large.items() if value is not None}
@@ -192,6 +198,8 @@ def suggest(
             keep,
             from_,
             question,
+            missing,
+            fold,
         )
         batch, summary = _in_memory(request, strategy, batch_size, prices, output, seed)
     deliver(_table(batch), {"method": method, **summary}, output=output, as_json=as_json)

@@ -7,10 +7,11 @@ from activelab.formats._detect import detect_format
 from activelab.formats._label_studio import task_annotations as task_annotations
 from activelab.formats._labels import latest_labels as latest_labels
 from activelab.formats._labels import read_label_table as read_label_table
-from activelab.formats._labels import special_format as special_format
 from activelab.formats._record import Record
 from activelab.formats._record import is_later as is_later
 from activelab.formats._registry import FORMATS, FileFormat
+from activelab.formats._spelling import class_notes as class_notes
+from activelab.formats._spelling import meeting as meeting
 
 __all__ = [
     "FORMATS",

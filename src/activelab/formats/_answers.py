@@ -7,35 +7,47 @@ from typing import Any
 
 from activelab._errors import InputError, first
 from activelab.formats._record import shortened
-from activelab.tables import id_text
+from activelab.tables import id_text, is_missing
 
 SEVERAL = "several labels; only one an example can be used"
 NONE = "no label was chosen"
+ANSWERS = ("choices", "label", "labels", "rating", "number", "taxonomy", "selected")
+"""Names under which an answer is kept."""
+PATH = "/"
+"""Between the steps of a path in a tree of classes."""
 
 
-def answer_of(value: Any, question: str | None = None) -> tuple[Any, str]:
+def cell_of(label: str) -> str:
+    """A label as `answer_of` reads it from a cell."""
+    return json.dumps([label], ensure_ascii=False) if label.lstrip()[:1] in ("{", "[") else label
+
+
+def answer_of(value: Any, question: str | None = None, *, cell: bool = False) -> tuple[Any, str]:
     """The label a value holds, and why there is none.
 
     A value may be the label itself, a list of one, ``{"choices": [label]}``, ``{"label": label}``, one true
-    among false buttons, any of them under the name of the question, or the same as a JSON text.
+    among false buttons, a path in a tree of classes (a list in a list), or any of them under the name of the
+    question; with ``cell`` also the same as a JSON text.
     """
+    if cell and isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return value, ""
     for _ in range(20):
-        if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
-            try:
-                value = json.loads(value)
-            except (ValueError, RecursionError):
-                return value, ""
         if isinstance(value, list):
             if len(value) != 1:
                 return None, SEVERAL if value else NONE
             value = value[0]
+            if isinstance(value, list) and value and all(isinstance(step, str) for step in value):
+                value = PATH.join(value)
         elif isinstance(value, dict):
             value, why = _inside(value, question)
             if why:
                 return None, why
         else:
             break
-    if value is None or value == "":
+    if is_missing(value):
         return None, NONE
     if isinstance(value, bool):
         return str(value).lower(), ""
@@ -45,7 +57,7 @@ def answer_of(value: Any, question: str | None = None) -> tuple[Any, str]:
 def _inside(value: dict[str, Any], question: str | None) -> tuple[Any, str]:
     if question is not None and question in value:
         return value[question], ""
-    for key in ("choices", "label", "labels"):
+    for key in ANSWERS:
         if key in value:
             return value[key], ""
     if value and all(isinstance(one, bool) for one in value.values()):

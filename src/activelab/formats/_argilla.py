@@ -1,4 +1,4 @@
-"""Records of Argilla, nested or flattened, as JSON lines, JSON or Parquet of Hugging Face datasets."""
+"""Records of Argilla, nested or flattened, of version 1 too; JSON lines, JSON or Parquet of datasets."""
 
 from __future__ import annotations
 
@@ -12,19 +12,36 @@ from activelab.formats._record import Record, Source, record, set_aside, unlabel
 from activelab.formats._rows import columns, rows, write_lines
 from activelab.formats._spool import Spool
 from activelab.formats._tables import write_parquet
-from activelab.tables import find_column
+from activelab.tables import find_column, is_missing
 
 _SUFFIX = ".responses"
+_SUGGESTED = "-suggestion"
+"""What a feedback dataset of version 1 has beside each question, whose column holds its responses."""
+_RECORD = {"annotation", "annotation_agent"}
+"""What a record of version 1 holds: one label, and who gave it."""
 
 
 def looks_right(names: Sequence[str]) -> bool:
     """Whether the columns are those of records."""
-    return any(name.endswith(f"{_SUFFIX}.users") for name in names) or {"fields", "responses"} <= set(names)
+    nested = {"fields", "responses"} <= set(names)
+    return nested or any(name.endswith(f"{_SUFFIX}.users") for name in names) or is_first_version(names)
+
+
+def is_first_version(names: Sequence[str]) -> bool:
+    """Whether the columns are those of a dataset of version 1."""
+    return set(names) >= _RECORD or bool(_asked(names) and {"external_id", "metadata"} & set(names))
+
+
+def _asked(names: Sequence[str]) -> list[str]:
+    return [name for name in names if name + _SUGGESTED in names]
 
 
 def read(source: Source) -> Iterator[Record]:
     """Responses that were submitted; drafts and discarded ones are left out."""
     names = columns(source.path)
+    if is_first_version(names):
+        yield from _read_first_version(source, names)
+        return
     nested = "responses" in names and "fields" in names
     question = source.question
     if not nested:
@@ -38,6 +55,57 @@ def read(source: Source) -> Iterator[Record]:
             yield from _nested(line, values, question, key)
         else:
             yield from _flat(line, values, str(question), key)
+
+
+def _read_first_version(source: Source, names: Sequence[str]) -> Iterator[Record]:
+    """Feedback datasets, with responses in the column of the question; records with one annotation."""
+    asked = _asked(names)
+    question = one_question(asked, source.question, "question") if asked else "annotation"
+    key = source.columns.get("example") or ("external_id" if "external_id" in names else "id")
+    ours = (
+        *asked,
+        *_RECORD,
+        key,
+        "metadata",
+        "status",
+        "prediction",
+        "prediction_agent",
+        "vectors",
+        "metrics",
+    )
+    for line, values, problem in rows(source.path):
+        if problem:
+            yield Record(line, problem=problem)
+            continue
+        example = values.get(key)
+        if is_missing(example):
+            example = line
+            source.note("Some records have no id: they are named by their line.")
+        content = {n: v for n, v in values.items() if n not in ours and not n.partition(_SUGGESTED)[1]}
+        if asked:
+            parts = _given(values.get(question))
+        elif is_missing(values.get("annotation")):
+            parts = []
+        else:
+            parts = [(values["annotation"], values.get("annotation_agent"), "submitted")]
+        if parts is None:
+            yield Record(line, problem=f"the responses to {question!r} are no list of objects")
+        else:
+            yield from _responses(line, example, parts, content, (key, "user_id", "value"))
+
+
+def _given(responses: Any) -> list[tuple[Any, Any, Any]] | None:
+    """Value, user and status of each response; a dataset keeps lists of values in place of objects."""
+    if isinstance(responses, dict):
+        lists = [responses.get(name) or [] for name in ("value", "user_id", "status")]
+        if not all(isinstance(one, list) and len(one) == len(lists[0]) for one in lists):
+            return None
+        return list(zip(*lists, strict=True))
+    if not isinstance(responses or [], list) or not all(isinstance(one, dict) for one in responses or []):
+        return None
+    return [
+        (one.get("value"), one.get("user_id"), one.get("status") or "submitted") for one in responses or []
+    ]
 
 
 def _flat(line: int, values: Mapping[str, Any], question: str, key: str) -> Iterator[Record]:

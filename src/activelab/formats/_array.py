@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from decimal import Decimal
+from typing import Any, Protocol
 
 import ijson
 import numpy as np
 
 from activelab._errors import InputError
-from activelab.tables import Row
-
-DEEPEST = 500
-"""Levels of nesting; what goes far beyond would overflow the stack of the parser."""
+from activelab.tables import DEEPEST, Row
 
 _STEP = np.zeros(256, dtype=np.int8)
 _STEP[[ord("["), ord("{")]] = 1
@@ -25,8 +23,8 @@ class Readable(Protocol):
     def read(self, size: int = -1, /) -> bytes: ...
 
 
-def parse_array(file: Readable) -> Iterator[Row]:
-    """The objects of an array; their numbers, counted from 1, take the place of lines.
+def parse_array(file: Readable, *, array: bool = True) -> Iterator[Row]:
+    """The objects of an array, or those that follow each other; their numbers, from 1, are their lines.
 
     Raises
     ------
@@ -35,9 +33,11 @@ def parse_array(file: Readable) -> Iterator[Row]:
     """
     number = 0
     try:
-        for number, values in enumerate(ijson.items(_Shallow(file), "item", use_float=True), start=1):
+        # Without floats, as these would bound integers to 64 bits.
+        found = ijson.items(_Shallow(file), "item" if array else "", multiple_values=not array)
+        for number, values in enumerate(found, start=1):
             if isinstance(values, dict):
-                yield Row(number, values)
+                yield Row(number, _with_floats(values))
             else:
                 yield Row(number, {}, "it is not a JSON object")
     except (ijson.JSONError, UnicodeDecodeError, OverflowError, RecursionError) as error:
@@ -46,6 +46,16 @@ def parse_array(file: Readable) -> Iterator[Row]:
         if isinstance(error, InputError):
             raise
         raise _unreadable(error, number) from None
+
+
+def _with_floats(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, list):
+        return [_with_floats(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _with_floats(one) for name, one in value.items()}
+    return value
 
 
 def _unreadable(error: Exception, number: int) -> InputError:

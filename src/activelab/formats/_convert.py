@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from activelab._whole import whole_file
 from activelab.formats._detect import detect_format
 from activelab.formats._record import NOTHING, Record, Source
 from activelab.formats._registry import FileFormat, get_format
+from activelab.formats._spelling import class_notes, folding, meeting
 from activelab.formats._spool import Spool
 from activelab.tables import check_target, naming
 
@@ -59,6 +60,7 @@ def read_records(
     question: str | None = None,
     classes: Sequence[str] = (),
     columns: Mapping[str, str | None] = NOTHING,
+    missing: Collection[str] = (),
     notes: list[str] | None = None,
 ) -> Iterator[Record]:
     """The labels of a file, one after the other, and its examples without labels.
@@ -74,6 +76,8 @@ def read_records(
         Names of classes that a wide matrix knows by number.
     columns : mapping of str to str
         Columns of "example", "annotator" and "label", where they are not recognised.
+    missing : collection of str
+        Words that stand for a missing label, as a number is written without a point.
     notes : list of str, optional
         What is worth knowing is appended to it.
 
@@ -99,10 +103,14 @@ def read_records(
     [(2, '7', 'ann', 'bug')]
     """
     place = Path(path)
-    source = Source(place, question, classes, columns, [] if notes is None else notes)
+    source = Source(place, question, classes, columns, [] if notes is None else notes, missing)
     with naming(place):
-        found = get_format(format_ or detect_format(place))
-        yield from found.read(source)
+        found = get_format(format_ or detect_format(place, columns))
+        for one in found.read(source):
+            if one.label and one.label in missing:
+                yield one._replace(annotator="", label="", left_out=f"{one.label!r} stands for no label")
+            else:
+                yield one
 
 
 def convert_file(
@@ -114,6 +122,8 @@ def convert_file(
     question: str | None = None,
     classes: Sequence[str] = (),
     columns: Mapping[str, str | None] = NOTHING,
+    missing: Collection[str] = (),
+    fold: bool = False,
 ) -> Conversion:
     """Write the labels of a file to a file of another format.
 
@@ -125,8 +135,11 @@ def convert_file(
     source, target : path
     to, from_ : str
         Names of `FORMATS`; ``from_`` is found by content if it is not given.
-    question, classes, columns
+    question, classes, columns, missing
         As in `read_records`; ``classes`` also gives the order of the classes in the new file.
+    fold : bool
+        Merge classes that differ only in blanks, case or Unicode's normal form: into the most frequent one,
+        or the one that ``classes`` has.
 
     Returns
     -------
@@ -141,10 +154,10 @@ def convert_file(
     ending = _ending(target, writer)
     check_target(target, (os.fspath(source),))
     with naming(source):
-        found = from_ or detect_format(Path(source))
+        found = from_ or detect_format(Path(source), columns)
     done = Conversion(get_format(found).name, to)
     records = read_records(
-        source, found, question=question, classes=classes, columns=columns, notes=done.notes
+        source, found, question=question, classes=classes, columns=columns, missing=missing, notes=done.notes
     )
     with Spool() as pool:
         _fill(pool, records, done)
@@ -152,6 +165,10 @@ def convert_file(
         if not pool.count("vote"):
             reasons = "; ".join(f"{why} ({n:,})" for why, n in done.dropped.most_common(3))
             raise InputError(f"{source}: there is no label to convert. {reasons or 'It has no rows'}.")
+        pool.rename_classes(meeting(pool.classes, classes, fold=fold))
+        if fold:
+            pool.rename_classes(folding(pool.label_counts()))
+        done.notes += class_notes(pool.label_counts(), classes)
         if unlabelled and not writer.holds_unlabelled:
             done.notes.append(f"{unlabelled:,} examples have no label; {to} has no place for them.")
         done.kept = pool.count("vote")

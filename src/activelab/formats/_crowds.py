@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 from activelab._errors import InputError
-from activelab.formats._answers import answer_of, one_question
+from activelab.formats._answers import answer_of, cell_of, one_question
 from activelab.formats._record import Record, Source, moment_of, record, seconds_of, set_aside
 from activelab.formats._rows import columns, rows, write_csv
 from activelab.formats._spool import Spool
@@ -37,7 +37,7 @@ def read_mturk(source: Source) -> Iterator[Record]:
             given: Any = {option: _is_on(values.get(f"{_ANSWER}{question}.{option}")) for option in buttons}
         else:
             given = values.get(f"{_ANSWER}{question}")
-        label, why = answer_of(given, source.question)
+        label, why = answer_of(given, source.question, cell=True)
         if why:
             yield set_aside(line, values.get(key), content, why, key)
             continue
@@ -85,7 +85,7 @@ def _assignments(pool: Spool, fields: Sequence[str], status: str) -> Iterator[li
         for vote in item.votes:
             number += 1
             time = None if vote.time is None else moment_of(vote.time)
-            yield [item.example, str(number), vote.annotator, status, time, *cells, vote.label]
+            yield [item.example, str(number), vote.annotator, status, time, *cells, cell_of(vote.label)]
 
 
 def read_toloka(source: Source) -> Iterator[Record]:
@@ -109,7 +109,7 @@ def read_toloka(source: Source) -> Iterator[Record]:
             # Files of results list control tasks and their hints too.
             yield Record(line, content=content, left_out="nobody has done this task")
             continue
-        label, why = answer_of(values.get(_OUTPUT + question))
+        label, why = answer_of(values.get(_OUTPUT + question), cell=True)
         if why:
             yield set_aside(line, values.get(key), content, why, key)
             continue

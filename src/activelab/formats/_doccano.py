@@ -1,4 +1,4 @@
-"""doccano: a zip archive with one file a member of the project."""
+"""doccano: a zip archive with one file a member of the project, packed or unpacked; and its old export."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from errno import EINVAL
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 from urllib.parse import quote, unquote
 
-from activelab._errors import InputError
+from activelab._errors import InputError, first
 from activelab.formats._answers import SEVERAL, answer_of
 from activelab.formats._array import parse_array
 from activelab.formats._record import (
@@ -25,16 +25,24 @@ from activelab.formats._record import (
     set_aside,
     unlabelled,
 )
-from activelab.formats._rows import dumped
+from activelab.formats._rows import dumped, rows
 from activelab.formats._spool import Spool
-from activelab.tables import Row
+from activelab.tables import Bounded, Row, allowance, id_text, naming
 
-_FREE = 1 << 30
-_RATIO = 200
-"""An archive may unpack to a gigabyte, or to so many times its size; more is taken for a trap."""
 _MEMBERS = 10_000
 _ENDINGS = (".jsonl", ".json", ".csv")
 _OURS = ("id", "label", "labels", "Comments")
+_PLAIN = {"id", "text", "data", "filename", "label", "labels", "meta"}
+
+
+def looks_right(names: Collection[str]) -> bool:
+    """Whether the keys are those of a member's file, or of the old export, with numbers of labels."""
+    keys = set(names)
+    if "id" not in keys:
+        return False
+    if {"label", "labels"} & keys:
+        return "Comments" in keys or (keys <= _PLAIN and {"data", "filename"} & keys != set())
+    return "annotations" in keys and bool({"text", "filename", "meta"} & keys)
 
 
 def read(source: Source) -> Iterator[Record]:
@@ -46,19 +54,17 @@ def read(source: Source) -> Iterator[Record]:
         If the archive is damaged, has names that lead out of it, is encrypted, or unpacks to far more than
         it should.
     """
+    if source.path.is_dir() or not _is_zip(source.path):
+        yield from _unpacked(source)
+        return
     try:
         with zipfile.ZipFile(source.path) as archive:
             members = _members(archive)
-            allowed = [max(_FREE, _RATIO * source.path.stat().st_size)]
+            allowed = allowance(source.path)
             for member in members:
-                stem = unquote(PurePosixPath(member.filename).stem)
-                if stem == "all":
-                    source.note(
-                        "all.jsonl is the file of a collaborative project, in which doccano forgets who "
-                        "labelled: all labels are taken for those of one annotator, 'all'."
-                    )
+                stem = _annotator(member.filename, source)
                 with archive.open(member) as file:
-                    for row in _rows(member.filename, _Limited(file, allowed)):
+                    for row in _rows(member.filename, Bounded(file, allowed)):
                         one = _record(row, stem, source)
                         yield _in_member(one, member.filename) if one.problem else one
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError) as error:
@@ -74,6 +80,67 @@ def read(source: Source) -> Iterator[Record]:
         ) from None
 
 
+def _is_zip(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return file.read(4) == b"PK\x03\x04"
+
+
+def _annotator(name: str, source: Source) -> str:
+    """Who labelled, by the name of the file."""
+    stem = unquote(PurePosixPath(name.removesuffix(".gz")).stem)
+    if stem == "all":
+        source.note(
+            "all.jsonl is the file of a collaborative project, in which doccano forgets who labelled: all "
+            "labels are taken for those of one annotator, 'all'."
+        )
+    return stem
+
+
+def _unpacked(source: Source) -> Iterator[Record]:
+    """A file of the archive, or a folder of them: the name of the file is the annotator."""
+    files = [source.path]
+    if source.path.is_dir():
+        files = sorted(one for one in source.path.iterdir() if one.is_file() and not one.name.startswith("."))
+    number = 0
+    for file in files:
+        stem = _annotator(file.name, source)
+        if len(files) == 1:
+            source.note(f"A file of a doccano archive: its name, {stem!r}, is taken for the annotator.")
+        with naming(file):
+            for row in rows(file):
+                number += 1
+                row = row._replace(line=row.line if len(files) == 1 else number)
+                if "annotations" in row.values and not {"label", "labels"} & set(row.values):
+                    yield from _old(row, source)
+                else:
+                    yield _record(row, stem, source)
+
+
+def _old(row: Row, source: Source) -> Iterator[Record]:
+    """An example of the old export: labels and users are numbers, and names nobody kept."""
+    line, values, problem = row
+    key = source.columns.get("example") or "id"
+    given = values["annotations"] or []
+    if problem or not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+        yield Record(line, problem=problem or "'annotations' is no list of objects")
+        return
+    source.note("The old export of doccano holds numbers of labels and users in place of their names.")
+    content = {name: value for name, value in values.items() if name not in (*_OURS, "annotations")}
+    labels: dict[Any, list[Any]] = {}
+    for one in given:
+        labels.setdefault(id_text(one.get("user")), []).append(one)
+    if not labels:
+        yield unlabelled(line, values.get(key), content, key)
+    for user, entries in labels.items():
+        if len(entries) > 1 or "start_offset" in entries[0]:
+            why = SEVERAL if len(entries) > 1 else "it marks a part of the example"
+            yield set_aside(line, values.get(key), content, why, key)
+        else:
+            yield record(
+                line, values.get(key), user, entries[0].get("label"), content, names=(key, "user", "label")
+            )
+
+
 def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     found = [one for one in archive.infolist() if not one.is_dir()]
     if len(found) > _MEMBERS:
@@ -82,31 +149,17 @@ def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
         path = PurePosixPath(one.filename)
         if path.is_absolute() or ".." in path.parts or "\\" in one.filename or "\0" in one.filename:
             raise InputError(f"the archive holds {one.filename!r}, a name that leads out of it.")
-    usable = [one for one in found if PurePosixPath(one.filename).suffix.lower() in _ENDINGS]
+    usable = [one for one in found if _is_data(PurePosixPath(one.filename))]
     if not usable:
-        raise InputError(f"the archive holds no file that ends in {', '.join(_ENDINGS)}.")
+        names = first([one.filename for one in found]) or "nothing"
+        raise InputError(f"the archive holds no file that ends in {', '.join(_ENDINGS)}; it holds {names}.")
     return usable
 
 
-class _Limited(io.RawIOBase):
-    """What a member unpacks to, as long as the archive as a whole stays within bounds."""
-
-    def __init__(self, file: IO[bytes], allowed: list[int]) -> None:
-        super().__init__()
-        self.file, self.allowed = file, allowed
-
-    def readable(self) -> bool:
-        """A stream to read from."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """The next bytes."""
-        part = self.file.read(len(buffer))
-        self.allowed[0] -= len(part)
-        if self.allowed[0] < 0:
-            raise InputError("the archive unpacks to far more than its size; it is not read any further.")
-        buffer[: len(part)] = part
-        return len(part)
+def _is_data(name: PurePosixPath) -> bool:
+    """Whether a member holds labels; the rest of a name that begins with a point is of the system's own."""
+    system = name.name.startswith(".") or "__MACOSX" in name.parts
+    return name.suffix.lower() in _ENDINGS and not system
 
 
 def _rows(name: str, file: io.RawIOBase) -> Iterator[Row]:
@@ -168,7 +221,8 @@ def write(file: IO[bytes], pool: Spool, _: str, __: Sequence[str]) -> None:
     # Without the time of day the same labels give the same bytes.
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for turn, name in enumerate(pool.annotators or ["unlabelled"]):
-            info = zipfile.ZipInfo(f"{quote(name, safe='@+_- ')}.jsonl")
+            stem = quote(name, safe="@+_- ")
+            info = zipfile.ZipInfo(f"{'%2E' + stem[1:] if stem.startswith('.') else stem}.jsonl")
             info.compress_type = zipfile.ZIP_DEFLATED
             with archive.open(info, "w", force_zip64=True) as member:
                 if pool.annotators:

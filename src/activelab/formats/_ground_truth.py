@@ -29,7 +29,9 @@ def read_workers(source: Source) -> Iterator[Record]:
             yield unlabelled(line, example, content, "datasetObjectId")
         for one in answers:
             given = one.get("annotationData")
-            label, why = answer_of(given.get("content") if isinstance(given, dict) else None, source.question)
+            label, why = answer_of(
+                given.get("content") if isinstance(given, dict) else None, source.question, cell=True
+            )
             if why:
                 yield set_aside(line, example, content, why, "datasetObjectId")
             else:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import IO, Any
 
 from activelab._errors import InputError, first
-from activelab.formats._answers import NONE, answer_of
+from activelab.formats._answers import NONE, answer_of, cell_of
 from activelab.formats._record import (
     Item,
     Record,
@@ -17,25 +18,110 @@ from activelab.formats._record import (
     set_aside,
     unlabelled,
 )
-from activelab.formats._rows import array_rows, columns, rows, write_array, write_csv
-from activelab.formats._spool import Spool
-from activelab.tables import find_column
+from activelab.formats._rows import columns, is_text_table, objects, rows, write_array, write_csv
+from activelab.formats._spool import Spool, is_canonical
+from activelab.tables import Row, find_column, naming
 
 SKIPPED = "the annotator skipped it"
+_READ = ("choices", "rating", "number", "taxonomy", "pairwise")
+"""Tags whose answer can be one value, and so the class of an example."""
 _KNOWN = ("id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time")
 
 
+def looks_right(names: Collection[str]) -> bool:
+    """Whether the keys are those of a task, or of an annotation with its task, as target storage keeps it."""
+    task = "data" in names and ("annotations" in names or "completions" in names)
+    return task or ("result" in names and "task" in names)
+
+
 def read_json(source: Source) -> Iterator[Record]:
-    """Tasks with their annotations; those that were skipped are left out."""
-    for line, task, problem in array_rows(source.path):
+    """Tasks with their annotations; those that were skipped are left out.
+
+    Choices are read; where there are none, the other tags whose answer is one value are. A folder holds a
+    task or an annotation in each file.
+    """
+    tags = _Tags(source.question)
+    for _, task, problem in _tasks(source.path):
+        if tags.settled:
+            break
+        if not problem:
+            tags.see(task)
+    tags.settle()
+    for line, task, problem in _tasks(source.path):
         if problem:
             yield Record(line, problem=problem)
         else:
-            yield from task_records(line, task, source.question, source.columns.get("example"))
+            yield from task_records(
+                line, task, source.question, source.columns.get("example"), kinds=tags.kinds
+            )
+
+
+def _tasks(path: Path) -> Iterator[Row]:
+    """Tasks with their annotations, of a file or of each file of a folder."""
+    files = [path]
+    if path.is_dir():
+        files = sorted(one for one in path.iterdir() if one.is_file() and not one.name.startswith("."))
+    number = 0
+    for file in files:
+        with naming(file):
+            for row in objects(file):
+                number += 1
+                values = row.values
+                if "result" in values and "task" in values and "data" not in values:
+                    values = _of_storage(values)
+                yield row._replace(line=number, values=values)
+
+
+def _of_storage(annotation: dict[str, Any]) -> dict[str, Any]:
+    """The task of an annotation as target storage keeps it."""
+    task = (
+        annotation["task"] if isinstance(annotation["task"], dict) else {"id": annotation["task"], "data": {}}
+    )
+    return {**task, "annotations": [{n: v for n, v in annotation.items() if n != "task"}]}
+
+
+class _Tags:
+    """The tags of a file, by name of the question."""
+
+    def __init__(self, question: str | None) -> None:
+        self.question = question
+        self.kinds: Sequence[str] = ("choices",)
+        self.found: dict[str, str] = {}
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is known which tags are read."""
+        return self.question in self.found if self.question is not None else "choices" in self.found.values()
+
+    def see(self, task: Mapping[str, Any]) -> None:
+        """Take note of the tags of a task."""
+        annotations = task.get("annotations", task.get("completions"))
+        for one in annotations if isinstance(annotations, list) else ():
+            result = one.get("result") if isinstance(one, dict) else None
+            for region in result if isinstance(result, list) else ():
+                if isinstance(region, dict):
+                    self.found.setdefault(str(region.get("from_name")), str(region.get("type")))
+
+    def settle(self) -> None:
+        """Choose the tags to read; raise if the question is none of those there are, or several could be."""
+        if self.question is not None and self.found and self.question not in self.found:
+            named = [f"{name} ({kind})" for name, kind in self.found.items()]
+            raise InputError(f"no question {self.question!r}; the tasks have: {', '.join(named[:20])}.")
+        if self.question is None and not self.settled:
+            one_answer = [name for name, kind in self.found.items() if kind in _READ]
+            if len(one_answer) > 1:
+                raise InputError(f"the tasks have several questions: {first(one_answer)}.", advice="question")
+        if not self.settled or self.question is not None:
+            self.kinds = _READ
 
 
 def task_records(
-    line: int, task: Mapping[str, Any], question: str | None = None, example: str | None = None
+    line: int,
+    task: Mapping[str, Any],
+    question: str | None = None,
+    example: str | None = None,
+    *,
+    kinds: Sequence[str] = ("choices",),
 ) -> Iterator[Record]:
     """What one task holds; ``example`` is the field of its data that identifies it."""
     data, annotations = task.get("data"), task.get("annotations", task.get("completions")) or []
@@ -43,7 +129,7 @@ def task_records(
         yield Record(line, problem="it is no task: it has no 'data'")
         return
     name, identity = ("id", task.get("id")) if example is None else (example, data.get(example))
-    given = task_annotations(annotations, question)
+    given = task_annotations(annotations, question, kinds)
     if not given:
         yield unlabelled(line, identity, data, name)
     for annotator, label, time, left_out, problem in given:
@@ -58,7 +144,7 @@ def task_records(
 
 
 def task_annotations(
-    annotations: Any, question: str | None = None
+    annotations: Any, question: str | None = None, kinds: Sequence[str] = ("choices",)
 ) -> list[tuple[Any, Any, float | None, str, str]]:
     """Annotator, label, time, why it is left out and what is wrong, of each annotation of a task."""
     if not isinstance(annotations, list):
@@ -75,24 +161,25 @@ def task_annotations(
         if one.get("was_cancelled"):
             found.append((who, None, time, SKIPPED, ""))
             continue
-        label, why, problem = _chosen(one.get("result"), question)
+        label, why, problem = _chosen(one.get("result"), question, kinds)
         found.append((who, label, time, why, problem))
     return found
 
 
-def _chosen(result: Any, question: str | None) -> tuple[Any, str, str]:
-    """The choice in the regions of an annotation, why there is none, and what is wrong."""
+def _chosen(result: Any, question: str | None, kinds: Sequence[str]) -> tuple[Any, str, str]:
+    """The answer in the regions of an annotation, why there is none, and what is wrong."""
     if not isinstance(result, list) or not all(isinstance(one, dict) for one in result):
         return None, "", "the 'result' of an annotation is no list of objects"
-    choices = [one for one in result if one.get("type") == "choices"]
-    names = list(dict.fromkeys(str(one.get("from_name")) for one in choices))
-    if question is not None:
-        choices = [one for one in choices if one.get("from_name") == question]
-    elif len(names) > 1:
+    asked = [one for one in result if question is None or one.get("from_name") == question]
+    answers = [one for one in asked if one.get("type") in kinds]
+    names = list(dict.fromkeys(str(one.get("from_name")) for one in answers))
+    if len(names) > 1:
         raise InputError(f"the tasks have several choices: {first(names)}.", advice="question")
-    if not choices:
-        return None, NONE, ""
-    label, why = answer_of([one.get("value") for one in choices])
+    if not answers:
+        tags = dict.fromkeys(str(one.get("type")) for one in asked)
+        why = f"it holds {first(tags)}; read are {first(_READ)}" if tags else NONE
+        return None, why, ""
+    label, why = answer_of([one.get("value") for one in answers])
     return label, why, ""
 
 
@@ -103,6 +190,7 @@ def read_flat(source: Source) -> Iterator[Record]:
     rest = [name for name in names if name not in known]
     question = find_column(rest, "label", source.question or source.columns.get("label"))
     key = source.columns.get("example") or "id"
+    cell = is_text_table(source.path)
     for line, values, problem in rows(source.path):
         if problem:
             yield Record(line, problem=problem)
@@ -111,7 +199,7 @@ def read_flat(source: Source) -> Iterator[Record]:
         if values.get("annotator") in (None, "") and values.get(question) in (None, ""):
             yield unlabelled(line, values.get(key), content, key)
             continue
-        label, why = answer_of(values.get(question))
+        label, why = answer_of(values.get(question), cell=cell)
         if why:
             yield set_aside(line, values.get(key), content, why, key)
             continue
@@ -137,7 +225,9 @@ def _task(item: Item, identity: Any) -> dict[str, Any]:
         choice = {"from_name": "label", "to_name": _shown(item.content), "type": "choices"}
         one: dict[str, Any] = {
             # Elsewhere a number; a name in its place is taken back by every reader here.
-            "completed_by": int(vote.annotator) if vote.annotator.isdecimal() else {"email": vote.annotator},
+            "completed_by": int(vote.annotator)
+            if is_canonical(vote.annotator)
+            else {"email": vote.annotator},
             "was_cancelled": False,
             "result": [{**choice, "value": {"choices": [vote.label]}}],
         }
@@ -176,7 +266,7 @@ def write_table(file: IO[bytes], pool: Spool, ending: str, _: Sequence[str]) -> 
     lines = (
         [
             number, entry["annotator"], entry.get("created_at"), *map(entry.get, fields),
-            entry["id"], entry["label"], entry.get("updated_at"),
+            entry["id"], cell_of(entry["label"]), entry.get("updated_at"),
         ]
         for number, entry in enumerate(_flat(pool), start=1)
     )  # fmt: skip

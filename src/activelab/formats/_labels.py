@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from activelab._errors import InputError
-from activelab.formats._convert import read_records
+from activelab._errors import InputError, first
+from activelab.formats._convert import NO_LABEL, read_records
 from activelab.formats._detect import detect_format
-from activelab.formats._record import NOTHING, Record, is_later
-from activelab.tables import integers_if_canonical, read_ids
+from activelab.formats._record import EMPTY, NOTHING, Record, is_later
+from activelab.formats._rows import is_array
+from activelab.formats._spelling import class_notes, folding
+from activelab.formats._tables import ROLES, long_columns
+from activelab.tables import (
+    as_names,
+    integers_if_canonical,
+    naming,
+    read_ids,
+    renamed,
+    row_columns,
+    sniff,
+)
 
 
 def read_label_table(
@@ -23,47 +36,116 @@ def read_label_table(
     question: str | None = None,
     classes: Sequence[str] = (),
     columns: Mapping[str, str | None] = NOTHING,
+    missing: Sequence[str] = (),
+    fold: bool = False,
 ) -> tuple[Any, list[str]]:
     """The labels of a file: a table with columns example, annotator, label; and what to know about it.
 
-    A long table is read as it is, by `activelab.tables.read_ids`. Of any other format the latest label of
-    an annotator on an example counts; an entry that is wrong is an error.
+    A long table is read column by column, which is faster, to the same labels. Of any other format the
+    latest label of an annotator on an example counts; an entry that is wrong is an error.
 
     Parameters
     ----------
-    path, format_, question, classes, columns
+    path, format_, question, classes, columns, missing
         As in `read_records`.
+    fold : bool
+        Merge classes that differ only in blanks, case or Unicode's normal form into the most frequent one.
+
+    Returns
+    -------
+    table : pyarrow.Table
+        If it is not row by row that of the file, a fourth column ``row`` or ``line`` says where a label is
+        from: a row of data counted from 0, or a line (or entry) counted from 1.
+    notes : list of str
 
     Raises
     ------
     InputError
         If the file or an entry of it is bad, or it holds no label; the message names the file.
     """
-    named = {role: columns.get(role) for role in ("example", "annotator", "label")}
-    format_ = format_ or (None if any(named.values()) else special_format(path))
-    if format_ in (None, "long"):
-        return read_ids(path, named), []
     notes: list[str] = []
-    records = read_records(path, format_, question=question, classes=classes, columns=columns, notes=notes)
-    latest, left_out = latest_labels(_refusing(path, records))
-    if not latest:
-        raise InputError("it holds no label.", file=path)
+    with naming(path):
+        format_ = format_ or detect_format(path, columns)
+        by_column = format_ == "long" and not is_array(Path(path))
+        if by_column:
+            table, left_out = _by_column(path, columns, missing, notes)
+    if not by_column:
+        records = read_records(
+            path,
+            format_,
+            question=question,
+            classes=classes,
+            columns=columns,
+            missing=missing,
+            notes=notes,
+        )
+        latest, left_out = latest_labels(_refusing(path, records))
+        table = _as_table(latest)
+    reasons = "; ".join(f"{why} ({n:,})" for why, n in left_out.most_common(3))
+    if not table.num_rows:
+        raise InputError(f"it holds no label{f': {reasons}' if reasons else ''}.", file=path)
     if left_out:
-        notes.append(f"{path}: {left_out:,} answers are no labels (skipped, rejected or unfinished).")
-    texts = zip(*((e, a, label) for (e, a), (label, *_) in latest.items()), strict=True)
-    arrays = [integers_if_canonical(pa.chunked_array([pa.array(one, pa.string())])) for one in texts]
-    return pa.Table.from_arrays(arrays, names=["example", "annotator", "label"]), notes
+        notes.append(f"{path}: {left_out.total():,} answers are no labels: {reasons}.")
+    counts = _counts(table["label"])
+    if fold:
+        at = table.column_names.index("label")
+        table = table.set_column(at, "label", renamed(table["label"], folding(counts)))
+        counts = _counts(table["label"])
+    return table, [*notes, *(f"{path}: {note}" for note in class_notes(counts, classes))]
+
+
+def _by_column(
+    path: str | os.PathLike[str],
+    columns: Mapping[str, str | None],
+    missing: Sequence[str],
+    notes: list[str],
+) -> tuple[Any, Counter[str]]:
+    """A long table, and how many of its rows have no label, by reason."""
+    format_ = sniff(path)
+    names = row_columns(path, format_)
+    found = long_columns(names, columns, lambda text: notes.append(f"{path}: {text}"))
+    table = read_ids(path, found, format_, missing)
+    table = pa.table({role: as_names(table[role]) for role in ROLES})
+    nobody, nothing = pc.is_null(table["annotator"]), pc.is_null(table["label"])
+    left_out = Counter[str]()
+    if not pc.any(nothing).as_py():
+        return table, left_out
+    unnamed = pc.and_(pc.is_null(table["example"]), nothing)
+    if pc.any(unnamed).as_py():
+        row = pc.index(unnamed, True).as_py()
+        raise InputError("the example is empty.", row=row, column="example")
+    neither = pc.sum(pc.and_(nobody, nothing)).as_py()
+    left_out[NO_LABEL] = neither
+    left_out[EMPTY if not missing else f"{EMPTY}, or one of {first(missing)}"] = (
+        pc.sum(nothing).as_py() - neither
+    )
+    table = table.append_column("row", pa.array(range(table.num_rows), pa.int64()))
+    return table.filter(pc.invert(nothing)), +left_out
+
+
+def _as_table(latest: Mapping[tuple[str, str], tuple[str, float | None, int]]) -> Any:
+    cells = [(e, a, label, line) for (e, a), (label, _, line) in latest.items()]
+    columns = zip(*cells, strict=True) if cells else ((), (), (), ())
+    names = (*ROLES, "line")
+    arrays = [pa.chunked_array([pa.array(one)]) for one in columns]
+    arrays = [integers_if_canonical(one) if pa.types.is_string(one.type) else one for one in arrays]
+    return pa.Table.from_arrays(arrays, names=names)
+
+
+def _counts(column: Any) -> dict[str, int]:
+    found = column.value_counts()
+    return {str(one["values"]): one["counts"] for one in found.to_pylist()}
 
 
 def latest_labels(
     records: Iterable[Record],
-) -> tuple[dict[tuple[str, str], tuple[str, float | None, int]], int]:
-    """By example and annotator the latest label, its time and line; and how many answers are no labels."""
+) -> tuple[dict[tuple[str, str], tuple[str, float | None, int]], Counter[str]]:
+    """By example and annotator the latest label, its time and line; and answers that are none, by reason."""
     latest: dict[tuple[str, str], tuple[str, float | None, int]] = {}
-    left_out = 0
+    left_out = Counter[str]()
     for one in records:
         if one.left_out:
-            left_out += 1
+            left_out[one.left_out] += 1
         elif one.annotator:
             before = latest.get((one.example, one.annotator))
             if before is None or not is_later(before[1], one.time):
@@ -80,12 +162,3 @@ def _refusing(path: str | os.PathLike[str], records: Iterable[Record]) -> Iterat
                 file=path,
             )
         yield one
-
-
-def special_format(path: str | os.PathLike[str]) -> str | None:
-    """The format of a file of another tool; None for a long table, or a file its reader will refuse."""
-    try:
-        found = detect_format(Path(path))
-    except (InputError, OSError):
-        return None
-    return None if found == "long" else found

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from activelab._errors import InputError
+from activelab._errors import InputError, first
 from activelab.formats._answers import NONE, SEVERAL, answer_of, one_question
 from activelab.formats._record import Record, Source, record, set_aside
 from activelab.formats._rows import columns, rows, write_csv, write_lines
 from activelab.formats._spool import Spool
 
 STATES = "*/user_state.json"
+_STATE = "instance_id_to_label_to_value"
 _KEYS = ("instance_id", "user_id")
 _ORIGIN = "annotator_origin"
 _ABOUT = ("_spans", "_room", "_room_id")
@@ -23,9 +24,12 @@ _MARKS = ("true", "1", "on", "yes")
 def read(source: Source) -> Iterator[Record]:
     """One answer an example and user, of one of the schemes."""
     if source.path.is_dir():
-        yield from _read_folder(source)
+        yield from _read_states(source, _states(source.path))
         return
     names = columns(source.path)
+    if is_state(names):
+        yield from _read_states(source, [source.path])
+        return
     answers = [name for name in names if _scheme(name) is not None]
     schemes = list(dict.fromkeys(str(_scheme(name)) for name in answers))
     scheme = one_question(schemes, source.question, "annotation scheme")
@@ -54,27 +58,43 @@ def _scheme(name: str) -> str | None:
 def _chosen(given: Mapping[str, Any], *, single: bool) -> tuple[Any, str]:
     """The answer in ``{option: cell}``; the option "" is the scheme's own column, resolved by Potato."""
     if given.get("") not in (None, ""):
-        return answer_of(given[""])
+        return answer_of(given[""], cell=True)
     marked = {option: cell for option, cell in given.items() if option and cell not in (None, "", False)}
     if len(marked) != 1:
         return None, SEVERAL if marked else NONE
     ((option, cell),) = marked.items()
     # A list to select from is one column whose cell is the answer; buttons are a column each.
-    by_cell = single and str(cell).strip().casefold() not in _MARKS
-    return answer_of(cell) if by_cell else (option, "")
+    by_cell = single and cell != option and str(cell).strip().casefold() not in _MARKS
+    return answer_of(cell, cell=True) if by_cell else (option, "")
 
 
-def _read_folder(source: Source) -> Iterator[Record]:
-    files = sorted(source.path.glob(STATES))
+def is_state(names: Collection[str]) -> bool:
+    """Whether the keys are those of what a user has answered."""
+    return _STATE in names
+
+
+def _states(folder: Path) -> list[Path]:
+    """What users have answered, in the folder of a round, or in the only round of the folder above."""
+    files = sorted(folder.glob(STATES))
+    if files:
+        return files
+    above = sorted(folder.glob(f"*/{STATES}"))
+    rounds = dict.fromkeys(file.parent.parent.name for file in above)
+    if len(rounds) > 1:
+        raise InputError(f"the folder holds several rounds with {STATES}: {first(rounds)}. Name one of them.")
+    return above
+
+
+def _read_states(source: Source, files: Sequence[Path]) -> Iterator[Record]:
     if not files:
         raise InputError(f"the folder holds no {STATES}.")
     for number, file in enumerate(files, start=1):
         try:
             state = json.loads(file.read_bytes())
             user = state.get("user_id", file.parent.name)
-            labels = {name: _answers(pairs) for name, pairs in state["instance_id_to_label_to_value"].items()}
+            labels = {name: _answers(pairs) for name, pairs in state[_STATE].items()}
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            where = file.relative_to(source.path)
+            where = file.relative_to(source.path) if source.path.is_dir() else file.name
             yield Record(
                 number, problem=f"{where} is no state of a user: {type(error).__name__}: {error}"[:300]
             )
@@ -100,6 +120,9 @@ def _answers(pairs: list[Any]) -> dict[str, dict[str, Any]]:
 def write(file: IO[bytes], pool: Spool, ending: str, classes: Sequence[str]) -> None:
     """A row an answer, a column a class."""
     names = list(classes or pool.classes)
+    own = [name for name in names if name in _ABOUT]
+    if own:
+        raise InputError(f"class {own[0]!r} has a meaning of its own in files of Potato.")
     header = [*_KEYS, *(f"label.{name}" for name in names)]
 
     def lines() -> Iterator[list[Any]]:
@@ -117,4 +140,5 @@ def write(file: IO[bytes], pool: Spool, ending: str, classes: Sequence[str]) -> 
 
 def is_folder(path: Path) -> bool:
     """Whether a folder holds what users have answered."""
-    return path.is_dir() and next(path.glob(STATES), None) is not None
+    found = (next(path.glob(pattern), None) for pattern in (STATES, f"*/{STATES}"))
+    return path.is_dir() and any(found)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from activelab.tables import id_text, plain_cell
+from activelab.tables import id_text, is_missing, plain_cell
 
 LARGEST_CELL = 1 << 24
 """Characters a field of an example may have."""
+
+EMPTY = "the label is empty"
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -77,6 +79,8 @@ class Source:
         Columns the user named, by role.
     notes : list of str
         What a reader wants the user to know.
+    missing : collection of str
+        Words that stand for a missing label.
     """
 
     path: Path
@@ -84,6 +88,7 @@ class Source:
     classes: Sequence[str] = ()
     columns: Mapping[str, str | None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    missing: Collection[str] = ()
 
     def note(self, text: str) -> None:
         """Say something once."""
@@ -106,6 +111,8 @@ def record(
     for what, name, value, part in zip(
         ("example", "annotator", "label"), names, (example, annotator, label), parts, strict=True
     ):
+        if part is None and what == "label" and is_missing(value):
+            return set_aside(line, example, content, EMPTY, names[0])
         if part is None:
             return Record(line, problem=f"{name!r} holds no {what}: {shortened(value)}")
     fields, problem = plain_content(content)

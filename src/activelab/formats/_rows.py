@@ -8,12 +8,22 @@ import io
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
 from activelab._errors import InputError
 from activelab.formats._array import parse_array
-from activelab.tables import Row, column_names, from_harmless, harmless, read_rows, row_columns, sniff
+from activelab.tables import (
+    Format,
+    Row,
+    column_names,
+    harmless,
+    open_bytes,
+    read_rows,
+    row_columns,
+    sniff,
+)
 
 
 def is_array(path: Path) -> bool:
@@ -22,15 +32,20 @@ def is_array(path: Path) -> bool:
         return file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"["
 
 
+def is_text_table(path: Path) -> bool:
+    """Whether a file is separated text, whose cells have no types."""
+    return not is_array(path) and sniff(path).kind == "csv"
+
+
 def opened(path: Path) -> IO[bytes]:
-    """A file opened for reading, unpacked if it is gzipped."""
+    """A file opened for reading, unpacked within bounds if it is gzipped."""
     with open(path, "rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
-    return gzip.open(path) if packed else open(path, "rb")  # type: ignore[return-value]
+    return open_bytes(path, Format("jsonl", gzipped=packed))
 
 
 def rows(path: Path) -> Iterator[Row]:
-    """The rows of a file, whatever holds them; texts of a CSV file as they were before `harmless`.
+    """The rows of a file, whatever holds them.
 
     Raises
     ------
@@ -40,12 +55,7 @@ def rows(path: Path) -> Iterator[Row]:
     if is_array(path):
         yield from array_rows(path)
         return
-    format_ = sniff(path)
-    for row in read_rows(path, format_):
-        if format_.kind == "csv":
-            yield row._replace(values={name: from_harmless(text) for name, text in row.values.items()})
-        else:
-            yield row
+    yield from read_rows(path, sniff(path))
 
 
 def columns(path: Path) -> list[str]:
@@ -57,6 +67,17 @@ def columns(path: Path) -> list[str]:
     return row_columns(path, format_) if format_.kind == "jsonl" else column_names(path, format_)
 
 
+def objects(path: Path) -> Iterator[Row]:
+    """The objects of a JSON array, or of a file with one after the other, over any number of lines.
+
+    Raises
+    ------
+    InputError
+        If the file is no JSON, or not to its end.
+    """
+    yield from array_rows(path) if is_array(path) else _parsed(path, array=False)
+
+
 def array_rows(path: Path) -> Iterator[Row]:
     """The objects of a JSON array, without reading it whole.
 
@@ -65,10 +86,14 @@ def array_rows(path: Path) -> Iterator[Row]:
     InputError
         If the file is no JSON, or not to its end.
     """
+    yield from _parsed(path, array=True)
+
+
+def _parsed(path: Path, *, array: bool) -> Iterator[Row]:
     sniff(path)
     try:
         with opened(path) as file:
-            yield from parse_array(file)
+            yield from parse_array(file, array=array)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"the gzip data cannot be read: {error}.") from None
 
@@ -79,9 +104,12 @@ def write_csv(
     """Separated text, with texts that a spreadsheet would run made harmless."""
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", errors="replace")
     writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
-    writer.writerow([harmless(name) for name in header])
-    for line in lines:
-        writer.writerow([harmless(cell) if isinstance(cell, str) else cell for cell in line])
+    # The usual one leaves a carriage return bare, which ends a line.
+    quoting = csv.writer(text, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for line in chain([header], lines):
+        cells = [harmless(cell) if isinstance(cell, str) else cell for cell in line]
+        returns = any(isinstance(cell, str) and "\r" in cell for cell in cells)
+        (quoting if returns else writer).writerow(cells)
     text.flush()
     text.detach()
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from activelab.formats._record import Item, Record, Vote, is_later
 
-_CANONICAL = re.compile(r"0|-?[1-9][0-9]{0,17}").fullmatch
+is_canonical = re.compile(r"0|-?[1-9][0-9]{0,17}").fullmatch
 
 _TABLES = """
 CREATE TABLE example (id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, content TEXT NOT NULL);
@@ -39,7 +39,7 @@ class Spool:
         # An empty name is a private file that goes away with the connection.
         self.connection = sqlite3.connect("", isolation_level=None)
         self.connection.executescript(f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; {_TABLES} BEGIN;")
-        self.superseded = 0
+        self.superseded = self._next = 0
         self._codes: dict[str, dict[str, int]] = {"annotator": {}, "label": {}}
 
     def __enter__(self) -> Spool:
@@ -75,7 +75,7 @@ class Spool:
     def _code(self, kind: str, name: str) -> int:
         codes = self._codes[kind]
         if name not in codes:
-            codes[name] = len(codes)
+            codes[name] = self._next = self._next + 1
             self.connection.execute(f"INSERT INTO {kind} VALUES (?, ?)", (codes[name], name))
         return codes[name]
 
@@ -90,7 +90,18 @@ class Spool:
     def classes(self) -> list[str]:
         """Classes in use, sorted: numbers by value."""
         names = list(self._codes["label"])
-        return sorted(names, key=int) if all(map(_CANONICAL, names)) else sorted(names)
+        return sorted(names, key=int) if all(map(is_canonical, names)) else sorted(names)
+
+    def label_counts(self) -> dict[str, int]:
+        """How many labels each class has."""
+        query = "SELECT label.name, count(*) FROM vote JOIN label ON label.id = label GROUP BY vote.label"
+        return dict(self.connection.execute(query).fetchall())
+
+    def rename_classes(self, names: Mapping[str, str]) -> None:
+        """Take some classes for others."""
+        for old, new in names.items():
+            codes = self._code("label", new), self._codes["label"].pop(old)
+            self.connection.execute("UPDATE vote SET label = ? WHERE label = ?", codes)
 
     def count(self, what: str) -> int:
         """How many there are of "example" or "vote"."""
@@ -134,4 +145,4 @@ class Spool:
     def number_or_text(self, kind: str) -> Callable[[str], Any]:
         """How names of a kind are written where numbers and texts differ: as numbers if all are."""
         names = self.connection.execute(f"SELECT name FROM {kind}")
-        return int if all(_CANONICAL(name) for (name,) in names) else str
+        return int if all(is_canonical(name) for (name,) in names) else str

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import struct
+import tokenize
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from errno import EINVAL
 from typing import Any
 
 import numpy as np
@@ -16,6 +20,12 @@ from activelab.tables._errors import naming
 from activelab.tables._formats import check_file, content
 
 _MAGIC = {".npy": b"\x93NUMPY", ".npz": b"PK\x03\x04"}
+
+# The header of an array is a Python literal, and an archive leads to places that need not exist.
+_DAMAGED = (
+    ValueError, TypeError, LookupError, ArithmeticError, SyntaxError, tokenize.TokenError, EOFError,
+    RuntimeError, MemoryError, OSError, struct.error, zipfile.BadZipFile, zlib.error, AssertionError,
+)  # fmt: skip
 
 
 def is_array_file(path: str | os.PathLike[str]) -> bool:
@@ -69,15 +79,36 @@ def _check_magic(name: str) -> None:
         raise InputError(f"the name ends in {ending}, but the content is not: it looks like {looks}.")
 
 
-def _load(name: str, key: str | None) -> Any:
+def open_array(path: str | os.PathLike[str]) -> Any:
+    """The array of a ``.npy`` file, which stays on disk.
+
+    Raises
+    ------
+    InputError
+        If it is damaged or holds Python objects.
+    """
+    with _damaged_refused():
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+@contextmanager
+def _damaged_refused() -> Iterator[None]:
     try:
-        array = _array(np.load(name, allow_pickle=False), name, key)
+        yield
     except InputError:
         raise
-    except (ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+    except _DAMAGED as error:
         if "allow_pickle" in str(error):
             raise InputError("holds Python objects, which are never read; save numbers.") from None
-        raise InputError(f"cannot be read as a numpy file: {error}") from None
+        if isinstance(error, OSError) and error.errno not in (None, EINVAL):
+            raise
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"cannot be read as a numpy file: {said[:200]}") from None
+
+
+def _load(name: str, key: str | None) -> Any:
+    with _damaged_refused():
+        array = _array(np.load(name, allow_pickle=False), name, key)
     if not isinstance(array, np.ndarray):
         raise InputError("is a zip archive that holds no numpy array.")
     return array

@@ -15,6 +15,30 @@ _SPELLINGS = {
 }
 
 
+_CONTENT = "question sample image document text"
+"""Of the nouns of an example, those that more often name what is in it."""
+_INDEX = re.compile(r"|index|level_\d+|unnamed: \d+(\.\d+)*|__index_level_\d+__", re.IGNORECASE)
+
+
+def is_index(name: str) -> bool:
+    """Whether a column is called as pandas calls the index of a dataframe.
+
+    Examples
+    --------
+    >>> from activelab.tables import is_index
+    >>> [is_index(name) for name in ("", "Unnamed: 0", "__index_level_0__", "task")]
+    [True, True, True, False]
+    """
+    return _INDEX.fullmatch(name.strip()) is not None
+
+
+def check_distinct(names: Sequence[str]) -> None:
+    """Raise if two columns have one name; those without a name are the index of a dataframe."""
+    twice = [name for name in dict.fromkeys(names) if name and names.count(name) > 1]
+    if twice:
+        raise InputError(f"column {twice[0]!r} appears more than once; give each column one name.")
+
+
 def _forms(role: str) -> set[str]:
     nouns = [_plain(noun) for noun in _SPELLINGS[role].split()]
     forms = {*nouns, *(noun + "id" for noun in nouns), *(noun + "name" for noun in nouns)}
@@ -23,6 +47,18 @@ def _forms(role: str) -> set[str]:
 
 def _plain(name: str) -> str:
     return re.sub(r"[\W_]", "", name.casefold())
+
+
+def candidates(names: Sequence[str], role: str) -> list[str]:
+    """The columns that could play a role, by their names; see `find_column`."""
+    found = [name for name in names if name.strip() == role]
+    if found:
+        return found
+    forms = _forms(role)
+    found = [name for name in names if _plain(name) in forms]
+    for weaker in (is_index, _is_content):
+        found = [name for name in found if not weaker(name)] or found
+    return found
 
 
 def find_column(names: Sequence[str], role: str, chosen: str | None = None) -> str:
@@ -39,7 +75,8 @@ def find_column(names: Sequence[str], role: str, chosen: str | None = None) -> s
     Returns
     -------
     str
-        ``chosen``; else the column of the role's own name; else the one with a common spelling of it.
+        ``chosen``; else the column of the role's own name; else the one with a common spelling of it. Ids
+        come before what an example holds (``id`` before ``text``), named columns before an index.
 
     Raises
     ------
@@ -52,13 +89,7 @@ def find_column(names: Sequence[str], role: str, chosen: str | None = None) -> s
     >>> find_column(["Task ID", "worker", "label"], "example")
     'Task ID'
     """
-    if chosen is not None:
-        found = [name for name in names if name == chosen]
-    else:
-        found = [name for name in names if name.strip() == role]
-        if not found:
-            forms = _forms(role)
-            found = [name for name in names if _plain(name) in forms]
+    found = candidates(names, role) if chosen is None else [name for name in names if name == chosen]
     if len(found) == 1:
         return found[0]
     if not found:
@@ -68,10 +99,11 @@ def find_column(names: Sequence[str], role: str, chosen: str | None = None) -> s
     raise InputError(f"columns {first(found)} could each be the {role}.", column=role, advice="column")
 
 
+def _is_content(name: str) -> bool:
+    return _plain(name) in _CONTENT.split()
+
+
 def _absent(names: Sequence[str], role: str, chosen: str | None) -> InputError:
     wanted = f"no column {role if chosen is None else chosen!r}"
     message = f"{wanted}; the file has: {first(names, 20)}."
-    if len(names) == 1 and any(mark in names[0] for mark in ";|\t"):
-        message += " Separate the columns by commas (tabs in a .tsv file)."
-        return InputError(message, column=role)
     return InputError(message, column=role, advice="column" if chosen is None else None)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import re
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Literal
 
 from activelab._errors import InputError
+from activelab.tables._bounded import open_gzip
 
 
 @dataclass(frozen=True)
@@ -89,18 +91,18 @@ def sniff(path: str | os.PathLike[str]) -> Format:
         return Format("jsonl", gzipped=gzipped)
     if looks != "text":
         raise InputError(f"holds no table: it looks like {looks}.")
-    first_line = head.decode("utf-8-sig", "replace").lstrip("\r\n").partition("\n")[0]
-    return Format("csv", _delimiter(first_line, os.fspath(path).lower()), gzipped)
+    return Format("csv", _delimiter(head, os.fspath(path).lower()), gzipped)
 
 
-def _delimiter(first_line: str, name: str) -> str:
+def _delimiter(head: bytes, name: str) -> str:
     """The mark that separates most cells; a .tsv with any tab is what it says, though names hold commas."""
     named = "\t" if name.endswith((".tsv", ".tsv.gz")) else ","
-    bare = _QUOTED.sub("", first_line)
-    if named == "\t" and "\t" in bare:
+    bare = _QUOTED.sub("", head.decode("utf-8-sig", "replace")).lstrip("\r\n")
+    first_line = re.split(r"[\r\n]", bare, maxsplit=1)[0]
+    if named == "\t" and "\t" in first_line:
         return named
-    marks: list[str] = [named, ",", "\t", ";"]
-    return max(marks, key=lambda mark: bare.count(mark))
+    marks: list[str] = [named, ",", "\t", ";", "|"]
+    return max(marks, key=lambda mark: first_line.count(mark))
 
 
 def unzipped_head(path: str | os.PathLike[str]) -> bytes:
@@ -132,20 +134,26 @@ def check_file(path: str | os.PathLike[str]) -> None:
 
 
 def check_content(path: str | os.PathLike[str]) -> Format:
-    """The format of an existing table file, whose first bytes must fit the ending."""
+    """The format of an existing table file, whose first bytes must fit the ending.
+
+    What separates the cells of a text table is told by its first line.
+    """
     check_file(path)
     format_ = format_of(path)
     with open(path, "rb") as file:
         head = file.read(_HEAD)
     looks = content(head)
     if format_.gzipped and looks == "gzip":
-        looks = content(unzipped_head(path))
+        head = unzipped_head(path)
+        looks = content(head)
     elif format_.gzipped:
         raise InputError(f"the name ends in .gz, but the content is not gzip: it looks like {looks}.")
     expected = {"csv": ("text",), "jsonl": ("JSON",), "parquet": ("Parquet",)}[format_.kind]
     if looks not in expected:
         name = _NAMES[format_.kind]
         raise InputError(f"the name ends like {name}, but the content is not: it looks like {looks}.")
+    if format_.kind == "csv":
+        return replace(format_, delimiter=_delimiter(head, os.fspath(path).lower()))
     return format_
 
 
@@ -160,8 +168,11 @@ def content(head: bytes) -> str:
     return "JSON" if text[:1] in (b"{", b"[") else "text"
 
 
+def open_bytes(path: str | os.PathLike[str], format_: Format) -> IO[bytes]:
+    """The bytes of a table, unpacked within bounds."""
+    return open_gzip(path) if format_.gzipped else open(path, "rb")
+
+
 def open_text(path: str | os.PathLike[str], format_: Format) -> IO[str]:
     """A text stream without byte-order mark, with line ends as they are in the file."""
-    if format_.gzipped:
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return open(path, encoding="utf-8-sig", newline="")
+    return io.TextIOWrapper(open_bytes(path, format_), encoding="utf-8-sig", newline="")

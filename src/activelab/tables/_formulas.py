@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,14 +12,16 @@ import pyarrow.compute as pc
 _BLANK = "[ \u00a0\u00ad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]*"
 # With what a cell begins that one of them runs as a formula; full-width signs count as plain ones.
 _SIGN = r"[=+\-@|%＝＋－＠｜％\t\r\n]"
-_FORMULA = f"^{_BLANK}{_SIGN}"
+# After apostrophes it would be taken for one that was made harmless.
+_FORMULA = f"^'*{_BLANK}{_SIGN}"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 # Where semicolons separate, as in much of Europe, what follows one is a cell of its own, quoted or not.
 _INNER, _INNER_DONE = f"(;{_BLANK})('*{_SIGN})", f"(;{_BLANK})'('*{_SIGN})"
 
-_risky = re.compile(f"'*{_BLANK}{_SIGN}").match
+_risky = re.compile(_FORMULA).match
 _number = re.compile(_NUMBER).match
-_made_harmless = re.compile(f"'+{_BLANK}{_SIGN}").match
+_MADE_HARMLESS = f"^'+{_BLANK}{_SIGN}"
+_made_harmless = re.compile(_MADE_HARMLESS).match
 
 
 def without_formulas(table: pa.Table) -> pa.Table:
@@ -53,3 +56,10 @@ def from_harmless(text: str) -> str:
     """See `harmless`."""
     text = re.sub(_INNER_DONE, r"\1\2", text)
     return text[1:] if _made_harmless(text) else text
+
+
+def made_harmless(column: Any) -> bool:
+    """Whether `from_harmless` may change a text of a column."""
+    return any(
+        pc.any(pc.match_substring_regex(column, mark)).as_py() for mark in (_MADE_HARMLESS, _INNER_DONE)
+    )

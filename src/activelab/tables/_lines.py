@@ -8,15 +8,16 @@ import zlib
 from collections.abc import Iterator
 
 from activelab._errors import InputError
-from activelab.tables._formats import Format, format_of, open_text
+from activelab.tables._formats import Format, open_bytes, open_text, sniff
 
 
 def line_of(path: str | os.PathLike[str], row: int) -> int | None:
     """Line, counted from 1, of data row ``row``, counted from 0; None where a file has no lines."""
     try:
-        if format_of(path).kind == "parquet":
+        format_ = sniff(path)
+        if format_.kind == "parquet":
             return None
-        for number, (line, _) in enumerate(records(path)):
+        for number, (line, _) in enumerate(records(path, format_)):
             if number == row:
                 return line
     except (InputError, OSError, UnicodeDecodeError, csv.Error, EOFError, zlib.error):
@@ -27,9 +28,9 @@ def line_of(path: str | os.PathLike[str], row: int) -> int | None:
 def records(path: str | os.PathLike[str], format_: Format | None = None) -> Iterator[tuple[int, list[str]]]:
     """The data records of a text table with the line each begins in.
 
-    A record of JSON lines is its line in a list of one. Without a format the ending of the name says it.
+    A record of JSON lines is its line in a list of one. Without a format the content says it.
     """
-    format_ = format_ or format_of(path)
+    format_ = format_ or sniff(path)
     with open_text(path, format_) as text:
         if format_.kind == "jsonl":
             yield from ((n, [line]) for n, line in enumerate(text, start=1) if line.strip())
@@ -45,9 +46,7 @@ def records(path: str | os.PathLike[str], format_: Format | None = None) -> Iter
 
 def undecodable_line(path: str | os.PathLike[str], format_: Format | None = None) -> int | None:
     """The first line that is not UTF-8."""
-    import gzip
-
-    with gzip.open(path) if (format_ or format_of(path)).gzipped else open(path, "rb") as file:
+    with open_bytes(path, format_ or sniff(path)) as file:
         for number, line in enumerate(file, start=1):
             try:
                 line.decode()

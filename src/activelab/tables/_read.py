@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import os
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
 from activelab._errors import InputError
-from activelab.tables._columns import find_column
+from activelab.tables._columns import check_distinct, find_column
 from activelab.tables._errors import naming
-from activelab.tables._formats import Format, check_content, format_of, open_text
-from activelab.tables._ids import as_ids, integers_if_canonical
+from activelab.tables._formats import Format, check_content, open_bytes, open_text
+from activelab.tables._ids import as_ids, texts_as_ids, values_as_ids
 from activelab.tables._json import read_json_lines
 from activelab.tables._lines import records, undecodable_line
 
@@ -26,6 +28,7 @@ Path = str | os.PathLike[str]
 
 # Pandas writes an index without a name as such a column.
 _PANDAS_INDEX = re.compile(r"__index_level_\d+__")
+_NO_ROWS = "the table is empty: there is no row of data."
 
 
 def column_names(path: Path, format_: Format | None = None) -> list[str]:
@@ -40,7 +43,9 @@ def column_names(path: Path, format_: Format | None = None) -> list[str]:
         return _names(path, format_ or check_content(path))
 
 
-def read_ids(path: Path, roles: Mapping[str, str | None]) -> pa.Table:
+def read_ids(
+    path: Path, roles: Mapping[str, str | None], format_: Format | None = None, missing: Sequence[str] = ()
+) -> pa.Table:
     """Columns of ids and labels.
 
     Parameters
@@ -49,12 +54,16 @@ def read_ids(path: Path, roles: Mapping[str, str | None]) -> pa.Table:
         A table: CSV, Parquet or JSON lines by ending.
     roles : mapping of str to str or None
         For each of "example", "annotator", "label" that is wanted, the column the user named, if any.
+    format_ : Format, optional
+        As `sniff` finds it. By default what the ending of the name says.
+    missing : sequence of str
+        Words that stand for a missing label.
 
     Returns
     -------
     pyarrow.Table
-        One column a role, under the role's name, in file order. Ids of a CSV file are integers if all
-        of a column are, else text; other formats say themselves.
+        One column a role, under the role's name, in file order; int64, bool or text. Ids of a CSV file are
+        integers if all of a column are, else text; other formats say themselves. An empty cell is null.
 
     Raises
     ------
@@ -62,16 +71,55 @@ def read_ids(path: Path, roles: Mapping[str, str | None]) -> pa.Table:
         If the file is missing, empty, not what its ending says, or lacks a column; the message names it.
     """
     with naming(path):
-        format_ = check_content(path)
-        whole = read_json_lines(path, format_) if format_.kind == "jsonl" else None
-        names = _names(path, format_) if whole is None else whole.column_names
-        found = {role: find_column(names, role, chosen) for role, chosen in roles.items()}
-        _check_distinct(found)
-        table = _columns(path, format_, {name: pa.string() for name in found.values()}, whole)
-        columns = {role: as_ids(table[name], name) for role, name in found.items()}
-        if format_.kind == "csv":
-            columns = {role: integers_if_canonical(column) for role, column in columns.items()}
+        format_ = format_ or check_content(path)
+        if format_.kind == "jsonl":
+            return _ids_of_json_lines(path, format_, roles, missing)
+        found = _roles(_names(path, format_), roles)
+        table = _columns(path, format_, {name: pa.string() for name in found.values()}, None)
+        columns = {}
+        for role, name in found.items():
+            words = missing if role == "label" else ()
+            if format_.kind == "csv":
+                columns[role] = texts_as_ids(table[name], name, words)
+            else:
+                columns[role] = _without(as_ids(table[name], name), words)
         return pa.table(columns)
+
+
+def _roles(names: Sequence[str], roles: Mapping[str, str | None]) -> dict[str, str]:
+    check_distinct(names)
+    found = {role: find_column(names, role, chosen) for role, chosen in roles.items()}
+    _check_distinct(found)
+    return found
+
+
+def _ids_of_json_lines(
+    path: Path, format_: Format, roles: Mapping[str, str | None], missing: Sequence[str]
+) -> pa.Table:
+    """Columns of ids as the lines say; Arrow makes floats of numbers above 2^63, and dates of texts."""
+    from activelab.tables._rows import read_rows, row_columns
+
+    found = _roles(row_columns(path, format_), roles)
+    cells: dict[str, list[Any]] = {role: [] for role in found}
+    for row in read_rows(path, format_):
+        if row.problem:
+            raise InputError(f"line {row.line} {row.problem.removeprefix('it ')}.")
+        for role, name in found.items():
+            cells[role].append(row.values.get(name))
+    if not cells[next(iter(cells))]:
+        raise InputError(_NO_ROWS)
+    columns = {role: values_as_ids(values, found[role]) for role, values in cells.items()}
+    if "label" in columns:
+        columns["label"] = _without(columns["label"], missing)
+    return pa.table(columns)
+
+
+def _without(column: Any, missing: Sequence[str]) -> Any:
+    """A column in which some words are null."""
+    if not missing:
+        return column
+    named = pc.is_in(column.cast(pa.string()), value_set=pa.array(missing, pa.string()))
+    return pc.if_else(named, None, column)
 
 
 def read_pred_probs(path: Path, example: str | None = None) -> pa.Table:
@@ -105,8 +153,10 @@ def read_pred_probs(path: Path, example: str | None = None) -> pa.Table:
                 raise InputError("a column has no name; name it as its class, or leave it out.")
         types = {id_column: pa.string(), **dict.fromkeys(classes, pa.float64())}
         table = _columns(path, format_, types, whole)
-        ids = as_ids(table[id_column], id_column)
-        columns = [integers_if_canonical(ids) if format_.kind == "csv" else ids]
+        if format_.kind == "csv":
+            columns = [texts_as_ids(table[id_column], id_column)]
+        else:
+            columns = [as_ids(table[id_column], id_column)]
         columns += [_numbers(table[name], name) for name in classes]
         return pa.Table.from_arrays(columns, names=["example", *(name.strip() for name in classes)])
 
@@ -134,15 +184,18 @@ def _check_distinct(found: Mapping[str, str]) -> None:
 def _names(path: Path, format_: Format) -> list[str]:
     if format_.kind == "parquet":
         with _refused("Parquet"):
-            return [str(name) for name in pq.ParquetFile(path).schema_arrow.names]
+            try:
+                return [str(name) for name in pq.ParquetFile(path).schema_arrow.names]
+            except UnicodeDecodeError:
+                raise InputError("the name of a column is not UTF-8 text.") from None
     if format_.kind == "jsonl":
         return [str(name) for name in read_json_lines(path, format_).column_names]
     try:
         with open_text(path, format_) as text:
             return next((row for row in csv.reader(text, delimiter=format_.delimiter) if row), [])
     except UnicodeDecodeError:
-        raise _not_utf8(path) from None
-    except (EOFError, zlib.error, csv.Error) as error:
+        raise _not_utf8(path, format_) from None
+    except (EOFError, zlib.error, gzip.BadGzipFile, csv.Error) as error:
         raise InputError(f"cannot be read as CSV: {error}.") from None
 
 
@@ -153,11 +206,12 @@ def _columns(path: Path, format_: Format, types: Mapping[str, Any], whole: pa.Ta
     elif whole is None:
         with _refused("Parquet"):
             table = pq.ParquetFile(path).read(columns=list(types))
+            table.validate(full=True)
     else:
         table = whole.select(list(types))
         table = _timestamps_as_text(path, format_, table)
     if not table.num_rows:
-        raise InputError("the table is empty: there is no row of data.")
+        raise InputError(_NO_ROWS)
     return table
 
 
@@ -166,10 +220,12 @@ def _refused(name: str) -> Iterator[None]:
     """What Arrow says of a damaged file; an error of the system has a number and is let through."""
     try:
         yield
-    except (pa.ArrowInvalid, OSError) as error:
+    except InputError:
+        raise
+    except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
         if getattr(error, "errno", None) is not None:
             raise
-        raise InputError(f"cannot be read as {name}: {error}") from None
+        raise InputError(f"cannot be read as {name}: {' '.join(str(error).split())}") from None
 
 
 def _timestamps_as_text(path: Path, format_: Format, table: pa.Table) -> pa.Table:
@@ -183,22 +239,21 @@ def _timestamps_as_text(path: Path, format_: Format, table: pa.Table) -> pa.Tabl
 def _read_csv(path: Path, format_: Format, types: Mapping[str, Any]) -> pa.Table:
     convert = pa.csv.ConvertOptions(include_columns=list(types), column_types=dict(types))
     parse = pa.csv.ParseOptions(delimiter=format_.delimiter, newlines_in_values=True)
-    packing = "gzip" if format_.gzipped else None
     try:
-        with _refused("CSV"), pa.input_stream(os.fspath(path), compression=packing) as stream:
+        with _refused("CSV"), open_bytes(path, format_) as stream:
             return pa.csv.read_csv(stream, parse_options=parse, convert_options=convert)
     except InputError as error:
-        raise _csv_error(path, types, error) from None
+        raise _csv_error(path, format_, types, error) from None
 
 
-def _csv_error(path: Path, types: Mapping[str, Any], error: InputError) -> InputError:
+def _csv_error(path: Path, format_: Format, types: Mapping[str, Any], error: InputError) -> InputError:
     """What is wrong with a CSV file that Arrow refuses, and in which line; else Arrow's own words."""
     if "UTF8" in str(error):
-        return _not_utf8(path)
-    names = _names(path, format_of(path))
+        return _not_utf8(path, format_)
+    names = _names(path, format_)
     numeric = [at for at, name in enumerate(names) if pa.types.is_floating(types.get(name, pa.null()))]
-    with suppress(csv.Error, EOFError, zlib.error):
-        for line, record in records(path):
+    with suppress(csv.Error, EOFError, OSError, InputError, zlib.error):
+        for line, record in records(path, format_):
             if len(record) != len(names):
                 return InputError(f"line {line} has {len(record)} columns, the header {len(names)}.")
             for at in numeric:
@@ -229,7 +284,7 @@ def _no_number(name: str, value: object, where: str) -> InputError:
     )
 
 
-def _not_utf8(path: Path) -> InputError:
-    line = undecodable_line(path)
+def _not_utf8(path: Path, format_: Format) -> InputError:
+    line = undecodable_line(path, format_)
     where = "" if line is None else f" (line {line})"
     return InputError(f"is not UTF-8 text{where}. Save it in the encoding UTF-8.")

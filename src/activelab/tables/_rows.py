@@ -13,8 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from activelab._errors import InputError
+from activelab.tables._columns import check_distinct
 from activelab.tables._errors import naming
 from activelab.tables._formats import Format, check_content
+from activelab.tables._formulas import from_harmless
 from activelab.tables._lines import records, undecodable_line
 from activelab.tables._read import column_names
 
@@ -30,7 +32,7 @@ class Row(NamedTuple):
     line : int
         The line of the file it begins in, counted from 1; of Parquet the row, counted from 1.
     values : dict
-        By column; of a CSV file text. Empty if the row cannot be read.
+        By column; of a CSV file text, as it was before `harmless`. Empty if the row cannot be read.
     problem : str
         Why it cannot be read; empty if it can.
     """
@@ -82,22 +84,20 @@ def read_rows(path: str | os.PathLike[str], format_: Format | None = None) -> It
             raise InputError(f"is not UTF-8 text (line {line}). Save it in the encoding UTF-8.") from None
         except (EOFError, zlib.error, csv.Error) as error:
             raise InputError(f"cannot be read: {error}.") from None
-        except (pa.ArrowInvalid, OSError) as error:
+        except (pa.ArrowException, OSError) as error:
             if getattr(error, "errno", None) is not None:
                 raise
-            raise InputError(f"cannot be read: {error}") from None
+            raise InputError(f"cannot be read: {' '.join(str(error).split())}") from None
 
 
 def _csv_rows(path: str | os.PathLike[str], format_: Format) -> Iterator[Row]:
     names = column_names(path, format_)
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"column {twice!r} appears more than once; give each column one name.")
+    check_distinct(names)
     # Texts are longer than what the reader takes at first.
     csv.field_size_limit(_LARGEST_CELL)
     for line, record in records(path, format_):
         if len(record) == len(names):
-            yield Row(line, dict(zip(names, record, strict=True)))
+            yield Row(line, dict(zip(names, map(from_harmless, record), strict=True)))
         else:
             yield Row(line, {}, f"it has {len(record)} columns, the header {len(names)}")
 
@@ -115,10 +115,12 @@ def _json_rows(path: str | os.PathLike[str], format_: Format) -> Iterator[Row]:
             yield Row(line, {}, "it is not a JSON object")
 
 
-def _parquet_rows(path: str | os.PathLike[str], _: Format) -> Iterator[Row]:
+def _parquet_rows(path: str | os.PathLike[str], format_: Format) -> Iterator[Row]:
     number = 0
+    check_distinct(column_names(path, format_))
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=_BLOCK):
+            batch.validate(full=True)
             for values in batch.to_pylist():
                 number += 1
                 yield Row(number, values)

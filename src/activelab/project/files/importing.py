@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,7 +16,7 @@ from sqlalchemy import Connection
 
 from activelab._errors import InputError
 from activelab._typing import Floats
-from activelab.formats import Record, latest_labels, read_records, special_format
+from activelab.formats import Record, latest_labels, meeting, read_records
 from activelab.project._project import Project
 from activelab.project.labelling.intake import add_labels, put_gold
 from activelab.project.labelling.pool import BLOCK
@@ -28,7 +29,10 @@ from activelab.tables import (
     check_file,
     find_column,
     id_text,
+    is_index,
+    is_missing,
     naming,
+    open_array,
     plain_cell,
     read_pred_probs,
     read_rows,
@@ -62,12 +66,15 @@ class Imported:
         How many were stored.
     rejected : list of (str, int, str)
         File, line and reason of each row that was left out.
+    notes : list of str
+        What is worth knowing about the files.
     """
 
     examples: int = 0
     labels: int = 0
     gold: int = 0
     rejected: list[tuple[str, int, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def import_files(
@@ -80,6 +87,8 @@ def import_files(
     columns: Columns | None = None,
     image_root: str | os.PathLike[str] | None = None,
     leave_out: bool = False,
+    missing: Sequence[str] = (),
+    fold: bool = False,
     progress: Callable[[str, int, int | None], None] = lambda *_: None,
 ) -> Imported:
     """Import examples, labels and gold answers from tables: all that is good in them.
@@ -100,6 +109,10 @@ def import_files(
         Folder of the images, kept in the settings.
     leave_out : bool
         Leave out rows that are bad. Otherwise one is enough to refuse all.
+    missing : sequence of str
+        Words that stand for a missing label.
+    fold : bool
+        Take a label for a class that differs only in blanks, case or Unicode's normal form.
     progress : callable
         Called with what is done, how far it is, and the end if that is known.
 
@@ -118,9 +131,9 @@ def import_files(
     root = project.settings.image_root if image_root is None else os.path.realpath(image_root)
     if root is not None and not Path(root).is_dir():
         raise InputError(f"{root} is not a folder of images.")
-    votes = None if labels is None else _Votes(project, labels, columns, ("example", "annotator", "label"))
-    right = None if gold is None else _Votes(project, gold, columns, ("example", "label"))
-    others = [one for one in (votes, right) if one is not None]
+    votes = None if labels is None else _Votes(project, labels, columns, missing, fold)
+    right = None if gold is None else _Gold(project, gold, columns, missing, fold)
+    others: list[_Answers] = [one for one in (votes, right) if one is not None]
     pool = None if examples is None else _Pool(project, examples, columns, root)
     if pool is not None:
         # Examples that labels may name without being in the project yet.
@@ -128,6 +141,7 @@ def import_files(
     known = set() if pool is None else pool.wanted
     for one in others:
         done.rejected += one.check(known)
+        done.notes += one.notes
     if done.rejected and not leave_out:
         raise _refusal(done.rejected)
     values = None if features is None or pool is None else _features(features, pool, columns)
@@ -197,6 +211,7 @@ class _Pool:
             else:
                 chosen, common = (columns.text, _TEXT) if self.kind == "text" else (columns.image, _IMAGE)
                 self.id, self.column = _id_and_content(names, columns.example, self.kind, chosen, common)
+                self.id = self.id or (self.column if self.kind == "image" else "")
             if self.kind == "image" and root is None:
                 raise InputError("images need the folder they are in.", advice="image_root")
         self.good = 0
@@ -259,11 +274,12 @@ class _Pool:
             yield line, name, content, problem
 
     def _rows(self) -> Iterator[tuple[int, str, dict[str, Any], str]]:
-        for line, values, problem in read_rows(self.path):
+        first = self.project.num_examples + 1
+        for at, (line, values, problem) in enumerate(read_rows(self.path)):
             if problem:
                 yield line, "", {}, problem
                 continue
-            name = id_text(values.get(self.id))
+            name = id_text(values.get(self.id), LONGEST_ID) if self.id else str(first + at)
             if name is None:
                 yield line, "", {}, _no_name(self.id, "id", values.get(self.id))
                 continue
@@ -298,7 +314,10 @@ def _id_column(names: list[str], chosen: str | None) -> str:
 def _id_and_content(
     names: list[str], id_: str | None, role: str, chosen: str | None, common: tuple[str, ...]
 ) -> tuple[str, str]:
-    """The columns of the ids and of the contents, of which the one helps to tell the other."""
+    """The columns of the ids and of the contents, of which the one helps to tell the other.
+
+    The first is empty if there are only contents.
+    """
     if chosen is not None:
         if chosen not in names:
             raise InputError(f"no column {chosen!r}; the file has: {', '.join(map(repr, names))}.")
@@ -306,6 +325,9 @@ def _id_and_content(
     else:
         candidates = [name for name in names if name != id_]
         found = [name for word in common for name in candidates if name.strip().casefold() == word]
+    rest = [name for name in names if name != (found or [""])[0] and not is_index(name)]
+    if found and id_ is None and not rest:
+        return "", found[0]
     if found:
         return _id_column([name for name in names if name != found[0]], id_), found[0]
     identity = _id_column(names, id_)
@@ -331,7 +353,7 @@ def _no_name(column: str, role: str, value: Any) -> str:
     if value is None or not str(value).strip() or value != value:
         return f"column {column!r} holds no {role}"
     shown = str(value)[:50]
-    return f"column {column!r} holds no {role} of at most {LONGEST_ID} printable characters: {shown!r}"
+    return f"column {column!r} holds no {role} of at most {LONGEST_ID} characters: {shown!r}"
 
 
 def _name_problem(annotator: str) -> str:
@@ -353,49 +375,32 @@ def _encodable(text: str) -> bool:
 # ---------------------------------------------------------------------- labels and features
 
 
-class _Votes:
-    """Labels or gold answers of a file: example, class and, of labels, annotator."""
+class _Answers:
+    """Labels or gold answers of a file: line, example, class, annotator and what is wrong with it."""
 
     def __init__(
-        self, project: Project, path: str | os.PathLike[str], columns: Columns, roles: tuple[str, ...]
+        self,
+        project: Project,
+        path: str | os.PathLike[str],
+        columns: Columns,
+        missing: Sequence[str],
+        fold: bool,
     ) -> None:
-        self.project, self.path = project, path
+        self.project, self.path, self.fold = project, path, fold
         self.read: list[tuple[int, str | None, str | None, str | None, str]] = []
-        named = (columns.example, columns.annotator, columns.label)
-        special = special_format(path) if "annotator" in roles and not any(named) else None
-        if special is not None:
-            self._read_special(special)
-            return
-        with naming(path):
-            names = row_columns(path)
-            found = {"example": _id_column(names, columns.example)}
-            found |= {role: find_column(names, role, getattr(columns, role)) for role in roles[1:]}
-        for line, values, problem in read_rows(path):
-            example, label = id_text(values.get(found["example"])), id_text(values.get(found["label"]))
-            annotator = id_text(values.get(found["annotator"])) if "annotator" in found else ""
-            for role, value in (("example", example), ("label", label), ("annotator", annotator)):
-                if value is None and not problem:
-                    problem = _no_name(found[role], role, values.get(found[role]))
-            if not problem and annotator:
-                problem = _name_problem(annotator)
-            self.read.append((line, example, label, annotator, problem))
-        if not self.read:
+        self.notes: list[str] = []
+        left_out = self._read(columns, missing)
+        if left_out:
+            reasons = "; ".join(f"{why} ({n:,})" for why, n in left_out.most_common(3))
+            self.notes.append(f"{path}: {left_out.total():,} answers are no labels: {reasons}.")
+        if not self.read and not left_out:
             raise InputError("the table is empty: there is no row of data.", file=path)
-
-    def _read_special(self, format_: str) -> None:
-        """Labels in a file of another tool; what was skipped or rejected there is none."""
-
-        def usable() -> Iterator[Record]:
-            for one in read_records(self.path, format_):
-                if one.problem:
-                    self.read.append((one.line, None, None, None, one.problem))
-                else:
-                    yield one
-
-        latest, _ = latest_labels(usable())
-        self.read += [(line, e, label, a, "") for (e, a), (label, _, line) in latest.items()]
         if not self.read:
-            raise InputError("it holds no label.", file=self.path)
+            raise InputError(f"it holds no label: {reasons}.", file=path)
+
+    def _read(self, columns: Columns, missing: Sequence[str]) -> Counter[str]:
+        """Fill ``read``; how many answers are no labels, by reason."""
+        raise NotImplementedError
 
     @property
     def names(self) -> set[str]:
@@ -409,7 +414,10 @@ class _Votes:
         if not classes:
             raise InputError("the project has no classes yet; name them: activelab settings classes=a,b,c")
         checked, bad = [], []
+        labels = dict.fromkeys(str(row[2]) for row in self.read if row[2] is not None)
+        same = meeting(labels, self.project.settings.classes, fold=self.fold)
         for line, example, label, annotator, problem in self.read:
+            label = same.get(str(label), label)
             if not problem and example not in new and example not in there:
                 problem = f"there is no example {example!r}"
             if not problem and label not in classes:
@@ -425,14 +433,60 @@ class _Votes:
         return ((str(e), str(k), str(a)) for _, e, k, a, problem in self.read if not problem)
 
 
+class _Votes(_Answers):
+    """Labels, in a table or a file of another tool; the latest of an annotator on an example counts."""
+
+    def _read(self, columns: Columns, missing: Sequence[str]) -> Counter[str]:
+        named = {role: getattr(columns, role) for role in ("example", "annotator", "label")}
+
+        def usable() -> Iterator[Record]:
+            for one in read_records(self.path, columns=named, missing=missing, notes=self.notes):
+                problem = one.problem or _unfit(one.example, one.annotator)
+                if problem:
+                    self.read.append((one.line, None, None, None, problem))
+                else:
+                    yield one
+
+        latest, left_out = latest_labels(usable())
+        self.read += [(line, e, label, a, "") for (e, a), (label, _, line) in latest.items()]
+        self.notes = [
+            note if note.startswith(str(self.path)) else f"{self.path}: {note}" for note in self.notes
+        ]
+        return left_out
+
+
+class _Gold(_Answers):
+    """Gold answers, one row an example."""
+
+    def _read(self, columns: Columns, missing: Sequence[str]) -> Counter[str]:
+        with naming(self.path):
+            names = row_columns(self.path)
+            key, answer = _id_column(names, columns.example), find_column(names, "label", columns.label)
+        left_out = Counter[str]()
+        for line, values, problem in read_rows(self.path):
+            example, label = id_text(values.get(key), LONGEST_ID), id_text(values.get(answer))
+            if not problem and example is None:
+                problem = _no_name(key, "example", values.get(key))
+            if not problem and (is_missing(values.get(answer)) or label in missing):
+                left_out["the label is empty"] += 1
+                continue
+            if not problem and label is None:
+                problem = _no_name(answer, "label", values.get(answer))
+            self.read.append((line, example, label, "", problem))
+        return left_out
+
+
+def _unfit(example: str, annotator: str) -> str:
+    if len(example) > LONGEST_ID:
+        return f"the id of the example is longer than {LONGEST_ID} characters: {example[:50]!r}"
+    return _name_problem(annotator) if annotator else ""
+
+
 def _features(path: str | os.PathLike[str], pool: _Pool, columns: Columns) -> Floats:
     """Features of the good rows, in their order."""
     if os.fspath(path).lower().endswith(".npy"):
         with naming(path):
-            try:
-                values: Floats = np.load(path, mmap_mode="r", allow_pickle=False)
-            except (ValueError, EOFError) as error:
-                raise InputError(f"cannot be read as .npy: {error}") from None
+            values: Floats = open_array(path)
             positions = pool.positions()
             total = sum(1 for _ in read_rows(pool.path))
             if values.ndim != 2 or len(values) != total:

@@ -291,8 +291,12 @@ BAD_LABELS: dict[str, tuple[str, bytes | None, str]] = {
     "broken Parquet": ("l.parquet", b"PAR1\0\0\0\0PAR1", "l.parquet: cannot be read as Parquet"),
     "junk as JSON": ("l.jsonl", bytes(range(256)), "it looks like binary data"),
     "JSON as CSV": ("l.csv", b'{"example": 1}\n', "l.csv: no column 'annotator'"),
-    "JSON array": ("l.jsonl", b"[1]\n", "entry 1: it is not a JSON object"),
-    "broken JSON": ("l.jsonl", b'{"example": "a"}\n\n{"exa\n', "line 3 is not JSON"),
+    "JSON array": ("l.jsonl", b"[1]\n", "no column 'example'; the file has: none"),
+    "broken JSON": (
+        "l.jsonl",
+        b'{"example": "a", "annotator": 1, "label": 2}\n\n{"exa\n',
+        "line 3 is not JSON",
+    ),
     "null": (
         "l.jsonl",
         b'{"example": "a", "annotator": 1, "label": null}\n',

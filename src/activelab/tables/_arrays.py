@@ -98,7 +98,7 @@ def _damaged_refused() -> Iterator[None]:
     except InputError:
         raise
     except _DAMAGED as error:
-        if "allow_pickle" in str(error):
+        if "allow_pickle" in str(error) or "Python objects" in str(error):
             raise InputError("holds Python objects, which are never read; save numbers.") from None
         if isinstance(error, OSError) and error.errno not in (None, EINVAL):
             raise

@@ -105,5 +105,5 @@ def _is_content(name: str) -> bool:
 
 def _absent(names: Sequence[str], role: str, chosen: str | None) -> InputError:
     wanted = f"no column {role if chosen is None else chosen!r}"
-    message = f"{wanted}; the file has: {first(names, 20)}."
+    message = f"{wanted}; the file has: {first(names, 20) or 'none'}."
     return InputError(message, column=role, advice="column" if chosen is None else None)

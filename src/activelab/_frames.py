@@ -179,5 +179,6 @@ def _plain(values: Ids, backend: Backend) -> Any:
         return values
     items = values.tolist()
     kinds = {type(item) for item in items if item is not None}
-    # Arrow and polars columns have one type: a mixture of ids is written as text.
-    return items if len(kinds) <= 1 else [None if item is None else str(item) for item in items]
+    # Arrow and polars columns have one type: a mixture of ids, or integers above 64 bits, are text.
+    large = kinds == {int} and not all(-(2**63) <= item < 2**63 for item in items if item is not None)
+    return items if len(kinds) <= 1 and not large else [None if item is None else str(item) for item in items]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Protocol
@@ -12,6 +13,8 @@ import numpy as np
 from activelab._errors import InputError
 from activelab.tables import DEEPEST, Row
 
+# The parser ends the process at a number that Python does not convert, of more than 4,300 digits.
+_LONG_NUMBER = re.compile(rb"[0-9]{1001}").search
 _STEP = np.zeros(256, dtype=np.int8)
 _STEP[[ord("["), ord("{")]] = 1
 _STEP[[ord("]"), ord("}")]] = -1
@@ -67,7 +70,7 @@ def _unreadable(error: Exception, number: int) -> InputError:
 
 
 class _Shallow:
-    """Bytes of JSON, without a byte-order mark, as long as they are not nested too deeply."""
+    """Bytes of JSON, without a byte-order mark, as long as nothing in them ends the parser."""
 
     def __init__(self, file: Readable) -> None:
         self.file, self.depth, self.in_text, self.begun = file, 0, False, False
@@ -85,9 +88,11 @@ class _Shallow:
         bare = text.rstrip(b"\\")
         self.kept = text[len(bare) :] if part else b""
         pieces = bare.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
-        outside = np.frombuffer(b"".join(pieces[self.in_text :: 2]), dtype=np.uint8)
+        outside = b"".join(pieces[self.in_text :: 2])
         self.in_text ^= len(pieces) % 2 == 0
-        levels = self.depth + np.cumsum(_STEP[outside], dtype=np.int64)
+        if _LONG_NUMBER(outside):
+            raise InputError("it holds a number of more than 1,000 digits.")
+        levels = self.depth + np.cumsum(_STEP[np.frombuffer(outside, dtype=np.uint8)], dtype=np.int64)
         if len(levels):
             self.depth = int(levels[-1])
             if levels.max() > DEEPEST:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import zlib
 from pathlib import Path
 from typing import IO, Any
 
@@ -33,7 +34,12 @@ class Bounded(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """The next bytes."""
-        part = self.file.read(len(buffer))
+        try:
+            part = self.file.read(len(buffer))
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            if not isinstance(self.file, gzip.GzipFile):
+                raise
+            raise InputError(f"the gzip data cannot be read: {error}.") from None
         self.allowed[0] -= len(part)
         if self.allowed[0] < 0:
             raise InputError("it unpacks to far more than its size; it is not read any further.")

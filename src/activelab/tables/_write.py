@@ -26,7 +26,7 @@ _ROWS_A_BLOCK = 1 << 16
 
 
 def to_arrow(columns: Mapping[str, Ids], types: Mapping[str, Any] | None = None) -> pa.Table:
-    """A table of numpy columns, in which NaN and None are null; a mixture of ids is text.
+    """A table of numpy columns, in which NaN and None are null; a mixture of ids, or large ones, are text.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def to_arrow(columns: Mapping[str, Ids], types: Mapping[str, Any] | None = None)
 def _array(values: Ids, kind: Any) -> Any:
     try:
         array = pa.array(values, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
         array = pa.array([None if v is None else str(v) for v in values.tolist()])
     if pa.types.is_null(array.type):
         return array.cast(kind or pa.string())

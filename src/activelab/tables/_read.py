@@ -243,6 +243,8 @@ def _read_csv(path: Path, format_: Format, types: Mapping[str, Any]) -> pa.Table
         with _refused("CSV"), open_bytes(path, format_) as stream:
             return pa.csv.read_csv(stream, parse_options=parse, convert_options=convert)
     except InputError as error:
+        if not error.problem.startswith("cannot be read as CSV"):
+            raise
         raise _csv_error(path, format_, types, error) from None
 
 
@@ -252,7 +254,7 @@ def _csv_error(path: Path, format_: Format, types: Mapping[str, Any], error: Inp
         return _not_utf8(path, format_)
     names = _names(path, format_)
     numeric = [at for at, name in enumerate(names) if pa.types.is_floating(types.get(name, pa.null()))]
-    with suppress(csv.Error, EOFError, OSError, InputError, zlib.error):
+    with suppress(csv.Error, EOFError, OSError, ValueError, zlib.error):
         for line, record in records(path, format_):
             if len(record) != len(names):
                 return InputError(f"line {line} has {len(record)} columns, the header {len(names)}.")

@@ -310,7 +310,7 @@ def test_a_file_that_is_not_there(project, tmp_path):
         ("1,ann,bugg", "'bugg' is none of the project's classes"),
         ("1,,bug", "'annotator' holds no annotator"),
         (",ann,bug", "'example' holds no example"),
-        (f"1,{'x' * 101},bug", "longer than 100 characters"),
+        (f"1,{'x' * 101},bug", "is no name: 1 to 100 characters"),
     ],
 )
 def test_bad_labels_leave_the_examples_out_too(project, write, row, reason):

@@ -18,6 +18,7 @@ from activelab.formats._record import NOTHING, Record, Source
 from activelab.formats._registry import FileFormat, get_format
 from activelab.formats._spelling import class_notes, folding, meeting
 from activelab.formats._spool import Spool
+from activelab.formats._tables import looks_wide
 from activelab.tables import check_target, naming
 
 SUPERSEDED = "the same annotator labelled the example again later"
@@ -171,6 +172,8 @@ def convert_file(
         done.notes += class_notes(pool.label_counts(), classes)
         if unlabelled and not writer.holds_unlabelled:
             done.notes.append(f"{unlabelled:,} examples have no label; {to} has no place for them.")
+        if to == "wide" and not looks_wide(["", *pool.annotators]):
+            done.notes.append("annotators are named like columns of a long table: read it with --from wide.")
         done.kept = pool.count("vote")
         with naming(target), _target(target) as file:
             writer.write(file, pool, ending, classes)

@@ -142,7 +142,7 @@ def _old(row: Row, source: Source) -> Iterator[Record]:
 
 
 def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    found = [one for one in archive.infolist() if not one.is_dir()]
+    found = [one for one in archive.infolist() if not one.filename.endswith("/")]
     if len(found) > _MEMBERS:
         raise InputError(f"the archive holds {len(found):,} files; more than {_MEMBERS:,} are not read.")
     for one in found:

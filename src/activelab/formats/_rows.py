@@ -29,7 +29,12 @@ from activelab.tables import (
 def is_array(path: Path) -> bool:
     """Whether a text file, gzipped or not, begins like a JSON array."""
     with opened(path) as file:
-        return file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"["
+        return file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip(b" \r\n")[:1] == b"["
+
+
+def is_text_table(path: Path) -> bool:
+    """Whether a file is separated text, whose cells have no types."""
+    return not is_array(path) and sniff(path).kind == "csv"
 
 
 def is_text_table(path: Path) -> bool:

@@ -141,9 +141,13 @@ def write_parquet(file: IO[bytes], schema: Any, lines: Iterator[Sequence[Any]]) 
 
 
 def looks_wide(names: Sequence[str]) -> bool:
-    """Whether a header is that of a wide matrix: an index, and no column of labels beside it."""
+    """Whether a header is that of a wide matrix: an index, and beside it not the columns of a long table.
+
+    These are a column of labels, with one of annotators or of examples.
+    """
     rest = [name for name in names if not is_index(name)]
-    return bool(rest) and len(rest) < len(names) and not candidates(rest, "label")
+    others = candidates(rest, "annotator") or candidates(rest, "example")
+    return 1 < len(names) > len(rest) and not (candidates(rest, "label") and others)
 
 
 def read_wide(source: Source) -> Iterator[Record]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -94,7 +95,10 @@ def open_array(path: str | os.PathLike[str]) -> Any:
 @contextmanager
 def _damaged_refused() -> Iterator[None]:
     try:
-        yield
+        with warnings.catch_warnings():
+            # Of headers that Python 2 wrote, or that are damaged.
+            warnings.simplefilter("ignore", UserWarning)
+            yield
     except InputError:
         raise
     except _DAMAGED as error:
@@ -107,8 +111,9 @@ def _damaged_refused() -> Iterator[None]:
 
 
 def _load(name: str, key: str | None) -> Any:
-    with _damaged_refused():
-        array = _array(np.load(name, allow_pickle=False), name, key)
+    # Numpy leaves a file of its own open when an archive is damaged.
+    with _damaged_refused(), open(name, "rb") as file:
+        array = _array(np.load(file, allow_pickle=False), name, key)
     if not isinstance(array, np.ndarray):
         raise InputError("is a zip archive that holds no numpy array.")
     return array

@@ -164,7 +164,8 @@ def content(head: bytes) -> str:
             return name
     if b"\0" in head:
         return "binary data"
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    # A tab is the first cell of separated text, which is empty.
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip(b" \r\n")
     return "JSON" if text[:1] in (b"{", b"[") else "text"
 
 

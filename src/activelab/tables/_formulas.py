@@ -12,12 +12,13 @@ import pyarrow.compute as pc
 _BLANK = "[ \u00a0\u00ad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]*"
 # With what a cell begins that one of them runs as a formula; full-width signs count as plain ones.
 _SIGN = r"[=+\-@|%＝＋－＠｜％\t\r\n]"
-_FORMULA = f"^{_BLANK}{_SIGN}"
+# After apostrophes it would be taken for one that was made harmless.
+_FORMULA = f"^'*{_BLANK}{_SIGN}"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 # Where semicolons separate, as in much of Europe, what follows one is a cell of its own, quoted or not.
 _INNER, _INNER_DONE = f"(;{_BLANK})('*{_SIGN})", f"(;{_BLANK})'('*{_SIGN})"
 
-_risky = re.compile(f"'*{_BLANK}{_SIGN}").match
+_risky = re.compile(_FORMULA).match
 _number = re.compile(_NUMBER).match
 _MADE_HARMLESS = f"^'+{_BLANK}{_SIGN}"
 _made_harmless = re.compile(_MADE_HARMLESS).match
@@ -57,10 +58,8 @@ def from_harmless(text: str) -> str:
     return text[1:] if _made_harmless(text) else text
 
 
-def without_apostrophes(column: Any) -> Any:
-    """A column of text with `from_harmless` of every value."""
-    column = pc.replace_substring_regex(column, _INNER_DONE, r"\1\2")
-    made = pc.match_substring_regex(column, _MADE_HARMLESS)
-    if not pc.any(made).as_py():
-        return column
-    return pc.if_else(made, pc.utf8_slice_codeunits(column, 1), column)
+def made_harmless(column: Any) -> bool:
+    """Whether `from_harmless` may change a text of a column."""
+    return any(
+        pc.any(pc.match_substring_regex(column, mark)).as_py() for mark in (_MADE_HARMLESS, _INNER_DONE)
+    )

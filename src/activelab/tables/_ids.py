@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from activelab._errors import InputError
+from activelab.tables._formulas import from_harmless, made_harmless
 
 _CANONICAL = r"^(0|-?[1-9][0-9]{0,17})$"
 _WHOLE = re.compile(r"(?P<number>0|-?[1-9][0-9]{0,17}|-0(?=\.))(?P<point>\.0+)?").fullmatch
@@ -161,8 +162,10 @@ def as_names(column: Any) -> Any:
 def texts_as_ids(column: Any, name: str, missing: Sequence[str] = ()) -> Any:
     """A column of separated text as int64 if all of it are whole numbers, else as text.
 
-    What is empty, or one of ``missing``, is null.
+    What is empty, or one of ``missing``, is null; texts are as they were before `harmless`.
     """
+    if made_harmless(column):
+        column = _mapped(column, from_harmless)
     if not column.null_count and not missing:
         numbers = integers_if_canonical(column)
         if pa.types.is_int64(numbers.type):

@@ -7,7 +7,6 @@ import os
 import zlib
 from collections.abc import Iterator
 
-from activelab._errors import InputError
 from activelab.tables._formats import Format, open_bytes, open_text, sniff
 
 
@@ -20,7 +19,7 @@ def line_of(path: str | os.PathLike[str], row: int) -> int | None:
         for number, (line, _) in enumerate(records(path, format_)):
             if number == row:
                 return line
-    except (InputError, OSError, UnicodeDecodeError, csv.Error, EOFError, zlib.error):
+    except (OSError, ValueError, csv.Error, EOFError, zlib.error):
         pass
     return None
 

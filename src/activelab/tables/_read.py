@@ -20,7 +20,6 @@ from activelab._errors import InputError
 from activelab.tables._columns import check_distinct, find_column
 from activelab.tables._errors import naming
 from activelab.tables._formats import Format, check_content, open_bytes, open_text
-from activelab.tables._formulas import without_apostrophes
 from activelab.tables._ids import as_ids, texts_as_ids, values_as_ids
 from activelab.tables._json import read_json_lines
 from activelab.tables._lines import records, undecodable_line
@@ -81,7 +80,7 @@ def read_ids(
         for role, name in found.items():
             words = missing if role == "label" else ()
             if format_.kind == "csv":
-                columns[role] = texts_as_ids(without_apostrophes(table[name]), name, words)
+                columns[role] = texts_as_ids(table[name], name, words)
             else:
                 columns[role] = _without(as_ids(table[name], name), words)
         return pa.table(columns)
@@ -155,7 +154,7 @@ def read_pred_probs(path: Path, example: str | None = None) -> pa.Table:
         types = {id_column: pa.string(), **dict.fromkeys(classes, pa.float64())}
         table = _columns(path, format_, types, whole)
         if format_.kind == "csv":
-            columns = [texts_as_ids(without_apostrophes(table[id_column]), id_column)]
+            columns = [texts_as_ids(table[id_column], id_column)]
         else:
             columns = [as_ids(table[id_column], id_column)]
         columns += [_numbers(table[name], name) for name in classes]
@@ -244,6 +243,8 @@ def _read_csv(path: Path, format_: Format, types: Mapping[str, Any]) -> pa.Table
         with _refused("CSV"), open_bytes(path, format_) as stream:
             return pa.csv.read_csv(stream, parse_options=parse, convert_options=convert)
     except InputError as error:
+        if not error.problem.startswith("cannot be read as CSV"):
+            raise
         raise _csv_error(path, format_, types, error) from None
 
 
@@ -253,7 +254,7 @@ def _csv_error(path: Path, format_: Format, types: Mapping[str, Any], error: Inp
         return _not_utf8(path, format_)
     names = _names(path, format_)
     numeric = [at for at, name in enumerate(names) if pa.types.is_floating(types.get(name, pa.null()))]
-    with suppress(csv.Error, EOFError, OSError, InputError, zlib.error):
+    with suppress(csv.Error, EOFError, OSError, ValueError, zlib.error):
         for line, record in records(path, format_):
             if len(record) != len(names):
                 return InputError(f"line {line} has {len(record)} columns, the header {len(names)}.")

@@ -441,9 +441,7 @@ class _Votes(_Answers):
 
         def usable() -> Iterator[Record]:
             for one in read_records(self.path, columns=named, missing=missing, notes=self.notes):
-                problem = one.problem or _too_long(one.example, one.annotator)
-                if not problem and one.annotator:
-                    problem = _name_problem(one.annotator)
+                problem = one.problem or _unfit(one.example, one.annotator)
                 if problem:
                     self.read.append((one.line, None, None, None, problem))
                 else:
@@ -478,10 +476,10 @@ class _Gold(_Answers):
         return left_out
 
 
-def _too_long(example: str, annotator: str) -> str:
+def _unfit(example: str, annotator: str) -> str:
     if len(example) > LONGEST_ID:
         return f"the id of the example is longer than {LONGEST_ID} characters: {example[:50]!r}"
-    return "the name of the annotator is longer than 100 characters" if len(annotator) > 100 else ""
+    return _name_problem(annotator) if annotator else ""
 
 
 def _features(path: str | os.PathLike[str], pool: _Pool, columns: Columns) -> Floats:

@@ -37,11 +37,6 @@ def is_text_table(path: Path) -> bool:
     return not is_array(path) and sniff(path).kind == "csv"
 
 
-def is_text_table(path: Path) -> bool:
-    """Whether a file is separated text, whose cells have no types."""
-    return not is_array(path) and sniff(path).kind == "csv"
-
-
 def opened(path: Path) -> IO[bytes]:
     """A file opened for reading, unpacked within bounds if it is gzipped."""
     with open(path, "rb") as file:

@@ -20,9 +20,10 @@ from activelab.project.store.database import Database, StorageError
 from activelab.project.store.schema import answer, lease, queue, round_
 from activelab.project.training import process
 from activelab.project.training.due import enough
-from activelab.project.training.process import GRACE_SECONDS, LIMIT_HOURS, Child
+from activelab.project.training.process import LIMIT_HOURS, Child
 
 CHECK_SECONDS = 5.0
+_START_SECONDS = 60.0  # until a process, on a busy machine, has begun its round
 _FIRST_WAIT, _LONGEST_WAIT = 60.0, 3600.0  # between a failed training and the next try
 
 _log = logging.getLogger("activelab.training")
@@ -230,7 +231,7 @@ class Trainer:
     def _attend(self, project: Project, child: Child) -> None:
         """Wait for the end of a training, and bring it about if it does not stop by itself when it has to."""
         # The process knows its limit; it is ended from here if it is stuck where it cannot even look.
-        ends = time.monotonic() + self.limit_hours * 3600 + GRACE_SECONDS
+        ends = time.monotonic() + self.limit_hours * 3600 + _START_SECONDS
         number = None
         while not child.wait(self.check_seconds):
             with contextlib.suppress(StorageError):

@@ -120,33 +120,84 @@ def soft_cross_entropy(matrix, probs, temperature):
 
 
 def bayesian(matrix, models, steps=6):
-    """Posteriors, accuracies (right, wrong), inverse temperatures and lapses of the models."""
+    """Posteriors, accuracies (right, wrong), inverse temperatures and lapses of the models, and S.
+
+    For pools too small for a test of dependence.
+    """
     rows, n_annotators = rows_of(matrix), np.asarray(matrix).shape[1]
     n_classes = len(models[0][0])
-    accuracy, confusion = [0.8] * n_annotators, None
+    accuracy, confusion, observed, discount = [0.8] * n_annotators, None, None, 0.0
     betas = [calibration(rows, model) for model in models]
-    for _ in range(steps):
-        posterior = [
-            bayes_rule(row, [m[i] for m in models], betas, accuracy, confusion) for i, row in enumerate(rows)
+    labelled = [i for i, row in enumerate(rows) if row]
+    sure = [
+        max(np.mean([lapsing(m[i], *b) for m, b in zip(models, betas, strict=True)], axis=0))
+        for i in labelled
+    ]
+    of_models = 2 * (n_classes * np.mean(sure) - 1) / (n_classes - 1)
+
+    def posteriors(exponent):
+        return [
+            bayes_rule(row, [m[i] for m in models], betas, accuracy, confusion, exponent, of_models)
+            for i, row in enumerate(rows)
         ]
-        labelled = [i for i, row in enumerate(rows) if row]
-        right, given = [0.0] * n_annotators, [0] * n_annotators
+
+    for step in range(steps):
+        posterior = posteriors(0.0)
+        if step == steps - 1:
+            # Each label is held out, predicted by the others and channels that have not seen its example.
+            discount = held_out_exponent(rows, models, betas, posterior, confusion, observed, of_models)
+        believed = posteriors(discount)
+        right, trusted, given = [0.0] * n_annotators, [0.0] * n_annotators, [0] * n_annotators
         counts = np.zeros((n_annotators, n_classes, n_classes))  # annotator, class, label
         for i in labelled:
             for j, label in rows[i]:
                 right[j] += posterior[i][label]
+                trusted[j] += believed[i][label]
                 given[j] += 1
                 for k in range(n_classes):
                     counts[j][k][label] += posterior[i][k]
-        mean = (sum(right) + 4) / (sum(given) + 5)
-        alpha = [5 * mean + r for r in right]
-        beta = [5 * (1 - mean) + g - r for r, g in zip(right, given, strict=True)]
+        alpha, beta = ability(right, given)
         accuracy = [a / (a + b) for a, b in zip(alpha, beta, strict=True)]
-        confusion = shrunken(counts, mean, accuracy, n_classes)
-    posterior = [
-        bayes_rule(row, [m[i] for m in models], betas, accuracy, confusion) for i, row in enumerate(rows)
-    ]
-    return np.array(posterior), np.array([alpha, beta]), betas
+        confusion = shrunken(counts, (sum(right) + 4) / (sum(given) + 5), accuracy, n_classes)
+        observed = counts.sum(axis=2) + n_classes**2
+    return np.array(posteriors(discount)), np.array(ability(trusted, given)), betas, discount
+
+
+def ability(right, given):
+    mean = (sum(right) + 4) / (sum(given) + 5)
+    alpha = [5 * mean + r for r in right]
+    return alpha, [5 * (1 - mean) + g - r for r, g in zip(right, given, strict=True)]
+
+
+def held_out_exponent(rows, models, betas, posterior, confusion, observed, of_models):
+    held = []
+    for i, row in enumerate(rows):
+        prior = np.mean([lapsing(m[i], *b) for m, b in zip(models, betas, strict=True)], axis=0)
+        said = []
+        for j, label in row:
+            seen = [max(c[label], 1e-4) for c in confusion[j]]
+            said.append(
+                [
+                    max(p * n - r, 1e-4) / max(n - r, 1e-4)
+                    for p, n, r in zip(seen, observed[j], posterior[i], strict=True)
+                ]
+            )
+        for own in range(len(row)) if len(row) > 1 else ():
+            others = np.log([p for position, p in enumerate(said) if position != own]).sum(axis=0)
+            held.append((np.log(prior) + others, len(row) - 1 + of_models, said[own]))
+    grid = np.linspace(0.0, 1.2, 25)
+    score = []
+    for s in grid:
+        total = -((s - 0.4) ** 2) / (2 * 0.1**2)
+        for support, voices, own in held:
+            total += math.log(np.dot(softmax(support * max(voices, 1) ** -s), own))
+        score.append(total)
+    best = int(np.argmax(score))
+    shown = grid[best]
+    if 0 < best < len(grid) - 1:
+        left, middle, right = score[best - 1 : best + 2]
+        shown += (grid[1] - grid[0]) * (left - right) / (2 * (left - 2 * middle + right))
+    return min(1.5 * shown, 0.75)
 
 
 def softmax(values):
@@ -155,7 +206,7 @@ def softmax(values):
     return [math.exp(v - top) / total for v in values]
 
 
-def bayes_rule(row, probs, betas, accuracy, confusion):
+def bayes_rule(row, probs, betas, accuracy, confusion, exponent, of_models):
     n_classes = len(probs[0])
     prior = np.mean([lapsing(p, *b) for p, b in zip(probs, betas, strict=True)], axis=0)
     logs = []
@@ -166,7 +217,7 @@ def bayes_rule(row, probs, betas, accuracy, confusion):
                 total += math.log(accuracy[j] if label == k else (1 - accuracy[j]) / (n_classes - 1))
             else:
                 total += math.log(max(confusion[j][k][label], 1e-4))
-        logs.append(total)
+        logs.append(total * max(len(row) + of_models, 1) ** -exponent)
     return softmax(logs)
 
 

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from activelab._typing import Float64s, Floats, Index, Ints
+from activelab._typing import Bools, Float64s, Floats, Index, Ints
 from activelab.labels import Labels
 
 TINY = 1e-30
@@ -64,6 +64,10 @@ class Block:
     def cell(self) -> Ints:
         """Position of each label in an array of shape (size, n_classes)."""
         return self.row * self.labels.n_classes + self.label
+
+    def select(self, rows: Bools) -> Block:
+        """The block of some of the examples, by a mask."""
+        return Block(self.labels, positions_of(self.index)[rows], self.counts[rows])
 
     def votes(self) -> Ints:
         """Labels of each class, shape (size, n_classes)."""
@@ -130,6 +134,24 @@ def log_probs(pred_probs: Floats) -> Float64s:
     """Logarithm of probabilities clipped at `TINY`, as a new float64 array."""
     values = np.maximum(pred_probs, TINY, dtype=np.float64)
     return np.log(values, out=values)
+
+
+_SMALLEST, _LARGEST = 1e-200, 1e200
+
+
+def normalised(log_values: Float64s) -> Float64s:
+    """Probabilities proportional to exp of each row."""
+    with np.errstate(over="ignore", under="ignore"):
+        values = np.exp(log_values)
+    total = row_sums(values)
+    # So many labels, or so unlikely ones, that the row leaves the range of floating-point numbers.
+    extreme = np.flatnonzero(~((total > _SMALLEST) & (total < _LARGEST)))
+    if len(extreme):
+        rows = log_values[extreme]
+        values[extreme] = np.exp(rows - rows.max(axis=1)[:, None])
+        total[extreme] = row_sums(values[extreme])
+    values /= total[:, None]
+    return values
 
 
 def temper(pred_probs: Floats, beta: float | None, weight: float = 1.0) -> Float64s:

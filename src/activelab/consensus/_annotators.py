@@ -31,6 +31,9 @@ class AnnotatorTable:
         Weight in the consensus, w_j for CROWDLAB [A eq. 3].
     num_labels, num_overlapping : ndarray of int64
         Labels given, and those on examples that others labelled too.
+    voice : ndarray of float64 in (0, 1]
+        Voices a label of the annotator counts for: less than 1 where others of the same family say the
+        same (see `bayesian_consensus`; 1 by the other methods).
     worst_class : ndarray
         Id of the class, among those the annotator used, whose labels agree least with the consensus;
         None without labels.
@@ -42,6 +45,7 @@ class AnnotatorTable:
     weight: Float64s
     num_labels: Ints
     num_overlapping: Ints
+    voice: Float64s
     worst_class: Ids
 
     def __len__(self) -> int:
@@ -76,6 +80,7 @@ def annotator_table(
     *,
     label_quality: Float64s | None = None,
     model_weight: Float64s | None = None,
+    voice: Float64s | None = None,
 ) -> AnnotatorTable:
     """Annotator statistics.
 
@@ -92,6 +97,8 @@ def annotator_table(
         the agreement with the consensus on shared examples.
     model_weight
         Weights of the models, used to balance the two.
+    voice
+        Voices a label of each annotator counts for; 1 by default.
     """
     size = labels.n_annotators
     n_labels, n_shared = np.zeros(size), np.zeros(size)
@@ -116,6 +123,7 @@ def annotator_table(
         weight=weight,
         num_labels=n_labels.astype(np.int64),
         num_overlapping=n_shared.astype(np.int64),
+        voice=np.ones(size) if voice is None else voice,
         worst_class=_class_ids(worst_class(labels, consensus, quality), labels),
     )
 

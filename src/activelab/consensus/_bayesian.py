@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from activelab._errors import InputError
-from activelab._kernels import Block, blocks, log_probs, most_probable, row_sums
-from activelab._typing import Float64s, Floats, Ints, Models
-from activelab.consensus._channels import Ability, Channels, ChannelSums
+from activelab._kernels import Block, blocks, most_probable
+from activelab._typing import Bools, Float64s, Ints, Models
+from activelab.consensus._channels import Ability, Channels, ChannelSums, ability_of
 from activelab.consensus._consensus import Consensus
+from activelab.consensus._dependence import Voices, family_codes, find_voices
+from activelab.consensus._held_out import HeldOut, discounted
+from activelab.consensus._model_prior import ModelPrior
 from activelab.consensus._statistics import label_sums
 from activelab.labels import Labels
 from activelab.pred_probs import check_pred_probs, remembered
 
 _STEPS = 6
-_SMALL, _LARGE = 1e-200, 1e200
 _SAMPLE = 50_000  # labelled examples the first steps rest on; the last step takes all
-_BETAS = np.concatenate([[1.0], np.geomspace(0.05, 5.0, 25)])
-_LAPSES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7)
-_ASSUMED = 0.8  # accuracy of every annotator while the models are calibrated
-_CELLS = 1 << 17  # probabilities the calibration rests on
+_HELD_OUT = 20_000  # examples whose labels are held out
+_EARNED = 10.0  # nats of held-out labels a free class share must be worth
 
 
-def bayesian_consensus(labels: Labels, pred_probs: Any = None, *, seed: int = 0) -> Consensus:
+def bayesian_consensus(
+    labels: Labels,
+    pred_probs: Any = None,
+    *,
+    known: Any = None,
+    families: dict[Any, str] | None = None,
+    seed: int = 0,
+) -> Consensus:
     """Consensus by Bayes' rule, with the models as prior and annotators who err in their own ways.
 
     The posterior of an example is proportional to its calibrated model probabilities times, for each
@@ -35,26 +42,39 @@ def bayesian_consensus(labels: Labels, pred_probs: Any = None, *, seed: int = 0)
     shrunk towards the one that all share, scaled to the annotator's accuracy, and the accuracy towards
     the mean accuracy.
 
+    The posterior is calibrated on held-out labels: where labels that it has not seen agree with it less than
+    annotators who err independently would, evidence counts for less, the more so the more of it there is.
+    Annotators who agree beyond what the consensus explains share a voice; `Consensus.notes` names them.
+    Mistakes that everybody makes leave no trace in the labels: what is expected of them is what real crowds
+    show, until ``known`` answers say more.
+
     Parameters
     ----------
     labels : Labels
     pred_probs : array-like or dataframe, optional
         Out-of-sample probabilities, shape ``(n_examples, n_classes)``, or ``(n_models, n_examples,
         n_classes)`` for an ensemble, whose calibrated mean is the prior. Calibrated here. Without them
-        every class is equally likely beforehand.
+        classes are equally likely beforehand, unless held-out labels say that some are rare.
+    known : array-like of int, shape (n_examples,), optional
+        Code of the right class where somebody with the authority to say so has (decisions, gold answers), -1
+        elsewhere. It is the consensus there, and teaches how annotators err.
+    families : dict, optional
+        Family of annotators who are known to err together, such as the models of one maker; those of no
+        family are left out. By default families are looked for.
     seed : int
         Seed that breaks exact ties.
 
     Returns
     -------
     Consensus
-        An annotator's ``weight`` is the expected accuracy. Examples without labels have the calibrated
-        models as posterior. ``model_weight`` is empty: models are a prior, not voters.
+        An annotator's ``weight`` is the expected accuracy, ``voice`` what each label counts for. Examples
+        without labels have the calibrated models as posterior. ``model_weight`` is empty: models are a
+        prior, not voters.
 
     Raises
     ------
     InputError
-        If ``pred_probs`` does not match ``labels``.
+        If ``pred_probs``, ``known`` or ``families`` does not match ``labels``.
 
     Examples
     --------
@@ -65,15 +85,49 @@ def bayesian_consensus(labels: Labels, pred_probs: Any = None, *, seed: int = 0)
     [0, 1, 1, 1]
     """
     models = () if pred_probs is None else check_pred_probs(pred_probs, labels)
-    estimate = bayesian_estimate(labels, models)
+    codes = check_known(known, labels)
+    estimate = bayesian_estimate(labels, models, known=codes, families=family_codes(families, labels))
     posterior = np.empty((labels.n_examples, labels.n_classes))
     for block in blocks(labels):
         posterior[block.index] = estimate.posterior(block, models)
     label = most_probable(posterior, slice(0, labels.n_examples), labels, seed)
-    label[~labels.labelled] = -1
+    label[~labels.labelled if codes is None else ~labels.labelled & (codes < 0)] = -1
     return Consensus.build(
-        labels, label, posterior, label_sums(labels), annotator_weight=estimate.ability.mean
+        labels,
+        label,
+        posterior,
+        label_sums(labels),
+        annotator_weight=estimate.ability.mean,
+        annotator_voice=estimate.voices.mean_weight(labels),
+        notes=estimate.voices.notes(labels.annotators),
     )
+
+
+def check_known(known: Any, labels: Labels) -> Ints | None:
+    """Known classes as codes, int of shape (n_examples,), -1 where unknown; None if there are none.
+
+    Raises
+    ------
+    InputError
+        If there is not one for each example, or one is no code of a class.
+    """
+    if known is None:
+        return None
+    codes = np.asarray(known)
+    if codes.shape != (labels.n_examples,) or codes.dtype.kind not in "iu":
+        raise InputError(
+            f"known must hold one integer for each of the {labels.n_examples:,} examples, got shape "
+            f"{codes.shape} and dtype {codes.dtype}."
+        )
+    wrong = (codes < -1) | (codes >= labels.n_classes)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise InputError(
+            f"known holds {codes[row]} in row {row}; codes lie between 0 and {labels.n_classes - 1}, and "
+            "-1 means unknown.",
+            row=row,
+        )
+    return codes.astype(np.int64) if (codes >= 0).any() else None
 
 
 @dataclass(frozen=True)
@@ -82,20 +136,34 @@ class BayesianEstimate:
 
     Attributes
     ----------
-    betas, lapses : tuple of float
-        Inverse temperature of each model, and how often it knows nothing.
+    prior : ModelPrior
+        How far the models are to be believed.
+    log_shares : ndarray, shape (n_classes,), or None
+        Logarithm of the share of each class, where there are no models and held-out labels ask for it.
     channels : Channels
-        How the annotators err.
+        How the annotators err, by what the consensus itself takes for right.
+    voices : Voices
+        For how many voices labels count.
+    discount : float
+        S: m voices are worth m^(1 − S) independent ones.
+    ability : Ability
+        What is known of each annotator's accuracy, by the calibrated posterior.
+    known : ndarray of int, shape (n_examples,), or None
+        The caller's known answers, -1 where unknown.
     """
 
-    betas: tuple[float, ...]
-    lapses: tuple[float, ...]
+    prior: ModelPrior
+    log_shares: Float64s | None
     channels: Channels
+    voices: Voices
+    discount: float
+    ability: Ability
+    known: Ints | None = None
 
     @property
-    def ability(self) -> Ability:
-        """What is known of each annotator's accuracy."""
-        return self.channels.ability
+    def betas(self) -> tuple[float, ...]:
+        """Inverse temperature of each model."""
+        return self.prior.betas
 
     def posterior(self, block: Block, models: Models) -> Float64s:
         """Probability of each class given models and labels, shape (size, n_classes)."""
@@ -103,92 +171,141 @@ class BayesianEstimate:
 
     def predicted_and_posterior(self, block: Block, models: Models) -> tuple[Ints, Float64s]:
         """The class the calibrated models find likeliest, and the posterior."""
-        support = self._log_prior(block, models)
+        support = self.log_prior(block, models)
         predicted = support.argmax(axis=1)
+        weight = self.voices.weight(block)
         if block.counts.any():
-            support += self.channels.evidence(block)
-        return predicted, normalised(support)
+            support += self.channels.evidence(block, weight)
+        return predicted, self._fixed(block, discounted(support, self._count(block, weight), self.discount))
 
-    def _log_prior(self, block: Block, models: Models) -> Float64s:
-        """Logarithm of the calibrated mean of the models, up to a constant of each example."""
-        if not models:
-            # The share of each class would outvote single labels of rare ones.
-            return np.zeros((block.size, block.labels.n_classes))
-        total = np.zeros((block.size, block.labels.n_classes))
-        for model, beta, lapse in zip(models, self.betas, self.lapses, strict=True):
-            part = normalised(log_probs(model[block.index]) * beta)
-            part *= 1 - lapse
-            part += lapse / block.labels.n_classes
-            total += part
-        return log_probs(total)
+    def evidence(self, block: Block) -> Float64s:
+        """Log-support of each class by the annotators alone, up to a constant of each example."""
+        return self.channels.evidence(block, self.voices.weight(block))
+
+    def log_prior(self, block: Block, models: Models) -> Float64s:
+        """Log-probability of each class before any label, up to a constant of each example."""
+        log_prior = self.prior.log(block, models)
+        return log_prior if self.log_shares is None else log_prior + self.log_shares
+
+    def _count(self, block: Block, weight: Float64s | None) -> Float64s:
+        """Voices of each example, the models' included."""
+        given = block.counts.astype(np.float64) if weight is None else block.total(weight)
+        return given + self.prior.voices
+
+    def _fixed(self, block: Block, posterior: Float64s) -> Float64s:
+        """The posterior with known answers in their places."""
+        if self.known is not None:
+            truth = self.known[block.index]
+            rows = np.flatnonzero(truth >= 0)
+            posterior[rows] = 0.0
+            posterior[rows, truth[rows]] = 1.0
+        return posterior
 
 
-def bayesian_estimate(labels: Labels, models: Models, *, steps: int = _STEPS) -> BayesianEstimate:
-    """Accuracies, confusion matrices and temperatures by expectation-maximisation.
+def bayesian_estimate(
+    labels: Labels,
+    models: Models,
+    *,
+    known: Ints | None = None,
+    families: Ints | None = None,
+    steps: int = _STEPS,
+) -> BayesianEstimate:
+    """Accuracies, confusion matrices and temperatures by expectation-maximisation, then calibrated.
 
-    All but the last step rest on at most `_SAMPLE` labelled examples, evenly spaced. Made once for checked
+    ``known`` are checked codes (`check_known`), ``families`` a code for each annotator, -1 for none. All but
+    the last step rest on at most `_SAMPLE` labelled examples, evenly spaced. Made once for checked
     predictions.
     """
     if steps < 1:
         raise InputError(f"steps must be at least 1, got {steps}.")
-    return remembered(models, labels, ("bayesian", steps), lambda: _estimated(labels, models, steps))
+    if known is not None or families is not None:
+        return _estimated(labels, models, steps, known, families)
+    return remembered(
+        models, labels, ("bayesian", steps), lambda: _estimated(labels, models, steps, None, None)
+    )
 
 
-def _estimated(labels: Labels, models: Models, steps: int) -> BayesianEstimate:
+def _estimated(
+    labels: Labels, models: Models, steps: int, known: Ints | None, families: Ints | None
+) -> BayesianEstimate:
     n_labelled = int(np.count_nonzero(labels.labelled))
     every = -(-n_labelled // _SAMPLE) or 1
-    calibration = [_calibrated(labels, model) for model in models]
-    betas, lapses = tuple(beta for beta, _ in calibration), tuple(lapse for _, lapse in calibration)
-    estimate = BayesianEstimate(betas, lapses, Channels.at_first(labels))
-    for step in range(steps):
-        last = step == steps - 1
-        sums = ChannelSums(labels)
-        for block in blocks(labels, at_least=1, every=1 if last else every):
-            sums.add(block, estimate.posterior(block, models))
-        estimate = BayesianEstimate(betas, lapses, sums.channels())
+    channels = Channels.at_first(labels)
+    start = BayesianEstimate(
+        prior=ModelPrior.fitted(labels, models),
+        log_shares=None,
+        channels=channels,
+        voices=Voices.independent(labels.n_annotators),
+        discount=0.0,
+        ability=channels.ability,
+        known=known,
+    )
+    estimate = _improved(labels, models, start, steps - 1, every)
+    if not models and labels.n_classes > 1:
+        # Class shares and one-sided annotators explain the same labels; unneeded shares mislead.
+        shares = replace(start, log_shares=np.zeros(labels.n_classes))
+        shares = _improved(labels, models, shares, steps - 1, every)
+        gain = _held_out(labels, models, shares).likelihood(0) - _held_out(
+            labels, models, estimate
+        ).likelihood(0)
+        if gain > _EARNED * (labels.n_classes - 1):
+            estimate = shares
+    voices = find_voices(labels, estimate.channels, lambda block: estimate.posterior(block, models), families)
+    if len(voices.dependence):
+        estimate = _improved(labels, models, replace(estimate, voices=voices), steps - 1, every)
+    discount = _held_out(labels, models, estimate).exponent(declared=families is not None)
+    estimate = replace(estimate, discount=discount if labels.n_labels else 0.0)
+    return _improved(labels, models, estimate, 1, 1)
+
+
+def _improved(
+    labels: Labels, models: Models, estimate: BayesianEstimate, steps: int, every: int
+) -> BayesianEstimate:
+    """The estimate after some steps of expectation-maximisation over one labelled example in ``every``."""
+    for _ in range(steps):
+        sums, of_class = ChannelSums(labels), np.zeros(labels.n_classes)
+        right, given = np.zeros(labels.n_annotators), np.zeros(labels.n_annotators)
+        # The consensus takes for right what independent annotators would make of the labels.
+        confident = replace(estimate, discount=0.0)
+        for whole in blocks(labels, at_least=1, every=every):
+            block = _telling(whole, models, estimate.known)
+            if not block.size:
+                continue
+            posterior = confident.posterior(block, models)
+            sums.add(block, posterior)
+            of_class += posterior.sum(axis=0)
+            if estimate.discount:
+                posterior = estimate.posterior(block, models)
+            right += np.bincount(block.annotator, posterior.reshape(-1)[block.cell], labels.n_annotators)
+            given += np.bincount(block.annotator, minlength=labels.n_annotators)
+        log_shares = estimate.log_shares
+        if log_shares is not None:
+            log_shares = np.log((of_class + 1) / (of_class.sum() + labels.n_classes))
+        estimate = replace(
+            estimate,
+            log_shares=log_shares,
+            channels=sums.channels(),
+            ability=ability_of(right, given, labels.n_classes),
+        )
     return estimate
 
 
-def normalised(log_values: Float64s) -> Float64s:
-    """Probabilities proportional to exp of each row."""
-    with np.errstate(over="ignore", under="ignore"):
-        values = np.exp(log_values)
-    total = row_sums(values)
-    # So many labels, or so unlikely ones, that the row leaves the range of floating-point numbers.
-    extreme = np.flatnonzero(~((total > _SMALL) & (total < _LARGE)))
-    if len(extreme):
-        rows = log_values[extreme]
-        values[extreme] = np.exp(rows - rows.max(axis=1)[:, None])
-        total[extreme] = row_sums(values[extreme])
-    values /= total[:, None]
-    return values
+def _telling(block: Block, models: Models, known: Ints | None) -> Block:
+    """The examples of a block that say something of their annotators: without models, not single labels."""
+    if models:
+        return block
+    tells: Bools = block.counts > 1
+    if known is not None:
+        tells |= known[block.index] >= 0
+    return block if tells.all() else block.select(tells)
 
 
-def _calibrated(labels: Labels, model: Floats) -> tuple[float, float]:
-    """β and ε that make the labels likeliest, on a sample.
-
-    The likelihood is Π_i Σ_k ((1 − ε) softmax(β log p_i)_k + ε/K) Π_j θ(Y_ij | k): ε is how often the model
-    knows nothing, whatever it says. θ is the same for everybody and stays as it is. Left free with β, it
-    would drift to where the model is right and everybody errs: single labels cannot tell that from the
-    opposite.
-    """
-    n_labelled, n_classes = int(np.count_nonzero(labels.labelled)), labels.n_classes
-    every = -(-n_labelled * n_classes // _CELLS) or 1
-    odds = np.log(_ASSUMED * max(n_classes - 1, 1) / (1 - _ASSUMED))
-    logs, evidence = [], []
-    for block in blocks(labels, at_least=1, every=every):
-        logs.append(log_probs(model[block.index]))
-        evidence.append(block.votes() * odds)
-    if not logs:
-        return 1.0, 0.0
-    log_p, votes = np.concatenate(logs), np.concatenate(evidence)
-    weight = np.exp(votes - votes.max(axis=1)[:, None])
-    by_chance = weight.mean(axis=1)
-    best, found = -np.inf, (1.0, 0.0)
-    for beta in _BETAS.tolist():
-        by_model = np.einsum("ij,ij->i", normalised(log_p * beta), weight)
-        for lapse in _LAPSES:
-            likelihood = float(np.log((1 - lapse) * by_model + lapse * by_chance).mean())
-            if likelihood > best + 1e-9:
-                best, found = likelihood, (beta, lapse)
-    return found
+def _held_out(labels: Labels, models: Models, estimate: BayesianEstimate) -> HeldOut:
+    held = HeldOut(estimate.channels, estimate.voices)
+    confident = replace(estimate, discount=0.0)
+    n_labelled = int(np.count_nonzero(labels.labelled))
+    for block in blocks(labels, at_least=1, every=-(-n_labelled // _HELD_OUT) or 1):
+        truth = np.full(block.size, -1) if estimate.known is None else estimate.known[block.index]
+        log_prior = estimate.log_prior(block, models)
+        held.add(block, log_prior, confident.posterior(block, models), truth, estimate.prior.voices)
+    return held

@@ -16,7 +16,8 @@ PRIOR = (4.0, 1.0)
 _POOLED = 5.0  # times K: pseudo-labels a class that pull the shared confusion towards uniform errors
 _OWN = 1.0  # times K²: pseudo-labels a class that pull an annotator's confusion towards the shared one
 _MOST_CELLS = 1 << 22  # more confusion cells than this, and annotators differ in accuracy alone
-_LEAST = 1e-4
+LEAST = 1e-4
+"""Least probability of a confusion."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,14 @@ class Channels:
         Row (j, l), column k: log of the probability that annotator j says l of an example of class k.
         None where accuracies are all that is kept.
     n_classes : int
+    observed : ndarray, shape (n_annotators, n_classes), or None
+        Labels of annotator j on examples of class k that ``log_confusion`` rests on, pseudo-labels included.
     """
 
     ability: Ability
     log_confusion: Float64s | None
     n_classes: int
+    observed: Float64s | None = None
 
     @classmethod
     def at_first(cls, labels: Labels) -> Channels:
@@ -70,22 +74,38 @@ class Channels:
         wrong = np.full(labels.n_annotators, PRIOR[1])
         return cls(Ability(right, wrong, labels.n_classes), None, labels.n_classes)
 
-    def evidence(self, block: Block) -> Float64s:
-        """Σ_j log P(Y_ij | class k) over a block, up to a constant of each example."""
+    def evidence(self, block: Block, weight: Float64s | None = None) -> Float64s:
+        """Σ_j w_ij log P(Y_ij | class k) over a block, up to a constant of each example.
+
+        ``weight`` is the share of a voice each label counts for, 1 by default.
+        """
         from scipy.sparse import csr_array  # on first use: it would take half of `import activelab`
 
         if self.n_classes < 2:
             return np.zeros((block.size, self.n_classes))
         if self.log_confusion is None:
             accuracy = np.clip(self.ability.mean, 1e-3, 1 - 1e-3)
-            return block.weighted_votes(np.log(accuracy * (self.n_classes - 1) / (1 - accuracy)))
+            log_odds = np.log(accuracy * (self.n_classes - 1) / (1 - accuracy))
+            if weight is None:
+                return block.weighted_votes(log_odds)
+            votes = np.bincount(block.cell, log_odds[block.annotator] * weight, block.size * self.n_classes)
+            return votes.astype(np.float64, copy=False).reshape(-1, self.n_classes)
         column = block.annotator * self.n_classes + block.label
         if column.size == 0:
             return np.zeros((block.size, self.n_classes))
         offsets = np.concatenate([[0], np.cumsum(block.counts)])
         shape = (block.size, len(self.log_confusion))
-        indicator = csr_array((np.ones(len(column)), column, offsets), shape=shape)
+        entries = np.ones(len(column)) if weight is None else weight
+        indicator = csr_array((entries, column, offsets), shape=shape)
         return np.asarray(indicator @ self.log_confusion)
+
+
+def ability_of(right: Float64s, given: Float64s, n_classes: int) -> Ability:
+    """What is known of accuracies after ``right`` of ``given`` labels, shape (n_annotators,) each."""
+    strength = sum(PRIOR)
+    mean = (right.sum() + PRIOR[0]) / (given.sum() + strength)
+    wrong = np.maximum(given - right, 0)
+    return Ability(mean * strength + right, (1 - mean) * strength + wrong, n_classes)
 
 
 class ChannelSums:
@@ -131,9 +151,7 @@ class ChannelSums:
         """The most probable channels given the counts."""
         self._flush()
         mean = (self.right.sum() + PRIOR[0]) / (self.given.sum() + sum(PRIOR))
-        strength = sum(PRIOR)
-        wrong = np.maximum(self.given - self.right, 0)
-        ability = Ability(mean * strength + self.right, (1 - mean) * strength + wrong, self.n_classes)
+        ability = ability_of(self.right, self.given, self.n_classes)
         if self.counts is None:
             return Channels(ability, None, self.n_classes)
         own = self.counts.reshape(
@@ -142,9 +160,10 @@ class ChannelSums:
         prior = self._shared(own, float(mean), ability)
         strength = _OWN * self.n_classes**2
         confusion = own + strength * prior
-        confusion /= own.sum(axis=1, keepdims=True) + strength
-        np.log(np.maximum(confusion, _LEAST, out=confusion), out=confusion)
-        return Channels(ability, confusion.reshape(-1, self.n_classes), self.n_classes)
+        observed = own.sum(axis=1) + strength
+        confusion /= observed[:, None, :]
+        np.log(np.maximum(confusion, LEAST, out=confusion), out=confusion)
+        return Channels(ability, confusion.reshape(-1, self.n_classes), self.n_classes, observed)
 
     def _shared(self, own: Float64s, mean: float, ability: Ability) -> Float64s:
         """The shared confusion scaled to each annotator's accuracy; indices annotator, label, class."""
@@ -154,9 +173,9 @@ class ChannelSums:
         pooled = own.sum(axis=0)
         strength = _POOLED * size
         pooled = (pooled + strength * uniform) / (pooled.sum(axis=0) + strength)
-        right = np.clip(np.diag(pooled), _LEAST, 1 - _LEAST)
+        right = np.clip(np.diag(pooled), LEAST, 1 - LEAST)
         errors = pooled * (1 - eye)
-        errors /= np.maximum(errors.sum(axis=0), _LEAST)
+        errors /= np.maximum(errors.sum(axis=0), LEAST)
         accuracy = np.clip(ability.mean, 1e-3, 1 - 1e-3)
         odds = right / (1 - right) * (accuracy / (1 - accuracy))[:, None] * ((1 - mean) / mean)
         scaled = odds / (1 + odds)  # annotator, class

@@ -62,6 +62,7 @@ class Consensus:
         sums: LabelSums,
         *,
         annotator_weight: Float64s,
+        annotator_voice: Float64s | None = None,
         model_weight: Float64s | None = None,
         use_label_quality: bool = False,
         notes: tuple[str, ...] = (),
@@ -79,6 +80,7 @@ class Consensus:
             annotator_weight,
             label_quality=label_quality,
             model_weight=model_weight,
+            voice=annotator_voice,
         )
         return cls(
             labels=labels,

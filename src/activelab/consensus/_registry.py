@@ -133,10 +133,10 @@ class Bayesian(ConsensusMethod):
 
     def label_of_annotators(self, labels: Labels, models: Models, *, seed: int = 0) -> Ints:
         """What they say, weighted by their accuracies."""
-        channels = bayesian_estimate(labels, models).channels
+        estimate = bayesian_estimate(labels, models)
         label = np.full(labels.n_examples, -1, dtype=np.int32)
         for block in blocks(labels, at_least=1):
-            label[block.index] = most_probable(channels.evidence(block), block.index, labels, seed)
+            label[block.index] = most_probable(estimate.evidence(block), block.index, labels, seed)
         return label
 
 

@@ -1,0 +1,213 @@
+"""Annotators who do not judge for themselves: who they are, and for how many voices they count.
+
+Two annotators are independent if, given the class of an example, the label of one says nothing about the
+label of the other. Copiers, and several models of one family, agree beyond that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.stats import norm
+
+from activelab._errors import InputError, first
+from activelab._kernels import Block, blocks
+from activelab._typing import Float64s, Ids, Ints
+from activelab._vocabulary import factorize
+from activelab.consensus._channels import Channels
+from activelab.labels import Labels
+
+_ERROR = 1e-3  # chance that independent annotators are taken for a family anywhere in a pool
+_LEAST_EXCESS = 0.2  # a weaker dependence is what annotators of one crowd share anyway
+_LEAST_SHARED = 10
+_CELLS = 1 << 22  # pairs of labels times classes the test looks at
+_MOST_LABELS = 200  # an example with more says little about any pair, at the cost of all pairs
+DECLARED = 0.5
+"""Least dependence of a family that the user names: of errors of language models, what public sets show."""
+
+
+@dataclass(frozen=True)
+class Voices:
+    """For how many voices the labels of an example count.
+
+    Attributes
+    ----------
+    family : ndarray of int, shape (n_annotators,)
+        Code of each annotator's family; -1 for those who judge for themselves.
+    dependence : ndarray of float64 in [0, 1], shape (n_families,)
+        ρ of each family: n labels of it count for n / (1 + (n − 1) ρ) voices.
+    """
+
+    family: Ints
+    dependence: Float64s
+
+    @classmethod
+    def independent(cls, n_annotators: int) -> Voices:
+        """Everybody judges for themselves."""
+        return cls(np.full(n_annotators, -1), np.empty(0))
+
+    def weight(self, block: Block) -> Float64s | None:
+        """Share of a voice each label of a block counts for; None where all count fully."""
+        if not len(self.dependence):
+            return None
+        family = self.family[block.annotator]
+        member = family >= 0
+        key = block.row[member] * len(self.dependence) + family[member]
+        size = np.bincount(key, minlength=block.size * len(self.dependence))[key]
+        weight = np.ones(len(family))
+        weight[member] = 1 / (1 + (size - 1) * self.dependence[family[member]])
+        return weight
+
+    def mean_weight(self, labels: Labels) -> Float64s:
+        """Mean `weight` of each annotator's labels; 1 without labels."""
+        total, given = np.zeros(labels.n_annotators), np.zeros(labels.n_annotators)
+        if not len(self.dependence):
+            return np.ones(labels.n_annotators)
+        for block in blocks(labels, at_least=1):
+            total += np.bincount(block.annotator, self.weight(block), labels.n_annotators)
+            given += np.bincount(block.annotator, minlength=labels.n_annotators)
+        return np.divide(total, given, out=np.ones(len(given)), where=given > 0)
+
+    def notes(self, annotators: Ids) -> tuple[str, ...]:
+        """A warning for each family, with its members' names."""
+        notes = []
+        for code, dependence in enumerate(self.dependence.tolist()):
+            members = annotators[self.family == code]
+            size = len(members)
+            count = size / (1 + (size - 1) * dependence)
+            notes.append(
+                f"{size:,} annotators agree with each other beyond what the consensus explains, and count "
+                f"for {count:.1f} voices where all of them label an example: {first(members[:11])}."
+            )
+        return tuple(notes)
+
+
+def family_codes(families: Any, labels: Labels) -> Ints | None:
+    """Codes of the families the user names, from a mapping of annotators to names; None without any."""
+    if not families:
+        return None
+    if not isinstance(families, dict):
+        raise InputError("families must be a dict from annotators to the name of their family.")
+    known = {annotator: code for code, annotator in enumerate(labels.annotators.tolist())}
+    strangers = [annotator for annotator in families if annotator not in known]
+    if strangers:
+        raise InputError(
+            f"families names annotators without labels in this pool: {first(strangers[:11])}; "
+            "use the ids of labels.annotators."
+        )
+    codes = np.full(labels.n_annotators, -1)
+    names = {name: code for code, name in enumerate(sorted(set(map(str, families.values()))))}
+    for annotator, name in families.items():
+        codes[known[annotator]] = names[str(name)]
+    return codes
+
+
+def find_voices(
+    labels: Labels,
+    channels: Channels,
+    posterior: Callable[[Block], Float64s],
+    declared: Ints | None = None,
+) -> Voices:
+    """Families of annotators by a test of pairwise agreement given the consensus.
+
+    Annotator b repeats label l of annotator a with probability Σ_k R_ik θ_b(l | k) if independent. Over the
+    examples both labelled, let O be how often they agree, E the sum of those probabilities (of either
+    direction, averaged), V their variance. The excess (O − E)/(n − E) is 0 for independent annotators and 1
+    for copies. In every crowd it lies above 0, for examples are not equally hard; a pair is tested against
+    the mean of all pairs, and linked where both excess and significance (Bonferroni over the pairs) are
+    large. Linked annotators are a family; ρ is its excess.
+    """
+    alone = Voices.independent(labels.n_annotators)
+    pairs = _Pairs(labels, channels, posterior) if channels.log_confusion is not None else None
+    if pairs is None or not len(pairs.key):
+        return alone if declared is None else _declared(declared, None)
+    if declared is not None and (declared >= 0).any():
+        return _declared(declared, pairs)
+    linked = pairs.linked()
+    if not linked.any():
+        return alone
+    edges = (np.ones(linked.sum()), (pairs.first[linked], pairs.second[linked]))
+    graph = coo_array(edges, shape=(labels.n_annotators, labels.n_annotators))
+    _, component = connected_components(graph, directed=False)
+    family = np.where(np.bincount(component)[component] > 1, component, -1)
+    kept, codes = np.unique(family[family >= 0], return_inverse=True)
+    family[family >= 0] = codes
+    return Voices(family, pairs.excess_within(family, len(kept)))
+
+
+def _declared(family: Ints, pairs: _Pairs | None) -> Voices:
+    size = int(family.max()) + 1
+    excess = np.zeros(size) if pairs is None else pairs.excess_within(family, size)
+    return Voices(family, np.maximum(excess, DECLARED))
+
+
+class _Pairs:
+    """Agreement of every two annotators who share examples, observed and expected."""
+
+    def __init__(self, labels: Labels, channels: Channels, posterior: Callable[[Block], Float64s]) -> None:
+        counts = labels.counts[(labels.counts > 1) & (labels.counts <= _MOST_LABELS)].astype(np.int64)
+        total = int((counts * (counts - 1) // 2).sum()) * labels.n_classes
+        every = -(-total // _CELLS) or 1
+        nothing = (np.empty(0, dtype=np.int64), np.empty(0), np.empty(0))
+        columns = [nothing]
+        for block in blocks(labels, at_least=2, every=every):
+            columns += _agreement(labels, channels, block, posterior(block))
+        key, equal, expected = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+        pair, vocabulary = factorize(key, "pair")
+        self.key = vocabulary.values if len(key) else key
+        self.first, self.second = np.divmod(self.key, labels.n_annotators)
+        self.shared = np.bincount(pair).astype(np.float64)
+        self.agreed = np.bincount(pair, equal)
+        self.expected = np.bincount(pair, expected)
+        self.variance = np.bincount(pair, expected * (1 - expected))
+
+    def linked(self) -> Any:
+        """Mask of the pairs that agree beyond what the consensus and the whole crowd explain."""
+        room = np.maximum(self.shared - self.expected, 1e-9)
+        common = max(float((self.agreed - self.expected).sum() / room.sum()), 0.0)
+        surprise = (self.agreed - self.expected - common * room) / np.sqrt(np.maximum(self.variance, 1e-9))
+        limit = float(norm.isf(_ERROR / len(self.key)))
+        excess = (self.agreed - self.expected) / room
+        return (self.shared >= _LEAST_SHARED) & (excess >= _LEAST_EXCESS) & (surprise > limit)
+
+    def excess_within(self, family: Ints, n_families: int) -> Float64s:
+        """Excess agreement inside each family, all its pairs together."""
+        inside = (family[self.first] == family[self.second]) & (family[self.first] >= 0)
+        code = family[self.first][inside]
+        above = np.bincount(code, (self.agreed - self.expected)[inside], n_families)
+        room = np.bincount(code, (self.shared - self.expected)[inside], n_families)
+        return np.clip(above / np.maximum(room, 1e-9), 0.0, 1.0)
+
+
+def _agreement(
+    labels: Labels, channels: Channels, block: Block, posterior: Float64s
+) -> Iterator[tuple[Ints, Float64s, Float64s]]:
+    """For every two labels of an example: the pair, whether they agree, and the probability that they do."""
+    assert channels.log_confusion is not None
+    n_classes = labels.n_classes
+    for a, b, row in _two_by_two(block):
+        one, other = block.annotator[a], block.annotator[b]
+        key = np.minimum(one, other) * labels.n_annotators + np.maximum(one, other)
+        equal = (block.label[a] == block.label[b]).astype(np.float64)
+        repeats = np.exp(channels.log_confusion[other * n_classes + block.label[a]])
+        repeats += np.exp(channels.log_confusion[one * n_classes + block.label[b]])
+        expected = np.einsum("ij,ij->i", posterior[row], repeats) / 2
+        yield key, equal, np.clip(expected, 1e-6, 1 - 1e-6)
+
+
+def _two_by_two(block: Block) -> Iterator[tuple[Ints, Ints, Ints]]:
+    """Positions of every two labels of an example, and its row, one number of labels at a time."""
+    start = np.concatenate([[0], np.cumsum(block.counts)[:-1]])
+    for count in np.unique(block.counts).tolist():
+        if count < 2 or count > _MOST_LABELS:
+            continue
+        rows = np.flatnonzero(block.counts == count)
+        one, other = np.triu_indices(count, 1)
+        a = (start[rows][:, None] + one).reshape(-1)
+        b = (start[rows][:, None] + other).reshape(-1)
+        yield a, b, np.repeat(rows, len(one))

@@ -1,0 +1,99 @@
+"""The models as prior: how far each is to be believed before any label is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from activelab._kernels import Block, blocks, log_probs, normalised
+from activelab._typing import Float64s, Floats, Models
+from activelab.labels import Labels
+
+_BETAS = np.concatenate([[1.0], np.geomspace(0.05, 5.0, 25)])
+_LAPSES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7)
+_ASSUMED = 0.8  # accuracy of every annotator while the models are calibrated
+_CELLS = 1 << 17  # probabilities the calibration rests on
+_MOST_VOICES = 2.0  # of models that are sure
+
+
+@dataclass(frozen=True)
+class ModelPrior:
+    """Calibration of the models, whose mean is the prior.
+
+    Attributes
+    ----------
+    betas, lapses : tuple of float
+        Inverse temperature of each model, and how often it knows nothing.
+    voices : float
+        Voices that the models count for together, v = 2 · mean of (K max_k p̃_ik − 1) / (K − 1): none if they
+        say nothing.
+    """
+
+    betas: tuple[float, ...]
+    lapses: tuple[float, ...]
+    voices: float = 0.0
+
+    @classmethod
+    def fitted(cls, labels: Labels, models: Models) -> ModelPrior:
+        """Each model calibrated by itself."""
+        calibration = [_calibrated(labels, model) for model in models]
+        prior = cls(tuple(beta for beta, _ in calibration), tuple(lapse for _, lapse in calibration))
+        return replace(prior, voices=_MOST_VOICES * prior._certainty(labels, models))
+
+    def _certainty(self, labels: Labels, models: Models) -> float:
+        """Mean certainty of the prior on labelled examples: 0 where it says nothing, 1 where it is sure."""
+        if not models or labels.n_classes < 2:
+            return 0.0
+        total, number = 0.0, 0
+        for block in blocks(labels, at_least=1, every=_every(labels)):
+            log_prior = self.log(block, models)
+            total += float(np.exp(log_prior.max(axis=1)).sum())
+            number += block.size
+        # The rows of `log` add up to the number of models.
+        mean = total / (number * len(models)) if number else 0.0
+        return max(labels.n_classes * mean - 1, 0.0) / (labels.n_classes - 1)
+
+    def log(self, block: Block, models: Models) -> Float64s:
+        """Logarithm of the calibrated mean of the models, up to a constant of each example."""
+        total = np.zeros((block.size, block.labels.n_classes))
+        for model, beta, lapse in zip(models, self.betas, self.lapses, strict=True):
+            part = normalised(log_probs(model[block.index]) * beta)
+            part *= 1 - lapse
+            part += lapse / block.labels.n_classes
+            total += part
+        return log_probs(total) if models else total
+
+
+def _every(labels: Labels) -> int:
+    """One of how many labelled examples the calibration takes."""
+    return -(-int(np.count_nonzero(labels.labelled)) * labels.n_classes // _CELLS) or 1
+
+
+def _calibrated(labels: Labels, model: Floats) -> tuple[float, float]:
+    """β and ε that make the labels likeliest, on a sample.
+
+    The likelihood is Π_i Σ_k ((1 − ε) softmax(β log p_i)_k + ε/K) Π_j θ(Y_ij | k): ε is how often the model
+    knows nothing, whatever it says. θ is the same for everybody and stays as it is. Left free with β, it
+    would drift to where the model is right and everybody errs: single labels cannot tell that from the
+    opposite.
+    """
+    n_classes = labels.n_classes
+    odds = np.log(_ASSUMED * max(n_classes - 1, 1) / (1 - _ASSUMED))
+    logs, evidence = [], []
+    for block in blocks(labels, at_least=1, every=_every(labels)):
+        logs.append(log_probs(model[block.index]))
+        evidence.append(block.votes() * odds)
+    if not logs:
+        return 1.0, 0.0
+    log_p, votes = np.concatenate(logs), np.concatenate(evidence)
+    weight = np.exp(votes - votes.max(axis=1)[:, None])
+    by_chance = weight.mean(axis=1)
+    best, found = -np.inf, (1.0, 0.0)
+    for beta in _BETAS.tolist():
+        by_model = np.einsum("ij,ij->i", normalised(log_p * beta), weight)
+        for lapse in _LAPSES:
+            likelihood = float(np.log((1 - lapse) * by_model + lapse * by_chance).mean())
+            if likelihood > best + 1e-9:
+                best, found = likelihood, (beta, lapse)
+    return found

@@ -1,0 +1,134 @@
+"""Which examples to check: a sample stratified by stated quality, with known probabilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from activelab._errors import InputError
+from activelab._kernels import tie_break
+from activelab._typing import Float64s, Ints
+from activelab.consensus import Consensus
+
+_MOST_STRATA = 5
+_CHECKS_A_STRATUM = 8  # fewer, and their spread cannot be told
+_LEAST_SPREAD = 0.1  # of a stratum that is stated to be all right: 99 in 100
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """A sample to check.
+
+    Attributes
+    ----------
+    consensus : Consensus
+        What is audited.
+    stratum : ndarray of int, shape (n_examples,)
+        Stratum of each example, 0 holding the lowest qualities; -1 for examples that are not audited:
+        without a consensus, or settled by a known answer.
+    examples : ndarray of int
+        Positions of the examples to check, in an order in which every beginning is spread over the strata.
+    known_right : ndarray of bool
+        For each example settled by a known answer, whether the consensus agreed with it.
+    """
+
+    consensus: Consensus
+    stratum: Ints
+    examples: Ints
+    known_right: Ints
+
+    @property
+    def size(self) -> Ints:
+        """Number of examples of each stratum."""
+        audited = self.stratum[self.stratum >= 0]
+        return np.bincount(audited, minlength=int(audited.max(initial=-1)) + 1)
+
+    @property
+    def inclusion(self) -> Float64s:
+        """Probability of each sampled example to be in the sample."""
+        taken = np.bincount(self.stratum[self.examples], minlength=len(self.size))
+        return np.asarray((taken / np.maximum(self.size, 1))[self.stratum[self.examples]])
+
+
+def draw_audit(consensus: Consensus, number: int = 100, *, known: Ints | None = None, seed: int = 0) -> Audit:
+    """Draw the examples whose consensus labels a trusted person should check.
+
+    Strata are cut where the cumulative spread √(q (1 − q)) of the stated qualities q passes equal shares
+    (Dalenius & Hodges 1959), and get equal numbers of checks, which is Neyman's allocation: most checks go
+    where labels are most in doubt, and every label has a known chance above 0.
+
+    Parameters
+    ----------
+    consensus : Consensus
+        With qualities; those of `bayesian_consensus` tell most.
+    number : int
+        Checks; fewer if there are fewer examples.
+    known : ndarray of int, shape (n_examples,), optional
+        Codes of known answers, -1 elsewhere. Examples with one need no check and count as they are.
+    seed : int
+
+    Returns
+    -------
+    Audit
+
+    Raises
+    ------
+    InputError
+        If the number is below 2, there is nothing to audit, or ``known`` does not match.
+
+    Examples
+    --------
+    >>> import activelab as al
+    >>> from activelab.audit import draw_audit
+    >>> labels = al.Labels.from_wide([[0, 0, 0], [1, 1, 0], [1, 1, 1], [0, 1, 0]] * 25)
+    >>> draw_audit(al.bayesian_consensus(labels), 20).examples.shape
+    (20,)
+    """
+    labels = consensus.labels
+    if number < 2:
+        raise InputError(f"an audit needs at least 2 checks, got {number}.")
+    open_ = consensus.label >= 0
+    known_right = np.empty(0, dtype=bool)
+    if known is not None:
+        if known.shape != open_.shape:
+            raise InputError(f"known must hold one code for each of the {len(open_):,} examples.")
+        settled = open_ & (known >= 0)
+        known_right = consensus.label[settled] == known[settled]
+        open_ = open_ & ~settled
+    positions = np.flatnonzero(open_)
+    if not len(positions):
+        raise InputError("there is no consensus label to audit: label examples first.")
+    draw = tie_break(seed, labels.tie_keys(positions))
+    quality = consensus.quality[positions]
+    order = np.lexsort((draw, quality))
+    spread = np.maximum(np.sqrt(quality * (1 - quality)), _LEAST_SPREAD)[order]
+    number = min(number, len(positions))
+    n_strata = max(min(_MOST_STRATA, number // _CHECKS_A_STRATUM), 1)
+    share = (np.cumsum(spread) - spread / 2) / spread.sum()
+    of_rank = np.minimum((share * n_strata).astype(np.int64), n_strata - 1)
+    # A stratum may be empty where few examples hold all the doubt.
+    of_rank = np.unique(of_rank, return_inverse=True)[1]
+    stratum = np.full(labels.n_examples, -1)
+    stratum[positions[order]] = of_rank
+    sizes = np.bincount(of_rank)
+    taken = _allocated(number, sizes)
+    within = np.lexsort((draw[order], of_rank))
+    rank = np.arange(len(within)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    chosen = within[rank < np.repeat(taken, sizes)]
+    turn = (np.arange(len(chosen)) - np.repeat(np.cumsum(taken) - taken, taken) + 0.5) / np.repeat(
+        taken, taken
+    )
+    examples = positions[order[chosen]][np.argsort(turn, kind="stable")]
+    return Audit(consensus, stratum, examples, known_right)
+
+
+def _allocated(number: int, sizes: Ints) -> Ints:
+    """Equal numbers of checks, none more than its stratum holds, in all ``number``."""
+    taken = np.zeros(len(sizes), dtype=np.int64)
+    while (left := number - int(taken.sum())) > 0:
+        room = np.flatnonzero(taken < sizes)
+        share = np.full(len(room), left // len(room))
+        share[: left % len(room)] += 1
+        taken[room] = np.minimum(taken[room] + share, sizes[room])
+    return taken

@@ -1,0 +1,92 @@
+"""Labels safe to ship: at most a share ε of them wrong, with confidence 1 − δ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import beta
+
+from activelab._errors import InputError
+from activelab._typing import Ints
+from activelab.audit._checker import Checker
+from activelab.audit._design import Audit
+from activelab.audit._report import checks
+
+
+@dataclass(frozen=True, eq=False)
+class SafeLabels:
+    """Labels of which at most a share ε is wrong, with confidence 1 − δ.
+
+    Attributes
+    ----------
+    examples : ndarray of int
+        Positions; empty if the checks do not carry the guarantee for any set of labels.
+    bound : float
+        Upper bound on the share that is wrong among them; 1 if there are none.
+    """
+
+    examples: Ints
+    bound: float
+
+
+def safe_labels(
+    audit: Audit, right: Any, *, epsilon: float = 0.05, delta: float = 0.05, checker: Checker | None = None
+) -> SafeLabels:
+    """The largest set of labels that is safe to ship (probably-approximately-correct labelling).
+
+    Candidates are the strata of highest quality, one more at a time. They are tested in this order, beginning
+    with the first that holds enough checks to pass at all and ending before the first that fails, so that all
+    of them together err with a probability of at most δ. A set passes if the Clopper-Pearson bound on its
+    error, at the size n = 1 / Σ W_h² / n_h that its weighted checks are worth, is at most ε. Erring checkers
+    raise the errors seen; no more of these is put down to them than the rate that they surpass with
+    confidence 1 − δ/2.
+
+    Parameters
+    ----------
+    audit : Audit
+    right : array-like of bool, one for each of ``audit.examples``
+        Whether the consensus label is right; NaN or None where nobody has checked.
+    epsilon, delta : float in (0, 1)
+    checker : Checker, optional
+        How often checkers err; by default never.
+
+    Returns
+    -------
+    SafeLabels
+
+    Raises
+    ------
+    InputError
+        If epsilon or delta is out of range, or the answers do not match the audit.
+    """
+    if not (0 < epsilon < 1 and 0 < delta < 1):
+        raise InputError("epsilon and delta must lie between 0 and 1.")
+    found, checker = checks(audit, right), checker or Checker()
+    risk = delta if checker.trusted else delta / 2
+    rate = checker.least_error(delta / 2)
+    slope = 1 - rate * audit.consensus.labels.n_classes / max(audit.consensus.labels.n_classes - 1, 1)
+    safe, bound = len(found.size), 1.0
+    for lowest in range(len(found.size) - 1, -1, -1):
+        size, checked, wrong = (
+            found.size[lowest:],
+            found.checked[lowest:],
+            (found.checked - found.right)[lowest:],
+        )
+        if not checked.all():
+            continue
+        weight = size / size.sum()
+        worth = 1 / float((weight**2 / checked).sum())
+        if 1 - risk ** (1 / worth) > epsilon:
+            continue  # not even checks without an error would do
+        seen = float(weight @ (wrong / checked)) * worth
+        upper = float(beta.ppf(1 - risk, seen + 1, worth - seen)) if seen < worth else 1.0
+        upper = max(upper - rate, 0.0) / slope if slope > 0 else 1.0
+        if upper > epsilon:
+            break
+        safe, bound = lowest, upper
+    examples = (
+        np.flatnonzero(audit.stratum >= safe) if safe < len(found.size) else np.empty(0, dtype=np.int64)
+    )
+    return SafeLabels(examples, bound)

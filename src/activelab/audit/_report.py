@@ -13,7 +13,6 @@ from activelab._typing import Bools, Float64s, Ints
 from activelab.audit._checker import Checker
 from activelab.audit._design import Audit
 
-
 _DOUBT = 0.3  # of a check, half of it wrong, that every stratum's variance is given beforehand
 
 
@@ -78,10 +77,10 @@ def audit_report(
 
     In a stratum of N labels, k of n checked ones were right. With the stated quality s as one more check, of
     the others a share m = (k + s)/(n + 1) is right, and the stratum's share is θ = (k + (N − n) m)/N, with
-    variance m′(1 − m′)/(n + 2) · (N + 1)(N − n)/N², m′ = (k + s + 0.15)/(n + 1.3): strata in which no error was
-    seen are not taken for perfect. Estimate and variance are Σ W θ and Σ W² var over the strata; the interval
-    is that of the Beta distribution with these moments, skewed as a share near 1 is (symmetric where checkers
-    err, see `Checker`). Labels settled by known answers are counted, not estimated.
+    variance m′(1 − m′)/(n + 2) · (N + 1)(N − n)/N², m′ = (k + s + 0.15)/(n + 1.3): a stratum in which no
+    error was seen is not taken for perfect. Estimate and variance are Σ W θ and Σ W² var over the strata; the
+    interval is that of the Beta distribution with these moments, skewed as a share near 1 is (symmetric where
+    checkers err, see `Checker`). Labels settled by known answers are counted, not estimated.
 
     Parameters
     ----------

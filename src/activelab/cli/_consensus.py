@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from activelab.consensus import Consensus
     from activelab.labels import Labels
 
-_LABELS_FOR_DAWID_SKENE = 3
-"""Mean labels a labelled example from which confusion matrices are worth estimating."""
-
 
 def consensus_methods() -> list[str]:
     """Names ``--method`` takes."""
@@ -49,9 +46,7 @@ ConsensusMethod = Annotated[
         "--method",
         "-m",
         help="crowdlab (needs probabilities), bayesian, majority_vote, dawid_skene, or by crowd-kit glad, "
-        "mace, one_coin_dawid_skene, mmsr, kos, or module:attribute of one of your own. auto: crowdlab with "
-        f"probabilities, else dawid_skene from {_LABELS_FOR_DAWID_SKENE} labels an example on average, else "
-        "majority_vote.",
+        "mace, one_coin_dawid_skene, mmsr, kos, or module:attribute of one of your own. auto: bayesian.",
         autocompletion=consensus_methods,
     ),
 ]
@@ -68,14 +63,11 @@ def check_method(method: str, *, with_models: bool) -> None:
 
 def run_method(method: str, labels: Labels, models: Models, seed: int) -> tuple[Consensus, str, str]:
     """The consensus, the name of the method that gave it, and why that method."""
-    from activelab.consensus import CONSENSUS
+    from activelab.consensus import AUTO, CONSENSUS
 
     reason = "chosen with --method"
     if method == "auto":
-        mean = labels.n_labels / max(int(labels.labelled.sum()), 1)
-        several = mean >= _LABELS_FOR_DAWID_SKENE
-        method = "crowdlab" if models else "dawid_skene" if several else "majority_vote"
-        reason = "with --pred-probs" if models else f"without --pred-probs, {mean:.2f} labels an example"
+        method, reason = AUTO, "with --pred-probs" if models else "without --pred-probs"
     return CONSENSUS.get(method).estimate(labels, models, seed=seed), method, reason
 
 

@@ -1,7 +1,13 @@
 """Consensus labels from many annotators, with or without models: one method a file."""
 
 from activelab.consensus._annotators import AnnotatorTable
-from activelab.consensus._bayesian import BayesianEstimate, bayesian_consensus, bayesian_estimate
+from activelab.consensus._auto import AUTO, auto_consensus
+from activelab.consensus._bayesian import (
+    BayesianEstimate,
+    bayesian_consensus,
+    bayesian_estimate,
+    check_known,
+)
 from activelab.consensus._channels import Ability
 from activelab.consensus._consensus import Consensus
 from activelab.consensus._crowdkit import CROWDKIT_METHODS, crowdkit
@@ -11,6 +17,7 @@ from activelab.consensus._majority_vote import majority_vote
 from activelab.consensus._registry import CONSENSUS, ConsensusMethod
 
 __all__ = [
+    "AUTO",
     "CONSENSUS",
     "CROWDKIT_METHODS",
     "Ability",
@@ -18,8 +25,10 @@ __all__ = [
     "BayesianEstimate",
     "Consensus",
     "ConsensusMethod",
+    "auto_consensus",
     "bayesian_consensus",
     "bayesian_estimate",
+    "check_known",
     "crowdkit",
     "crowdlab",
     "dawid_skene",

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.stats import norm
 
 from activelab._errors import InputError, first
 from activelab._kernels import Block, blocks
-from activelab._typing import Float64s, Ids, Ints
+from activelab._typing import Bools, Float64s, Ids, Ints
 from activelab._vocabulary import factorize
 from activelab.consensus._channels import Channels
 from activelab.labels import Labels
@@ -25,6 +23,8 @@ from activelab.labels import Labels
 _ERROR = 1e-3  # chance that independent annotators are taken for a family anywhere in a pool
 _LEAST_EXCESS = 0.2  # a weaker dependence is what annotators of one crowd share anyway
 _LEAST_SHARED = 10
+_COPY = 0.8  # excess from which one annotator repeats another
+_PRIOR_PAIRS = 5.0  # comparisons of a mean annotator that everybody is given beforehand
 _CELLS = 1 << 22  # pairs of labels times classes the test looks at
 _MOST_LABELS = 200  # an example with more says little about any pair, at the cost of all pairs
 DECLARED = 0.5
@@ -120,7 +120,9 @@ def find_voices(
     direction, averaged), V their variance. The excess (O − E)/(n − E) is 0 for independent annotators and 1
     for copies. In every crowd it lies above 0, for examples are not equally hard; a pair is tested against
     the mean of all pairs, and linked where both excess and significance (Bonferroni over the pairs) are
-    large. Linked annotators are a family; ρ is its excess.
+    large. Where an example has few labels, the consensus follows copies: pairs who all but never disagree are
+    linked also where that is more than each one's agreement with everybody else explains. Linked annotators
+    are a family; ρ is its excess.
     """
     alone = Voices.independent(labels.n_annotators)
     pairs = _Pairs(labels, channels, posterior) if channels.log_confusion is not None else None
@@ -131,6 +133,9 @@ def find_voices(
     linked = pairs.linked()
     if not linked.any():
         return alone
+    from scipy.sparse import coo_array  # on first use: they take long to import
+    from scipy.sparse.csgraph import connected_components
+
     edges = (np.ones(linked.sum()), (pairs.first[linked], pairs.second[linked]))
     graph = coo_array(edges, shape=(labels.n_annotators, labels.n_annotators))
     _, component = connected_components(graph, directed=False)
@@ -160,28 +165,63 @@ class _Pairs:
         key, equal, expected = (np.concatenate(parts) for parts in zip(*columns, strict=True))
         pair, vocabulary = factorize(key, "pair")
         self.key = vocabulary.values if len(key) else key
+        self.n_classes = labels.n_classes
         self.first, self.second = np.divmod(self.key, labels.n_annotators)
         self.shared = np.bincount(pair).astype(np.float64)
         self.agreed = np.bincount(pair, equal)
         self.expected = np.bincount(pair, expected)
         self.variance = np.bincount(pair, expected * (1 - expected))
 
-    def linked(self) -> Any:
-        """Mask of the pairs that agree beyond what the consensus and the whole crowd explain."""
+    def linked(self) -> Bools:
+        """Mask of the pairs that agree beyond what consensus and crowd explain, and of copies."""
+        if not len(self.key):
+            return np.empty(0, dtype=bool)
+        from scipy.special import ndtri  # on first use
+
+        limit = -float(ndtri(_ERROR / len(self.key)))
         room = np.maximum(self.shared - self.expected, 1e-9)
         common = max(float((self.agreed - self.expected).sum() / room.sum()), 0.0)
         surprise = (self.agreed - self.expected - common * room) / np.sqrt(np.maximum(self.variance, 1e-9))
-        limit = float(norm.isf(_ERROR / len(self.key)))
-        excess = (self.agreed - self.expected) / room
-        return (self.shared >= _LEAST_SHARED) & (excess >= _LEAST_EXCESS) & (surprise > limit)
+        dependent = (self._excess(self.expected) >= _LEAST_EXCESS) & (surprise > limit)
+        by_others = self.expected_by_others
+        variance = np.maximum(by_others * (1 - by_others / self.shared), 0.25)
+        copies = (self._excess(by_others) >= _COPY) & ((self.agreed - by_others) / np.sqrt(variance) > limit)
+        return (self.shared >= _LEAST_SHARED) & (dependent | copies)
+
+    def _excess(self, expected: Float64s) -> Float64s:
+        return np.asarray((self.agreed - expected) / np.maximum(self.shared - expected, 1e-9))
+
+    @cached_property
+    def expected_by_others(self) -> Float64s:
+        """How often each pair would agree by what each of the two agrees with everybody else.
+
+        The consensus of few labels follows copies, and makes them look right. With c the agreement above
+        chance, c_ab = c_a c_b / c: a's with others, b's with others, over that of all pairs.
+        """
+        size = int(max(self.first.max(), self.second.max())) + 1
+        shared = np.bincount(self.first, self.shared, size) + np.bincount(self.second, self.shared, size)
+        agreed = np.bincount(self.first, self.agreed, size) + np.bincount(self.second, self.agreed, size)
+        overall = float(self.agreed.sum() / self.shared.sum())
+        chance = 1 / self.n_classes
+        above = 1.0
+        for annotator in (self.first, self.second):
+            others = (agreed[annotator] - self.agreed + _PRIOR_PAIRS * overall) / (
+                shared[annotator] - self.shared + _PRIOR_PAIRS
+            )
+            above = above * np.maximum(others - chance, 0) / (1 - chance)
+        above = np.clip(above / max((overall - chance) / (1 - chance), 0.05), 0, 1)
+        return np.asarray(self.shared * (chance + (1 - chance) * above))
 
     def excess_within(self, family: Ints, n_families: int) -> Float64s:
-        """Excess agreement inside each family, all its pairs together."""
+        """Excess agreement inside each family, all its pairs together, by the larger of the two measures."""
         inside = (family[self.first] == family[self.second]) & (family[self.first] >= 0)
         code = family[self.first][inside]
-        above = np.bincount(code, (self.agreed - self.expected)[inside], n_families)
-        room = np.bincount(code, (self.shared - self.expected)[inside], n_families)
-        return np.clip(above / np.maximum(room, 1e-9), 0.0, 1.0)
+        measures = []
+        for expected in (self.expected, self.expected_by_others) if len(self.key) else ():
+            above = np.bincount(code, (self.agreed - expected)[inside], n_families)
+            room = np.bincount(code, (self.shared - expected)[inside], n_families)
+            measures.append(above / np.maximum(room, 1e-9))
+        return np.clip(np.max(measures, axis=0), 0.0, 1.0) if measures else np.zeros(n_families)
 
 
 def _agreement(

@@ -21,7 +21,7 @@ from activelab.pred_probs import check_pred_probs, remembered
 
 _STEPS = 6
 _SAMPLE = 50_000  # labelled examples the first steps rest on; the last step takes all
-_HELD_OUT = 20_000  # examples whose labels are held out
+_HELD_OUT = 10_000  # examples whose labels are held out
 _EARNED = 10.0  # nats of held-out labels a free class share must be worth
 
 
@@ -171,12 +171,26 @@ class BayesianEstimate:
 
     def predicted_and_posterior(self, block: Block, models: Models) -> tuple[Ints, Float64s]:
         """The class the calibrated models find likeliest, and the posterior."""
+        predicted, support, voices = self._support(block, models)
+        return predicted, self._fixed(block, discounted(support, voices, self.discount))
+
+    def confident_and_calibrated(self, block: Block, models: Models) -> tuple[Float64s, Float64s]:
+        """The posterior if annotators erred independently, and as it is."""
+        _, support, voices = self._support(block, models)
+        confident = self._fixed(block, discounted(support, voices, 0.0))
+        if self.discount == 0:
+            return confident, confident
+        return confident, self._fixed(block, discounted(support, voices, self.discount))
+
+    def _support(self, block: Block, models: Models) -> tuple[Ints, Float64s, Float64s]:
+        """The class the models find likeliest, the log-support of each class, and by how many voices."""
         support = self.log_prior(block, models)
         predicted = support.argmax(axis=1)
         weight = self.voices.weight(block)
         if block.counts.any():
             support += self.channels.evidence(block, weight)
-        return predicted, self._fixed(block, discounted(support, self._count(block, weight), self.discount))
+        given = block.counts.astype(np.float64) if weight is None else block.total(weight)
+        return predicted, support, given + self.prior.voices
 
     def evidence(self, block: Block) -> Float64s:
         """Log-support of each class by the annotators alone, up to a constant of each example."""
@@ -186,11 +200,6 @@ class BayesianEstimate:
         """Log-probability of each class before any label, up to a constant of each example."""
         log_prior = self.prior.log(block, models)
         return log_prior if self.log_shares is None else log_prior + self.log_shares
-
-    def _count(self, block: Block, weight: Float64s | None) -> Float64s:
-        """Voices of each example, the models' included."""
-        given = block.counts.astype(np.float64) if weight is None else block.total(weight)
-        return given + self.prior.voices
 
     def _fixed(self, block: Block, posterior: Float64s) -> Float64s:
         """The posterior with known answers in their places."""
@@ -245,15 +254,15 @@ def _estimated(
         # Class shares and one-sided annotators explain the same labels; unneeded shares mislead.
         shares = replace(start, log_shares=np.zeros(labels.n_classes))
         shares = _improved(labels, models, shares, steps - 1, every)
-        gain = _held_out(labels, models, shares).likelihood(0) - _held_out(
-            labels, models, estimate
-        ).likelihood(0)
-        if gain > _EARNED * (labels.n_classes - 1):
+        with_shares, without = (
+            _held_out(labels, models, each, every).likelihood(0) for each in (shares, estimate)
+        )
+        if with_shares - without > _EARNED * (labels.n_classes - 1):
             estimate = shares
     voices = find_voices(labels, estimate.channels, lambda block: estimate.posterior(block, models), families)
     if len(voices.dependence):
         estimate = _improved(labels, models, replace(estimate, voices=voices), steps - 1, every)
-    discount = _held_out(labels, models, estimate).exponent(declared=families is not None)
+    discount = _held_out(labels, models, estimate, every).exponent(declared=families is not None)
     estimate = replace(estimate, discount=discount if labels.n_labels else 0.0)
     return _improved(labels, models, estimate, 1, 1)
 
@@ -265,18 +274,15 @@ def _improved(
     for _ in range(steps):
         sums, of_class = ChannelSums(labels), np.zeros(labels.n_classes)
         right, given = np.zeros(labels.n_annotators), np.zeros(labels.n_annotators)
-        # The consensus takes for right what independent annotators would make of the labels.
-        confident = replace(estimate, discount=0.0)
         for whole in blocks(labels, at_least=1, every=every):
             block = _telling(whole, models, estimate.known)
             if not block.size:
                 continue
-            posterior = confident.posterior(block, models)
-            sums.add(block, posterior)
-            of_class += posterior.sum(axis=0)
-            if estimate.discount:
-                posterior = estimate.posterior(block, models)
-            right += np.bincount(block.annotator, posterior.reshape(-1)[block.cell], labels.n_annotators)
+            # The consensus takes for right what independent annotators would make of the labels.
+            confident, calibrated = estimate.confident_and_calibrated(block, models)
+            sums.add(block, confident)
+            of_class += confident.sum(axis=0)
+            right += np.bincount(block.annotator, calibrated.reshape(-1)[block.cell], labels.n_annotators)
             given += np.bincount(block.annotator, minlength=labels.n_annotators)
         log_shares = estimate.log_shares
         if log_shares is not None:
@@ -300,12 +306,13 @@ def _telling(block: Block, models: Models, known: Ints | None) -> Block:
     return block if tells.all() else block.select(tells)
 
 
-def _held_out(labels: Labels, models: Models, estimate: BayesianEstimate) -> HeldOut:
+def _held_out(labels: Labels, models: Models, estimate: BayesianEstimate, every: int) -> HeldOut:
+    """Labels held out of some of the examples, one in ``every``, that the estimate rests on."""
     held = HeldOut(estimate.channels, estimate.voices)
-    confident = replace(estimate, discount=0.0)
-    n_labelled = int(np.count_nonzero(labels.labelled))
-    for block in blocks(labels, at_least=1, every=-(-n_labelled // _HELD_OUT) or 1):
+    number = -(-int(np.count_nonzero(labels.labelled)) // every)
+    # Only an example the channels have seen can be taken out of them.
+    for block in blocks(labels, at_least=1, every=every * (-(-number // _HELD_OUT) or 1)):
         truth = np.full(block.size, -1) if estimate.known is None else estimate.known[block.index]
-        log_prior = estimate.log_prior(block, models)
-        held.add(block, log_prior, confident.posterior(block, models), truth, estimate.prior.voices)
+        confident, _ = estimate.confident_and_calibrated(block, models)
+        held.add(block, estimate.log_prior(block, models), confident, truth, estimate.prior.voices)
     return held

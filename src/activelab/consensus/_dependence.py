@@ -168,9 +168,10 @@ class _Pairs:
         self.n_classes = labels.n_classes
         self.first, self.second = np.divmod(self.key, labels.n_annotators)
         self.shared = np.bincount(pair).astype(np.float64)
-        self.agreed = np.bincount(pair, equal)
-        self.expected = np.bincount(pair, expected)
-        self.variance = np.bincount(pair, expected * (1 - expected))
+        self.agreed, self.expected, self.variance = (
+            np.bincount(pair, values).astype(np.float64)
+            for values in (equal, expected, expected * (1 - expected))
+        )
 
     def linked(self) -> Bools:
         """Mask of the pairs that agree beyond what consensus and crowd explain, and of copies."""
@@ -203,7 +204,7 @@ class _Pairs:
         agreed = np.bincount(self.first, self.agreed, size) + np.bincount(self.second, self.agreed, size)
         overall = float(self.agreed.sum() / self.shared.sum())
         chance = 1 / self.n_classes
-        above = 1.0
+        above = np.ones(len(self.key))
         for annotator in (self.first, self.second):
             others = (agreed[annotator] - self.agreed + _PRIOR_PAIRS * overall) / (
                 shared[annotator] - self.shared + _PRIOR_PAIRS

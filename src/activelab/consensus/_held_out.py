@@ -107,7 +107,7 @@ def discounted(support: Float64s, voices: Float64s, exponent: float) -> Float64s
     if exponent == 0:
         return normalised(support)
     scale = np.maximum(voices, 1.0) ** -exponent
-    return normalised((support - support.max(axis=1)[:, None]) * scale[:, None])
+    return normalised(support * scale[:, None])
 
 
 def without_example(channels: Channels, block: Block, posterior: Float64s) -> Float64s:

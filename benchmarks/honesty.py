@@ -198,14 +198,19 @@ def show(found: dict[str, Any], before: dict[str, Any]) -> None:
             rows += [
                 [
                     part.split("/")[0],
-                    number or "all",
+                    str(number or "all"),
                     *_cells(before, part, columns),
                     *_cells(found, part, columns),
                 ]
                 for part in parts
             ]
             rows.append(
-                ["**mean**", number or "all", *_means(before, parts, columns), *_means(found, parts, columns)]
+                [
+                    "**mean**",
+                    str(number or "all"),
+                    *_means(before, parts, columns),
+                    *_means(found, parts, columns),
+                ]
             )
         header = ["crowd", "labels", *(f"{c}, before" for c in columns), *columns]
         print(f"\n### {'With a model' if kind == 'model' else 'Labels alone'}\n")

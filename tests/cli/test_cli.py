@@ -217,7 +217,7 @@ def test_annotators_gives_the_table_and_the_agreement() -> None:
     from activelab.agreement import agreement_statistics
 
     labels, _ = pool()
-    expected = al.majority_vote(labels).annotators
+    expected = al.bayesian_consensus(labels).annotators
     found = table("annotators labels.csv --classes cat,dog,fox")
     assert found.columns.tolist() == list(expected.to_dict())
     assert found["agreement_with_consensus"].astype(float).tolist() == (

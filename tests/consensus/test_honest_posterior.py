@@ -88,7 +88,7 @@ def test_a_copy_is_noticed_named_and_counts_as_one(seed):
 @given(seed=st.integers(0, 10_000), of=st.integers(0, 7), each=st.integers(2, 5))
 def test_a_second_name_changes_no_quality_by_more_than_a_voice_could(seed, of, each):
     """One voice of annotator j is worth at most the largest log-odds of the channel of j."""
-    matrix, _, _ = team(seed, n=120, members=8, each=each)
+    matrix, _, _ = team(seed, n=400, members=8, each=each)
     labels = al.Labels.from_wide(matrix, classes=3)
     doubled = al.Labels.from_wide(with_copy(matrix, of), classes=3)
     channel = bayesian_estimate(labels, ()).channels.log_confusion.reshape(8, 3, 3)[of]

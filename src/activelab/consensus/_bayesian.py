@@ -252,16 +252,17 @@ def _estimated(
     estimate = _improved(labels, models, start, steps - 1, every)
     if not models and labels.n_classes > 1:
         # Class shares and one-sided annotators explain the same labels; unneeded shares mislead.
-        shares = replace(start, log_shares=np.zeros(labels.n_classes))
-        shares = _improved(labels, models, shares, steps - 1, every)
+        start_of_shares = replace(start, log_shares=np.zeros(labels.n_classes))
+        shares = _improved(labels, models, start_of_shares, steps - 1, every)
         with_shares, without = (
             _held_out(labels, models, each, every).likelihood(0) for each in (shares, estimate)
         )
         if with_shares - without > _EARNED * (labels.n_classes - 1):
-            estimate = shares
+            start, estimate = start_of_shares, shares
     voices = find_voices(labels, estimate.channels, lambda block: estimate.posterior(block, models), families)
     if len(voices.dependence):
-        estimate = _improved(labels, models, replace(estimate, voices=voices), steps - 1, every)
+        # From the start: what copies made look right must not stay so.
+        estimate = _improved(labels, models, replace(start, voices=voices), steps - 1, every)
     discount = _held_out(labels, models, estimate, every).exponent(declared=families is not None)
     estimate = replace(estimate, discount=discount if labels.n_labels else 0.0)
     return _improved(labels, models, estimate, 1, 1)

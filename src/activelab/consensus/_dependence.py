@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtri
 
 from activelab._errors import InputError, first
 from activelab._kernels import Block, blocks
@@ -134,10 +133,10 @@ def find_voices(
     linked = pairs.linked()
     if not linked.any():
         return alone
-    edges = (np.ones(linked.sum()), (pairs.first[linked], pairs.second[linked]))
-    from scipy.sparse import coo_array  # on first use: they would take half of `import activelab`
+    from scipy.sparse import coo_array  # on first use: they take long to import
     from scipy.sparse.csgraph import connected_components
 
+    edges = (np.ones(linked.sum()), (pairs.first[linked], pairs.second[linked]))
     graph = coo_array(edges, shape=(labels.n_annotators, labels.n_annotators))
     _, component = connected_components(graph, directed=False)
     family = np.where(np.bincount(component)[component] > 1, component, -1)
@@ -178,6 +177,8 @@ class _Pairs:
         """Mask of the pairs that agree beyond what consensus and crowd explain, and of copies."""
         if not len(self.key):
             return np.empty(0, dtype=bool)
+        from scipy.special import ndtri  # on first use
+
         limit = -float(ndtri(_ERROR / len(self.key)))
         room = np.maximum(self.shared - self.expected, 1e-9)
         common = max(float((self.agreed - self.expected).sum() / room.sum()), 0.0)

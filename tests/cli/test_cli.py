@@ -183,7 +183,7 @@ def test_ids_keep_their_zeros_and_numbers_match_text() -> None:
 
 @pytest.mark.parametrize(
     ("labels_an_example", "probs", "used"),
-    [(1, "", "majority_vote"), (3, "", "dawid_skene"), (3, "-p probs.csv", "crowdlab")],
+    [(1, "", "bayesian"), (3, "", "bayesian"), (3, "-p probs.csv", "bayesian")],
 )
 def test_consensus_chooses_a_method_and_says_which(labels_an_example: int, probs: str, used: str) -> None:
     rows = [f"{i},{w},{'cat' if i in 'ab' else 'dog'}" for i in "abc" for w in range(labels_an_example)]
@@ -570,7 +570,7 @@ def test_a_terminal_gets_the_first_rows_and_a_summary() -> None:
     assert "e13" in said  # "e0", "e1", "e10", ... are the first ten
     assert "e9" not in said
     assert "… 5 more rows; -o FILE writes them all" in said
-    assert "method: majority_vote" in said
+    assert "method: bayesian" in said
     assert "note: no example has two labels" in said
 
 

@@ -31,7 +31,7 @@ bench: .venv/dev.done
 
 # The lowest versions that pyproject.toml declares, in an environment of its own, on the lowest Python if it is here.
 floors: .venv/floors.done
-	env -u ACTIVELAB_DATA -u CI .venv/floors/bin/python -m pytest -n auto -p no:cacheprovider $(FLOOR_TESTS)
+	env -u ACTIVELAB_DATA -u CI .venv/floors/bin/python -m pytest -n auto -p no:cacheprovider --hypothesis-seed=0 $(FLOOR_TESTS)
 
 FLOOR_PYTHON ?= $(shell command -v python3.11 || echo $(PYTHON))
 FLOOR_EXTRAS := crowdkit huggingface label-studio plots postgresql scale web
@@ -53,7 +53,7 @@ FLOOR_TESTS := $(filter-out $(addprefix tests/,test_architecture.py test_docs.py
 
 # The tests of the core, where nothing of databases, servers and browsers is installed.
 bare: .venv/bare.done
-	env -u ACTIVELAB_DATA -u CI .venv/bare/bin/python -m pytest -n auto -p no:cacheprovider tests/acquisition tests/consensus tests/test_labels.py \
+	env -u ACTIVELAB_DATA -u CI .venv/bare/bin/python -m pytest -n auto -p no:cacheprovider --hypothesis-seed=0 tests/acquisition tests/consensus tests/test_labels.py \
 	  -k "not crowdkit"
 
 .venv/bare.done: .venv/bin/python pyproject.toml

@@ -56,7 +56,8 @@ def test_equals_its_definition(n_classes, seed):
 def test_hundreds_of_labels_an_example():
     rng = np.random.default_rng(0)
     matrix = rng.integers(3, size=(20, 900)).astype(float)
-    posterior = al.dawid_skene(al.Labels.from_wide(matrix), max_iter=5, tol=0).posterior
+    labels = al.Labels.from_wide(matrix)
+    posterior = al.dawid_skene(labels, max_iter=5, tol=0, annotator_prior=1, pooled_prior=1).posterior
     np.testing.assert_allclose(posterior, slow_dawid_skene(matrix, 3, 5), rtol=1e-7, atol=1e-12)
 
 
@@ -70,3 +71,52 @@ def test_blocks_do_not_change_results(monkeypatch):
     blocked = al.dawid_skene(labels)
     np.testing.assert_allclose(blocked.posterior, whole.posterior, atol=1e-12)
     assert (blocked.label == whole.label).all()
+
+
+def small_files(n_classes, real, number=60):
+    """Small crowds, mostly right; classes from ``real`` on are only ever given by mistake."""
+    rng = np.random.default_rng(0)
+    for _ in range(number):
+        truth = rng.integers(real, size=rng.integers(4, 14))
+        accuracy = rng.uniform(0.65, 0.95, rng.integers(3, 6))
+        wrong = (truth[:, None] + rng.integers(1, n_classes, (len(truth), len(accuracy)))) % n_classes
+        right = rng.random(wrong.shape) < accuracy
+        yield np.where(right, truth[:, None], wrong).astype(float), truth
+
+
+@pytest.mark.parametrize(("n_classes", "real"), [(2, 2), (4, 4), (3, 2)])
+def test_clear_majorities_of_small_files_stand(n_classes, real):
+    clear = overruled = 0
+    accuracy = {"dawid_skene": 0.0, "weak": 0.0}
+    for matrix, truth in small_files(n_classes, real):
+        labels = al.Labels.from_wide(matrix, classes=n_classes)
+        votes = np.stack([(matrix == k).sum(axis=1) for k in range(n_classes)], axis=1)
+        second, most = np.sort(votes, axis=1)[:, -2:].T
+        result = al.dawid_skene(labels)
+        clear += np.count_nonzero(most - second > 1)
+        overruled += np.count_nonzero((most - second > 1) & (result.label != votes.argmax(axis=1)))
+        weak = al.dawid_skene(labels, annotator_prior=1, pooled_prior=1)
+        accuracy["dawid_skene"] += (result.label == truth).mean()
+        accuracy["weak"] += (weak.label == truth).mean()
+    assert overruled < 0.02 * clear
+    assert accuracy["dawid_skene"] > accuracy["weak"]
+
+
+def test_a_note_says_when_majorities_are_overruled():
+    rng = np.random.default_rng(1)
+    truth = rng.integers(2, size=200)
+    # Three who are nearly always wrong in the same class, and two who know better.
+    misled = np.where((truth == 1)[:, None] & (rng.random((200, 3)) < 0.7), 0, truth[:, None])
+    knowing = np.where(rng.random((200, 2)) < 0.97, truth[:, None], 1 - truth[:, None])
+    notes = al.dawid_skene(al.Labels.from_wide(np.hstack([misled, knowing]))).notes
+    assert any("overrules" in note and "majorities" in note for note in notes)
+    agreeing = np.where(rng.random((200, 5)) < 0.95, truth[:, None], 1 - truth[:, None])
+    assert not any("overrules" in note for note in al.dawid_skene(al.Labels.from_wide(agreeing)).notes)
+
+
+def test_the_order_of_labels_does_not_matter():
+    rng = np.random.default_rng(2)
+    rows = [(f"e{i}", f"a{j}", "xyz"[rng.integers(3)]) for i in range(40) for j in range(4)]
+    one = al.dawid_skene(al.Labels.from_records(rows))
+    other = al.dawid_skene(al.Labels.from_records([rows[i] for i in rng.permutation(len(rows))]))
+    np.testing.assert_allclose(one.posterior, other.posterior)

@@ -19,13 +19,16 @@ from sqlalchemy.exc import IntegrityError
 from activelab._typing import Ints
 from activelab.project.labelling.summary import RoundSummary
 from activelab.project.settings import Settings, load_value, store_value
-from activelab.project.store.schema import answer, event, example, lease, queue, round_, round_array
+from activelab.project.store.schema import answer, decision, event, example, lease, queue, round_, round_array
 
 CHUNK = 1_000
 """Rows of the queue that are written at a time: others wait meanwhile, for some milliseconds."""
 
 STALE_SECONDS = 120.0
 """Without a sign of life for so long, a training is taken for dead."""
+
+KNOWN = select(example.c.id).where(example.c.gold.is_not(None)).union(select(decision.c.example_id))
+"""Examples whose right answer is known or that are decided: nobody is asked about them."""
 
 _LOCK_ROUND = 7_206_001
 _NEVER = -1_000_000  # slots of an example that is not for the queue
@@ -250,8 +253,7 @@ def _settle(connection: Connection, settings: Settings, of: Round, rows: ColumnE
             - leased
         )
         connection.execute(update(queue).where(rows, queue.c.remaining > room).values(remaining=room))
-    known = select(example.c.id).where(example.c.gold.is_not(None))
-    connection.execute(update(queue).where(rows, queue.c.example_id.in_(known)).values(remaining=_NEVER))
+    connection.execute(update(queue).where(rows, queue.c.example_id.in_(KNOWN)).values(remaining=_NEVER))
 
 
 def settle_again(connection: Connection, settings: Settings, example_id: int | None = None) -> None:
@@ -284,13 +286,13 @@ def plain_order(connection: Connection, settings: Settings) -> Ints:
     ):
         counts[code] = number
     random = np.random.default_rng(settings.seed).random(size)
-    return without_gold(connection, np.lexsort((random, counts)))
+    return without_known(connection, np.lexsort((random, counts)))
 
 
-def without_gold(connection: Connection, order: Ints) -> Ints:
-    """An order without the examples whose right answer is known."""
-    gold = connection.execute(select(example.c.id).where(example.c.gold.is_not(None))).scalars().all()
-    return order[~np.isin(order, np.array(gold, dtype=np.int64))].astype(np.int32)
+def without_known(connection: Connection, order: Ints) -> Ints:
+    """An order without the examples whose right answer is known or that are decided."""
+    known = connection.execute(KNOWN).scalars().all()
+    return order[~np.isin(order, np.array(known, dtype=np.int64))].astype(np.int32)
 
 
 def start_first_round(connection: Connection, settings: Settings) -> None:

@@ -18,7 +18,7 @@ from activelab.project._project import Project
 from activelab.project.insight.values import Scored, class_name, number, scored
 from activelab.project.labelling.decisions import Truths, load_truths
 from activelab.project.settings import load_settings, load_value
-from activelab.project.store.schema import event, example
+from activelab.project.store.schema import answer, event, example
 from activelab.project.training.predictions import load_pred_probs
 
 Source = Literal["adjudicated", "gold", "consensus", "single"]
@@ -33,7 +33,8 @@ class FinalLabels:
     label : ndarray of int32, shape (n_examples,)
         Class codes; -1 where nobody has said anything.
     source : ndarray of object, shape (n_examples,)
-        "adjudicated", "gold", "consensus", "single" (one annotator's label), or None.
+        "adjudicated", "gold", "consensus", "single" (the only label there is, which nothing overrules), or
+        None.
     quality : ndarray of float64, shape (n_examples,)
         How sure the label is, with six digits; 1 where it is decided or known, NaN where there is none.
     consensus : ndarray of int32, shape (n_examples,)
@@ -90,7 +91,7 @@ def final_labels(project: Project, codes: Sequence[int] | None = None) -> FinalL
     -------
     FinalLabels
     """
-    state = project.database.read(_load)
+    state = project.database.read(lambda c: _load(c, codes))
     size, current = len(state.truths.label), state.current
     consensus, quality = np.full(size, -1, dtype=np.int32), np.full(size, np.nan)
     if current is not None:
@@ -106,7 +107,7 @@ def final_labels(project: Project, codes: Sequence[int] | None = None) -> FinalL
     known = state.truths.known
     source = np.full(size, None, dtype=object)
     source[consensus >= 0] = "consensus"
-    source[(consensus >= 0) & (state.num_labels == 1)] = "single"
+    source[(consensus >= 0) & (consensus == state.alone)] = "single"
     source[known] = "gold"
     source[state.truths.decided] = "adjudicated"
     return FinalLabels(
@@ -123,30 +124,35 @@ def final_labels(project: Project, codes: Sequence[int] | None = None) -> FinalL
 class _State:
     classes: tuple[str, ...]
     truths: Truths
-    num_labels: Ints
+    alone: Ints  # the class of the only label of an example; -1 where there are others or none
     current: Scored | None
     changed: Bools  # examples whose labels the round does not know
     last_event: int
 
 
-def _load(connection: Connection) -> _State:
+def _load(connection: Connection, codes: Sequence[int] | None) -> _State:
     size = int(load_value(connection, "num_examples", 0))
-    counts = np.zeros(size, dtype=np.int64)
-    labelled = select(example.c.id, example.c.num_labels).where(example.c.num_labels > 0, example.c.id < size)
-    for code, count in connection.execute(labelled):
-        counts[code] = count
+    alone = np.full(size, -1, dtype=np.int32)
+    single = (
+        select(answer.c.example_id, answer.c.class_code)
+        .join(example, example.c.id == answer.c.example_id)
+        .where(answer.c.kind == "label", example.c.num_labels == 1)
+    )
+    if codes is not None:
+        single = single.where(answer.c.example_id.in_([*codes]))
+    for code, label in connection.execute(single):
+        alone[code] = label
     current = scored(connection)
-    changed = counts > 0
-    if current is not None:
-        since = select(event.c.example_id).where(
-            event.c.id > current.round.last_event, event.c.kind.in_(("label", "undo"))
-        )
-        changed = np.zeros(size, dtype=bool)
-        changed[[*connection.execute(since.distinct()).scalars()]] = True
+    since = select(event.c.example_id).where(
+        event.c.id > (0 if current is None else current.round.last_event),
+        event.c.kind.in_(("label", "undo")),
+    )
+    changed = np.zeros(size, dtype=bool)
+    changed[[*connection.execute(since.distinct()).scalars()]] = True
     return _State(
         classes=load_settings(connection).classes,
         truths=load_truths(connection),
-        num_labels=counts,
+        alone=alone,
         current=current,
         changed=changed,
         last_event=connection.execute(select(func.coalesce(func.max(event.c.id), 0))).scalar_one(),
@@ -156,7 +162,7 @@ def _load(connection: Connection) -> _State:
 def _estimate(project: Project, state: _State) -> _Estimate:
     """The consensus of all labels; made again only if there are others, or another round."""
     number_now = -1 if state.current is None else state.current.round.id
-    key = number_now, state.last_event, len(state.num_labels), state.classes
+    key = number_now, state.last_event, len(state.alone), state.classes
     with _estimating:
         if project not in _kept or _kept[project][0] != key:
             _kept[project] = key, _estimate_now(project, state, number_now)

@@ -232,7 +232,7 @@ class Estimates(Result):
     source: Literal["adjudicated", "gold", "consensus", "single"] | None = Field(
         default=None,
         description="Where the label comes from: an adjudicator's decision, a known answer, the consensus of "
-        "several labels, or a single one.",
+        "annotators and models, or the only label there is.",
     )
     quality: float | None = Field(
         default=None, description="How sure the label is; 1 if it is decided or known."

@@ -13,10 +13,7 @@ async function show() {
   $("votes").replaceChildren(votesOf(example.votes));
   $("decide").replaceChildren(...deciders(page.example, example.decision?.label ?? null, show));
   $("decision").hidden = !example.decision;
-  if (example.decision) {
-    const { label, annotator, time } = example.decision;
-    $("decision").replaceChildren(make("span", {}, make("b", {}, label), ` decided by ${annotator}, ${when(time)}`), undoer(page.example, example.name, show));
-  }
+  $("decision").replaceChildren(...decision(example));
   const place = why.position === null ? "not in the order" : `${number(why.position + 1)} of ${number(why.of)}`;
   const parts = [
     make("p", {}, KINDS[why.kind]),
@@ -37,6 +34,12 @@ async function show() {
   ];
   if (why.parts.length) parts.push(...sum(why));
   $("why").replaceChildren(...parts);
+}
+
+function decision({ name, decision }) {
+  if (!decision) return [];
+  const words = ` decided by ${decision.annotator}, ${when(decision.time)}`;
+  return [make("span", {}, make("b", {}, decision.label), words), undoer(page.example, name, show)];
 }
 
 function sum(why) {

@@ -25,6 +25,7 @@ answer = sa.table(
     "answer", *(sa.column(n) for n in ("example_id", "annotator_id", "event_id", "kind", "class_code"))
 )
 example = sa.table("example", sa.column("id"), sa.column("num_labels"))
+annotator = sa.table("annotator", sa.column("id"), sa.column("num_labels"))
 queue = sa.table("queue", sa.column("example_id"), sa.column("remaining"))
 decision = sa.table(
     "decision", *(sa.column(name) for name in ("example_id", "event_id", "annotator_id", "class_code"))
@@ -56,7 +57,7 @@ def upgrade() -> None:
                 answer.c.example_id == row.example_id, answer.c.annotator_id == row.annotator_id
             )
         )
-        _count(connection, row.example_id, -1)
+        _count(connection, example, row.example_id, -1)
     for row in {row.example_id: row for row in given}.values():  # the last of several
         said = {name: getattr(row, name) for name in ("annotator_id", "example_id", "class_code")}
         identity = _append(connection, **said, kind="decision", time=row.time, seconds=row.seconds)
@@ -68,19 +69,25 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     connection = op.get_bind()
-    columns = (*decision.c, event.c.time, event.c.seconds)
-    query = sa.select(*columns).join(event, event.c.id == decision.c.event_id).order_by(event.c.id)
-    for row in connection.execute(query).all():
+    standing = sa.select(*decision.c, event.c.time, event.c.seconds)
+    standing = standing.join(event, event.c.id == decision.c.event_id).order_by(event.c.id)
+    for row in connection.execute(standing).all():
         _undo(connection, row.annotator_id, row.example_id, row.event_id)
         own = (answer.c.example_id == row.example_id) & (answer.c.annotator_id == row.annotator_id)
-        before = connection.execute(sa.select(answer.c.event_id, answer.c.kind).where(own)).one_or_none()
+        given = sa.select(answer.c.event_id, answer.c.kind, event.c.source)
+        given = given.join(event, event.c.id == answer.c.event_id).where(own)
+        before = connection.execute(given).one_or_none()
         if before is not None:  # a decision took the place of what its adjudicator had answered before
             _undo(connection, row.annotator_id, row.example_id, before.event_id)
             connection.execute(answer.delete().where(own))
+            if before.kind == "label":
+                _count(connection, example, row.example_id, -1)
+                if before.source in ("page", "api", "connector"):
+                    _count(connection, annotator, row.annotator_id, -1)
         said = {name: getattr(row, name) for name in ("annotator_id", "example_id", "class_code")}
         identity = _append(connection, **said, kind="label", time=row.time, seconds=row.seconds)
         connection.execute(answer.insert().values(**said, kind="label", event_id=identity))
-        _count(connection, row.example_id, 0 if before is not None and before.kind == "label" else 1)
+        _count(connection, example, row.example_id, 1)
     op.drop_table("decision")
 
 
@@ -100,9 +107,6 @@ def _undo(connection: sa.Connection, annotator_id: int, example_id: int, undoes:
     )
 
 
-def _count(connection: sa.Connection, example_id: int, change: int) -> None:
-    connection.execute(
-        example.update()
-        .where(example.c.id == example_id)
-        .values(num_labels=example.c.num_labels + sa.literal(change))
-    )
+def _count(connection: sa.Connection, of: sa.TableClause, identity: int, change: int) -> None:
+    more = of.c.num_labels + sa.literal(change)
+    connection.execute(of.update().where(of.c.id == identity).values(num_labels=more))

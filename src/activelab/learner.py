@@ -38,7 +38,7 @@ class RoundResult:
     positions : ndarray of int64, shape (batch_size,)
         Rows of the pool the batch consists of.
     training_label : ndarray of int, shape (n_examples,)
-        Class codes of the consensus the classifiers were trained on; -1 without labels.
+        Class codes of the labels the classifiers were trained on: known ones, else the consensus; -1 without.
     plan : Plan
         What the batch was chosen by: scores, who is to label it, and the order of all examples.
     pred_probs : ndarray of float64, shape (n_models, n_examples, n_classes)
@@ -216,6 +216,7 @@ class ActiveLearner:
         eligible: Bools | None = None,
         candidates: Callable[[int], Ints] | None = None,
         rng: np.random.Generator | None = None,
+        known: Ints | None = None,
     ) -> Batch:
         """One round: what to label next.
 
@@ -233,6 +234,9 @@ class ActiveLearner:
             Examples that may be asked for; the others still train and are scored. By default all.
         candidates, rng : optional
             Who could label each example, and what draws among them (see `activelab.planning.plan_round`).
+        known : ndarray of int, shape (n_examples,), optional
+            Codes of classes that are known, as from an expert; -1 elsewhere. The classifiers are trained on
+            them with weight 1, whatever annotators said. They may still be asked for (see ``eligible``).
 
         Returns
         -------
@@ -242,12 +246,13 @@ class ActiveLearner:
         Raises
         ------
         InputError
-            If X or ``pred_probs`` does not match ``labels``, the batch size is not between 1 and the
-            number of examples, or fewer than two examples are labelled.
+            If X, ``pred_probs`` or ``known`` does not match ``labels``, the batch size is not between 1 and
+            the number of examples, or fewer than two examples are labelled.
         """
         check_batch_size(batch_size, labels.n_examples)
+        known = None if known is None else _check_known(known, labels)
         seed = self.seed + self._next_round
-        target = self._first_target(labels, seed)
+        target = self._first_target(labels, seed, known)
         fold_models: tuple[tuple[FoldModel, ...], ...] = ()
         notes: tuple[str, ...] = ()
         fit_seconds = 0.0
@@ -258,7 +263,7 @@ class ActiveLearner:
         else:
             for number in range(self.strategy.passes):
                 if number:
-                    target = self._target(labels, models, None, seed)
+                    target = self._target(labels, models, None, seed, known)
                 started = time.perf_counter()
                 trained = cross_val_pred_probs(
                     self.model,
@@ -309,7 +314,7 @@ class ActiveLearner:
         """Go back to a `state`; `predict_proba` works again after the next `ask`."""
         self._known, self._next_round = state
 
-    def _first_target(self, labels: Labels, seed: int) -> Target:
+    def _first_target(self, labels: Labels, seed: int, known: Ints | None) -> Target:
         """What to train on first, given the models of the round before if they are of this pool."""
         last = self._known
         if (
@@ -317,11 +322,18 @@ class ActiveLearner:
             or not np.array_equal(last.examples, labels.examples)
             or not np.array_equal(last.classes, labels.classes)
         ):
-            return self._target(labels, Checked((), labels), None, seed)
+            return self._target(labels, Checked((), labels), None, seed, known)
         betas = tuple((1 / last.temperature).tolist())
-        return self._target(labels, Checked(last.pred_probs, labels), betas, seed)
+        return self._target(labels, Checked(last.pred_probs, labels), betas, seed, known)
 
-    def _target(self, labels: Labels, models: Models, betas: tuple[float, ...] | None, seed: int) -> Target:
+    def _target(
+        self,
+        labels: Labels,
+        models: Models,
+        betas: tuple[float, ...] | None,
+        seed: int,
+        known: Ints | None,
+    ) -> Target:
         return training_target(
             labels,
             models,
@@ -329,6 +341,7 @@ class ActiveLearner:
             training=self.strategy.training,
             seed=seed,
             betas=betas,
+            known=known,
         )
 
     def predict_proba(self, X: Any) -> Float64s:
@@ -386,6 +399,22 @@ class ActiveLearner:
         best = self.predict_proba(X).argmax(axis=1)
         names: Ids = self.round_.classes[best]
         return names
+
+
+def _check_known(known: Any, labels: Labels) -> Ints:
+    codes = np.asarray(known)
+    if codes.shape != (labels.n_examples,) or codes.dtype.kind not in "iu":
+        raise InputError(
+            f"known must be {labels.n_examples:,} class codes, one an example; got {codes.dtype} of shape "
+            f"{codes.shape}."
+        )
+    wrong = np.flatnonzero((codes < -1) | (codes >= labels.n_classes))
+    if len(wrong):
+        raise InputError(
+            f"known must be codes from 0 to {labels.n_classes - 1}, or -1; example "
+            f"{labels.examples[wrong[0]]} has {codes[wrong[0]]}."
+        )
+    return codes
 
 
 def _plain(values: Any) -> list[Any]:

@@ -84,10 +84,13 @@ def training_target(
     training: str | Callable[..., Target],
     seed: int,
     betas: tuple[float, ...] | None = None,
+    known: Ints | None = None,
 ) -> Target:
     """The consensus to train on, given out-of-sample probabilities if there are any.
 
     ``betas`` are the inverse temperatures for a consensus that calibrates its models; found here if None.
+    ``known``, class codes of shape (n_examples,) with -1 where nothing is known, are the target of their
+    examples with weight 1, whatever annotators said and whether any did.
     """
     method = CONSENSUS.get(consensus)
     if method.needs_models and not models:
@@ -96,4 +99,17 @@ def training_target(
         betas = None
     elif betas is None:
         betas = TemperatureScaling().fit_models(labels, models).betas
-    return TRAINING.get(training)(method, labels, models, betas=betas, seed=seed)
+    target = TRAINING.get(training)(method, labels, models, betas=betas, seed=seed)
+    return target if known is None else _with_truths(target, known)
+
+
+def _with_truths(target: Target, known: Ints) -> Target:
+    rows = known >= 0
+    label = np.where(rows, known, target.label)
+    weight, posterior = target.weight, target.posterior
+    if weight is not None:
+        weight = np.where(rows, 1.0, weight)
+    if posterior is not None:
+        posterior = posterior.copy()
+        posterior[rows] = np.eye(posterior.shape[1])[known[rows]]
+    return Target(label, weight, posterior)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from project_store import add_person
 
 from activelab import InputError
 from activelab.project import ConflictError, Lease, Project
@@ -377,15 +376,14 @@ def test_somebody_disabled_in_the_middle(place, make):
     assert ids(lease(project, bob)) == [0], "what they held goes to others at once"
 
 
-def test_an_adjudicators_label_takes_a_slot_and_replaces_their_last(place, make):
-    project, (ann, *_) = make(place, 1)
-    lead = add_person(project, "lead", role="adjudicator")
-    project.put_label(lead, 0, "a", source="adjudication")
-    project.put_label(lead, 0, "b", source="adjudication")
+def test_a_label_nobody_was_asked_for_takes_a_slot_and_replaces_their_last(place, make):
+    project, (ann, bob, *_) = make(place, 1)
+    project.put_label(bob, 0, "a", source="connector")
+    project.put_label(bob, 0, "b", source="connector")
     assert project.labels().to_long()["label"].tolist() == ["b"]
     assert lease(project, ann) == []
     with pytest.raises(InputError, match="no example 7"):
-        project.put_label(lead, 7, "a", source="adjudication")
+        project.put_label(bob, 7, "a", source="connector")
 
 
 # ---------------------------------------------------------------------- races

@@ -341,13 +341,31 @@ def test_the_budget_is_kept(tmp_path):
         assert ann.get("/api/v1/progress").json() == {"yours": 3, "collected": 3, "budget": 3}
 
 
-def test_a_decision_is_a_label_that_costs_nothing(site: RunningSite):
+def test_a_decision_is_no_vote_costs_nothing_and_can_be_undone(site: RunningSite):
+    site.project.add_labels([("e4", "ann", "cat"), ("e4", "bob", "cat")])
+    way = "/api/v1/examples/4/decision"
     with site.browser("jude") as jude:
-        assert jude.post("/api/v1/examples/4/label", json={"label": "eel"}).status_code == 200
-        assert jude.post("/api/v1/examples/4/label", json={"label": "dog"}).status_code == 200
-        example = jude.get("/api/v1/examples/4").json()
-    assert example["you"] == "dog"
-    assert [(vote["label"], vote["source"]) for vote in example["votes"]] == [("dog", "adjudication")]
+        assert jude.post(way, json={"label": "eel"}).status_code == 200
+        assert jude.post(way, json={"label": "dog"}).status_code == 200
+        assert jude.post(way, json={"label": "cow"}).status_code == 422
+        example, why = (jude.get(f"/api/v1/{one}/4").json() for one in ("examples", "why"))
+        decisions = jude.get("/api/v1/decisions").json()
+        exported = jude.get("/api/v1/export?what=consensus&format=jsonl").json()
+    assert example["decision"] | {"time": 0} == {"label": "dog", "annotator": "jude", "time": 0}
+    assert example["you"] is None
+    assert [vote["label"] for vote in example["votes"]] == ["cat", "cat"]
+    told = {"label": "dog", "source": "adjudicated", "quality": 1, "consensus": "cat", "kind": "decided"}
+    assert {name: why[name] for name in told} == told
+    assert [(one["example"], one["label"], one["consensus"]) for one in decisions] == [("e4", "dog", "cat")]
+    assert (exported["consensus_label"], exported["source"], exported["quality"]) == ("dog", "adjudicated", 1)
+    with site.browser("ada") as ada:
+        undone = [ada.delete(f"{way}?request=request-1") for _ in range(2)]
+        assert [one.status_code for one in undone] == [200, 200]
+        assert [one.json()["repeated"] for one in undone] == [False, True]
+        assert ada.delete(way).status_code == 409
+        assert ada.delete("/api/v1/examples/99/decision").status_code == 404
+        assert ada.get("/api/v1/examples/4").json()["decision"] is None
+        assert ada.get("/api/v1/why/4").json()["label"] == "cat"
     given = site.project.database.read(
         lambda c: sum(c.execute(annotator.select().with_only_columns(annotator.c.num_labels)).scalars())
     )

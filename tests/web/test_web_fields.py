@@ -49,6 +49,7 @@ def site(tmp_path_factory):
                 for who in ("ann", "bob")
             )
             train_round(one.project)
+        one.project.decide(one.people["jude"], 4, "eel")
         yield one
 
 
@@ -90,10 +91,11 @@ PAGES = {
         "/api/v1/queue": ["[].score", "[].predicted"],
         "/api/v1/adjudication": ["[].votes.[].annotator", "[].quality"],
     },
-    "/adjudicate": {"/api/v1/adjudication": ["[].why", "[].content.text", "[].votes.[].kind"]},
+    "/adjudicate": {"/api/v1/adjudication": ["[].why", "[].content.text", "[].votes.[].kind"],
+                    "/api/v1/decisions": ["[].label", "[].annotator", "[].consensus"]},
     "/example/4": {
         "/api/v1/why/4": ["parts.[].says", "annotator_accuracy", "of", "temperature.[]"],
-        "/api/v1/examples/4": ["votes.[].label", "content.fields.[].name", "gold", "you"],
+        "/api/v1/examples/4": ["votes.[].label", "content.fields.[].name", "gold", "decision.annotator"],
     },
     "/team": {"/api/v1/annotators": ["[].num_labels"]},
 }  # fmt: skip

@@ -509,7 +509,25 @@ def test_adjudicating(tmp_path, visit: Visits):
         expect(page.get_by_role("heading", name=name, exact=True)).to_have_count(0)
         code = site.project.example_codes([name])[name]
         with site.browser("jude") as jude:
-            assert jude.get(f"/api/v1/examples/{code}").json()["you"] == "eel"
+            assert jude.get(f"/api/v1/examples/{code}").json()["decision"]["label"] == "eel"
+        decided = page.get_by_role("region", name="Decided last")
+        expect(decided).to_contain_text("by jude")
+        decided.get_by_role("button", name=f"Undo the decision on {name}").click()
+        expect(cases).to_have_count(12)
+        expect(decided).to_be_hidden()
+        assert site.project.known_truths().max() == -1
+
+
+def test_deciding_on_the_page_of_an_example(trained: RunningSite, visit: Visits):
+    page = visit(trained, "jude", "/example/7")
+    decision, why = page.get_by_role("region", name="Decision"), page.get_by_role("region", name="Why")
+    decision.get_by_role("button", name="eel").click()
+    expect(decision).to_contain_text("decided by jude")
+    expect(decision.get_by_role("button", name="eel")).to_have_attribute("aria-pressed", "true")
+    expect(why).to_contain_text("decided by an adjudicator")
+    decision.get_by_role("button", name="Undo").click()
+    expect(decision).not_to_contain_text("decided by")
+    expect(why).not_to_contain_text("decided by an adjudicator")
 
 
 # ---------------------------------------------------------------- check 6: what others wrote is text

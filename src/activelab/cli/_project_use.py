@@ -166,7 +166,8 @@ def status(place: Place = None, as_json: Json = False) -> None:
     spent = f"{now.spent:,} collected here"
     if now.budget is not None:
         spent += f", {now.left:,} left of {now.budget:,}"
-    typer.echo(f"examples   {now.examples:,}, {now.labelled:,} labelled, {now.gold:,} gold")
+    known = f"{now.gold:,} gold, {now.decided:,} decided"
+    typer.echo(f"examples   {now.examples:,}, {now.labelled:,} labelled, {known}")
     typer.echo(f"labels     {now.labels:,} by {now.annotators:,} annotators; {spent}")
     typer.echo(f"queue      {now.queue_length:,} examples; {now.open_leases:,} are being labelled")
     if now.round is None:

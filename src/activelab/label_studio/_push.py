@@ -79,7 +79,8 @@ def push(
     Reads what changed first. Every task of the order gets a score that falls with its place in it, under a
     model version of the round's own; the server is told to use it when the last score is there. Then tasks
     are opened and closed: a labelled one that deserves another opinion is open to so many more people, a
-    labelled one that does not is closed. Interrupted at any point, the next call goes on.
+    labelled one that does not is closed, and so is one that is decided or whose answer is known. Interrupted
+    at any point, the next call goes on.
 
     Parameters
     ----------
@@ -144,12 +145,13 @@ def _tasks(connection: Connection, number: int) -> list[_Task]:
             select(queue.c.example_id, queue.c.remaining).where(queue.c.round_id == number)
         ).all()
     )
+    known = {*connection.execute(rounds.KNOWN).scalars()}
     spent = settings.budget is not None and labels_left(connection, settings.budget) <= 0
     found = []
     for row in connection.execute(select(label_studio_task).where(~label_studio_task.c.gone)):
         place = positions.get(row.example_id, -1)
         wanted = max(slots.get(row.example_id, settings.labels_per_round), 0)
-        wanted = 0 if spent or place < 0 else wanted
+        wanted = 0 if spent or place < 0 or row.example_id in known else wanted
         states = row.overlap, row.is_labeled, row.num_annotations, row.pushed_round
         found.append(_Task(row.task_id, place, wanted, *states))
     return sorted(found, key=lambda task: (task.position < 0, task.position))

@@ -15,10 +15,10 @@ import numpy as np
 from sqlalchemy import Connection, bindparam, select
 
 from activelab._errors import InputError
-from activelab._typing import Floats
+from activelab._typing import Floats, Ints
 from activelab.labels import Labels
+from activelab.project.labelling import decisions, pool, rounds
 from activelab.project.labelling import intake as given
-from activelab.project.labelling import pool, rounds
 from activelab.project.labelling import queue as queueing
 from activelab.project.settings import Settings, check_models, load_settings, load_value, store_settings
 from activelab.project.store.audit import write_audit
@@ -355,13 +355,61 @@ class Project:
         seconds: float | None = None,
         request: str | None = None,
     ) -> queueing.Recorded:
-        """Store a label nobody was asked for: an adjudicator's, or one from another tool."""
+        """Store a label nobody was asked for, as one from another tool."""
         reply = queueing.Answer(
             "label", self.class_code(label), seconds=seconds, source=source, request=request
         )
         return self.database.write(
             lambda c: queueing.put_answer(c, annotator_id, example_id, reply, time.time())
         )
+
+    # ------------------------------------------------------------------ decisions
+
+    def decide(
+        self,
+        annotator_id: int,
+        example_id: int,
+        label: str,
+        *,
+        seconds: float | None = None,
+        request: str | None = None,
+    ) -> queueing.Recorded:
+        """Store the label of an example as an adjudicator decides; it counts whatever annotators say.
+
+        It takes the place of an earlier decision, costs no budget, and nobody is asked about the example
+        again.
+
+        Raises
+        ------
+        ConflictError
+            If the request was one for something else.
+        InputError
+            If there is no such example or class.
+        """
+        code = self.class_code(label)
+        return self.database.write(
+            lambda c: decisions.decide(
+                c, annotator_id, example_id, code, time.time(), seconds=seconds, request=request
+            )
+        )
+
+    def undo_decision(
+        self, annotator_id: int, example_id: int, *, request: str | None = None
+    ) -> queueing.Recorded:
+        """Take back the decision on an example, whoever made it.
+
+        Raises
+        ------
+        ConflictError
+            If nothing is decided, or the request was one for something else.
+        """
+        return self.database.write(
+            lambda c: decisions.undo_decision(c, annotator_id, example_id, time.time(), request=request)
+        )
+
+    def known_truths(self) -> Ints:
+        """Class codes that are known, int32 of shape (n_examples,): decided, else gold; -1 elsewhere."""
+        return self.database.read(decisions.load_truths).label
 
     def class_code(self, label: str) -> int:
         """Code of a class.

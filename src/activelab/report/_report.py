@@ -98,6 +98,8 @@ def _state(now: Overview) -> _Section:
     facts = (
         ("Labels", f"{now.labels:,}"),
         ("Examples labelled", f"{now.labelled:,} of {now.examples:,}"),
+        ("Decided by adjudicators", f"{now.decided:,}"),
+        ("Right answer known", f"{now.gold:,}"),
         ("Budget left", "no limit" if unlimited else f"{now.left:,} of {now.budget:,}"),
         ("Annotators", f"{now.annotators:,}"),
         ("Waiting in the queue", f"{now.queue_length:,}"),

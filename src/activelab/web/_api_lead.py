@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from activelab.project import insight
 from activelab.project.insight.charts import NARROW, WIDE
-from activelab.project.insight.values import votes
+from activelab.project.insight.values import decision_on, votes
 from activelab.web._bodies import (
     CaseOut,
     DecisionIn,
@@ -25,6 +25,7 @@ from activelab.web._bodies import (
     Limit,
     Name,
     Number,
+    RequestId,
     StoredOut,
 )
 from activelab.web._failures import ERRORS, Failure
@@ -119,6 +120,12 @@ def adjudication(site: Here, _: Adjudicator, limit: Limit = 20) -> list[CaseOut]
     ]
 
 
+@router.get("/decisions", summary="What was decided")
+def decisions(site: Here, _: Adjudicator, limit: Limit = 20) -> list[insight.DecisionRow]:
+    """The decisions that stand, the latest first."""
+    return insight.decision_list(site.project, limit)
+
+
 @router.get("/forecast", summary="Does more labelling pay?")
 def forecast(site: Here, _: Adjudicator) -> insight.Forecast | None:
     """The expected gain of the next batch, and what it is based on."""
@@ -142,8 +149,12 @@ def examples(site: Here, _: Adjudicator, name: Annotated[Name, Query()], limit: 
 def example(example_id: Number, site: Here, visitor: Adjudicator) -> ExampleOut:
     """An example with all its answers."""
     classes = site.project.refresh().classes
-    row, given = site.project.database.read(
-        lambda c: (example_row(c, example_id), votes(c, classes, [example_id])[example_id])
+    row, given, decision = site.project.database.read(
+        lambda c: (
+            example_row(c, example_id),
+            votes(c, classes, [example_id])[example_id],
+            decision_on(c, classes, example_id),
+        )
     )
     own = [vote.label for vote in given if vote.annotator == visitor.account.name]
     return ExampleOut(
@@ -151,23 +162,35 @@ def example(example_id: Number, site: Here, visitor: Adjudicator) -> ExampleOut:
         name=row.name,
         content=content_of(row.id, json.loads(row.content)),
         gold=None if row.gold is None else classes[row.gold],
+        decision=decision,
         votes=given,
         you=own[0] if own else None,
     )
 
 
-@router.post("/examples/{example_id}/label", summary="Decide")
+@router.post("/examples/{example_id}/decision", summary="Decide")
 def decide(example_id: Number, body: DecisionIn, site: Here, visitor: Adjudicator) -> StoredOut:
-    """Give an example a label of your own; it replaces one you gave before. The budget does not count it."""
+    """Decide the label of an example. It counts whatever annotators say, in place of an earlier decision.
+
+    Nobody is asked about the example again. The budget does not count it.
+    """
     site.project.database.read(lambda c: example_row(c, example_id))
-    stored = site.project.put_label(
-        visitor.account.id,
-        example_id,
-        body.label,
-        source="adjudication",
-        seconds=body.seconds,
-        request=body.request,
+    stored = site.project.decide(
+        visitor.account.id, example_id, body.label, seconds=body.seconds, request=body.request
     )
+    return StoredOut(event=stored.event_id, repeated=stored.repeated)
+
+
+@router.delete("/examples/{example_id}/decision", summary="Undo a decision")
+def undo_decision(
+    example_id: Number,
+    site: Here,
+    visitor: Adjudicator,
+    request: Annotated[RequestId | None, Query()] = None,
+) -> StoredOut:
+    """Take back the decision on an example, whoever made it; what annotators say counts again."""
+    site.project.database.read(lambda c: example_row(c, example_id))
+    stored = site.project.undo_decision(visitor.account.id, example_id, request=request)
     return StoredOut(event=stored.event_id, repeated=stored.repeated)
 
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from activelab.project import Settings
 from activelab.project.fields import change_of
-from activelab.project.insight import CaseFacts, Vote
+from activelab.project.insight import CaseFacts, Decision, Vote
 from activelab.project.labelling.summary import RoundSummary
 from activelab.project.store.accounts import MIN_PASSWORD
 
@@ -208,12 +208,13 @@ class ExampleOut(BaseModel):
     name: str
     content: Content
     gold: str | None
+    decision: Decision | None
     votes: list[Vote]
-    you: str | None = Field(description="The class you gave it.")
+    you: str | None = Field(description="The class you gave it as an annotator.")
 
 
 class DecisionIn(Body):
-    """An adjudicator's label."""
+    """The label an adjudicator decides for."""
 
     label: Short
     seconds: Seconds | None = None

@@ -22,6 +22,7 @@ from activelab.project.store.audit import write_audit
 from activelab.project.store.schema import (
     annotator,
     answer,
+    decision,
     event,
     example,
     feature_block,
@@ -32,6 +33,7 @@ from activelab.project.store.schema import (
 )
 
 Answers = dict[tuple[int, int], tuple[int, str, int | None]]
+Decisions = dict[int, tuple[int, int, int]]
 
 _SHOWN = 3
 
@@ -90,7 +92,7 @@ def _checks(connection: Connection) -> list[Check]:
     file = Check("database file", _damage(connection), repairable=False)
     if file.problem:
         return [file]  # what else could be read of it would not be worth much
-    replayed, counted = _replay(connection)
+    replayed, counted, decided = _replay(connection)
     return [
         file,
         Check("references", _references(connection), repairable=False),
@@ -99,6 +101,7 @@ def _checks(connection: Connection) -> list[Check]:
         Check("events", _lost_events(connection), repairable=False),
         Check("unfinished import", _leftovers(connection)),
         Check("answers", _difference(_answers(connection), replayed)),
+        Check("decisions", _difference(_decisions(connection), decided)),
         Check("labels of examples", _difference(_numbers(connection, example), _by_example(replayed))),
         Check("labels of annotators", _difference(_numbers(connection, annotator), counted)),
         Check("leases", _leases(connection)),
@@ -208,6 +211,9 @@ def _lost_events(connection: Connection) -> str:
         .select_from(event)
         .where(event.c.undoes.is_not(None), event.c.undoes.not_in(there))
     ).scalar_one()
+    lost += connection.execute(
+        select(func.count()).select_from(decision).where(decision.c.event_id.not_in(there))
+    ).scalar_one()
     if connection.dialect.name == "sqlite":
         # SQLite numbers without gaps; in PostgreSQL a transaction that fails leaves one.
         last, number = connection.execute(select(func.coalesce(func.max(event.c.id), 0), func.count())).one()
@@ -215,7 +221,7 @@ def _lost_events(connection: Connection) -> str:
     if lost:
         return f"{lost:,} are gone, although none may ever be deleted. Restore a backup."
     classes = len(load_settings(connection).classes)
-    is_label, code = event.c.kind == "label", event.c.class_code
+    is_label, code = event.c.kind.in_(("label", "decision")), event.c.class_code
     strange = connection.execute(
         select(func.count())
         .select_from(event)
@@ -233,15 +239,21 @@ def _leftovers(connection: Connection) -> str:
     return f"{rest:,} examples of an import that was cut off; nobody sees them, the next import removes them."
 
 
-def _replay(connection: Connection) -> tuple[Answers, dict[int, int]]:
-    """Answers and labels of annotators as the events say."""
+def _replay(connection: Connection) -> tuple[Answers, dict[int, int], Decisions]:
+    """Answers, labels of annotators and decisions as the events say."""
     answers: Answers = {}
+    decisions: dict[int, tuple[int, int, int]] = {}  # by event
     counts: Counter[int] = Counter()
     sources: dict[int, str] = {}
     columns = ("id", "annotator_id", "example_id", "kind", "class_code", "source", "undoes")
     for row in connection.execute(select(*(event.c[name] for name in columns)).order_by(event.c.id)):
         key = row.example_id, row.annotator_id
+        if row.kind == "decision":
+            decisions[row.id] = row.example_id, row.annotator_id, row.class_code
+            continue
         if row.kind == "undo":
+            if decisions.pop(row.undoes, None) is not None:
+                continue
             before = answers.pop(key, None)
             if before is not None and before[1] == "label" and sources.pop(before[0]) in ASKED:
                 counts[row.annotator_id] -= 1
@@ -250,7 +262,15 @@ def _replay(connection: Connection) -> tuple[Answers, dict[int, int]]:
         if row.kind == "label":
             sources[row.id] = row.source
             counts[row.annotator_id] += row.source in ASKED
-    return answers, {who: count for who, count in counts.items() if count}
+    standing = {e: (identity, who, code) for identity, (e, who, code) in decisions.items()}
+    return answers, {who: count for who, count in counts.items() if count}, standing
+
+
+def _decisions(connection: Connection) -> Decisions:
+    return {
+        row.example_id: (row.event_id, row.annotator_id, row.class_code)
+        for row in connection.execute(select(decision))
+    }
 
 
 def _answers(connection: Connection) -> Answers:
@@ -294,17 +314,18 @@ def _slots(connection: Connection) -> str:
     labels = select(answer.c.example_id).where(since, answer.c.kind == "label")
     given = Counter(connection.execute(labels).scalars())
     leased = Counter(connection.execute(select(lease.c.example_id).where(lease.c.state == "open")).scalars())
+    known = {*connection.execute(rounds.KNOWN).scalars()}
     query = (
-        select(queue.c.example_id, queue.c.remaining, example.c.num_labels, example.c.gold)
+        select(queue.c.example_id, queue.c.remaining, example.c.num_labels)
         .join(example, example.c.id == queue.c.example_id)
         .where(queue.c.round_id == number)
     )
     wrong = []
-    for code, remaining, num_labels, gold in connection.execute(query):
+    for code, remaining, num_labels in connection.execute(query):
         right = settings.labels_per_round - given[code] - leased[code]
         if settings.max_labels is not None:
             right = min(right, settings.max_labels - num_labels - leased[code])
-        if (remaining > 0) if gold is not None else remaining != right:
+        if (remaining > 0) if code in known else remaining != right:
             wrong.append(code)
     return f"{len(wrong):,} examples have a wrong number of free places." if wrong else ""
 
@@ -317,7 +338,11 @@ def _stale(connection: Connection) -> str:
 
 
 def _derive(connection: Connection) -> None:
-    answers, counts = _replay(connection)
+    answers, counts, decided = _replay(connection)
+    connection.execute(delete(decision))
+    for code, (identity, who, label) in decided.items():
+        values = {"example_id": code, "event_id": identity, "annotator_id": who, "class_code": label}
+        connection.execute(insert(decision).values(values))
     connection.execute(delete(answer))
     rows = [
         {"example_id": e, "annotator_id": a, "event_id": identity, "kind": kind, "class_code": code}

@@ -11,15 +11,13 @@ import numpy as np
 from sqlalchemy import Connection, select
 
 from activelab._errors import unknown
-from activelab.consensus import crowdlab, majority_vote
-from activelab.pred_probs import check_pred_probs
+from activelab.consensus._consensus import agreement_with_label
 from activelab.project._project import Project
 from activelab.project.insight.examples import queue_head
-from activelab.project.labelling.rounds import current_round
+from activelab.project.insight.final import final_labels
 from activelab.project.settings import load_settings
 from activelab.project.store.schema import annotator, answer, event, example
-from activelab.project.training.predictions import load_pred_probs
-from activelab.tables import check_output, format_of, to_arrow, without_formulas, write_table
+from activelab.tables import check_output, format_of, without_formulas, write_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -123,33 +121,35 @@ def _batch(project: Project) -> pa.Table:
         "num_labels": int,
         "score": float,
         "consensus_label": str,
+        "source": str,
         "quality": float,
         "predicted_label": str,
     }
     rows = [
-        (row.example, row.kind, row.num_labels, row.score, row.consensus, row.quality, row.predicted)
+        (row.example, row.kind, row.num_labels, row.score, row.label, row.source, row.quality, row.predicted)
         for row in queue_head(project, project.settings.batch_size)
     ]
     return _table(rows, kinds)
 
 
 def _consensus(project: Project) -> tuple[pa.Table, tuple[str, ...]]:
-    """CROWDLAB with the models of the round that is served; the majority vote where they know too little."""
-    labels = project.labels()
-    labels = labels.select(annotators=labels.annotators[np.unique(labels.annotator)])
-    stored = project.database.read(lambda c: load_pred_probs(c, current_round(c)))
-    notes: tuple[str, ...] = ()
-    if stored and stored[0].shape == (labels.n_examples, labels.n_classes):
-        result = crowdlab(labels, check_pred_probs(stored, labels), seed=project.settings.seed)
-        notes = result.notes
-    else:
-        result = majority_vote(labels, seed=project.settings.seed)
-        why = "examples or classes were added since the last round" if stored else "no model is trained yet"
-        notes = (f"consensus by majority vote: {why}.",)
-    columns = result.to_dict()
-    names = np.array(project.example_names(), dtype=object)
-    columns["example"] = names[np.asarray(columns["example"], dtype=np.int64)]
-    return to_arrow(columns), notes
+    """The label of every example that has one, and where it comes from."""
+    final, labels, names = final_labels(project), project.labels(), project.example_names()
+    size = min(len(final.label), labels.n_examples)  # examples may be added meanwhile
+    agreement, counts = agreement_with_label(labels, np.resize(final.label, labels.n_examples)), labels.counts
+    rows = [
+        (
+            names[code],
+            final.classes[final.label[code]],
+            final.source[code],
+            final.quality[code],
+            agreement[code] if counts[code] else None,
+            counts[code],
+        )
+        for code in np.flatnonzero(final.label[:size] >= 0).tolist()
+    ]
+    kinds = {"example": str, "consensus_label": str, "source": str, "quality": float, "agreement": float}
+    return _table(rows, {**kinds, "num_labels": int}), final.notes
 
 
 def _iso(seconds: float) -> str:

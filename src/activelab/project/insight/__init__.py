@@ -3,13 +3,22 @@
 from pathlib import Path
 
 from activelab.project.insight.charts import Charts, draw_charts
-from activelab.project.insight.examples import adjudication_list, quality_histogram, queue_head, why_served
+from activelab.project.insight.examples import (
+    adjudication_list,
+    decision_list,
+    quality_histogram,
+    queue_head,
+    why_served,
+)
+from activelab.project.insight.final import FinalLabels, final_labels
 from activelab.project.insight.people import annotator_table, pair_agreement
 from activelab.project.insight.results import (
     AnnotatorRow,
     Case,
     CaseFacts,
     CurvePoint,
+    Decision,
+    DecisionRow,
     Forecast,
     Overview,
     PairAgreement,
@@ -32,6 +41,9 @@ __all__ = [
     "CaseFacts",
     "Charts",
     "CurvePoint",
+    "Decision",
+    "DecisionRow",
+    "FinalLabels",
     "Forecast",
     "Overview",
     "PairAgreement",
@@ -42,7 +54,9 @@ __all__ = [
     "Why",
     "adjudication_list",
     "annotator_table",
+    "decision_list",
     "draw_charts",
+    "final_labels",
     "gain_forecast",
     "learning_curve",
     "overview",

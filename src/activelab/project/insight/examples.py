@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from sqlalchemy import Connection, func, select
@@ -13,8 +13,10 @@ from activelab._errors import InputError
 from activelab._kernels import temper
 from activelab.consensus.parts import likelihood
 from activelab.project._project import Project
+from activelab.project.insight.final import FinalLabels, final_labels
 from activelab.project.insight.results import (
     Case,
+    DecisionRow,
     Estimates,
     QualityHistogram,
     QueueRow,
@@ -24,8 +26,10 @@ from activelab.project.insight.results import (
 )
 from activelab.project.insight.values import Scored, class_name, number, scored, votes
 from activelab.project.labelling import rounds
-from activelab.project.settings import Settings, load_settings, load_value
-from activelab.project.store.schema import answer, event, example, queue
+from activelab.project.labelling.decisions import load_truths
+from activelab.project.labelling.rounds import KNOWN
+from activelab.project.settings import Settings, load_settings
+from activelab.project.store.schema import annotator, answer, decision, event, example, queue
 from activelab.project.training.predictions import pred_probs_of
 
 _Reason = Literal["skipped or unsure", "low quality"]
@@ -35,12 +39,16 @@ UNANSWERABLE = 2
 
 
 def quality_histogram(project: Project, bins: int = 20) -> QualityHistogram:
-    """How many labelled examples have a consensus of which quality, in the current round.
+    """How many examples have a label of which quality: in the current round, or 1 if decided or known.
 
     The mean is None without a trained round.
     """
-    current = project.database.read(scored)
-    quality = np.zeros(0) if current is None else current.quality[np.isfinite(current.quality)]
+    current, truths = project.database.read(lambda c: (scored(c), load_truths(c)))
+    quality = np.zeros(0)
+    if current is not None:
+        known = truths.known[: len(current.quality)]
+        quality = np.where(known, 1.0, current.quality[: len(known)])
+        quality = quality[np.isfinite(quality)]
     counts, edges = np.histogram(quality, bins=bins, range=(0, 1))
     return QualityHistogram(
         round=None if current is None else current.round.id,
@@ -53,8 +61,7 @@ def quality_histogram(project: Project, bins: int = 20) -> QualityHistogram:
 def queue_head(project: Project, n: int = 20) -> list[QueueRow]:
     """What is served next, in order."""
 
-    def load(connection: Connection) -> list[QueueRow]:
-        settings, current = load_settings(connection), scored(connection)
+    def load(connection: Connection) -> tuple[list[Any], Scored | None]:
         number_now = rounds.current_round(connection)
         query = (
             select(queue.c.position, queue.c.remaining, example.c.id, example.c.name, example.c.num_labels)
@@ -63,32 +70,31 @@ def queue_head(project: Project, n: int = 20) -> list[QueueRow]:
             .order_by(queue.c.position)
             .limit(n)
         )
-        return [
-            QueueRow(
-                position=row.position,
-                id=row.id,
-                example=row.name,
-                kind="relabel" if row.num_labels else "new",
-                num_labels=row.num_labels,
-                remaining=row.remaining,
-                **dict(_estimates(settings, current, row.id)),
-            )
-            for row in connection.execute(query)
-        ]
+        return [*connection.execute(query)], scored(connection)
 
-    return project.database.read(load)
+    rows, current = project.database.read(load)
+    final = final_labels(project, [row.id for row in rows])
+    return [
+        QueueRow(
+            position=row.position,
+            id=row.id,
+            example=row.name,
+            kind="relabel" if row.num_labels else "new",
+            num_labels=row.num_labels,
+            remaining=row.remaining,
+            **dict(_estimates(final, current, row.id)),
+        )
+        for row in rows
+    ]
 
 
-def _estimates(settings: Settings, current: Scored | None, code: int) -> Estimates:
-    """What the round says of an example; examples added since it was trained have none."""
+def _estimates(final: FinalLabels, current: Scored | None, code: int) -> Estimates:
+    """What is known of an example, and what the round says; it knows nothing of those added since."""
+    facts = Estimates.model_validate(final.facts(code))
     if current is None or code >= len(current.scores):
-        return Estimates()
-    return Estimates(
-        score=number(current.scores[code]),
-        quality=number(current.quality[code]),
-        consensus=class_name(settings.classes, int(current.consensus[code])),
-        predicted=class_name(settings.classes, int(current.predicted[code])),
-    )
+        return facts
+    predicted = class_name(final.classes, int(current.predicted[code]))
+    return facts.model_copy(update={"score": number(current.scores[code]), "predicted": predicted})
 
 
 def why_served(project: Project, example_id: int) -> Why:
@@ -100,13 +106,15 @@ def why_served(project: Project, example_id: int) -> Why:
         If there is no such example.
     """
 
+    if not 0 <= example_id < project.num_examples:
+        raise InputError(f"there is no example {example_id}.")
+    final = final_labels(project, [example_id])
+
     def load(connection: Connection) -> Why:
         settings, current = load_settings(connection), scored(connection)
         row = connection.execute(
             select(example.c.name, example.c.gold, example.c.num_labels).where(example.c.id == example_id)
-        ).one_or_none()
-        if row is None or example_id >= int(load_value(connection, "num_examples", 0)):
-            raise InputError(f"there is no example {example_id}.")
+        ).one()
         number_now = rounds.current_round(connection)
         order = rounds.load_array(connection, number_now, "order")
         place = np.flatnonzero(order == example_id)
@@ -118,11 +126,19 @@ def why_served(project: Project, example_id: int) -> Why:
             example=row.name,
             round=number_now,
             method=summary.method,
-            kind="gold" if row.gold is not None else "relabel" if row.num_labels else "new",
+            kind=(
+                "decided"
+                if final.source[example_id] == "adjudicated"
+                else "gold"
+                if row.gold is not None
+                else "relabel"
+                if row.num_labels
+                else "new"
+            ),
             num_labels=row.num_labels,
             position=int(place[0]) if len(place) else None,
             of=len(order),
-            **dict(_estimates(settings, current, example_id)),
+            **dict(_estimates(final, current, example_id)),
             annotator_accuracy=summary.annotator_accuracy,
             temperature=summary.temperature,
             model_weight=summary.model_weight,
@@ -181,7 +197,7 @@ def _named(models: list[str], size: int) -> list[str]:
 def adjudication_list(project: Project, n: int = 50) -> list[Case]:
     """Examples somebody should decide: many skips first, then the lowest consensus quality.
 
-    Examples an adjudicator has decided are left out.
+    Examples that are decided or whose right answer is known are left out.
     """
 
     def load(connection: Connection) -> tuple[dict[int, _Reason], dict[int, list[Vote]], Scored | None]:
@@ -192,19 +208,21 @@ def adjudication_list(project: Project, n: int = 50) -> list[Case]:
                 np.where(np.isfinite(current.quality), current.quality, np.inf), kind="stable"
             )
             labelled = int(np.isfinite(current.quality).sum())
-            start = 0
+            start, known = 0, load_truths(connection).known
             while len(chosen) < n and start < labelled:
                 some = lowest[start : min(start + max(2 * n, 100), labelled)].tolist()
-                decided = _decided(connection, some)
                 for code in some:
-                    if len(chosen) < n and code not in decided:
+                    if len(chosen) < n and not known[code]:
                         chosen.setdefault(code, "low quality")
                 start += len(some)
         return chosen, votes(connection, settings.classes, list(chosen)), current
 
     chosen, given, current = project.database.read(load)
     rows = {one.id: one for one in project.examples(list(chosen))}
-    settings = project.refresh()
+    final = final_labels(project, list(chosen))
+    # Answers that came since the round was trained may have made an example surer.
+    low = [code for code, why in chosen.items() if why == "low quality"]
+    rank = dict(zip(low, final.quality[low].tolist(), strict=True))
     return [
         Case(
             id=code,
@@ -213,32 +231,46 @@ def adjudication_list(project: Project, n: int = 50) -> list[Case]:
             why=why,
             num_labels=rows[code].num_labels,
             votes=given[code],
-            **dict(_estimates(settings, current, code)),
+            **dict(_estimates(final, current, code)),
         )
-        for code, why in chosen.items()
+        for code, why in sorted(chosen.items(), key=lambda one: rank.get(one[0], -1.0))
+    ]
+
+
+def decision_list(project: Project, n: int = 50) -> list[DecisionRow]:
+    """The decisions that stand, the latest first."""
+    query = (
+        select(decision, example.c.name, annotator.c.name.label("who"), event.c.time)
+        .join(example, example.c.id == decision.c.example_id)
+        .join(annotator, annotator.c.id == decision.c.annotator_id)
+        .join(event, event.c.id == decision.c.event_id)
+        .order_by(decision.c.event_id.desc())
+        .limit(n)
+    )
+    rows = project.database.read(lambda c: c.execute(query).all())
+    final = final_labels(project, [row.example_id for row in rows])
+    return [
+        DecisionRow(
+            id=row.example_id,
+            example=row.name,
+            label=final.classes[row.class_code],
+            annotator=row.who,
+            time=row.time,
+            consensus=class_name(final.classes, int(final.consensus[row.example_id])),
+        )
+        for row in rows
     ]
 
 
 def _unanswerable(connection: Connection, n: int) -> list[int]:
-    """Examples that several people skipped or were unsure about, and nobody has decided."""
+    """Examples that several people skipped or were unsure about, and whose label is not known."""
     number_of = func.count()
     query = (
         select(answer.c.example_id)
-        .where(answer.c.kind != "label")
+        .where(answer.c.kind != "label", answer.c.example_id.not_in(KNOWN))
         .group_by(answer.c.example_id)
         .having(number_of >= UNANSWERABLE)
         .order_by(number_of.desc(), answer.c.example_id)
-        .limit(2 * n)
+        .limit(n)
     )
-    codes = [*connection.execute(query).scalars()]
-    decided = _decided(connection, codes)
-    return [code for code in codes if code not in decided][:n]
-
-
-def _decided(connection: Connection, codes: list[int]) -> set[int]:
-    query = (
-        select(answer.c.example_id)
-        .join(event, event.c.id == answer.c.event_id)
-        .where(answer.c.example_id.in_(codes), event.c.source == "adjudication")
-    )
-    return {*connection.execute(query).scalars()}
+    return [*connection.execute(query).scalars()]

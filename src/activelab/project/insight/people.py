@@ -13,7 +13,8 @@ from activelab.labels import Labels
 from activelab.project._project import Project
 from activelab.project.insight.results import AnnotatorRow, Coefficient, PairAgreement
 from activelab.project.insight.values import number, scored
-from activelab.project.store.schema import annotator, answer, event, example
+from activelab.project.labelling.decisions import load_truths
+from activelab.project.store.schema import annotator, answer, decision, event, example
 
 RECENT = 500
 """Labels of a person whose time is looked at."""
@@ -45,12 +46,14 @@ def _people(connection: Connection, agreement: dict[str, tuple[int, int]]) -> li
             )
         )
     }
-    right = func.sum(case((answer.c.class_code == example.c.gold, 1), else_=0))
+    truth = func.coalesce(decision.c.class_code, example.c.gold)  # a decision may correct a known answer
+    right = func.sum(case((answer.c.class_code == truth, 1), else_=0))
     gold = {
         row.annotator_id: (int(row.right), row.number)
         for row in connection.execute(
             select(answer.c.annotator_id, right.label("right"), func.count().label("number"))
             .join(example, example.c.id == answer.c.example_id)
+            .outerjoin(decision, decision.c.example_id == example.c.id)
             .where(example.c.gold.is_not(None), answer.c.kind == "label")
             .group_by(answer.c.annotator_id)
         )
@@ -97,7 +100,7 @@ def _seconds(connection: Connection, annotator_id: int) -> list[float]:
 
 
 def _agreement(project: Project, last_event: int | None) -> dict[str, tuple[int, int]]:
-    """Of each annotator: labels equal to the consensus, of how many, on examples with several labels."""
+    """Of each annotator: labels equal to the one that counts, of how many, where others say what it is."""
     from activelab.consensus import majority_vote
 
     labels = _labels(project, last_event)
@@ -107,8 +110,11 @@ def _agreement(project: Project, last_event: int | None) -> dict[str, tuple[int,
     else:
         consensus = np.full(labels.n_examples, -1)
         consensus[: len(current.consensus)] = current.consensus[: labels.n_examples]
+    truths = project.database.read(load_truths)
+    known = truths.known[: labels.n_examples]
+    consensus = np.where(known, truths.label[: labels.n_examples], consensus)
     of = labels.example
-    shared = (labels.counts[of] > 1) & (consensus[of] >= 0)
+    shared = ((labels.counts[of] > 1) & (consensus[of] >= 0)) | known[of]
     size = labels.n_annotators
     number_shared = np.bincount(labels.annotator[shared], minlength=size)
     equal = np.bincount(labels.annotator[shared & (labels.label == consensus[of])], minlength=size)

@@ -56,6 +56,7 @@ class Overview(Result):
     examples: int
     labelled: int = Field(description="Examples with a label.")
     gold: int = Field(description="Examples whose right answer is known.")
+    decided: int = Field(description="Examples an adjudicator has decided.")
     annotators: int = Field(description="People with a label.")
     open_leases: int = Field(description="Examples that somebody has in hand.")
     queue_length: int = Field(description="Examples of the round still to be served.")
@@ -91,9 +92,10 @@ class CurvePoint(Result):
     num_labels: int
     num_labelled: int | None
     cv_accuracy: float | None = Field(
-        description="Share of labelled examples whose out-of-sample prediction is their majority vote."
+        description="Share of labelled examples whose out-of-sample prediction is their majority vote, or "
+        "their label where it is decided or known."
     )
-    expected_accuracy: float | None = Field(description="Mean quality of the consensus labels.")
+    expected_accuracy: float | None = Field(description="Mean quality of the labels.")
     expected_errors: float | None = Field(description="Examples whose label is expected to be wrong.")
     errors_removed: float | None = Field(description="How many of them the next batch is expected to remove.")
     relabel_share: float | None = Field(description="Share of the batch that had a label already.")
@@ -148,9 +150,12 @@ class AnnotatorRow(Result):
     unsure: int
     median_seconds: float | None = Field(description="Of the last 500 labels.")
     agreement: float | None = Field(
-        description="With the consensus of the current round, the majority vote before the first training."
+        description="With decisions, known answers and else the consensus of the current round; the majority "
+        "vote before the first training."
     )
-    agreement_n: int = Field(description="Over so many examples that others labelled too.")
+    agreement_n: int = Field(
+        description="Over so many examples that others labelled too, or whose label is known."
+    )
     weight: float | None = Field(description="w_j in the current round.")
     gold_accuracy: float | None
     gold_n: int
@@ -195,8 +200,24 @@ class Vote(Result):
     source: str
 
 
+class Decision(Result):
+    """What an adjudicator has decided."""
+
+    label: str
+    annotator: str = Field(description="Who.")
+    time: float = Field(description="Seconds since 1970.")
+
+
+class DecisionRow(Decision):
+    """A decision that stands, beside what annotators and models say."""
+
+    id: int
+    example: str
+    consensus: str | None
+
+
 class QualityHistogram(Result):
-    """How many labelled examples have a consensus of which quality, in the current round."""
+    """How many examples have a label of which quality: those of the current round, decided and known ones."""
 
     round: int | None
     edges: list[float] = Field(description="One more than counts.")
@@ -205,11 +226,21 @@ class QualityHistogram(Result):
 
 
 class Estimates(Result):
-    """What the current round says of an example; None before the first training."""
+    """What is known of an example and what the current round says of it; None where there is nothing."""
 
+    label: str | None = Field(default=None, description="The one that counts and is exported.")
+    source: Literal["adjudicated", "gold", "consensus", "single"] | None = Field(
+        default=None,
+        description="Where the label comes from: an adjudicator's decision, a known answer, the consensus of "
+        "annotators and models, or the only label there is.",
+    )
+    quality: float | None = Field(
+        default=None, description="How sure the label is; 1 if it is decided or known."
+    )
     score: float | None = None
-    quality: float | None = None
-    consensus: str | None = None
+    consensus: str | None = Field(
+        default=None, description="What annotators and models say, whatever is decided."
+    )
     predicted: str | None = None
 
 
@@ -239,7 +270,7 @@ class Why(Estimates):
     example: str
     round: int
     method: str | None
-    kind: Literal["new", "relabel", "gold"]
+    kind: Literal["new", "relabel", "gold", "decided"]
     num_labels: int
     position: int | None = Field(description="In the order; None if the round leaves it out.")
     of: int = Field(description="How many the order has.")

@@ -24,7 +24,7 @@ from activelab.project.insight.values import number
 from activelab.project.labelling import rounds
 from activelab.project.labelling.rounds import Round
 from activelab.project.settings import Settings, load_settings, load_value
-from activelab.project.store.schema import annotator, answer, example, lease, queue
+from activelab.project.store.schema import annotator, answer, decision, example, lease, queue
 from activelab.project.training.trainer import due_now
 
 METRICS = {
@@ -76,6 +76,7 @@ def _overview(connection: Connection) -> Overview:
         examples=int(load_value(connection, "num_examples", 0)),
         labelled=one(select(func.count(answer.c.example_id.distinct())).where(of_label)),
         gold=count(example.c.gold.is_not(None)),
+        decided=count(decision.c.example_id.is_not(None)),
         annotators=one(select(func.count(answer.c.annotator_id.distinct())).where(of_label)),
         open_leases=count(lease.c.state == "open", lease.c.expires > now),
         queue_length=waiting,

@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from activelab._typing import Floats, Ints
-from activelab.project.insight.results import Vote
+from activelab.project.insight.results import Decision, Vote
 from activelab.project.labelling import rounds
+from activelab.project.labelling.decisions import decided_among
 from activelab.project.store.schema import annotator, answer, event
 
 
@@ -57,6 +58,12 @@ def scored(connection: Connection) -> Scored | None:
 def class_name(classes: tuple[str, ...], code: int | None) -> str | None:
     """The class of a code; None for none."""
     return None if code is None or code < 0 else classes[code]
+
+
+def decision_on(connection: Connection, classes: tuple[str, ...], example_id: int) -> Decision | None:
+    """The decision on an example, if there is one."""
+    row = decided_among(connection, [example_id]).get(example_id)
+    return None if row is None else Decision(label=classes[row.class_code], annotator=row.name, time=row.time)
 
 
 def votes(connection: Connection, classes: tuple[str, ...], ids: list[int]) -> dict[int, list[Vote]]:

@@ -68,7 +68,7 @@ class Answer:
     reason : str or None
     seconds : float or None
         Between seeing the example and answering.
-    source : {"page", "api", "import", "adjudication", "connector"}
+    source : {"page", "api", "import", "connector"}
     request : str or None
         Chosen by the client: an answer sent twice under one counts once.
 
@@ -443,7 +443,7 @@ def put_answer(
     """Store an answer that was given elsewhere, without a lease; it replaces their last."""
     share_round(connection)
     connection.execute(_WHO, {"who": annotator_id})
-    known = _known_request(connection, reply.request, annotator_id, example_id, (reply.kind,))
+    known = known_request(connection, reply.request, annotator_id, example_id, (reply.kind,))
     if known is not None:
         return known
     if example_id >= load_value(connection, "num_examples", 0) or example_id < 0:
@@ -507,7 +507,7 @@ def undo(
     share_round(connection)
     number = _working(connection, annotator_id).round
     if request is not None:
-        known = _known_request(connection, request, annotator_id, None, ("undo",))
+        known = known_request(connection, request, annotator_id, None, ("undo",))
         if known is not None:
             undone = connection.execute(
                 select(event.c.example_id).where(event.c.id == known.event_id)
@@ -541,7 +541,7 @@ def undo(
     return _keep(connection, settings, annotator_id, -1 if gold else number, last.example_id, gold, now)
 
 
-def _known_request(
+def known_request(
     connection: Connection,
     request: str | None,
     annotator_id: int,
@@ -621,7 +621,7 @@ def _remove(connection: Connection, before: Any, now: float, source: str, reques
 
 def _count(connection: Connection, annotator_id: int, example_id: int, change: int, source: str) -> None:
     connection.execute(_COUNT_EXAMPLE, {"example": example_id, "change": change})
-    # The budget counts what was asked for here: neither imports nor the decisions of adjudicators.
+    # The budget counts what was asked for here, not imports.
     if source in ASKED:
         connection.execute(_COUNT_ANNOTATOR, {"who": annotator_id, "change": change})
 

@@ -21,7 +21,7 @@ from activelab._typing import Ints
 from activelab.project.labelling.processes import is_gone
 from activelab.project.labelling.summary import RoundSummary
 from activelab.project.settings import Settings, load_value, store_value
-from activelab.project.store.schema import answer, event, example, lease, queue, round_, round_array
+from activelab.project.store.schema import answer, decision, event, example, lease, queue, round_, round_array
 
 CHUNK = 1_000
 """Rows of the queue that are written at a time: others wait meanwhile, for some milliseconds."""
@@ -31,6 +31,9 @@ STALE_SECONDS = 120.0
 
 CANCELLED = "cancelled"
 """How the error of a round begins that somebody has given up."""
+
+KNOWN = select(example.c.id).where(example.c.gold.is_not(None)).union(select(decision.c.example_id))
+"""Examples whose right answer is known or that are decided: nobody is asked about them."""
 
 _LOCK_ROUND = 7_206_001
 _BINDABLE = 10_000  # numbers that a statement may list
@@ -113,9 +116,7 @@ def begin_round(connection: Connection, now: float | None = None) -> Round:
     running = connection.execute(select(round_).where(round_.c.state == "running")).one_or_none()
     if running is not None:
         if is_alive(running, now):
-            raise AlreadyTrainingError(
-                f"round {running.id} is being trained; activelab train --cancel gives it up."
-            )
+            raise AlreadyTrainingError(f"round {running.id} is being trained; it can be cancelled.")
         fail_round(connection, running.id, "the process that trained it is gone", now)
     last_event = connection.execute(select(func.coalesce(func.max(event.c.id), 0))).scalar_one()
     number = connection.execute(select(func.coalesce(func.max(round_.c.id), -1))).scalar_one() + 1
@@ -277,8 +278,7 @@ def _settle(connection: Connection, settings: Settings, of: Round, rows: ColumnE
             - leased
         )
         connection.execute(update(queue).where(rows, queue.c.remaining > room).values(remaining=room))
-    known = select(example.c.id).where(example.c.gold.is_not(None))
-    connection.execute(update(queue).where(rows, queue.c.example_id.in_(known)).values(remaining=_NEVER))
+    connection.execute(update(queue).where(rows, queue.c.example_id.in_(KNOWN)).values(remaining=_NEVER))
 
 
 def settle_again(connection: Connection, settings: Settings, examples: Sequence[int] | None = None) -> None:
@@ -310,13 +310,13 @@ def plain_order(connection: Connection, settings: Settings) -> Ints:
     ):
         counts[code] = number
     random = np.random.default_rng(settings.seed).random(size)
-    return without_gold(connection, np.lexsort((random, counts)))
+    return without_known(connection, np.lexsort((random, counts)))
 
 
-def without_gold(connection: Connection, order: Ints) -> Ints:
-    """An order without the examples whose right answer is known."""
-    gold = connection.execute(select(example.c.id).where(example.c.gold.is_not(None))).scalars().all()
-    return order[~np.isin(order, np.array(gold, dtype=np.int64))].astype(np.int32)
+def without_known(connection: Connection, order: Ints) -> Ints:
+    """An order without the examples whose right answer is known or that are decided."""
+    known = connection.execute(KNOWN).scalars().all()
+    return order[~np.isin(order, np.array(known, dtype=np.int64))].astype(np.int32)
 
 
 def start_first_round(connection: Connection, settings: Settings) -> None:

@@ -1,7 +1,7 @@
 """The tables of a project.
 
-Events are appended and never changed; answers, counts and queues are derived from them, for speed. Times are
-seconds since 1970, UTC.
+Events are appended and never changed; answers, decisions, counts and queues are derived from them, for speed.
+Times are seconds since 1970, UTC.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ event = Table(
     Column("time", Float(53), nullable=False),
     Column("annotator_id", ForeignKey("annotator.id"), nullable=False),
     Column("example_id", ForeignKey("example.id"), nullable=False),
-    Column("kind", String, nullable=False),  # label, skip, unsure, undo
+    Column("kind", String, nullable=False),  # label, skip, unsure, undo, decision
     Column("class_code", Integer),
     Column("reason", Text),
     Column("seconds", Float(53)),  # between seeing the example and answering
@@ -113,6 +113,15 @@ answer = Table(
     Column("class_code", Integer),
     Index("answer_of_annotator", "annotator_id", "event_id"),
     Index("answer_by_event", "event_id"),
+)
+
+decision = Table(
+    "decision",
+    metadata,
+    Column("example_id", ForeignKey("example.id"), primary_key=True, autoincrement=False),
+    Column("event_id", _Counted, nullable=False),
+    Column("annotator_id", ForeignKey("annotator.id"), nullable=False),
+    Column("class_code", Integer, nullable=False),
 )
 
 round_ = Table(

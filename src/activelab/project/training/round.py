@@ -94,12 +94,13 @@ def train_round(
         labels = project.labels(begun.last_event)
         # Accounts that have labelled nothing are no annotators yet; the mean weight must not know them.
         labels = labels.select(annotators=labels.annotators[np.unique(labels.annotator)])
-        result, models = _ask(project, settings, begun, labels, pred_probs, say)
+        known = project.known_truths()[: labels.n_examples]
+        result, models = _ask(project, settings, begun, labels, known, pred_probs, say)
         say("storing the round")
         order = result.plan.order().astype(np.int32)
         _store(project, begun.id, result, order)
         _keep_up(project, begun.id, lambda c: rounds.extend_queue(c, settings, begun.id))
-        metrics = _metrics(settings, labels, result, order, started)
+        metrics = _metrics(settings, labels, known, result, order, started)
         summary = _summary(settings, labels, result, models, dealt(result.plan), metrics)
         _write(project, lambda c: _publish(c, begun.id, labels.n_examples, summary))
     _forget_older_models(project, begun.id)
@@ -239,6 +240,7 @@ def _ask(
     settings: Settings,
     begun: Round,
     labels: Labels,
+    known: Ints,
     pred_probs: Any,
     say: Callable[[str], None],
 ) -> tuple[RoundResult, list[str]]:
@@ -259,7 +261,7 @@ def _ask(
     learner.restore((_previous(project, labels), begun.id))
     say("training" if outside is None else "scoring")
     size, eligible = min(settings.batch_size, labels.n_examples), _eligible(project, labels)
-    learner.ask(X, labels, size, pred_probs=outside, eligible=eligible)
+    learner.ask(X, labels, size, pred_probs=outside, eligible=eligible, known=known)
     return learner.round_, names
 
 
@@ -307,10 +309,10 @@ def _previous(project: Project, labels: Labels) -> Known | None:
 
 
 def _eligible(project: Project, labels: Labels) -> Bools:
-    """Everything but the examples whose right answer is known."""
+    """Everything but the examples whose label is known."""
     everything = np.arange(labels.n_examples)
     eligible = np.zeros(labels.n_examples, dtype=bool)
-    eligible[project.database.read(lambda c: rounds.without_gold(c, everything))] = True
+    eligible[project.database.read(lambda c: rounds.without_known(c, everything))] = True
     return eligible
 
 
@@ -341,12 +343,15 @@ def _summary(
 
 
 def _metrics(
-    settings: Settings, labels: Labels, result: RoundResult, order: Ints, started: float
+    settings: Settings, labels: Labels, known: Ints, result: RoundResult, order: Ints, started: float
 ) -> RoundMetrics:
     assessment = result.assessment
     # Any other consensus has seen the predictions of this round or of the one before, and would flatter.
-    votes = vote_labels(labels, label_sums(labels), (), (), seed=settings.seed)[labels.labelled]
-    right = assessment.predicted_label[labels.labelled] == votes
+    votes = vote_labels(labels, label_sums(labels), (), (), seed=settings.seed)
+    judged = np.where(known >= 0, known, votes)
+    some = judged >= 0
+    right = assessment.predicted_label[some] == judged[some]
+    quality = np.where(known >= 0, 1.0, assessment.quality)[some]
     expected = result.plan.forecast(settings.train_every or settings.batch_size)
     return RoundMetrics(
         num_labels=labels.n_labels,
@@ -354,7 +359,7 @@ def _metrics(
         num_examples=labels.n_examples,
         relabel_share=_mean(labels.labelled[order[: settings.batch_size]]),
         cv_accuracy=_mean(right),
-        expected_accuracy=_mean(assessment.quality[labels.labelled]),
+        expected_accuracy=_mean(quality),
         expected_errors=expected.errors_now,
         errors_removed=expected.errors_removed,
         seconds=round(time.perf_counter() - started, 3),

@@ -1,6 +1,6 @@
 import { get } from "./api.js";
-import { $, decimal, make, showContent, start } from "./dom.js";
-import { deciders, votesOf } from "./votes.js";
+import { $, decimal, make, showContent, start, when } from "./dom.js";
+import { deciders, undoer, votesOf } from "./votes.js";
 
 function entry(row) {
   const item = make("li", { class: "panel case" });
@@ -14,7 +14,8 @@ function entry(row) {
     item.remove();
     count();
     next?.querySelector(".classes button")?.focus({ preventScroll: false });
-    if (!$("list").children.length) await show();
+    if ($("list").children.length) await showDecided();
+    else await show();
   };
   item.append(
     make("div", { class: "content" }, showContent(row.content)),
@@ -31,12 +32,39 @@ function entry(row) {
 }
 
 function count() {
-  const size = $("list").children.length;
+  const size = $("list").querySelectorAll(".case").length;
   $("left").textContent = size ? `${size} shown` : "";
 }
 
+async function showDecided() {
+  const rows = await get("decisions?limit=20");
+  $("decided-panel").hidden = !rows.length;
+  $("decided").replaceChildren(
+    ...rows.map((row) =>
+      make(
+        "li",
+        {},
+        make(
+          "span",
+          {},
+          make("a", { href: `/example/${row.id}` }, row.example),
+          " ",
+          make("b", {}, row.label),
+          make("span", { class: "quiet" }, ` by ${row.annotator}, ${when(row.time)}${row.consensus && row.consensus !== row.label ? `; the consensus says ${row.consensus}` : ""}`),
+        ),
+        undoer(row.id, row.example, undone),
+      ),
+    ),
+  );
+}
+
+async function undone() {
+  await show();
+  ($("decided").querySelector("button") ?? $("list").querySelector("button"))?.focus({ preventScroll: false });
+}
+
 async function show() {
-  const rows = await get("adjudication?limit=20");
+  const [rows] = await Promise.all([get("adjudication?limit=20"), showDecided()]);
   $("list").replaceChildren(
     ...(rows.length ? rows.map(entry) : []),
   );

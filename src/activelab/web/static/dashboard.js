@@ -43,6 +43,7 @@ function showStatus(status) {
     status.budget === null
       ? figure("Collected here", number(status.spent), "no budget is set")
       : figure("Budget left", number(status.left), `of ${number(status.budget)}; ${number(status.spent)} spent`),
+    figure("Decided", number(status.decided), `${number(status.gold)} known answers`),
     figure("Batch", round ? percent(round.share, 0) : "–", round ? `${number(round.new_labels)} of ${number(round.train_every)} labels` : "no round yet"),
     figure("Still to serve", number(status.queue_length), `${number(status.open_leases)} in hand now`),
   ];
@@ -127,7 +128,7 @@ async function showPeople() {
     ["Skipped", (row) => number(row.skips), "numbers"],
     ["Unsure", (row) => number(row.unsure), "numbers"],
     ["Median time", (row) => (row.median_seconds === null ? "–" : `${decimal(row.median_seconds, 1)} s`), "numbers"],
-    ["Agrees with consensus", (row) => of(row.agreement, row.agreement_n), "numbers", "over examples that others labelled too"],
+    ["Agrees with consensus", (row) => of(row.agreement, row.agreement_n), "numbers", "over examples that others labelled too, or whose label is decided or known"],
     ["Known answers right", (row) => of(row.gold_accuracy, row.gold_n), "numbers"],
     ["Weight", (row) => decimal(row.weight), "numbers", "how far this person's labels are trusted"],
   ];
@@ -177,7 +178,7 @@ async function showQueue() {
     ["Example", link],
     ["Kind", (row) => (row.kind === "new" ? "new" : "second opinion")],
     ["Labels", (row) => number(row.num_labels), "numbers"],
-    ["Consensus", (row) => row.consensus],
+    ["Label so far", (row) => row.label],
     ["Quality", (row) => decimal(row.quality), "numbers"],
     ["Predicted", (row) => row.predicted],
     ["Score", (row) => decimal(row.score, 3), "numbers", "low is most worth labelling"],

@@ -1,9 +1,9 @@
 import { get, page } from "./api.js";
-import { $, decimal, make, number, percent, showContent, start } from "./dom.js";
-import { deciders, votesOf } from "./votes.js";
+import { $, decimal, make, number, percent, showContent, start, when } from "./dom.js";
+import { deciders, SOURCES, undoer, votesOf } from "./votes.js";
 
 const fact = (name, value) => [make("dt", {}, name), make("dd", {}, value ?? "–")];
-const KINDS = { new: "It has no label yet.", relabel: "It has labels, and another opinion is worth more than a new example.", gold: "Its right answer is known: it checks annotators, and is not in the order." };
+const KINDS = { new: "It has no label yet.", relabel: "It has labels, and another opinion is worth more than a new example.", gold: "Its right answer is known: it checks annotators, and is not in the order.", decided: "It is decided, and nobody is asked about it again." };
 
 async function show() {
   const [example, why] = await Promise.all([get(`examples/${page.example}`), get(`why/${page.example}`)]);
@@ -11,7 +11,9 @@ async function show() {
   document.title = document.title.replace(/^Example \d+/, example.name);
   $("content").replaceChildren(...showContent(example.content));
   $("votes").replaceChildren(votesOf(example.votes));
-  $("decide").replaceChildren(...deciders(page.example, example.you, show));
+  $("decide").replaceChildren(...deciders(page.example, example.decision?.label ?? null, show));
+  $("decision").hidden = !example.decision;
+  $("decision").replaceChildren(...decision(example));
   const place = why.position === null ? "not in the order" : `${number(why.position + 1)} of ${number(why.of)}`;
   const parts = [
     make("p", {}, KINDS[why.kind]),
@@ -20,8 +22,10 @@ async function show() {
       { class: "facts" },
       fact("Place in the order", place),
       fact("Score", why.score === null ? "none: no model is trained yet" : decimal(why.score, 4)),
-      fact("Consensus label", why.consensus),
+      fact("Label", why.label),
+      fact("Where it comes from", SOURCES[why.source]),
       fact("Quality", decimal(why.quality, 3)),
+      fact("Consensus", why.consensus),
       fact("Predicted by the model", why.predicted),
       fact("Known answer", example.gold),
       fact("Trust in annotators, P", decimal(why.annotator_accuracy, 3)),
@@ -30,6 +34,12 @@ async function show() {
   ];
   if (why.parts.length) parts.push(...sum(why));
   $("why").replaceChildren(...parts);
+}
+
+function decision({ name, decision }) {
+  if (!decision) return [];
+  const words = ` decided by ${decision.annotator}, ${when(decision.time)}`;
+  return [make("span", {}, make("b", {}, decision.label), words), undoer(page.example, name, show)];
 }
 
 function sum(why) {

@@ -1,6 +1,6 @@
 // What two pages show of an example: its answers, and buttons to decide.
 
-import { page, post, requestId } from "./api.js";
+import { call, page, post, requestId } from "./api.js";
 import { make, note } from "./dom.js";
 
 export function votesOf(votes) {
@@ -12,7 +12,7 @@ export function votesOf(votes) {
       make(
         "li",
         {},
-        make("span", {}, vote.annotator, vote.source === "adjudication" ? make("span", { class: "quiet" }, " (decision)") : null),
+        make("span", {}, vote.annotator),
         make(
           "span",
           { class: vote.kind === "label" ? "label" : "quiet" },
@@ -20,6 +20,35 @@ export function votesOf(votes) {
         ),
       ),
     ),
+  );
+}
+
+export const SOURCES = {
+  adjudicated: "decided by an adjudicator",
+  gold: "known answer",
+  consensus: "consensus",
+  single: "one annotator’s label",
+};
+
+// The button that takes a decision back.
+export function undoer(id, name, undone) {
+  return make(
+    "button",
+    {
+      type: "button",
+      class: "small",
+      "aria-label": `Undo the decision on ${name}`,
+      onclick: async () => {
+        try {
+          await call("DELETE", `examples/${id}/decision?request=${requestId()}`);
+          note("The decision is undone; what annotators say counts again.");
+          await undone();
+        } catch (error) {
+          note(error.message, "bad");
+        }
+      },
+    },
+    "Undo",
   );
 }
 
@@ -35,7 +64,7 @@ export function deciders(id, chosen, decided) {
         onclick: async () => {
           const seconds = Math.min((performance.now() - since) / 1000, 86400);
           try {
-            await post(`examples/${id}/label`, { label, seconds, request: requestId() });
+            await post(`examples/${id}/decision`, { label, seconds, request: requestId() });
             note(`Decided: ${label}.`);
             await decided(label);
           } catch (error) {

@@ -1,0 +1,184 @@
+"""The label of every example that counts, where it comes from and how sure it is, for all who show it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from sqlalchemy import Connection, func, select
+
+from activelab._typing import Bools, Float64s, Ids, Ints
+from activelab.consensus import majority_vote
+from activelab.pred_probs import check_pred_probs
+from activelab.project._project import Project
+from activelab.project.insight.values import Scored, class_name, number, scored
+from activelab.project.labelling.decisions import Truths, load_truths
+from activelab.project.settings import load_settings, load_value
+from activelab.project.store.schema import answer, event, example
+from activelab.project.training.predictions import load_pred_probs
+
+Source = Literal["adjudicated", "gold", "consensus", "single"]
+
+
+@dataclass(frozen=True, eq=False)
+class FinalLabels:
+    """The labels that count: decisions first, then known answers, then the consensus.
+
+    Attributes
+    ----------
+    label : ndarray of int32, shape (n_examples,)
+        Class codes; -1 where nobody has said anything.
+    source : ndarray of object, shape (n_examples,)
+        "adjudicated", "gold", "consensus", "single" (the only label there is, which nothing overrules), or
+        None.
+    quality : ndarray of float64, shape (n_examples,)
+        How sure the label is, with six digits; 1 where it is decided or known, NaN where there is none.
+    consensus : ndarray of int32, shape (n_examples,)
+        What annotators and models say, whatever is decided or known; -1 without labels.
+    classes : tuple of str
+    notes : tuple of str
+        What the consensus rests on, where that is not the round that is served.
+    """
+
+    label: Ints
+    source: Ids
+    quality: Float64s
+    consensus: Ints
+    classes: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def facts(self, code: int) -> dict[str, str | float | None]:
+        """Label, source, quality and consensus of an example in words; None for what there is not."""
+        return {
+            "label": class_name(self.classes, int(self.label[code])),
+            "source": self.source[code],
+            "quality": number(self.quality[code]),
+            "consensus": class_name(self.classes, int(self.consensus[code])),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class _Estimate:
+    """The consensus of the labels there are now."""
+
+    consensus: Ints
+    quality: Float64s
+    notes: tuple[str, ...]
+
+
+_kept: WeakKeyDictionary[Project, tuple[object, _Estimate]] = WeakKeyDictionary()
+_estimating = threading.Lock()
+
+
+def final_labels(project: Project, codes: Sequence[int] | None = None) -> FinalLabels:
+    """The final labels of the pool.
+
+    The consensus of an example is that of the round that is served; if its labels have changed since, it is
+    estimated from all labels there are now with the method and the predictions of that round. Before the
+    first trained round it is the majority vote.
+
+    Parameters
+    ----------
+    project : Project
+    codes : sequence of int, optional
+        The examples that are looked at; others may be as the round left them, which takes less time.
+
+    Returns
+    -------
+    FinalLabels
+    """
+    state = project.database.read(lambda c: _load(c, codes))
+    size, current = len(state.truths.label), state.current
+    consensus, quality = np.full(size, -1, dtype=np.int32), np.full(size, np.nan)
+    if current is not None:
+        consensus[: len(current.consensus)] = current.consensus[:size]
+        quality[: len(current.quality)] = current.quality[:size]
+    asked = state.changed if codes is None else state.changed & np.isin(np.arange(size), codes)
+    notes: tuple[str, ...] = ()
+    if asked.any():
+        now = _estimate(project, state)
+        # Examples may have been added meanwhile.
+        consensus[asked], quality[asked] = now.consensus[:size][asked], now.quality[:size][asked]
+        notes = now.notes
+    known = state.truths.known
+    source = np.full(size, None, dtype=object)
+    source[consensus >= 0] = "consensus"
+    source[(consensus >= 0) & (consensus == state.alone)] = "single"
+    source[known] = "gold"
+    source[state.truths.decided] = "adjudicated"
+    return FinalLabels(
+        label=np.where(known, state.truths.label, consensus).astype(np.int32),
+        source=source,
+        quality=np.where(known, 1.0, np.round(quality, 6)),
+        consensus=consensus,
+        classes=state.classes,
+        notes=notes,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _State:
+    classes: tuple[str, ...]
+    truths: Truths
+    alone: Ints  # the class of the only label of an example; -1 where there are others or none
+    current: Scored | None
+    changed: Bools  # examples whose labels the round does not know
+    last_event: int
+
+
+def _load(connection: Connection, codes: Sequence[int] | None) -> _State:
+    size = int(load_value(connection, "num_examples", 0))
+    alone = np.full(size, -1, dtype=np.int32)
+    single = (
+        select(answer.c.example_id, answer.c.class_code)
+        .join(example, example.c.id == answer.c.example_id)
+        .where(answer.c.kind == "label", example.c.num_labels == 1)
+    )
+    if codes is not None:
+        single = single.where(answer.c.example_id.in_([*codes]))
+    for code, label in connection.execute(single):
+        alone[code] = label
+    current = scored(connection)
+    since = select(event.c.example_id).where(
+        event.c.id > (0 if current is None else current.round.last_event),
+        event.c.kind.in_(("label", "undo")),
+    )
+    changed = np.zeros(size, dtype=bool)
+    changed[[*connection.execute(since.distinct()).scalars()]] = True
+    return _State(
+        classes=load_settings(connection).classes,
+        truths=load_truths(connection),
+        alone=alone,
+        current=current,
+        changed=changed,
+        last_event=connection.execute(select(func.coalesce(func.max(event.c.id), 0))).scalar_one(),
+    )
+
+
+def _estimate(project: Project, state: _State) -> _Estimate:
+    """The consensus of all labels; made again only if there are others, or another round."""
+    number_now = -1 if state.current is None else state.current.round.id
+    key = number_now, state.last_event, len(state.alone), state.classes
+    with _estimating:
+        if project not in _kept or _kept[project][0] != key:
+            _kept[project] = key, _estimate_now(project, state, number_now)
+        return _kept[project][1]
+
+
+def _estimate_now(project: Project, state: _State, number_now: int) -> _Estimate:
+    settings = project.refresh()
+    labels = project.labels(state.last_event)
+    labels = labels.select(annotators=labels.annotators[np.unique(labels.annotator)])
+    stored = project.database.read(lambda c: load_pred_probs(c, number_now))
+    if stored and stored[0].shape == (labels.n_examples, labels.n_classes):
+        method, models = settings.strategy().acquisition, check_pred_probs(stored, labels)
+        now = method.assess_models(labels, models, seed=settings.seed + number_now)
+        return _Estimate(now.consensus_label, now.quality, now.notes)
+    vote = majority_vote(labels, seed=settings.seed)
+    why = "examples or classes were added since the last round" if stored else "no model is trained yet"
+    which = " of the examples labelled since the last round" if stored else ""
+    return _Estimate(vote.label, vote.quality, (f"consensus{which} by majority vote: {why}.",))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import activelab as al
@@ -87,14 +87,19 @@ def test_a_copy_is_noticed_named_and_counts_as_one(seed):
 @settings(max_examples=8)
 @given(seed=st.integers(0, 10_000), of=st.integers(0, 7), each=st.integers(2, 5))
 def test_a_second_name_changes_no_quality_by_more_than_a_voice_could(seed, of, each):
-    """One voice of annotator j is worth at most the largest log-odds of the channel of j."""
+    """One voice of annotator j is worth at most the largest log-odds of the channel of j.
+
+    Where the copy is noticed: with two labels an example it is not always, and then counts as a voice of its own.
+    """
     matrix, _, _ = team(seed, n=400, members=8, each=each)
     labels = al.Labels.from_wide(matrix, classes=3)
     doubled = al.Labels.from_wide(with_copy(matrix, of), classes=3)
     channel = bayesian_estimate(labels, ()).channels.log_confusion.reshape(8, 3, 3)[of]
     voice = (channel.max(axis=1) - channel.min(axis=1)).max()
+    consensus = al.bayesian_consensus(doubled)
+    assume(consensus.annotators.voice[of] < 1)
     before = np.log(np.sort(al.bayesian_consensus(labels).posterior, axis=1))
-    after = np.log(np.sort(al.bayesian_consensus(doubled).posterior, axis=1))
+    after = np.log(np.sort(consensus.posterior, axis=1))
     odds_before, odds_after = before[:, 2] - before[:, 1], after[:, 2] - after[:, 1]
     assert np.abs(odds_after - odds_before).max() <= voice
 

@@ -89,7 +89,7 @@ def test_a_copy_is_noticed_named_and_counts_as_one(seed):
 def test_a_second_name_changes_no_quality_by_more_than_a_voice_could(seed, of, each):
     """One voice of annotator j is worth at most the largest log-odds of the channel of j.
 
-    Where the copy is noticed: with two labels an example it is not always, and then counts as a voice of its own.
+    Where the copy is noticed: with two labels an example it is not always, and then has a voice of its own.
     """
     matrix, _, _ = team(seed, n=400, members=8, each=each)
     labels = al.Labels.from_wide(matrix, classes=3)

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 from label_studio_server import CONFIG, PATIENCE, VARIABLE, Annotator, Server, program
+from project_store import add_person
 from starlette.testclient import TestClient
 
 from activelab import InputError
@@ -35,6 +36,7 @@ from activelab.label_studio import (
 from activelab.label_studio.listener import HEADER, create_listener, listening, registered
 from activelab.project import Project, Settings, create_project
 from activelab.project.files.doctor import examine
+from activelab.project.files.export import table_of
 from activelab.project.labelling import rounds
 from activelab.project.training.round import train_round
 
@@ -568,6 +570,36 @@ def test_a_budget_that_is_spent_closes_all(fake: Fake, tmp_path: Path) -> None:
         done = push(project, client)
         assert done.open_tasks == 0
         assert all(one["is_labeled"] for one in fake.tasks.values())
+
+
+def test_a_decision_closes_its_task_and_outlives_what_annotators_say_there(fake: Fake, place: str) -> None:
+    with fake.client() as client, linked(place, client, 7) as project:
+        fake.label(1, 1, "pos")
+        push(project, client)
+        boss = add_person(project, "boss", role="adjudicator")
+        codes = project.example_codes(["1", "2", "3"])
+        project.decide(boss, codes["1"], "neg")
+        project.decide(boss, codes["2"], "pos")
+        project.set_gold({"3": "pos"})
+        push(project, client)
+        assert [fake.tasks[task]["is_labeled"] for task in (1, 2, 3, 4)] == [True, True, True, False]
+        fake.label(1, 2, "pos")
+        fake.label(2, 1, "neg")
+        fake.label(3, 1, "neg")
+        push(project, client)
+        table, _ = table_of(project, "consensus")
+        assert [
+            (row["example"], row["consensus_label"], row["source"], row["num_labels"])
+            for row in table.to_pylist()
+        ] == [("1", "neg", "adjudicated", 2), ("2", "pos", "adjudicated", 1), ("3", "pos", "gold", 1)]
+        assert pull(project, client, full=True).news == 0
+        project.decide(boss, project.example_codes(["5"])["5"], "pos")
+        push(project, client)
+        assert fake.tasks[5]["is_labeled"]
+        project.undo_decision(boss, project.example_codes(["5"])["5"])
+        push(project, client)
+        assert not fake.tasks[5]["is_labeled"]
+        assert well(project)
 
 
 def test_the_listener_lets_nobody_else_in(fake: Fake, tmp_path: Path) -> None:

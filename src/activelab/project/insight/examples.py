@@ -118,6 +118,7 @@ def why_served(project: Project, example_id: int) -> Why:
         number_now = rounds.current_round(connection)
         order = rounds.load_array(connection, number_now, "order")
         place = np.flatnonzero(order == example_id)
+        known = final.source[example_id] in ("adjudicated", "gold")
         given = votes(connection, settings.classes, [example_id])[example_id]
         summary = rounds.get_round(connection, number_now).summary
         voters = [vote.annotator for vote in given if vote.kind == "label"]
@@ -136,7 +137,8 @@ def why_served(project: Project, example_id: int) -> Why:
                 else "new"
             ),
             num_labels=row.num_labels,
-            position=int(place[0]) if len(place) else None,
+            # What is known since the round began is in its order, but nobody is asked about it.
+            position=int(place[0]) if len(place) and not known else None,
             of=len(order),
             **dict(_estimates(final, current, example_id)),
             annotator_accuracy=summary.annotator_accuracy,

@@ -57,7 +57,11 @@ function sum(why) {
   const head = ["Who", "Says", "Weight", "Share"].map((name, place) => make("th", { scope: "col", class: place ? "numbers" : null }, name));
   return [
     make("p", {}, `The score is what these say, by weight, of the label being ${why.consensus ?? why.predicted}; the lowest is served first.`),
-    make("table", { class: "grid" }, make("thead", {}, make("tr", {}, head)), make("tbody", {}, rows)),
+    make(
+      "div",
+      { class: "scroll", tabindex: 0, role: "group", "aria-label": "The score" },
+      make("table", { class: "grid" }, make("thead", {}, make("tr", {}, head)), make("tbody", {}, rows)),
+    ),
   ];
 }
 

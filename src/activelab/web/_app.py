@@ -117,5 +117,5 @@ def _network(proxy: str) -> str:
         return str(ipaddress.ip_network(proxy.strip("[]")))
     except ValueError:
         raise InputError(
-            f"{proxy!r} is neither an address nor a network; name a trusted proxy as in 127.0.0.1 or 10.0.0.0/8."
+            f"{proxy!r} is neither an address nor a network; a trusted proxy is named as 127.0.0.1 is."
         ) from None

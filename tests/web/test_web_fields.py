@@ -94,9 +94,10 @@ PAGES = {
     "/adjudicate": {"/api/v1/adjudication": ["[].why", "[].content.text", "[].votes.[].kind"],
                     "/api/v1/decisions": ["[].label", "[].annotator", "[].consensus"]},
     "/example/4": {
-        "/api/v1/why/4": ["parts.[].says", "annotator_accuracy", "of", "temperature.[]"],
+        "/api/v1/why/4": ["parts.[].says", "annotator_accuracy", "label", "source", "temperature.[]"],
         "/api/v1/examples/4": ["votes.[].label", "content.fields.[].name", "gold", "decision.annotator"],
     },
+    "/example/6": {"/api/v1/why/6": ["position", "of"]},  # nobody has decided it
     "/team": {"/api/v1/annotators": ["[].num_labels"]},
 }  # fmt: skip
 

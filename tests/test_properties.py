@@ -66,10 +66,11 @@ def test_permuting_examples_permutes_every_consensus(name, with_models, pool, se
     moved = al.Labels.from_wide(matrix[order], classes=probs.shape[2], examples=order)
     models = al.check_pred_probs(probs, labels) if with_models else al.Checked((), labels)
     there = al.check_pred_probs(probs[:, order], moved) if with_models else al.Checked((), moved)
+    # To within what their iterations stop at.
     expected, found = method.estimate(labels, models, seed=5), method.estimate(moved, there, seed=5)
     np.testing.assert_array_equal(found.label, expected.label[order])
-    np.testing.assert_allclose(found.quality, expected.quality[order], atol=1e-9)
-    np.testing.assert_allclose(found.annotators.quality, expected.annotators.quality, atol=1e-9)
+    np.testing.assert_allclose(found.quality, expected.quality[order], atol=1e-5)
+    np.testing.assert_allclose(found.annotators.quality, expected.annotators.quality, atol=1e-5)
     for training in TRAINING.names():
         one, two = (
             training_target(x, m, consensus=name, training=training, seed=5)
@@ -77,7 +78,7 @@ def test_permuting_examples_permutes_every_consensus(name, with_models, pool, se
         )
         np.testing.assert_array_equal(two.label, one.label[order])
         if one.weight is not None:
-            np.testing.assert_allclose(two.weight, one.weight[order], atol=1e-9)
+            np.testing.assert_allclose(two.weight, one.weight[order], atol=1e-5)
 
 
 @pytest.mark.parametrize("method", strategies())

@@ -185,8 +185,8 @@ def tie_break(seed: int, index: Ints) -> Float64s:
     return np.asarray(x / 2.0**53)
 
 
-_ALIKE = 1 - 1e-12
-"""Share of the highest probability from which another counts as equal: sums differ in their rounding."""
+_ALIKE = 1 - 1e-8
+"""Share of the highest probability from which another counts as equal: sums and searches are rounded."""
 
 
 def most_probable(probabilities: Floats, index: Index, labels: Labels, seed: int) -> Ints:

@@ -92,9 +92,11 @@ def test_from_nothing_to_a_consensus():
     said = run("status tickets.db").stdout
     assert "14 by 2 annotators; 0 collected here, 50 left of 50" in said
     assert "1 (trained), 0 new labels, the next after 100" in said
-    assert run("export tickets.db --what consensus").stdout == "Wrote 7 rows to consensus.csv.\n"
+    assert run("export tickets.db --what consensus").stdout == "Wrote 8 rows to consensus.csv.\n"
     consensus = pd.read_csv("consensus.csv")
-    assert consensus["consensus_label"].tolist() == CLASSES[:7]
+    # The last one nobody labelled: its answer is known.
+    assert consensus["consensus_label"].tolist() == [*CLASSES[:7], "praise"]
+    assert consensus["source"].tolist()[-1] == "gold"
     assert run("report tickets.db").stdout == "Wrote report.html.\n"
     assert "Support" in Path("report.html").read_text()
     assert "well" in run("doctor tickets.db").stdout
@@ -183,7 +185,7 @@ def test_bad_rows_are_left_out_and_listed(tickets):
     assert bad["file"].unique().tolist() == ["more.csv"]
     assert bad["reason"][0] == "example 't1' is in the project already"
     counts = told(f"import {tickets} more.csv --rejected bad.csv")
-    assert counts == {"examples": 0, "labels": 0, "gold": 0, "rejected": 3}
+    assert counts == {"examples": 0, "labels": 0, "gold": 0, "rejected": 3, "notes": []}
 
 
 def test_settings(tickets):

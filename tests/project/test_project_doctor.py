@@ -268,5 +268,5 @@ def test_where_there_are_no_hard_links(tmp_path, used, monkeypatch):
 
 def test_postgresql_is_copied_by_its_own_program(postgresql, make):
     project, _ = make(postgresql, 3)
-    with pytest.raises(InputError, match=r"pg_dump --format=custom --file='copy.dump' 'postgresql://"):
+    with pytest.raises(InputError, match=r"pg_dump -Fc -f 'copy.dump' 'postgresql://"):
         back_up(project, "copy.dump")

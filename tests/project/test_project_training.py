@@ -467,7 +467,7 @@ def test_a_training_elsewhere_may_be_alive_until_it_is_silent_for_long(sqlite, f
         connection.execute(update(round_).where(round_.c.id == begun.id).values(summary=summary))
 
     project.database.write(begin)
-    with pytest.raises(AlreadyTrainingError, match="--cancel"):
+    with pytest.raises(AlreadyTrainingError, match="it can be cancelled"):
         train_round(project)
     old = time.time() - rounds.STALE_SECONDS - 1
     project.database.write(lambda c: c.execute(update(round_).where(round_.c.id == 1).values(heartbeat=old)))

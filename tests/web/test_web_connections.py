@@ -137,7 +137,8 @@ def test_a_byte_now_and_then_does_not_put_off_the_end_of_a_body(site: RunningSit
                 break
             except TimeoutError:
                 slow.sendall(b" ")
-        assert b"timeout" in said
+        slow.settimeout(PATIENCE)
+        assert b"timeout" in said + hears(slow)
 
 
 def test_a_large_body_has_time_that_goes_with_it(site: RunningSite, monkeypatch):

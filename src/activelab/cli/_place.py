@@ -78,7 +78,9 @@ def project_errors(extra: str = "web") -> Iterator[None]:
         from activelab.project.labelling.rounds import AlreadyTrainingError
     try:
         yield
-    except (StorageError, ConflictError, AlreadyTrainingError) as error:
+    except AlreadyTrainingError as error:
+        raise CommandError(f"{error} activelab train --cancel gives it up.") from None
+    except (StorageError, ConflictError) as error:
         raise CommandError(str(error)) from None
 
 

@@ -5,7 +5,7 @@ returns the tables of another library; everybody else calls the methods themselv
 """
 
 from activelab.consensus._annotators import annotator_table
-from activelab.consensus._consensus import lone_annotators_note, overlap_notes
+from activelab.consensus._consensus import agreement_with_label, lone_annotators_note, overlap_notes
 from activelab.consensus._crowdlab import (
     Betas,
     Trust,
@@ -34,6 +34,7 @@ __all__ = [
     "Trust",
     "add_consensus_sums",
     "add_label_sums",
+    "agreement_with_label",
     "annotator_table",
     "best_supported",
     "consensus_sums",

@@ -11,7 +11,7 @@ import numpy as np
 from sqlalchemy import Connection, select
 
 from activelab._errors import unknown
-from activelab.consensus._consensus import agreement_with_label
+from activelab.consensus.parts import agreement_with_label
 from activelab.project._project import Project
 from activelab.project.insight.examples import queue_head
 from activelab.project.insight.final import final_labels

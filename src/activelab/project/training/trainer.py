@@ -214,8 +214,9 @@ class Trainer:
             self._wanted = False
             if self._stopping.is_set():
                 return
+            before = len(project.database.read(rounds.list_rounds))
             child = self._child = Child(self.place, self.command())
-        self._attend(project, child)
+        self._attend(project, child, before)
         with self._lock:
             self._child = None
         why = _clear_up_after(project, child)
@@ -228,17 +229,15 @@ class Trainer:
             self._not_before = time.monotonic() + _FIRST_WAIT
             _log.warning("a training failed: %s", self.last_error)
 
-    def _attend(self, project: Project, child: Child) -> None:
+    def _attend(self, project: Project, child: Child, before: int) -> None:
         """Wait for the end of a training, and bring it about if it does not stop by itself when it has to."""
         # The process knows its limit; it is ended from here if it is stuck where it cannot even look.
         ends = time.monotonic() + self.limit_hours * 3600 + _START_SECONDS
-        number = None
         while not child.wait(self.check_seconds):
             with contextlib.suppress(StorageError):
-                found = project.database.read(rounds.list_rounds)
-                if found and found[-1].summary.process == child.name:
-                    number = found[-1].id
-                given_up = any(one.id == number and one.state == "failed" for one in found)
+                # A round that is given up forgets its process: it is the one after those there were before.
+                its_own = project.database.read(rounds.list_rounds)[before:]
+                given_up = bool(its_own) and its_own[0].state == "failed"
                 if given_up or self._stopping.is_set() or time.monotonic() > ends:
                     child.end()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 from pathlib import Path
 
@@ -42,6 +43,12 @@ def importable(monkeypatch):
     """Workers of clusters import what kills them."""
     path = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     monkeypatch.setenv("PYTHONPATH", path)
+
+
+@pytest.fixture(autouse=True)
+def own_print(monkeypatch):
+    """Ray puts a print of its own in place of Python's; what holds the old one could not be pickled any more."""
+    monkeypatch.setattr(builtins, "print", builtins.print)
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def importable(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def own_print(monkeypatch):
-    """Ray puts a print of its own in place of Python's; what holds the old one could not be pickled any more."""
+    """Ray replaces Python's print; what holds the old one could not be pickled any more."""
     monkeypatch.setattr(builtins, "print", builtins.print)
 
 

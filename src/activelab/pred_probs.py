@@ -28,9 +28,8 @@ class Checked(tuple[Floats, ...]):
     They are taken wherever ``pred_probs`` are, are not checked again there, and remember what was estimated
     from them and their labels, so that each estimate of a round is made once.
 
-    Parameters
+    Attributes
     ----------
-    models : iterable of ndarray, shape (n_examples, n_classes) each
     labels : Labels
         The labels they were checked against.
     """

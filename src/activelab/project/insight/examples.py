@@ -165,7 +165,7 @@ def _parts(
         return []
     if any(vote.event > current.round.last_event for vote in given):
         return []
-    summary, size, consensus = current.round.summary, len(models[0]), int(current.consensus[code])
+    summary, size, consensus = current.round.summary, len(models[0]), int(current.target[code])
     target = consensus if consensus >= 0 else int(current.predicted[code])
     temperatures, model_weights = _numbers(summary.temperature), _numbers(summary.model_weight)
     parts = [

@@ -12,8 +12,7 @@ import numpy as np
 from sqlalchemy import Connection, func, select
 
 from activelab._typing import Bools, Float64s, Ids, Ints
-from activelab.consensus import majority_vote
-from activelab.pred_probs import check_pred_probs
+from activelab.consensus import bayesian_consensus, majority_vote
 from activelab.project._project import Project
 from activelab.project.insight.values import Scored, class_name, number, scored
 from activelab.project.labelling.decisions import Truths, load_truths
@@ -78,7 +77,7 @@ def final_labels(project: Project, codes: Sequence[int] | None = None) -> FinalL
     """The final labels of the pool.
 
     The consensus of an example is that of the round that is served; if its labels have changed since, it is
-    estimated from all labels there are now with the method and the predictions of that round. Before the
+    estimated from all labels there are now with the predictions of that round. Before the
     first trained round it is the majority vote.
 
     Parameters
@@ -175,9 +174,8 @@ def _estimate_now(project: Project, state: _State, number_now: int) -> _Estimate
     labels = labels.select(annotators=labels.annotators[np.unique(labels.annotator)])
     stored = project.database.read(lambda c: load_pred_probs(c, number_now))
     if stored and stored[0].shape == (labels.n_examples, labels.n_classes):
-        method, models = settings.strategy().acquisition, check_pred_probs(stored, labels)
-        now = method.assess_models(labels, models, seed=settings.seed + number_now)
-        return _Estimate(now.consensus_label, now.quality, now.notes)
+        now = bayesian_consensus(labels, stored, seed=settings.seed + number_now)
+        return _Estimate(now.label, now.quality, now.notes)
     vote = majority_vote(labels, seed=settings.seed)
     why = "examples or classes were added since the last round" if stored else "no model is trained yet"
     which = " of the examples labelled since the last round" if stored else ""

@@ -32,6 +32,8 @@ class Scored:
         NaN for examples added since.
     consensus, predicted : ndarray of int32
         Class codes, -1 where there is none.
+    target : ndarray of int32
+        Consensus the scores rest on, if the method has its own.
     """
 
     round: rounds.Round
@@ -39,6 +41,7 @@ class Scored:
     quality: Floats
     consensus: Ints
     predicted: Ints
+    target: Ints
 
 
 def scored(connection: Connection) -> Scored | None:
@@ -52,7 +55,13 @@ def scored(connection: Connection) -> Scored | None:
     }
     if any(values is None for values in arrays.values()):
         return None
-    return Scored(rounds.get_round(connection, current), **arrays)
+    # Rounds of earlier versions have one consensus for both.
+    target = rounds.load_array(connection, current, "target")
+    return Scored(
+        rounds.get_round(connection, current),
+        **arrays,
+        target=arrays["consensus"] if target is None else target,
+    )
 
 
 def class_name(classes: tuple[str, ...], code: int | None) -> str | None:

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, delete, select, update
 from activelab._errors import InputError
 from activelab._frames import as_frame
 from activelab._typing import Bools, Float64s, Ids, Ints
+from activelab.consensus import Consensus, bayesian_consensus
 from activelab.consensus.parts import label_sums, vote_labels
 from activelab.labels import Labels
 from activelab.learner import ActiveLearner, Known, RoundResult
@@ -98,10 +99,13 @@ def train_round(
         result, models = _ask(project, settings, begun, labels, known, pred_probs, say)
         say("storing the round")
         order = result.plan.order().astype(np.int32)
-        _store(project, begun.id, result, order)
+        # What a class is called a probability by, whatever the method scores by.
+        consensus = bayesian_consensus(labels, result.plan.models, seed=settings.seed + begun.id)
+        _store(project, begun.id, result, consensus, order)
         _keep_up(project, begun.id, lambda c: rounds.extend_queue(c, settings, begun.id))
-        metrics = _metrics(settings, labels, known, result, order, started)
-        summary = _summary(settings, labels, result, models, dealt(result.plan), metrics)
+        metrics = _metrics(settings, known, result, consensus, order, started)
+        notes = list(dict.fromkeys([*result.notes, *consensus.notes]))
+        summary = _summary(settings, labels, result, models, dealt(result.plan), metrics, notes)
         _write(project, lambda c: _publish(c, begun.id, labels.n_examples, summary))
     _forget_older_models(project, begun.id)
     return project.database.read(lambda c: rounds.get_round(c, begun.id))
@@ -323,6 +327,7 @@ def _summary(
     models: list[str],
     deal: Dealt | None,
     metrics: RoundMetrics,
+    notes: list[str],
 ) -> RoundSummary:
     assessment = result.assessment
     summary = RoundSummary(
@@ -335,7 +340,7 @@ def _summary(
             zip(labels.annotators.tolist(), _plain(assessment.annotator_weight), strict=True)
         ),
         metrics=metrics,
-        notes=list(result.notes),
+        notes=notes,
     )
     if deal is None:
         return summary
@@ -343,15 +348,15 @@ def _summary(
 
 
 def _metrics(
-    settings: Settings, labels: Labels, known: Ints, result: RoundResult, order: Ints, started: float
+    settings: Settings, known: Ints, result: RoundResult, consensus: Consensus, order: Ints, started: float
 ) -> RoundMetrics:
-    assessment = result.assessment
+    labels, assessment = consensus.labels, result.assessment
     # Any other consensus has seen the predictions of this round or of the one before, and would flatter.
     votes = vote_labels(labels, label_sums(labels), (), (), seed=settings.seed)
     judged = np.where(known >= 0, known, votes)
     some = judged >= 0
     right = assessment.predicted_label[some] == judged[some]
-    quality = np.where(known >= 0, 1.0, assessment.quality)[some]
+    quality = np.where(known >= 0, 1.0, consensus.quality)[some]
     expected = result.plan.forecast(settings.train_every or settings.batch_size)
     return RoundMetrics(
         num_labels=labels.n_labels,
@@ -381,14 +386,15 @@ def _mean(values: Any) -> float | None:
 # ------------------------------------------------------------------ what is stored
 
 
-def _store(project: Project, number: int, result: RoundResult, order: Ints) -> None:
+def _store(project: Project, number: int, result: RoundResult, consensus: Consensus, order: Ints) -> None:
     """The arrays of a round, each in a transaction of its own; large ones in several."""
     assessment = result.assessment
     arrays = {
         "order": order,
         "scores": assessment.scores.astype(np.float32),
-        "consensus": assessment.consensus_label.astype(np.int32),
-        "quality": assessment.quality.astype(np.float32),
+        "consensus": consensus.label.astype(np.int32),
+        "quality": consensus.quality.astype(np.float32),
+        "target": assessment.consensus_label.astype(np.int32),
         "predicted": assessment.predicted_label.astype(np.int32),
     }
     arrays |= parts_of(result.pred_probs)

@@ -391,7 +391,7 @@ def test_no_secret_travels_in_an_address(site: RunningSite):
     }
     assert names == {
         "lease_id", "token_id", "invite_id", "annotator_id", "example_id",
-        "limit", "name", "what", "format", "width",
+        "limit", "name", "what", "format", "width", "request",
     }  # fmt: skip
 
 

@@ -24,9 +24,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from activelab.acquisition import METHODS
-from activelab.consensus import CONSENSUS
-
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
@@ -67,8 +64,6 @@ def with_python(page: Path) -> bool:
 @pytest.mark.parametrize("page", [page for page in PAGES if with_python(page)], ids=page_id)
 def test_code_runs_and_prints_what_is_shown(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for registry in (METHODS, CONSENSUS):
-        monkeypatch.setattr(registry, "_parts", dict(registry._parts))
     module = types.ModuleType("__docs__")
     monkeypatch.setitem(sys.modules, "__docs__", module)
     printed: str | None = None

@@ -214,13 +214,13 @@ def register(name: str, kind: str = "acquisition") -> Callable[[Any], Any]:
     >>> al.suggest(labels, [[0.5, 0.5], [0.1, 0.9]], batch_size=1, method="least_margin").examples.tolist()
     [0]
     """
-    if kind not in _REGISTRIES:
-        raise unknown("kind of part", kind, list(_REGISTRIES))
-    decorator: Callable[[Any], Any] = _REGISTRIES[kind].register(name)
+    if kind not in REGISTRIES:
+        raise unknown("kind of part", kind, list(REGISTRIES))
+    decorator: Callable[[Any], Any] = REGISTRIES[kind].register(name)
     return decorator
 
 
-_REGISTRIES: dict[str, Any] = {
+REGISTRIES: dict[str, Any] = {
     "acquisition": METHODS,
     "consensus": CONSENSUS,
     "training": TRAINING,

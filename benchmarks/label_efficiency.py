@@ -264,14 +264,16 @@ def _write_split(
     pool = np.setdiff1d(np.arange(len(X)), test)
     if X.shape[1] > 40:
         X = PCA(40, random_state=0).fit_transform(X)
-    np.savez(
-        place / "features.npz", X=X[pool], truth=truth[pool], X_test=X[test], truth_test=truth[test]
-    )
+    np.savez(place / "features.npz", X=X[pool], truth=truth[pool], X_test=X[test], truth_test=truth[test])
     if labels is not None:
         example = pd.Series(np.arange(len(pool)), index=rows[pool])
         kept = labels[labels["item"].isin(example.index)]
         table = pd.DataFrame(
-            {"example": example[kept["item"]].to_numpy(), "annotator": kept["annotator"], "label": kept["label"]}
+            {
+                "example": example[kept["item"]].to_numpy(),
+                "annotator": kept["annotator"],
+                "label": kept["label"],
+            }
         )
         write_table(place / "labels.parquet", pa.Table.from_pandas(table, preserve_index=False))
 

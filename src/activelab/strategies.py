@@ -73,9 +73,9 @@ class Strategy:
         By default that of the method: 1 for the paper's.
     helpers : sequence of str or object
         Members of a committee that sees the features of the examples, and whose predictions are what the
-        consensus starts from: names of `HELPERS`, any classifier, or any regressor of several targets; "own" is
-        the user's own classifier. As text, with commas. By default those of the method: six for "taught", none
-        otherwise.
+        consensus starts from: names of `HELPERS`, any classifier, or any regressor of several targets; "own"
+        is the user's own classifier. As text, with commas. By default those of the method: six for "taught",
+        none otherwise.
     batching : {"top", "diverse", "stochastic"} or callable
         How a batch follows from the scores (see `select_batch`).
     assignment : {"random", "round_robin", "thompson"}, AssignmentRule or None
@@ -230,7 +230,8 @@ def register(name: str, kind: str = "acquisition") -> Callable[[Any], Any]:
         ``(n_examples, n_classes)``. In both ``pred_probs`` has shape ``(n_models, n_examples, n_classes)``,
         or is None if a consensus has no models to go by, and a parameter ``seed`` is optional. "assignment":
         an `AssignmentRule` class. "training" and "batching": functions, see `activelab.training.TRAINING` and
-        `activelab.selection.BATCHING`. "helper": see `HELPERS`. Teams of annotators: `activelab.simulation.TEAMS`.
+        `activelab.selection.BATCHING`. "helper": see `HELPERS`. Teams of annotators:
+        `activelab.simulation.TEAMS`.
 
     Raises
     ------
@@ -257,9 +258,7 @@ def register(name: str, kind: str = "acquisition") -> Callable[[Any], Any]:
 
 def _helper(name: str, part: Any) -> Any:
     found = import_object(part, "helper") if isinstance(part, str) else part
-    if callable(found) and not hasattr(found, "fit"):
-        found = found()
-    elif isinstance(found, type):
+    if (callable(found) and not hasattr(found, "fit")) or isinstance(found, type):
         found = found()
     if not (hasattr(found, "fit") and (hasattr(found, "predict_proba") or hasattr(found, "predict"))):
         raise InputError(

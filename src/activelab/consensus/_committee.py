@@ -11,7 +11,7 @@ from activelab._kernels import blocks, log_probs, normalised
 from activelab._typing import Float64s, Floats, Ints, Models
 from activelab.consensus._bayesian import bayesian_estimate
 from activelab.consensus._channels import Channels
-from activelab.consensus._model_prior import ModelPrior, labels_likelihood, every_of
+from activelab.consensus._model_prior import ModelPrior, every_of, labels_likelihood
 from activelab.labels import Labels
 from activelab.pred_probs import Checked, remembered
 
@@ -66,7 +66,10 @@ class CommitteePool:
 
 
 def _exponents(members: Float64s, likely: Float64s) -> tuple[float, ...]:
-    """b that maximises Σ_i log Σ_k p_ik W_ik − 5 M Σ_h (b_h − 1/M)²; ``members`` are log p̃, first by member."""
+    """b that maximises Σ_i log Σ_k p_ik W_ik − 5 M Σ_h (b_h − 1/M)².
+
+    ``members`` is log p̃, shape (n_members, n_rows, n_classes), ``likely`` W.
+    """
     from scipy.optimize import minimize  # on first use: it would double the time of `import activelab`
 
     even = 1 / len(members)
@@ -81,7 +84,9 @@ def _exponents(members: Float64s, likely: Float64s) -> tuple[float, ...]:
 
     start = np.full(len(members), even)
     options = {"ftol": 1e-15, "gtol": 1e-9, "maxiter": 500}
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0, _MOST)] * len(start), options=options)
+    found = minimize(
+        loss, start, jac=True, method="L-BFGS-B", bounds=[(0, _MOST)] * len(start), options=options
+    )
     return tuple(found.x.tolist())
 
 

@@ -58,7 +58,7 @@ class Committee:
     def of_fold(self, fold: int) -> Float64s:
         """The members pooled as they were without the labels of a fold, about the rows ``taught``."""
         pool = committee_pool(self.pred_probs.labels, self.pred_probs)
-        return np.asarray(np.exp(pool.log(self.by_fold[:, fold])))
+        return np.asarray(np.exp(pool.log([*self.by_fold[:, fold]])))
 
 
 def fit_committee(

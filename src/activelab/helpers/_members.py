@@ -59,9 +59,11 @@ class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Floats) -> Float64s:
         """Expected targets."""
+        if not len(X):
+            return np.zeros((0, len(self.mean_)))
         size = max(_CELLS // len(self.rows_), 1)
         parts = [self._kernel(X[at : at + size]) @ self.weights_ for at in range(0, len(X), size)]
-        return np.asarray(np.concatenate(parts) if parts else np.zeros((0, len(self.mean_)))) + self.mean_
+        return np.asarray(np.concatenate(parts, dtype=np.float64) + self.mean_)
 
     def _kernel(self, X: Floats) -> Any:
         values = _squared_distances(np.asarray(X, dtype=np.float32), self.rows_)

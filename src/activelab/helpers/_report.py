@@ -20,8 +20,8 @@ def agreement_note(labels: Labels, student: Models, committee: Committee) -> str
     taught = _agrees(labels, np.mean(student, axis=0))
     together = _agrees(labels, pooled(labels, committee.pred_probs)[0])
     text = (
-        f"on examples not trained on, the committee agrees with {together.mean():.0%} of the annotators' labels, "
-        f"your classifier with {taught.mean():.0%}"
+        "on examples not trained on, the committee of helpers agrees with "
+        f"{together.mean():.0%} of the annotators' labels, your classifier with {taught.mean():.0%}"
     )
     others = {
         name: _agrees(labels, one)
@@ -34,7 +34,9 @@ def agreement_note(labels: Labels, student: Models, committee: Committee) -> str
     ahead = others[best].astype(np.float64) - taught
     if ahead.mean() <= _CLEARLY * ahead.std() / np.sqrt(len(ahead)):
         return f"{text}."
-    return f"{text}: consider a classifier like the helper {best}, which agrees with {others[best].mean():.0%}."
+    return (
+        f"{text}: consider a classifier like the helper {best}, which agrees with {others[best].mean():.0%}."
+    )
 
 
 def _agrees(labels: Labels, model: Floats) -> Bools:

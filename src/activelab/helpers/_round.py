@@ -58,7 +58,8 @@ def teach_round(
     InputError
         If the rows of X are not the examples, or fewer than two examples are labelled.
     """
-    X, options = checked_rows(X, labels.n_examples), {"seed": seed, "n_jobs": n_jobs}
+    X = checked_rows(X, labels.n_examples)
+    options: dict[str, Any] = {"seed": seed, "n_jobs": n_jobs}
     # A committee that starts without another learns twice.
     for _ in range(max(strategy.passes, 1 if before is not None else 2)):
         soft = committee_targets(labels, before, known)
@@ -79,6 +80,13 @@ def teach_round(
     if target.whole_pool:
         return target, teach(model, X, target, committee, cv=cv, **options), committee
     trained = cross_val_pred_probs(
-        model, X, target.label, labels.n_classes, cv=cv, weight=target.weight, target=target.posterior, **options
+        model,
+        X,
+        target.label,
+        labels.n_classes,
+        cv=cv,
+        weight=target.weight,
+        target=target.posterior,
+        **options,
     )
     return target, trained, committee

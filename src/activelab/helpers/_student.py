@@ -1,4 +1,4 @@
-"""The user's classifier, taught by a committee on the whole pool, without the labels of the fold it predicts."""
+"""The user's classifier, taught on the whole pool, without the labels of the fold it predicts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from activelab.classifiers import (
     models_of,
     rows_of,
     unweighed_notes,
-    weight_parameter,
 )
 from activelab.helpers._committee import Committee
 from activelab.training import Target
@@ -89,7 +88,15 @@ def teach(
 
 
 def _learn(
-    model: Any, X: Any, rows: Ints, label: Ints, weight: Float64s, test: Ints, rest: Ints, n_classes: int, seed: int
+    model: Any,
+    X: Any,
+    rows: Ints,
+    label: Ints,
+    weight: Float64s,
+    test: Ints,
+    rest: Ints,
+    n_classes: int,
+    seed: int,
 ) -> tuple[FoldModel, Float64s, Float64s]:
     fold = FoldModel(model, rows_of(X, rows), label, n_classes, seed, weight)
     of_rest = fold.predict_proba(rows_of(X, rest)) if len(rest) else np.zeros((0, n_classes))

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from activelab._errors import InputError
-from activelab._kernels import blocks, most_probable
+from activelab._kernels import blocks, most_probable, normalised
 from activelab._registry import Registry, instance_of
 from activelab._typing import Float64s, Ints, Models
 from activelab.consensus._bayesian import bayesian_consensus, bayesian_estimate
@@ -137,7 +137,8 @@ class Bayesian(ConsensusMethod):
         estimate = bayesian_estimate(labels, models)
         label = np.full(labels.n_examples, -1, dtype=np.int32)
         for block in blocks(labels, at_least=1):
-            label[block.index] = most_probable(estimate.evidence(block), block.index, labels, seed)
+            likely = normalised(estimate.evidence(block))
+            label[block.index] = most_probable(likely, block.index, labels, seed)
         return label
 
 

@@ -15,11 +15,12 @@ from activelab.classifiers import (
     models_of,
     rows_of,
     unweighed_notes,
+    weight_parameter,
 )
 from activelab.helpers._committee import Committee
 from activelab.training import Target
 
-_MOST = 4.0  # times its own weight that a row of a class squeezed by the others counts
+_MOST = 4.0  # of the ratio by which hard labels squeeze a class
 
 
 def teach(
@@ -64,7 +65,8 @@ def teach(
         rows = np.concatenate([outside, inside, committee.taught])
         label = np.concatenate([target.label[outside], belief.argmax(axis=1)])
         certain = np.concatenate([weight[outside], belief.max(axis=1)])
-        lessons.append((rows, label, certain))
+        expected = belief.sum(axis=0) + np.bincount(target.label[outside], weight[outside], n_classes)
+        lessons.append((rows, label, certain, unsqueezed(label, certain, expected)))
     jobs = [(m, fold) for m in range(len(models)) for fold in range(n_folds)]
     rest = np.flatnonzero(folds < 0)
     results = Parallel(n_jobs=n_jobs)(
@@ -87,17 +89,40 @@ def teach(
     )
 
 
+def unsqueezed(label: Ints, weight: Float64s, expected: Float64s) -> Float64s:
+    """Weights of rows under which no class is squeezed by those that are more frequent.
+
+    The likeliest class of a whole pool is hardly ever a rare one: class k has rows of weight H_k where its
+    probabilities say E_k. Its rows count (E_k / H_k)² as much, squared since it is those between the classes
+    that it lacks; all weights together stay what they were.
+
+    Parameters
+    ----------
+    label : ndarray of int, shape (n_rows,)
+    weight : ndarray of float, shape (n_rows,)
+    expected : ndarray of float, shape (n_classes,)
+        E.
+    """
+    given = np.bincount(label, weight, len(expected))
+    ratio = np.clip(expected / np.maximum(given, 1e-9), 1 / _MOST, _MOST) ** 2
+    scaled = weight * ratio[label]
+    return np.asarray(scaled * (weight.sum() / scaled.sum()))
+
+
 def _learn(
     model: Any,
     X: Any,
     rows: Ints,
     label: Ints,
+    certain: Float64s,
     weight: Float64s,
     test: Ints,
     rest: Ints,
     n_classes: int,
     seed: int,
 ) -> tuple[FoldModel, Float64s, Float64s]:
+    if weight_parameter(model) is None:
+        weight = certain  # what is more likely wrong than right is left out
     fold = FoldModel(model, rows_of(X, rows), label, n_classes, seed, weight)
     of_rest = fold.predict_proba(rows_of(X, rest)) if len(rest) else np.zeros((0, n_classes))
     return fold, fold.predict_proba(rows_of(X, test)), of_rest

@@ -4,8 +4,9 @@
 
 Groups of settings, a setting being a dataset, a team of annotators and a classifier: `develop`, on which
 the recommended strategy was chosen; `first`, on which an earlier version failed; `confirm`, on which it was
-then measured, once; `parts`, which varies one part at a time. A group can be stopped and goes on where it
-was. Datasets are read from the folder ACTIVELAB_DATA; wide features are reduced to 40 principal components,
+then measured, once; `taught`, on which the strategy of that name was measured, and `unbalanced`, on which
+it fails; `parts`, which varies one part at a time. A group can be stopped and goes on where it was. Datasets
+are read from the folder ACTIVELAB_DATA; wide features are reduced to 40 principal components,
 which takes no labels.
 """
 
@@ -46,6 +47,7 @@ ACTIVELAB = "activelab"
 RECOMMENDED = "recommended"
 CHOOSING = "recommended+assignment=thompson+max_share=0.2"
 BAR = (ACTIVELAB, RECOMMENDED, CHOOSING)
+TAUGHT = (ACTIVELAB, RECOMMENDED, "taught", "taught+assignment=thompson+max_share=0.2")
 
 _SIZE: dict[str, Any] = {
     "methods": BAR, "labelled": 150, "unlabelled": 1050, "test": 1000, "batch_size": 50, "rounds": 16,
@@ -152,6 +154,29 @@ def confirm(folder: Path) -> list[Experiment]:
         setting(made["sentiment-polarity"], "trees", "replay", test=0, seed=2000),
         setting("product", "trees", "replay", seed=2000),
         setting("wall-robot", "neighbours", "heterogeneous", 0.3, seed=2000),
+    ]
+
+
+def taught(folder: Path) -> list[Experiment]:
+    """What `taught` was measured on, once it was fixed: `confirm` with new seeds, and a whole matrix."""
+    made = datasets(folder)
+    again = [replace(one, methods=TAUGHT, seed=3000) for one in confirm(folder)]
+    everybody: dict[str, Any] = {"methods": TAUGHT, "test": 0, "seed": 3000}
+    return [
+        *again,
+        setting(made["complaints"], "logistic", "replay", **everybody),
+        setting(made["complaints"], "trees", "replay", **everybody),
+    ]
+
+
+def unbalanced(folder: Path) -> list[Experiment]:
+    """Rare classes, and a test that has as many of each: where hard labels of a whole pool are a danger."""
+    made = datasets(folder)
+    size: dict[str, Any] = {"methods": TAUGHT, "test": 0, "seed": 0, "rounds": 10}
+    return [
+        setting(made["unbalanced"], "logistic", "class-conditional", 0.2, **size),
+        setting(made["convabuse"], "logistic", "replay", **size),
+        setting(made["convabuse"], "neighbours", "replay", **size),
     ]
 
 
@@ -299,14 +324,15 @@ def run(experiments: list[Experiment], folder: Path) -> Iterator[tuple[str, dict
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("group", choices=("develop", "first", "confirm", "parts"))
+    groups = ("develop", "first", "confirm", "taught", "unbalanced", "parts")
+    parser.add_argument("group", choices=groups)
     parser.add_argument("--folder", type=Path, default=Path("efficiency"), help="where results are kept")
     parser.add_argument("--trials", type=int, help="instead of the group's own number")
     parser.add_argument("--methods", help="strategies, with commas, instead of the group's own")
     parser.add_argument("--report", type=Path, help="page with a place for the tables; else they are printed")
     options = parser.parse_args()
     place = options.folder / options.group
-    needs_folder = options.group in ("first", "confirm")
+    needs_folder = options.group not in ("develop", "parts")
     made = globals()[options.group](*([options.folder] if needs_folder else []))
     if options.trials:
         made = [replace(one, trials=options.trials) for one in made]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ class Target:
     weight : ndarray of float64, shape (n_examples,), or None
         Probability that the label is right, with the training "weights", "cautious" and "taught".
     posterior : ndarray of float64, shape (n_examples, n_classes), or None
-        Probability of each class, with the training "soft".
+        Probability of each class, with the trainings "soft" and "taught".
     whole_pool : bool
         Whether a committee, if the strategy has helpers, teaches the examples without labels, too.
     """
@@ -65,7 +65,8 @@ def _cautious(consensus: ConsensusMethod, labels: Labels, models: Models, **opti
 
 def _taught(consensus: ConsensusMethod, labels: Labels, models: Models, **options: Any) -> Target:
     """Consensus labels, weighted by the probability that they are right, and the committee's elsewhere."""
-    return replace(_weights(consensus, labels, models, **options), whole_pool=True)
+    label, posterior = consensus.label_and_posterior(labels, models, **options)
+    return Target(label, _at(posterior, label), posterior, whole_pool=True)
 
 
 def _at(posterior: Float64s, label: Ints) -> Float64s:

@@ -56,8 +56,9 @@ def teach(
     """
     models, folds = models_of(model), committee.folds
     n_folds, n_classes = int(folds.max()) + 1, committee.pred_probs[0].shape[1]
-    prior, weight = committee.prior, target.weight
+    prior, weight, posterior = committee.prior, target.weight, target.posterior
     assert weight is not None
+    assert posterior is not None
     lessons = []
     for fold in range(n_folds):
         outside, inside = np.flatnonzero((folds >= 0) & (folds != fold)), np.flatnonzero(folds == fold)
@@ -65,7 +66,8 @@ def teach(
         rows = np.concatenate([outside, inside, committee.taught])
         label = np.concatenate([target.label[outside], belief.argmax(axis=1)])
         certain = np.concatenate([weight[outside], belief.max(axis=1)])
-        expected = belief.sum(axis=0) + np.bincount(target.label[outside], weight[outside], n_classes)
+        lift = posterior[outside].sum(axis=0) / prior[outside].sum(axis=0)
+        expected = belief.sum(axis=0) * lift + posterior[outside].sum(axis=0)
         lessons.append((rows, label, certain, unsqueezed(label, certain, expected)))
     jobs = [(m, fold) for m in range(len(models)) for fold in range(n_folds)]
     rest = np.flatnonzero(folds < 0)

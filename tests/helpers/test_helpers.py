@@ -199,7 +199,7 @@ def test_a_class_that_hard_labels_squeeze_keeps_its_weight():
 
 
 def test_rare_classes_are_not_squeezed():
-    """One example in ten of the rare class, which overlaps: as many are found as by ActiveLab's classifier."""
+    """One example in ten of the rare class, which overlaps: found as often as by ActiveLab, and oftener."""
     found = {"taught": [], "activelab": []}
     for seed in range(4):
         X, truth, labels = problem(seed, n=700, start=250, k=2, spread=1.3, rates=[0.9, 0.1])

@@ -13,8 +13,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import NearestNeighbors
 
-from activelab._typing import Float64s, Floats
-from activelab.classifiers import FoldModel
+from activelab._typing import Float64s, Floats, Ints
+from activelab.classifiers import FoldModel, rows_of, weight_parameter
 
 _CELLS = 1 << 22  # of a kernel that are in memory at once
 _FOR_WIDTH = 500  # rows the median distance is found on
@@ -45,9 +45,9 @@ class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, X: Floats, y: Floats) -> GaussianProcess:
         """Solve for the weights of the rows."""
         rng = np.random.default_rng(self.random_state)
-        rows = np.sort(rng.permutation(len(X))[: self.max_rows])
+        rows = _sample(len(X), self.max_rows, rng)
         self.rows_ = np.asarray(X[rows], dtype=np.float32)
-        some = self.rows_[np.sort(rng.permutation(len(rows))[:_FOR_WIDTH])]
+        some = self.rows_[_sample(len(rows), _FOR_WIDTH, rng)]
         apart = _squared_distances(some, some)[~np.eye(len(some), dtype=bool)]
         self.scale_ = self.width * (float(np.median(apart)) if apart.size else 1.0) or 1.0
         self.mean_ = np.asarray(y[rows], dtype=np.float64).mean(axis=0)
@@ -71,6 +71,11 @@ class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return np.exp(values, out=values)
 
 
+def _sample(number: int, most: int, rng: np.random.Generator) -> Ints:
+    """Positions of so many rows at most, ascending."""
+    return np.sort(rng.permutation(number)[:most])
+
+
 def _squared_distances(one: Floats, other: Floats) -> Any:
     squares = -2 * (one @ other.T)
     squares += np.einsum("ij,ij->i", one, one)[:, None]
@@ -84,15 +89,19 @@ class Neighbours(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     number : int
+    max_rows : int
+        Rows it keeps at most, drawn at random.
+    random_state : int, optional
     """
 
-    def __init__(self, number: int = 15) -> None:
-        self.number = number
+    def __init__(self, number: int = 15, max_rows: int = 2000, random_state: int | None = None) -> None:
+        self.number, self.max_rows, self.random_state = number, max_rows, random_state
 
     def fit(self, X: Floats, y: Floats) -> Neighbours:
         """Keep the rows."""
-        self.targets_ = np.asarray(y, dtype=np.float64)
-        self.index_ = NearestNeighbors(n_neighbors=min(self.number, len(X))).fit(X)
+        rows = _sample(len(X), self.max_rows, np.random.default_rng(self.random_state))
+        self.targets_ = np.asarray(y[rows], dtype=np.float64)
+        self.index_ = NearestNeighbors(n_neighbors=min(self.number, len(rows))).fit(X[rows])
         return self
 
     def predict(self, X: Floats) -> Float64s:
@@ -124,8 +133,6 @@ class SoftTargets(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Floats) -> SoftTargets:
         """Fit the classifier."""
-        from activelab.classifiers import rows_of, weight_parameter
-
         if weight_parameter(self.classifier) is None:
             row, label = np.arange(len(y)), y.argmax(axis=1)
         else:

@@ -4,20 +4,24 @@
 
 Groups of settings, a setting being a dataset, a team of annotators and a classifier: `develop`, on which
 the recommended strategy was chosen; `first`, on which an earlier version failed; `confirm`, on which it was
-then measured, once; `parts`, which varies one part at a time. A group can be stopped and goes on where it
-was. Datasets are read from the folder ACTIVELAB_DATA; wide features are reduced to 40 principal components,
+then measured, once; `taught`, on which the strategy of that name was measured, and `unbalanced`, on which
+it fails; `parts`, which varies one part at a time. A group can be stopped and goes on where it was. Datasets
+are read from the folder ACTIVELAB_DATA; wide features are reduced to 40 principal components,
 which takes no labels.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 from sklearn.datasets import load_breast_cancer, make_classification
 from sklearn.decomposition import PCA
 from sklearn.ensemble import ExtraTreesClassifier
@@ -43,6 +47,7 @@ ACTIVELAB = "activelab"
 RECOMMENDED = "recommended"
 CHOOSING = "recommended+assignment=thompson+max_share=0.2"
 BAR = (ACTIVELAB, RECOMMENDED, CHOOSING)
+TAUGHT = (ACTIVELAB, RECOMMENDED, "taught", "taught+assignment=thompson+max_share=0.2")
 
 _SIZE: dict[str, Any] = {
     "methods": BAR, "labelled": 150, "unlabelled": 1050, "test": 1000, "batch_size": 50, "rounds": 16,
@@ -152,6 +157,29 @@ def confirm(folder: Path) -> list[Experiment]:
     ]
 
 
+def taught(folder: Path) -> list[Experiment]:
+    """What `taught` was measured on, once it was fixed: `confirm` with new seeds, and a whole matrix."""
+    made = datasets(folder)
+    again = [replace(one, methods=TAUGHT, seed=3000) for one in confirm(folder)]
+    everybody: dict[str, Any] = {"methods": TAUGHT, "test": 0, "seed": 3000}
+    return [
+        *again,
+        setting(made["complaints"], "logistic", "replay", **everybody),
+        setting(made["complaints"], "trees", "replay", **everybody),
+    ]
+
+
+def unbalanced(folder: Path) -> list[Experiment]:
+    """Rare classes, and a test that has as many of each: where hard labels of a whole pool are a danger."""
+    made = datasets(folder)
+    size: dict[str, Any] = {"methods": TAUGHT, "test": 0, "seed": 0, "rounds": 10}
+    return [
+        setting(made["unbalanced"], "logistic", "class-conditional", 0.2, **size),
+        setting(made["convabuse"], "logistic", "replay", **size),
+        setting(made["convabuse"], "neighbours", "replay", **size),
+    ]
+
+
 def parts() -> list[Experiment]:
     """One part at a time: consensus × acquisition, training, passes, batching, who, and when to stop."""
     consensus = ("majority_vote", "crowdlab", "dawid_skene", "bayesian")
@@ -185,7 +213,7 @@ def datasets(folder: Path) -> dict[str, str]:
     """Folders with the datasets that have no name of their own, or features too wide for many small fits."""
     places = {
         name: folder / "datasets" / name
-        for name in ("breast-cancer", *_MADE_UP, "sentiment-polarity", "labelme", "cifar10h")
+        for name in ("breast-cancer", *_MADE_UP, *_SPLIT, "sentiment-polarity", "labelme", "cifar10h")
     }
     for name, place in places.items():
         if not (place / "features.npz").exists():
@@ -203,6 +231,9 @@ def _write(name: str, place: Path) -> None:
         X, truth = make_classification(4000, **_MADE_UP[name])
         np.savez(place / "features.npz", X=X, truth=truth)
         return
+    if name in _SPLIT:
+        _SPLIT[name](place)
+        return
     source = load_dataset(name)
     reduced = PCA(40, random_state=0).fit(source.X)
     arrays = {"X": reduced.transform(source.X), "truth": source.truth}
@@ -211,6 +242,68 @@ def _write(name: str, place: Path) -> None:
     assert source.labels is not None
     write_table(place / "labels.parquet", source.labels.to_long("pyarrow"))
     np.savez(place / "features.npz", **arrays)
+
+
+def _unbalanced(place: Path) -> None:
+    """Two classes, one example in ten of the rarer; the test has as many of either."""
+    X, truth = make_classification(
+        8000, 12, n_informative=6, n_redundant=2, weights=[0.9], class_sep=0.9, flip_y=0.0, random_state=3
+    )
+    rare, common = np.flatnonzero(truth == 1), np.flatnonzero(truth == 0)
+    _write_split(place, X, truth, np.concatenate([rare[:400], common[:400]]))
+
+
+def _convabuse(place: Path) -> None:
+    """Whether an utterance is abusive: asked are some people, the truth is what the others say.
+
+    The test has as many of either, the pool one abusive in twenty.
+    """
+    source = Path(os.environ["ACTIVELAB_DATA"]) / "convabuse"
+    said = pd.read_csv(source / "truth.csv.gz").query("seed == 0 and severity >= 0")
+    rows, truth = said["item"].to_numpy(), (said["severity"] < 3).to_numpy().astype(np.int64)
+    asked = pd.read_csv(source / "split.csv.gz").query("s0 == 1")[["item", "annotator"]]
+    labels = asked.merge(pd.read_csv(source / "labels.csv.gz")).assign(label=lambda t: (t["label"] < 3) * 1)
+    order = np.random.default_rng(0).permutation(len(rows))
+    rare, common = order[truth[order] == 1], order[truth[order] == 0]
+    half = len(rare) // 2
+    X = np.load(source / "features.npz")["X"][rows].astype(np.float64)
+    _write_split(place, X, truth, np.concatenate([rare[:half], common[:half]]), labels, rows)
+
+
+def _complaints(place: Path) -> None:
+    """Five people who labelled everything; the truth is the consensus of five others, where it is sure."""
+    source = Path(os.environ["ACTIVELAB_DATA"]) / "consumer_complaints"
+    others = np.load(source / "truth_variants.npz")["ds_from_annotators_5_9"]
+    rows = np.flatnonzero(others >= 0)
+    stored = np.load(source / "features.npz")
+    labels = pd.read_csv(source / "labels.csv.gz").query("annotator < 5")
+    test = np.flatnonzero(stored["is_test"][rows])
+    X, truth = stored["X"][rows].astype(np.float64), others[rows].astype(np.int64)
+    _write_split(place, X, truth, test, labels, rows)
+
+
+def _write_split(
+    place: Path, X: Any, truth: Any, test: Any, labels: pd.DataFrame | None = None, rows: Any = None
+) -> None:
+    """A dataset with the rows ``test`` kept apart; ``rows`` are those of the items that labels name."""
+    pool = np.setdiff1d(np.arange(len(X)), test)
+    if X.shape[1] > 40:
+        X = PCA(40, random_state=0).fit_transform(X)
+    np.savez(place / "features.npz", X=X[pool], truth=truth[pool], X_test=X[test], truth_test=truth[test])
+    if labels is not None:
+        example = pd.Series(np.arange(len(pool)), index=rows[pool])
+        kept = labels[labels["item"].isin(example.index)]
+        table = pd.DataFrame(
+            {
+                "example": example[kept["item"]].to_numpy(),
+                "annotator": kept["annotator"],
+                "label": kept["label"],
+            }
+        )
+        write_table(place / "labels.parquet", pa.Table.from_pandas(table, preserve_index=False))
+
+
+_SPLIT = {"unbalanced": _unbalanced, "convabuse": _convabuse, "complaints": _complaints}
 
 
 def title(experiment: Experiment) -> str:
@@ -231,14 +324,15 @@ def run(experiments: list[Experiment], folder: Path) -> Iterator[tuple[str, dict
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("group", choices=("develop", "first", "confirm", "parts"))
+    groups = ("develop", "first", "confirm", "taught", "unbalanced", "parts")
+    parser.add_argument("group", choices=groups)
     parser.add_argument("--folder", type=Path, default=Path("efficiency"), help="where results are kept")
     parser.add_argument("--trials", type=int, help="instead of the group's own number")
     parser.add_argument("--methods", help="strategies, with commas, instead of the group's own")
     parser.add_argument("--report", type=Path, help="page with a place for the tables; else they are printed")
     options = parser.parse_args()
     place = options.folder / options.group
-    needs_folder = options.group in ("first", "confirm")
+    needs_folder = options.group not in ("develop", "parts")
     made = globals()[options.group](*([options.folder] if needs_folder else []))
     if options.trials:
         made = [replace(one, trials=options.trials) for one in made]

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 import activelab as al
 from activelab.advice import advise
 from activelab.cli import app
+from activelab.simulation import make_model
 from test_strategies import problem
 
 
@@ -39,6 +40,13 @@ def test_with_features_classifiers_are_trained(crowd):
     assert found.labels_per_example in (1, 2, 3)
     assert 0 < found.forecast.labels <= 50
     assert "kept apart" in found.measure
+
+
+def test_helpers_see_the_features_that_are_given(crowd):
+    X, _, labels = crowd
+    names = ("taught+helpers=logistic,own", "random")
+    found = advise(labels, X=X, strategies=names, trials=1, cv=2)
+    assert {one.strategy for one in found.strategies} == set(names)
 
 
 def test_with_predictions_alone_the_consensus_is_measured(crowd):
@@ -109,6 +117,40 @@ def test_advise_on_the_command_line(files):
     assert summary["next_worth"] >= 0
     assert sorted(pd.read_csv(files / "advice.csv").strategy) == ["random", "recommended"]
     assert run("advise", files / "labels.csv").exit_code != 0
+
+
+def test_suggest_trains_on_features(files):
+    out = files / "batch.csv"
+    done = run(
+        "suggest", files / "labels.csv", "-x", files / "features.csv", "-m", "taught+helpers=logistic,own",
+        "-n", 10, "--json", "-o", out,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    summary = json.loads(done.stdout.splitlines()[0])
+    assert any("the committee of helpers agrees with" in note for note in summary["notes"])
+    assert summary["n_models"] == 2  # the classifier and the committee
+    features = pd.read_csv(files / "features.csv").drop(columns="example").to_numpy()
+    labels = al.Labels.from_long(pd.read_csv(files / "labels.csv"), examples=range(150), classes=3)
+    learner = al.ActiveLearner(make_model("logistic-regression"), "taught+helpers=logistic,own")
+    assert pd.read_csv(out).example.tolist() == learner.ask(features, labels, 10).examples.tolist()
+
+
+def test_suggest_says_that_predictions_alone_have_no_helpers(files):
+    done = run(
+        "suggest", files / "labels.csv", "-p", files / "probs.csv", "-m", "taught", "-n", 5, "--json",
+        "-o", files / "batch.csv",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    notes = json.loads(done.stdout.splitlines()[0])["notes"]
+    assert any("helpers need --features" in note for note in notes)
+
+
+@pytest.mark.parametrize("given", [(), ("-p", "probs.csv", "-x", "features.csv")])
+def test_suggest_wants_predictions_or_features(files, given):
+    paths = [files / one if one.endswith("csv") else one for one in given]
+    done = run("suggest", files / "labels.csv", *paths, "-o", files / "batch.csv")
+    assert done.exit_code != 0
+    assert "either --pred-probs or --features" in str(done.exception) + done.output
 
 
 def test_suggest_says_who_should_label(files):

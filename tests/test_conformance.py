@@ -11,6 +11,7 @@ from activelab.assignment import RULES, AssignmentRule
 from activelab.consensus import CONSENSUS
 from activelab.selection import BATCHING
 from activelab.simulation import TEAMS
+from activelab.strategies import HELPERS
 from activelab.training import TRAINING
 
 KINDS = [
@@ -20,6 +21,7 @@ KINDS = [
     *((testing.check_training, name) for name in TRAINING.names()),
     *((testing.check_batching, name) for name in BATCHING.names()),
     *((testing.check_assignment, name) for name in RULES.names()),
+    *((testing.check_helper, name) for name in HELPERS.names()),
     *((testing.check_team, name) for name in TEAMS.names()),
 ]
 
@@ -41,6 +43,20 @@ def unsure(labels, pred_probs):
     return np.full((labels.n_examples, labels.n_classes), 0.2)
 
 
+class Drifting:
+    """A helper that forgets what it was told before."""
+
+    def get_params(self, deep=True):
+        return {}
+
+    def fit(self, X, y):
+        self.classes = y.shape[1]
+        return self
+
+    def predict(self, X):
+        return np.random.default_rng().random((len(X), self.classes))
+
+
 def by_place(labels, pred_probs):
     return np.eye(labels.n_classes)[np.arange(labels.n_examples) % labels.n_classes]
 
@@ -60,6 +76,7 @@ def twice(scores, size, seed, keys, models):
         (testing.check_acquisition, by_position, "order of the examples"),
         (testing.check_consensus, by_place, "order of the examples"),
         (testing.check_assignment, Anybody, "one of those who are free"),
+        (testing.check_helper, Drifting, "equal seeds give equal predictions"),
         (testing.check_batching, twice, "as many distinct examples"),
     ],
 )

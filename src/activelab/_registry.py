@@ -69,6 +69,17 @@ class Registry(Generic[T]):
             return self._make(part, entry.load())
         raise unknown(self.kind, part, [*self.names(), *self.aliases])
 
+    def require(self, part: Any) -> None:
+        """Raise unless there is a part of that name, without loading it; import paths are believed.
+
+        Raises
+        ------
+        InputError
+            If there is none of that name.
+        """
+        if isinstance(part, str) and ":" not in part and part not in [*self.names(), *self.aliases]:
+            raise unknown(self.kind, part, [*self.names(), *self.aliases])
+
     def register(self, name: str) -> Callable[[Part], Part]:
         """A decorator that registers a part under a name.
 

@@ -53,19 +53,19 @@ class FoldModel:
         self.columns = np.arange(n_classes)
         key = None if weight is None else weight_parameter(model)
         if weight is not None and key is None and len(np.unique(y[weight >= 0.5])) > 1:
-            X, y = _rows(X, np.flatnonzero(weight >= 0.5)), y[weight >= 0.5]
+            X, y = rows_of(X, np.flatnonzero(weight >= 0.5)), y[weight >= 0.5]
         present = np.unique(y)
         if len(present) == 1:
             self.model = DummyClassifier(strategy="prior").fit(X, y)
             return
         options = {} if key is None else {key: weight}
         try:
-            self.model = _seeded(model, seed).fit(X, y, **options)
+            self.model = seeded(model, seed).fit(X, y, **options)
         except ValueError:
             if present[-1] == len(present) - 1:
                 raise
             self.columns = present
-            self.model = _seeded(model, seed).fit(X, np.searchsorted(present, y), **options)
+            self.model = seeded(model, seed).fit(X, np.searchsorted(present, y), **options)
 
     def predict_proba(self, X: Any) -> Float64s:
         """Probabilities of shape ``(n_rows, n_classes)``; classes never seen get 0."""
@@ -179,26 +179,11 @@ def cross_val_pred_probs(
     >>> cross_val_pred_probs(LogisticRegression(), X, label, 2).pred_probs.shape
     (1, 12, 2)
     """
-    models = list(model) if isinstance(model, list | tuple) else [model]
-    for one in models:
-        if not (hasattr(one, "fit") and hasattr(one, "predict_proba")):
-            raise InputError(
-                f"{type(one).__name__} has no fit and predict_proba. Pick a classifier with probabilities, "
-                "or wrap it in sklearn.calibration.CalibratedClassifierCV."
-            )
-    label = np.asarray(label, dtype=np.int64)
-    X = _indexable(X)
-    if _n_rows(X) != len(label):
-        raise InputError(
-            f"X has {_n_rows(X):,} rows, the pool {len(label):,} examples. Row i of X must be example i."
-        )
+    models, label = models_of(model), np.asarray(label, dtype=np.int64)
+    X = checked_rows(X, len(label))
     labelled = np.flatnonzero(label >= 0)
-    if len(labelled) < 2:
-        raise InputError(
-            f"training with cross-validation needs at least two labelled examples, got {len(labelled)}."
-        )
     y = label[labelled]
-    held_out = _folds(cv, _rows(X, labelled), y, seed)
+    held_out = deal_folds(cv, X, label, seed)[labelled]
     n_folds = int(held_out.max()) + 1
     unlabelled = np.flatnonzero(label < 0)
     weighed = weight is not None or target is not None
@@ -222,8 +207,42 @@ def cross_val_pred_probs(
         pred_probs=pred_probs,
         fold_models=tuple(tuple(fitted[m * n_folds : (m + 1) * n_folds]) for m in range(len(models))),
         folds=folds,
-        notes=(*_notes(cv, y, held_out, n_folds), *(_unweighed(models, weighable) if weighed else ())),
+        notes=(*fold_notes(cv, y, held_out), *(unweighed_notes(models) if weighed else ())),
     )
+
+
+def models_of(model: Any) -> list[Any]:
+    """The classifiers of an ensemble, or a single one.
+
+    Raises
+    ------
+    InputError
+        If one has no probabilities.
+    """
+    models = list(model) if isinstance(model, list | tuple) else [model]
+    for one in models:
+        if not (hasattr(one, "fit") and hasattr(one, "predict_proba")):
+            raise InputError(
+                f"{type(one).__name__} has no fit and predict_proba. Pick a classifier with probabilities, "
+                "or wrap it in sklearn.calibration.CalibratedClassifierCV."
+            )
+    return models
+
+
+def checked_rows(X: Any, n_examples: int) -> Any:
+    """Features whose rows can be selected, one an example.
+
+    Raises
+    ------
+    InputError
+        If there are more rows or fewer.
+    """
+    X = _indexable(X)
+    if _n_rows(X) != n_examples:
+        raise InputError(
+            f"X has {_n_rows(X):,} rows, the pool {n_examples:,} examples. Row i of X must be example i."
+        )
+    return X
 
 
 def _fit_and_predict(
@@ -242,15 +261,32 @@ def _fit_and_predict(
     if target is not None:
         at, y = np.nonzero(target[train] > _LEAST_PROBABLE)
         train, given = train[at], target[train[at], y]
-    fold = FoldModel(model, _rows(X, train), y, n_classes, seed, given)
+    fold = FoldModel(model, rows_of(X, train), y, n_classes, seed, given)
     rest = np.zeros((0, n_classes))
     if len(unlabelled):
-        rest = fold.predict_proba(_rows(X, unlabelled))
-    return fold, fold.predict_proba(_rows(X, test)), rest
+        rest = fold.predict_proba(rows_of(X, unlabelled))
+    return fold, fold.predict_proba(rows_of(X, test)), rest
 
 
-def _folds(cv: Any, X: Any, y: Ints, seed: int) -> Ints:
-    """Fold in which each labelled row is held out."""
+def deal_folds(cv: Any, X: Any, label: Ints, seed: int) -> Ints:
+    """Fold in which each example is held out, shape (n_examples,); -1 without a label.
+
+    Raises
+    ------
+    InputError
+        If fewer than two examples are labelled, or ``cv`` does not hold out each of them once.
+    """
+    labelled = np.flatnonzero(label >= 0)
+    if len(labelled) < 2:
+        raise InputError(
+            f"training with cross-validation needs at least two labelled examples, got {len(labelled)}."
+        )
+    folds = np.full(len(label), -1, dtype=np.int64)
+    folds[labelled] = _dealt(cv, rows_of(X, labelled), label[labelled], seed)
+    return folds
+
+
+def _dealt(cv: Any, X: Any, y: Ints, seed: int) -> Ints:
     held_out = np.full(len(y), -1, dtype=np.int64)
     if hasattr(cv, "split"):
         for fold, (_, test) in enumerate(cv.split(X, y)):
@@ -270,8 +306,9 @@ def _folds(cv: Any, X: Any, y: Ints, seed: int) -> Ints:
     return held_out
 
 
-def _notes(cv: Any, y: Ints, held_out: Ints, n_folds: int) -> tuple[str, ...]:
-    notes = []
+def fold_notes(cv: Any, y: Ints, held_out: Ints) -> tuple[str, ...]:
+    """What the folds of labelled rows could not do, in words."""
+    notes, n_folds = [], int(held_out.max()) + 1
     if isinstance(cv, int | np.integer) and n_folds < cv:
         notes.append(f"only {len(y)} labelled examples: {n_folds} folds instead of {cv}.")
     absent = [
@@ -299,16 +336,17 @@ def weight_parameter(model: Any) -> str | None:
     return "sample_weight" if has_fit_parameter(model, "sample_weight") else None
 
 
-def _unweighed(models: Sequence[Any], weighable: Sequence[bool]) -> tuple[str, ...]:
+def unweighed_notes(models: Sequence[Any]) -> tuple[str, ...]:
+    """Which classifiers take no weights of rows, in words."""
     return tuple(
         f"{type(one).__name__} takes no sample_weight: it is trained on consensus labels alone, without "
         "those more likely wrong than right."
-        for one, weighed in zip(models, weighable, strict=True)
-        if not weighed
+        for one in models
+        if weight_parameter(one) is None
     )
 
 
-def _seeded(model: Any, seed: int) -> Any:
+def seeded(model: Any, seed: int) -> Any:
     """A clone in which every ``random_state`` left at None is set."""
     fresh = clone(model)
     unset = {
@@ -330,7 +368,8 @@ def _indexable(X: Any) -> Any:
     return by_rows
 
 
-def _rows(X: Any, index: Ints) -> Any:
+def rows_of(X: Any, index: Ints) -> Any:
+    """Some rows of features of any kind."""
     if isinstance(X, Sequence) and not isinstance(X, str):
         return [X[i] for i in index.tolist()]
     with warnings.catch_warnings():

@@ -12,9 +12,10 @@ import numpy as np
 
 from activelab._errors import InputError
 from activelab._kernels import temper
-from activelab._typing import Bools, Float64s, Ids, Ints, Models
+from activelab._typing import Bools, Float64s, Floats, Ids, Ints, Models
 from activelab.acquisition import Acquisition, Assessment
-from activelab.classifiers import FoldModel, cross_val_pred_probs
+from activelab.classifiers import CrossValidated, FoldModel, cross_val_pred_probs
+from activelab.helpers import Committee, agreement_note, helper_features, teach_round
 from activelab.labels import Labels
 from activelab.planning import Batch, Plan, plan_round
 from activelab.pred_probs import Checked, check_pred_probs
@@ -42,13 +43,14 @@ class RoundResult:
     plan : Plan
         What the batch was chosen by: scores, who is to label it, and the order of all examples.
     pred_probs : ndarray of float64, shape (n_models, n_examples, n_classes)
-        Out-of-sample probabilities, smoothed, before calibration.
+        Out-of-sample probabilities, smoothed, before calibration; the last are the committee's, if helpers
+        made one.
     examples, classes : ndarray
         Ids the rows and codes stand for.
     fit_seconds : float
         Time spent inside the classifiers.
     notes : tuple of str
-        What could not be estimated, in words.
+        What could not be estimated or used, in words, and what helpers say of the classifier.
     """
 
     number: int
@@ -114,12 +116,15 @@ class Known:
     temperature : ndarray of float64, shape (n_models,)
     examples, classes : ndarray
         Ids the rows and columns stand for.
+    committee : bool
+        Whether the last of them is a committee (`Strategy.helpers`), from which the next goes on.
     """
 
     pred_probs: Sequence[Any]
     temperature: Float64s
     examples: Ids
     classes: Ids
+    committee: bool = False
 
 
 class ActiveLearner:
@@ -252,37 +257,31 @@ class ActiveLearner:
         check_batch_size(batch_size, labels.n_examples)
         known = None if known is None else _check_known(known, labels)
         seed = self.seed + self._next_round
-        target = self._first_target(labels, seed, known)
         fold_models: tuple[tuple[FoldModel, ...], ...] = ()
-        notes: tuple[str, ...] = ()
         fit_seconds = 0.0
+        committee: Committee | None = None
+        features, notes = self._helper_features(X, labels, pred_probs is not None, seed)
+        strategy = self.strategy if features is not None else self.strategy.without_helpers()
         if pred_probs is not None:
+            target = self._first_target(labels, strategy, seed, known)
             models = check_pred_probs(pred_probs, labels)
         elif self.model is None:
             raise InputError("an ActiveLearner without a model needs pred_probs= in ask.")
         else:
-            for number in range(self.strategy.passes):
-                if number:
-                    target = self._target(labels, models, None, seed, known)
-                started = time.perf_counter()
-                trained = cross_val_pred_probs(
-                    self.model,
-                    X,
-                    target.label,
-                    labels.n_classes,
-                    cv=self.cv,
-                    seed=seed,
-                    n_jobs=self.n_jobs,
-                    weight=target.weight,
-                    target=target.posterior,
-                )
-                fit_seconds += time.perf_counter() - started
-                models = check_pred_probs([self._smoothed(p) for p in trained.pred_probs], labels)
-            fold_models, notes = trained.fold_models, trained.notes
+            started = time.perf_counter()
+            if features is None:
+                target, trained = self._train(X, labels, strategy, seed, known)
+            else:
+                target, trained, committee = self._teach(X, features, labels, seed, known)
+            fit_seconds = time.perf_counter() - started
+            fold_models, notes = trained.fold_models, (*notes, *trained.notes)
+            models = self._checked(trained, labels, committee)
+            if committee is not None:
+                notes = (*notes, agreement_note(labels, models[:-1], committee))
         plan = plan_round(
             labels,
             models,
-            self.strategy,
+            strategy,
             batch_size,
             eligible=eligible,
             candidates=candidates,
@@ -302,7 +301,9 @@ class ActiveLearner:
             notes=(*notes, *plan.assessment.notes),
         )
         temperature = plan.assessment.temperature
-        self._known = Known(tuple(models), temperature, labels.examples, labels.classes)
+        self._known = Known(
+            tuple(models), temperature, labels.examples, labels.classes, committee is not None
+        )
         self._fold_models, self._next_round = fold_models, self._next_round + 1
         return self.round_.batch
 
@@ -314,34 +315,92 @@ class ActiveLearner:
         """Go back to a `state`; `predict_proba` works again after the next `ask`."""
         self._known, self._next_round = state
 
-    def _first_target(self, labels: Labels, seed: int, known: Ints | None) -> Target:
-        """What to train on first, given the models of the round before if they are of this pool."""
+    def _before(self, labels: Labels) -> Known | None:
+        """What the round before left, if it was of this pool."""
         last = self._known
         if (
             last is None
             or not np.array_equal(last.examples, labels.examples)
             or not np.array_equal(last.classes, labels.classes)
         ):
-            return self._target(labels, Checked((), labels), None, seed, known)
-        betas = tuple((1 / last.temperature).tolist())
-        return self._target(labels, Checked(last.pred_probs, labels), betas, seed, known)
+            return None
+        return last
 
-    def _target(
-        self,
-        labels: Labels,
-        models: Models,
-        betas: tuple[float, ...] | None,
-        seed: int,
-        known: Ints | None,
-    ) -> Target:
-        return training_target(
+    def _first_target(self, labels: Labels, strategy: Strategy, seed: int, known: Ints | None) -> Target:
+        """What to train on first, given the models of the round before if there are any."""
+        last, parts = self._before(labels), (strategy.consensus, strategy.training)
+        if last is None:
+            return _target(labels, Checked((), labels), *parts, seed, known)
+        betas = tuple((1 / last.temperature).tolist())
+        return _target(labels, Checked(last.pred_probs, labels), *parts, seed, known, betas)
+
+    def _train(
+        self, X: Any, labels: Labels, strategy: Strategy, seed: int, known: Ints | None
+    ) -> tuple[Target, CrossValidated]:
+        """The passes of a round: a consensus, and classifiers trained on it."""
+        target = self._first_target(labels, strategy, seed, known)
+        trained = self._cross_validated(X, labels, target, seed)
+        for _ in range(1, strategy.passes):
+            models = self._checked(trained, labels)
+            target = _target(labels, models, strategy.consensus, strategy.training, seed, known)
+            trained = self._cross_validated(X, labels, target, seed)
+        return target, trained
+
+    def _teach(
+        self, X: Any, features: Floats, labels: Labels, seed: int, known: Ints | None
+    ) -> tuple[Target, CrossValidated, Committee]:
+        """A round with helpers, whose committee goes on from that of the round before."""
+        last = self._before(labels)
+        return teach_round(
+            self.model,
+            X,
+            features,
             labels,
-            models,
-            consensus=self.strategy.consensus,
-            training=self.strategy.training,
-            seed=seed,
-            betas=betas,
+            self.strategy,
+            before=last.pred_probs[-1] if last is not None and last.committee else None,
             known=known,
+            cv=self.cv,
+            seed=seed,
+            n_jobs=self.n_jobs,
+        )
+
+    def _checked(
+        self, trained: CrossValidated, labels: Labels, committee: Committee | None = None
+    ) -> Checked:
+        """The predictions of classifiers, and of their committee as one more model."""
+        models = check_pred_probs([self._smoothed(one) for one in trained.pred_probs], labels)
+        return models if committee is None else Checked((*models, committee.prior), labels)
+
+    def _cross_validated(self, X: Any, labels: Labels, target: Target, seed: int) -> CrossValidated:
+        return cross_val_pred_probs(
+            self.model,
+            X,
+            target.label,
+            labels.n_classes,
+            cv=self.cv,
+            seed=seed,
+            n_jobs=self.n_jobs,
+            weight=target.weight,
+            target=target.posterior,
+        )
+
+    def _helper_features(
+        self, X: Any, labels: Labels, given: bool, seed: int
+    ) -> tuple[Floats | None, tuple[str, ...]]:
+        """What the helpers of the strategy see; None, and a note where it should have been something."""
+        if not self.strategy.helpers:
+            return None, ()
+        made: Floats | str = "only predictions were given"
+        if labels.n_classes < 2:
+            made = "there is one class"
+        elif not given:
+            made = helper_features(X, seed)
+        if not isinstance(made, str):
+            return made, ()
+        instead = self.strategy.without_helpers()
+        return None, (
+            f"no helpers could be used: {made}. The consensus is {instead.consensus}, training "
+            f"{instead.training} instead.",
         )
 
     def predict_proba(self, X: Any) -> Float64s:
@@ -382,11 +441,15 @@ class ActiveLearner:
 
     def combine(self, pred_probs: Sequence[Float64s]) -> Float64s:
         """Calibrate and average the predictions of each model, shape (n_rows, n_classes) each."""
-        assessment = self.round_.assessment
-        weight = assessment.model_weight / assessment.model_weight.sum()
+        assessment, own = self.round_.assessment, slice(len(pred_probs))  # a committee is no classifier
+        weight = assessment.model_weight[own] / assessment.model_weight[own].sum()
+        lapses = np.zeros(len(weight)) if assessment.lapse is None else assessment.lapse[own]
         total: Float64s = np.zeros(())
-        for mean, beta, w in zip(pred_probs, 1 / assessment.temperature, weight, strict=True):
-            total = total + temper(self._smoothed(mean), float(beta), float(w))
+        for mean, beta, lapse, w in zip(
+            pred_probs, 1 / assessment.temperature[own], lapses, weight, strict=True
+        ):
+            calibrated = temper(self._smoothed(mean), float(beta), float(w * (1 - lapse)))
+            total = total + calibrated + w * lapse / calibrated.shape[1]
         return total
 
     def _smoothed(self, pred_probs: Float64s) -> Float64s:
@@ -399,6 +462,20 @@ class ActiveLearner:
         best = self.predict_proba(X).argmax(axis=1)
         names: Ids = self.round_.classes[best]
         return names
+
+
+def _target(
+    labels: Labels,
+    models: Models,
+    consensus: Any,
+    training: Any,
+    seed: int,
+    known: Ints | None,
+    betas: tuple[float, ...] | None = None,
+) -> Target:
+    return training_target(
+        labels, models, consensus=consensus, training=training, seed=seed, betas=betas, known=known
+    )
 
 
 def _check_known(known: Any, labels: Labels) -> Ints:

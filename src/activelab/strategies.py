@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple
 
 from activelab._errors import InputError, unknown
+from activelab._registry import Registry, import_object
 from activelab.acquisition import METHODS, Acquisition, ActiveLab, Frugal
 from activelab.assignment import RULES, AssignmentRule, Thompson
 from activelab.consensus import CONSENSUS, ConsensusMethod
@@ -24,14 +25,22 @@ class _Preset(NamedTuple):
     consensus: str = "majority_vote"
     training: str = "hard"
     passes: int = 1
+    helpers: tuple[Any, ...] = ()
 
+
+OWN = "own"
+"""Name among helpers of the user's own classifier."""
+
+_HELPERS = ("gaussian_process", "gaussian_process_local", "logistic", "extra_trees", "neighbours", OWN)
 
 # The paper trains only ActiveLab's classifiers on the CROWDLAB consensus [A §4].
 _PRESETS = {
     "activelab": _Preset("activelab", "crowdlab"),
     "recommended": _Preset("frugal", "bayesian", "cautious", 2),
     "frugal": _Preset("frugal", "bayesian", "cautious", 2),
+    "taught": _Preset("frugal", "committee", "taught", 1, _HELPERS),
 }
+_WITHOUT_HELPERS = _PRESETS["recommended"]
 _BY_CLASS: tuple[tuple[type[Acquisition], str], ...] = ((ActiveLab, "activelab"), (Frugal, "frugal"))
 
 
@@ -46,7 +55,7 @@ class Strategy:
     Attributes
     ----------
     method : str or Acquisition
-        What to label next: "recommended", or an acquisition method (see `activelab.methods`).
+        What to label next: "recommended", "taught", or an acquisition method (see `activelab.methods`).
     consensus : str or ConsensusMethod
         Consensus a classifier is trained on: "crowdlab", "majority_vote", "dawid_skene", "bayesian", or
         another of `activelab.consensus.CONSENSUS`. By default that of the method: CROWDLAB for ActiveLab, the
@@ -62,6 +71,11 @@ class Strategy:
         How often a round estimates the consensus and fits the classifiers on it: with 2, the consensus is
         estimated again with the round's own out-of-sample probabilities, and the classifiers fitted again.
         By default that of the method: 1 for the paper's.
+    helpers : sequence of str or object
+        Members of a committee that sees the features of the examples, and whose predictions are what the
+        consensus starts from: names of `HELPERS`, any classifier, or any regressor of several targets; "own"
+        is the user's own classifier. As text, with commas. By default those of the method: six for "taught",
+        none otherwise.
     batching : {"top", "diverse", "stochastic"} or callable
         How a batch follows from the scores (see `select_batch`).
     assignment : {"random", "round_robin", "thompson"}, AssignmentRule or None
@@ -92,6 +106,7 @@ class Strategy:
     consensus: str | ConsensusMethod | Any = None
     training: str | Callable[..., Any] | Any = None
     passes: int | Any = None
+    helpers: Any = None
     batching: str | Callable[..., Any] = "top"
     assignment: str | AssignmentRule | None = None
     max_share: float = 1.0
@@ -103,14 +118,19 @@ class Strategy:
         preset = _preset(self.method)
         acquisition = METHODS.get(preset.method if isinstance(self.method, str) else self.method)
         self._set("acquisition", acquisition)
-        for name in ("consensus", "training", "passes"):
+        for name in ("consensus", "training", "passes", "helpers"):
             if getattr(self, name) is None:
                 self._set(name, getattr(preset, name))
+        if self.training == "taught" and not self.helpers:
+            self._set("helpers", _HELPERS)
+        self._set("helpers", (self.helpers,) if isinstance(self.helpers, str) else tuple(self.helpers))
         prices = self.prices.items() if isinstance(self.prices, Mapping) else self.prices
         self._set("prices", tuple((str(name), float(price)) for name, price in prices))
         CONSENSUS.get(self.consensus)
         TRAINING.get(self.training)
         BATCHING.get(self.batching)
+        for helper in self.helpers:
+            HELPERS.require(helper)
         if self.assignment is not None:
             RULES.get(self.assignment)
         if isinstance(self.passes, bool) or not isinstance(self.passes, int) or self.passes < 1:
@@ -163,8 +183,23 @@ class Strategy:
         for part in _parts(type(self)):
             value, default = getattr(self, part.name), preset.get(part.name, part.default)
             if value != default:
-                texts.append(f"{part.name}={_prices_text(value) if part.name == 'prices' else value}")
+                texts.append(f"{part.name}={_TEXTS.get(part.name, str)(value)}")
         return "+".join(texts)
+
+    def without_helpers(self) -> Strategy:
+        """The strategy where there are no features that helpers could learn from.
+
+        A classifier alone is not safe as its own teacher: consensus, training and passes become those of
+        "recommended", where they were those of a committee.
+        """
+        if not self.helpers:
+            return self
+        changes: dict[str, Any] = {"helpers": ()}
+        if self.consensus == "committee":
+            changes["consensus"] = _WITHOUT_HELPERS.consensus
+        if self.training == "taught":
+            changes |= {"training": _WITHOUT_HELPERS.training, "passes": _WITHOUT_HELPERS.passes}
+        return replace(self, **changes)
 
     def rule(self, labels: Labels) -> AssignmentRule | None:
         """The rule by which annotators of these labels are asked; None where that is left open."""
@@ -188,14 +223,15 @@ def register(name: str, kind: str = "acquisition") -> Callable[[Any], Any]:
     Parameters
     ----------
     name : str
-    kind : {"acquisition", "consensus", "training", "batching", "assignment"}
+    kind : {"acquisition", "consensus", "training", "batching", "assignment", "helper"}
         "acquisition": an `Acquisition` class that needs no arguments, or a function ``f(labels, pred_probs)``
         that returns one score an example, the lowest first. "consensus": a `ConsensusMethod` class, or a
         function ``f(labels, pred_probs)`` that returns a `Consensus` or the probability of each class, shape
         ``(n_examples, n_classes)``. In both ``pred_probs`` has shape ``(n_models, n_examples, n_classes)``,
         or is None if a consensus has no models to go by, and a parameter ``seed`` is optional. "assignment":
         an `AssignmentRule` class. "training" and "batching": functions, see `activelab.training.TRAINING` and
-        `activelab.selection.BATCHING`. Teams of annotators: `activelab.simulation.TEAMS`.
+        `activelab.selection.BATCHING`. "helper": see `HELPERS`. Teams of annotators:
+        `activelab.simulation.TEAMS`.
 
     Raises
     ------
@@ -220,12 +256,37 @@ def register(name: str, kind: str = "acquisition") -> Callable[[Any], Any]:
     return decorator
 
 
+def _helper(name: str, part: Any) -> Any:
+    found = import_object(part, "helper") if isinstance(part, str) else part
+    if (callable(found) and not hasattr(found, "fit")) or isinstance(found, type):
+        found = found()
+    if not (hasattr(found, "fit") and (hasattr(found, "predict_proba") or hasattr(found, "predict"))):
+        raise InputError(
+            f"a helper must have fit, and predict_proba or predict, got {name or type(found).__name__!r}."
+        )
+    return found
+
+
+HELPERS: Registry[Any] = Registry(
+    "helper",
+    "activelab.helpers",
+    # scikit-learn is loaded with the first helper that is used.
+    {name: f"activelab.helpers:{name}" for name in _HELPERS if name != OWN},
+    _helper,
+    aliases=[OWN],
+)
+"""Helpers by name: classifiers, regressors of several targets, or functions that make one.
+
+What helpers see are the features as numbers on one scale; a regressor is fitted on the probability of each
+class, shape (n_rows, n_classes)."""
+
 REGISTRIES: dict[str, Any] = {
     "acquisition": METHODS,
     "consensus": CONSENSUS,
     "training": TRAINING,
     "batching": BATCHING,
     "assignment": RULES,
+    "helper": HELPERS,
 }
 
 
@@ -250,6 +311,8 @@ def _value(name: str, value: str, text: str) -> Any:
             return float(value)
         if name == "skip_settled":
             return {"true": True, "false": False}[value.lower()]
+        if name == "helpers":
+            return tuple(one.strip() for one in value.split(",") if one.strip())
         if name == "prices":
             pairs = [pair.rpartition(":") for pair in value.split(",")]
             return tuple((who, float(price)) for who, _, price in pairs)
@@ -258,5 +321,7 @@ def _value(name: str, value: str, text: str) -> Any:
     return value
 
 
-def _prices_text(prices: tuple[tuple[str, float], ...]) -> str:
-    return ",".join(f"{name}:{price:g}" for name, price in prices)
+_TEXTS: dict[str, Callable[[Any], str]] = {
+    "prices": lambda prices: ",".join(f"{name}:{price:g}" for name, price in prices),
+    "helpers": lambda helpers: ",".join(str(one) for one in helpers),
+}

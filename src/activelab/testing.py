@@ -20,7 +20,9 @@ import numpy as np
 from activelab._typing import Float64s, Ints
 from activelab.acquisition import METHODS
 from activelab.assignment import RULES
+from activelab.classifiers import deal_folds
 from activelab.consensus import CONSENSUS, Ability, bayesian_estimate
+from activelab.helpers import fit_committee
 from activelab.labels import Labels
 from activelab.pred_probs import Checked, check_pred_probs
 from activelab.selection import BATCHING
@@ -32,6 +34,7 @@ __all__ = [
     "check_assignment",
     "check_batching",
     "check_consensus",
+    "check_helper",
     "check_team",
     "check_training",
 ]
@@ -170,6 +173,37 @@ def check_assignment(rule: Any) -> None:
             one, two = (chooser.choose(free, load, ability, np.random.default_rng(5)) for _ in range(2))
             _say(one in free.tolist(), "the annotator is one of those who are free")
             _say(one == two, "equal draws give equal choices")
+
+
+def check_helper(helper: Any) -> None:
+    """Finite predictions of every class, from soft targets; inputs unchanged; equal seeds, equal predictions.
+
+    Parameters
+    ----------
+    helper : str or object
+        See `activelab.strategies.HELPERS`.
+
+    Raises
+    ------
+    AssertionError
+        If a promise is broken.
+    """
+    for labels, probs, _ in _pools(1):
+        given = labels.labelled
+        target = np.full((labels.n_examples, labels.n_classes), np.nan)
+        target[given] = 0.9 * probs[0][given] + 0.1 / labels.n_classes
+        X = np.random.default_rng(0).normal(size=(labels.n_examples, 3)).astype(np.float32)
+        kept, soft = X.copy(), target.copy()
+        folds = deal_folds(3, X, np.where(given, np.arange(labels.n_examples) % 2, -1), 0)
+        one, two = (
+            fit_committee([helper], None, X, X, labels, target, folds, seed=7).pred_probs[0] for _ in range(2)
+        )
+        _say(np.isfinite(one).all() and (one >= 0).all(), "predictions are finite")
+        _say(np.allclose(one.sum(axis=1), 1, atol=1e-5), "and of every class of every example")
+        _say(
+            np.array_equal(X, kept) and np.array_equal(target, soft, equal_nan=True), "inputs are not changed"
+        )
+        _say(np.array_equal(one, two), "equal seeds give equal predictions")
 
 
 def check_team(kind: Any) -> None:

@@ -26,14 +26,17 @@ class Target:
     label : ndarray of int, shape (n_examples,)
         Class codes to train on; -1 without labels.
     weight : ndarray of float64, shape (n_examples,), or None
-        Probability that the label is right, with the training "weights" and "cautious".
+        Probability that the label is right, with the training "weights", "cautious" and "taught".
     posterior : ndarray of float64, shape (n_examples, n_classes), or None
-        Probability of each class, with the training "soft".
+        Probability of each class, with the trainings "soft" and "taught".
+    whole_pool : bool
+        Whether a committee, if the strategy has helpers, teaches the examples without labels, too.
     """
 
     label: Ints
     weight: Float64s | None = None
     posterior: Float64s | None = None
+    whole_pool: bool = False
 
 
 def _hard(consensus: ConsensusMethod, labels: Labels, models: Models, **options: Any) -> Target:
@@ -60,6 +63,12 @@ def _cautious(consensus: ConsensusMethod, labels: Labels, models: Models, **opti
     return Target(label, weight=_at(posterior, label))
 
 
+def _taught(consensus: ConsensusMethod, labels: Labels, models: Models, **options: Any) -> Target:
+    """Consensus labels, weighted by the probability that they are right, and the committee's elsewhere."""
+    label, posterior = consensus.label_and_posterior(labels, models, **options)
+    return Target(label, _at(posterior, label), posterior, whole_pool=True)
+
+
 def _at(posterior: Float64s, label: Ints) -> Float64s:
     given = label >= 0
     weight = np.zeros(len(label))
@@ -70,7 +79,7 @@ def _at(posterior: Float64s, label: Ints) -> Float64s:
 TRAINING: Registry[Callable[..., Target]] = Registry(
     "training",
     "activelab.training",
-    {"hard": _hard, "weights": _weights, "soft": _soft, "cautious": _cautious},
+    {"hard": _hard, "weights": _weights, "soft": _soft, "cautious": _cautious, "taught": _taught},
     function_of("training"),
 )
 """Modes by name: functions of (consensus, labels, models, betas=, seed=) that return a `Target`."""
@@ -112,4 +121,4 @@ def _with_truths(target: Target, known: Ints) -> Target:
     if posterior is not None:
         posterior = posterior.copy()
         posterior[rows] = np.eye(posterior.shape[1])[known[rows]]
-    return Target(label, weight, posterior)
+    return Target(label, weight, posterior, target.whole_pool)

@@ -126,6 +126,32 @@ def test_rounds_are_what_the_core_computes(place, filled):
         assert (metrics.num_labels, metrics.num_labelled) == (60, 30)
 
 
+def test_helpers_see_the_features_of_a_project(place, filled):
+    """The committee is a model of the round, from which the next one goes on as in the core."""
+    method = "taught+helpers=logistic,neighbours,own"
+    project, _ = filled(place, method=method)
+    learner = al.ActiveLearner(make_model("logistic-regression"), method, seed=0)
+    learner.restore((None, 1))
+    for _ in range(2):
+        summary = train_round(project).summary
+        learner.ask(X, project.labels(), 10)
+        assert summary.models == ["logistic-regression", "committee"]
+        assert any("the committee of helpers agrees with" in note for note in summary.notes)
+        np.testing.assert_allclose(stored(project, "scores"), learner.round_.assessment.scores, rtol=1e-3)
+
+
+def test_helpers_see_texts_as_components(sqlite, make):
+    project, _ = make(sqlite, 0, 2, method="taught+helpers=logistic,own", kind="text")
+    words = np.array([["good", "fine", "nice"], ["bad", "poor", "sad"], ["odd", "queer", "strange"]])
+    rng = np.random.default_rng(0)
+    texts = [" ".join(rng.choice(words[TRUTH[i]], 4)) for i in range(N)]
+    project.add_examples((f"e{i}", {"text": text}) for i, text in enumerate(texts))
+    project.add_labels(records())
+    summary = train_round(project).summary
+    assert summary.models == ["logistic-regression", "committee"]
+    assert (stored(project, "predicted") == TRUTH).mean() > 0.8
+
+
 def test_first_in_the_order_is_served_first(place, filled):
     project, people = filled(place)
     train_round(project)

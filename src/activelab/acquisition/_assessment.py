@@ -48,6 +48,9 @@ class Assessment:
         What could not be estimated, in words.
     ability : Ability or None
         What is known of each annotator's accuracy, where the method estimates it.
+    lapse : ndarray of float64 in [0, 1], shape (n_models,), or None
+        How often each model knows nothing, where the method estimates it: that share of the uniform
+        distribution is part of its calibration.
     """
 
     scores: Float64s
@@ -60,6 +63,7 @@ class Assessment:
     annotator_accuracy: float
     notes: tuple[str, ...]
     ability: Ability | None = None
+    lapse: Float64s | None = None
 
 
 def assess_pool(

@@ -59,4 +59,5 @@ class Frugal(Acquisition):
             annotator_accuracy=estimate.ability.overall if labels.n_labels else float("nan"),
             notes=overlap_notes(labels, label_sums(labels)),
             ability=estimate.ability,
+            lapse=np.array(estimate.prior.lapses),
         )

@@ -63,7 +63,7 @@ def _make(name: str, part: Any) -> Acquisition:
 
 
 METHODS: Registry[Acquisition] = Registry(
-    "method", "activelab.acquisition", _BUILT_IN, _make, aliases=["recommended"]
+    "method", "activelab.acquisition", _BUILT_IN, _make, aliases=["recommended", "taught"]
 )
 
 

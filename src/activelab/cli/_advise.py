@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from activelab.cli._inputs import Request, read_inputs
+from activelab.cli._inputs import Request, read_inputs, with_features
 from activelab.cli._options import (
     AnnotatorColumn,
     Classes,
     ExampleColumn,
     Examples,
+    Features,
     Fold,
     Json,
     Keep,
@@ -28,24 +28,13 @@ from activelab.cli._options import (
 from activelab.cli._output import deliver, working
 
 if TYPE_CHECKING:
-    from activelab.labels import Labels
+    pass
 
 
 def advise(
     labels: LabelsFile,
     pred_probs: OptionalPredProbsFiles = None,
-    features: Annotated[
-        Path | None,
-        typer.Option(
-            "--features",
-            "-x",
-            metavar="FEATURES",
-            help="Features of the examples: a table with the example and a column of numbers for each, or "
-            ".npy with rows in the order of --examples. Classifiers are then trained anew in the replay.",
-            show_default=False,
-            readable=False,
-        ),
-    ] = None,
+    features: Features = None,
     model: Annotated[
         str, typer.Option(help="Classifier for --features, as in simulate.")
     ] = "logistic-regression",
@@ -117,7 +106,7 @@ def advise(
     classifier = make_model(model)
     with working("Reading the files"):
         pool, models = read_inputs(request)
-        pool, X = _with_features(pool, features, example_column, bool(models))
+        pool, X = with_features(pool, features, example_column, bool(models))
     with working("Replaying the labels"):
         advice = advice_of(
             pool,
@@ -145,38 +134,3 @@ def advise(
         "notes": advice.notes,
     }
     deliver(to_arrow(columns), summary, output=output, as_json=as_json, absent="not estimable")
-
-
-def _with_features(
-    labels: Labels, path: Path | None, example: str | None, pool_is_known: bool
-) -> tuple[Labels, Any]:
-    """The features in the order of the pool; of a table they name the pool if predictions do not."""
-    import numpy as np
-
-    from activelab._errors import InputError
-    from activelab.tables import is_array_file, naming, read_arrays, read_pred_probs, unify
-
-    if path is None:
-        return labels, None
-    if is_array_file(path):
-        array = read_arrays(path)[0]
-        with naming(path):
-            if array.ndim != 2 or len(array) != labels.n_examples:
-                raise InputError(
-                    f"has shape {array.shape}, and the pool {labels.n_examples:,} examples. Name them in "
-                    "the order of the rows with --examples."
-                )
-        return labels, array
-    table = read_pred_probs(path, example)
-    with naming(path):
-        ids = unify([table["example"]])[0].to_numpy(zero_copy_only=False)
-        rows = {str(one): row for row, one in enumerate(ids.tolist())}
-        if not pool_is_known:
-            known = {str(one): one for one in labels.examples.tolist()}
-            labels = labels.with_examples([known.get(str(one), one) for one in ids.tolist()])
-        absent = [one for one in labels.examples.tolist() if str(one) not in rows]
-        if absent:
-            raise InputError(f"has no features of {len(absent):,} examples, first {absent[0]!r}.")
-        order = [rows[str(one)] for one in labels.examples.tolist()]
-        values = [table[name].to_numpy(zero_copy_only=False) for name in table.column_names[1:]]
-        return labels, np.stack(values, axis=1)[order]

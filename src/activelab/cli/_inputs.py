@@ -260,3 +260,37 @@ def _checked(request: Request, labels: Labels, models: list[Any]) -> Checked:
             for one in model if isinstance(model, list) else [model]:
                 checked += check_pred_probs(one, labels)
     return Checked(checked, labels)
+
+
+def with_features(
+    labels: Labels, path: Path | None, example: str | None, pool_is_known: bool
+) -> tuple[Labels, Any]:
+    """The features in the order of the pool; of a table they name the pool if predictions do not."""
+    import numpy as np
+
+    from activelab.tables import is_array_file, naming, read_arrays, read_pred_probs, unify
+
+    if path is None:
+        return labels, None
+    if is_array_file(path):
+        array = read_arrays(path)[0]
+        with naming(path):
+            if array.ndim != 2 or len(array) != labels.n_examples:
+                raise InputError(
+                    f"has shape {array.shape}, and the pool {labels.n_examples:,} examples. Name them in "
+                    "the order of the rows with --examples."
+                )
+        return labels, array
+    table = read_pred_probs(path, example)
+    with naming(path):
+        ids = unify([table["example"]])[0].to_numpy(zero_copy_only=False)
+        rows = {str(one): row for row, one in enumerate(ids.tolist())}
+        if not pool_is_known:
+            known = {str(one): one for one in labels.examples.tolist()}
+            labels = labels.with_examples([known.get(str(one), one) for one in ids.tolist()])
+        absent = [one for one in labels.examples.tolist() if str(one) not in rows]
+        if absent:
+            raise InputError(f"has no features of {len(absent):,} examples, first {absent[0]!r}.")
+        order = [rows[str(one)] for one in labels.examples.tolist()]
+        values = [table[name].to_numpy(zero_copy_only=False) for name in table.column_names[1:]]
+        return labels, np.stack(values, axis=1)[order]

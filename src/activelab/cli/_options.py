@@ -66,8 +66,12 @@ ManyLabelsFiles = Annotated[
         show_default=False,
     ),
 ]
-ManyPredProbsFiles = Annotated[
-    list[str],
+OptionalPredProbsFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--pred-probs", "-p", metavar="PROBS", help=_PRED_PROBS, show_default=False, readable=False),
+]
+OptionalManyPredProbsFiles = Annotated[
+    list[str] | None,
     typer.Option(
         "--pred-probs",
         "-p",
@@ -76,9 +80,17 @@ ManyPredProbsFiles = Annotated[
         show_default=False,
     ),
 ]
-OptionalPredProbsFiles = Annotated[
-    list[Path] | None,
-    typer.Option("--pred-probs", "-p", metavar="PROBS", help=_PRED_PROBS, show_default=False, readable=False),
+Features = Annotated[
+    Path | None,
+    typer.Option(
+        "--features",
+        "-x",
+        metavar="FEATURES",
+        help="Features of the examples: a table with the example and a column of numbers for each, or .npy "
+        "with rows in the order of --examples. Classifiers are then trained on the labels.",
+        show_default=False,
+        readable=False,
+    ),
 ]
 Classes = Annotated[
     str | None,

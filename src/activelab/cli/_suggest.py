@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from activelab._errors import InputError
-from activelab.cli._inputs import Request, class_names, read_inputs
+from activelab.cli._inputs import Request, class_names, read_inputs, with_features
 from activelab.cli._large import SEPARATOR, bar, is_large, print_plan, require_scale, summary_of
 from activelab.cli._options import (
     Address,
@@ -18,6 +19,7 @@ from activelab.cli._options import (
     ExampleColumn,
     Examples,
     Explain,
+    Features,
     Fold,
     From,
     Json,
@@ -25,9 +27,9 @@ from activelab.cli._options import (
     KeepOption,
     LabelColumn,
     ManyLabelsFiles,
-    ManyPredProbsFiles,
     Memory,
     Missing,
+    OptionalManyPredProbsFiles,
     Output,
     Question,
     Seed,
@@ -52,14 +54,19 @@ def _methods() -> list[str]:
 
 def suggest(
     labels: ManyLabelsFiles,
-    pred_probs: ManyPredProbsFiles,
+    pred_probs: OptionalManyPredProbsFiles = None,
+    features: Features = None,
+    model: Annotated[
+        str, typer.Option(help="Classifier for --features, as in simulate.")
+    ] = "logistic-regression",
     batch_size: Annotated[int, typer.Option("--batch-size", "-n", help="Number of examples.")] = 100,
     method: Annotated[
         str,
         typer.Option(
             "--method",
             "-m",
-            help="recommended, activelab (the paper's), random, good_random, relabel_random, entropy, "
+            help="recommended, taught (with --features), activelab (the paper's), random, good_random, "
+            "relabel_random, entropy, "
             "uncertainty, active_label_cleaning, disagreement, or module:attribute of one of your own.",
             autocompletion=_methods,
         ),
@@ -120,13 +127,15 @@ def suggest(
 ) -> None:
     """What to label next: new examples, and labelled ones that deserve another opinion, best first.
 
-    Examples that only PROBS or --examples name are the unlabelled part of the pool.
+    Give the predictions of a model of your own, or features, on which classifiers are trained. Examples that
+    only PROBS, FEATURES or --examples name are the unlabelled part of the pool.
 
     \b
     Examples:
       activelab suggest labels.csv --pred-probs probs.csv -o batch.csv
       activelab suggest labels.csv -p model_a.parquet -p model_b.parquet --batch-size 500 -o batch.csv
       activelab suggest labels.csv -p probs.npy --examples ids.txt --classes cat,dog,fox
+      activelab suggest labels.csv --features features.csv --method taught -o batch.csv
       activelab suggest labels.csv -p probs.npz:resnet --method entropy --json -o batch.jsonl
       activelab suggest 'labels/*.parquet' -p s3://bucket/probs/ --memory 4GB -n 100000 -o batch.parquet
 
@@ -138,7 +147,9 @@ def suggest(
     """
     from activelab.strategies import Strategy
 
-    models = [one.split(SEPARATOR) for one in pred_probs]
+    if (features is None) == (not pred_probs):
+        raise InputError("give either --pred-probs or --features.")
+    models = [one.split(SEPARATOR) for one in pred_probs or ()]
     strategy = Strategy.of(
         method,
         batching=batching,
@@ -164,6 +175,8 @@ def suggest(
     if is_large(labels, models, [*large.values(), explain]):
         if strategy.assignment is not None or strategy.skip_settled or strategy.batching != "top":
             raise InputError("--assignment, --skip-settled and --batching are for pools that fit the memory.")
+        if features is not None:
+            raise InputError("--features are for pools that fit the memory.")
         if missing or fold:
             raise InputError("--missing and --fold are for pools that fit the memory.")
         if examples is not None:
@@ -201,7 +214,8 @@ def suggest(
             missing,
             fold,
         )
-        batch, summary = _in_memory(request, strategy, batch_size, prices, output, seed)
+        classifier = (features, model) if features is not None else None
+        batch, summary = _in_memory(request, strategy, batch_size, prices, output, seed, classifier)
     deliver(_table(batch), {"method": method, **summary}, output=output, as_json=as_json)
 
 
@@ -240,21 +254,30 @@ def _in_memory(
     prices: Path | None,
     output: Path | None,
     seed: int,
+    classifier: tuple[Path, str] | None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Columns and summary of the batch of a pool that fits the memory."""
+    """Columns and summary of the batch of a pool that fits the memory.
+
+    ``classifier`` are the features of the examples, and the name of what is trained on them.
+    """
     from dataclasses import replace
 
-    from activelab.planning import plan_round
     from activelab.tables import check_output
 
     if output is not None:
-        check_output(output, request.files)
+        check_output(output, (*request.files, *(() if classifier is None else (str(classifier[0]),))))
     with working("Reading the files"):
         pool, models = read_inputs(request)
+        if classifier is not None:
+            pool, X = with_features(pool, classifier[0], request.example_column, False)
     if prices is not None:
         strategy = replace(strategy, prices=_prices(prices, pool))
-    with working("Scoring the pool"):
-        plan = plan_round(pool, models, strategy, batch_size, seed=seed)
+    if classifier is None:
+        with working("Scoring the pool"):
+            plan, notes = _scored(pool, models, strategy, batch_size, seed)
+    else:
+        with working("Training"):
+            plan, notes = _trained(pool, X, classifier[1], strategy, batch_size, seed)
     columns = plan.batch.to_dict()
     if plan.annotator is not None:
         columns["annotator"] = _who(plan)
@@ -268,12 +291,35 @@ def _in_memory(
         "n_labels": pool.n_labels,
         "annotators": pool.n_annotators,
         "classes": pool.n_classes,
-        "n_models": len(models),
+        "n_models": len(plan.models),
         "temperature": plan.assessment.temperature,
         "model_weight": plan.assessment.model_weight,
-        "notes": [*request.notes, *plan.assessment.notes],
+        "notes": [*request.notes, *notes],
     }
     return columns, summary
+
+
+def _scored(
+    pool: Labels, models: Any, strategy: Strategy, batch_size: int, seed: int
+) -> tuple[Plan, Sequence[str]]:
+    """The round of given predictions, and its notes."""
+    from activelab.planning import plan_round
+
+    plan = plan_round(pool, models, strategy, batch_size, seed=seed)
+    alone = "helpers need --features; predictions alone are scored as by recommended."
+    return plan, (*([alone] if strategy.helpers else []), *plan.assessment.notes)
+
+
+def _trained(
+    pool: Labels, X: Any, model: str, strategy: Strategy, batch_size: int, seed: int
+) -> tuple[Plan, Sequence[str]]:
+    """The round of classifiers trained on features, and its notes."""
+    from activelab.learner import ActiveLearner
+    from activelab.simulation import make_model
+
+    learner = ActiveLearner(make_model(model), strategy, seed=seed)
+    learner.ask(X, pool, batch_size)
+    return learner.round_.plan, learner.round_.notes
 
 
 def _table(columns: dict[str, Any]) -> Any:

@@ -35,9 +35,9 @@ class ModelPrior:
     voices: float = 0.0
 
     @classmethod
-    def fitted(cls, labels: Labels, models: Models) -> ModelPrior:
-        """Each model calibrated by itself."""
-        calibration = [_calibrated(labels, model) for model in models]
+    def fitted(cls, labels: Labels, models: Models, *, steady: bool = False) -> ModelPrior:
+        """Each model calibrated by itself; ``steady`` calibrations are tied to none by a prior."""
+        calibration = [_calibrated(labels, model, steady) for model in models]
         prior = cls(tuple(beta for beta, _ in calibration), tuple(lapse for _, lapse in calibration))
         return replace(prior, voices=_MOST_VOICES * prior._certainty(labels, models))
 
@@ -46,7 +46,7 @@ class ModelPrior:
         if not models or labels.n_classes < 2:
             return 0.0
         total, number = 0.0, 0
-        for block in blocks(labels, at_least=1, every=_every(labels)):
+        for block in blocks(labels, at_least=1, every=every_of(labels)):
             log_prior = self.log(block, models)
             total += float(np.exp(log_prior.max(axis=1)).sum())
             number += block.size
@@ -57,43 +57,56 @@ class ModelPrior:
     def log(self, block: Block, models: Models) -> Float64s:
         """Logarithm of the calibrated mean of the models, up to a constant of each example."""
         total = np.zeros((block.size, block.labels.n_classes))
-        for model, beta, lapse in zip(models, self.betas, self.lapses, strict=True):
-            part = normalised(log_probs(model[block.index]) * beta)
-            part *= 1 - lapse
-            part += lapse / block.labels.n_classes
-            total += part
+        for number, model in enumerate(models):
+            total += self.calibrated(number, model[block.index])
         return log_probs(total) if models else total
 
+    def calibrated(self, number: int, rows: Floats) -> Float64s:
+        """(1 − ε) softmax(β log p) + ε/K of some rows of a model."""
+        lapse = self.lapses[number]
+        part = normalised(log_probs(rows) * self.betas[number])
+        part *= 1 - lapse
+        part += lapse / rows.shape[1]
+        return part
 
-def _every(labels: Labels) -> int:
+
+def every_of(labels: Labels) -> int:
     """One of how many labelled examples the calibration takes."""
     return -(-int(np.count_nonzero(labels.labelled)) * labels.n_classes // _CELLS) or 1
 
 
-def _calibrated(labels: Labels, model: Floats) -> tuple[float, float]:
+def labels_likelihood(block: Block) -> Float64s:
+    """Π_j θ(Y_ij | k) of each example and class, up to a factor, with θ the same for everybody."""
+    n_classes = block.labels.n_classes
+    votes = block.votes() * np.log(_ASSUMED * max(n_classes - 1, 1) / (1 - _ASSUMED))
+    return np.asarray(np.exp(votes - votes.max(axis=1)[:, None]))
+
+
+def _calibrated(labels: Labels, model: Floats, steady: bool = False) -> tuple[float, float]:
     """β and ε that make the labels likeliest, on a sample.
 
     The likelihood is Π_i Σ_k ((1 − ε) softmax(β log p_i)_k + ε/K) Π_j θ(Y_ij | k): ε is how often the model
     knows nothing, whatever it says. θ is the same for everybody and stays as it is. Left free with β, it
     would drift to where the model is right and everybody errs: single labels cannot tell that from the
     opposite.
+
+    ``steady`` adds the prior −2 (ln β)² + 4 ln(1 − ε) to the logarithm of the likelihood.
     """
-    n_classes = labels.n_classes
-    odds = np.log(_ASSUMED * max(n_classes - 1, 1) / (1 - _ASSUMED))
-    logs, evidence = [], []
-    for block in blocks(labels, at_least=1, every=_every(labels)):
+    logs, likely = [], []
+    for block in blocks(labels, at_least=1, every=every_of(labels)):
         logs.append(log_probs(model[block.index]))
-        evidence.append(block.votes() * odds)
+        likely.append(labels_likelihood(block))
     if not logs:
         return 1.0, 0.0
-    log_p, votes = np.concatenate(logs), np.concatenate(evidence)
-    weight = np.exp(votes - votes.max(axis=1)[:, None])
+    log_p, weight = np.concatenate(logs), np.concatenate(likely)
     by_chance = weight.mean(axis=1)
     best, found = -np.inf, (1.0, 0.0)
     for beta in _BETAS.tolist():
         by_model = np.einsum("ij,ij->i", normalised(log_p * beta), weight)
         for lapse in _LAPSES:
             likelihood = float(np.log((1 - lapse) * by_model + lapse * by_chance).mean())
+            if steady:
+                likelihood += (4 * np.log(1 - lapse) - 2 * np.log(beta) ** 2) / len(weight)
             if likelihood > best + 1e-9:
                 best, found = likelihood, (beta, lapse)
     return found

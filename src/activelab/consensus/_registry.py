@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from activelab._errors import InputError
-from activelab._kernels import blocks, most_probable
+from activelab._kernels import blocks, most_probable, normalised
 from activelab._registry import Registry, instance_of
 from activelab._typing import Float64s, Ints, Models
 from activelab.consensus._bayesian import bayesian_consensus, bayesian_estimate
+from activelab.consensus._committee import pooled
 from activelab.consensus._consensus import Consensus
 from activelab.consensus._crowdkit import CROWDKIT_METHODS, crowdkit
 from activelab.consensus._crowdlab import Betas, crowdlab, crowdlab_consensus, crowdlab_estimate
@@ -136,8 +137,28 @@ class Bayesian(ConsensusMethod):
         estimate = bayesian_estimate(labels, models)
         label = np.full(labels.n_examples, -1, dtype=np.int32)
         for block in blocks(labels, at_least=1):
-            label[block.index] = most_probable(estimate.evidence(block), block.index, labels, seed)
+            likely = normalised(estimate.evidence(block))
+            label[block.index] = most_probable(likely, block.index, labels, seed)
         return label
+
+
+class Committee(Bayesian):
+    """`bayesian_consensus` with the models pooled log-linearly in place of their mean as the prior."""
+
+    def estimate(self, labels: Labels, models: Models, *, seed: int = 0) -> Consensus:
+        return super().estimate(labels, _one(labels, models), seed=seed)
+
+    def label_and_posterior(
+        self, labels: Labels, models: Models, *, betas: Betas | None = None, seed: int = 0
+    ) -> tuple[Ints, Float64s]:
+        return super().label_and_posterior(labels, _one(labels, models), seed=seed)
+
+    def label_of_annotators(self, labels: Labels, models: Models, *, seed: int = 0) -> Ints:
+        return super().label_of_annotators(labels, _one(labels, models), seed=seed)
+
+
+def _one(labels: Labels, models: Models) -> Models:
+    return pooled(labels, models) if models else models
 
 
 class _Crowdkit(ConsensusMethod):
@@ -195,6 +216,7 @@ CONSENSUS: Registry[ConsensusMethod] = Registry(
     {
         "crowdlab": Crowdlab,
         "bayesian": Bayesian,
+        "committee": Committee,
         "majority_vote": MajorityVote,
         "dawid_skene": DawidSkene,
         **{name: _Crowdkit(name) for name in CROWDKIT_METHODS},

@@ -5,6 +5,7 @@ returns the tables of another library; everybody else calls the methods themselv
 """
 
 from activelab.consensus._annotators import annotator_table
+from activelab.consensus._committee import CommitteePool, committee_pool, committee_targets, pooled
 from activelab.consensus._consensus import agreement_with_label, lone_annotators_note, overlap_notes
 from activelab.consensus._crowdlab import (
     Betas,
@@ -29,6 +30,7 @@ from activelab.consensus._statistics import (
 
 __all__ = [
     "Betas",
+    "CommitteePool",
     "ConsensusSums",
     "LabelSums",
     "Trust",
@@ -37,6 +39,8 @@ __all__ = [
     "agreement_with_label",
     "annotator_table",
     "best_supported",
+    "committee_pool",
+    "committee_targets",
     "consensus_sums",
     "crowdlab_consensus",
     "crowdlab_estimate",
@@ -46,6 +50,7 @@ __all__ = [
     "lone_annotators_note",
     "mixture",
     "overlap_notes",
+    "pooled",
     "predicted_classes",
     "vote_labels",
 ]

@@ -39,6 +39,8 @@ from activelab.project.training.predictions import load_pred_probs, parts, parts
 from activelab.tables import naming
 
 HEARTBEAT_SECONDS = 10.0
+COMMITTEE = "committee"
+"""Name among the models of a round of what its helpers say together."""
 
 _PATIENCE = 10  # tries to write to a file that others keep writing to
 
@@ -266,6 +268,9 @@ def _ask(
     say("training" if outside is None else "scoring")
     size, eligible = min(settings.batch_size, labels.n_examples), _eligible(project, labels)
     learner.ask(X, labels, size, pred_probs=outside, eligible=eligible, known=known)
+    left = learner.state()[0]
+    if left is not None and left.committee:
+        names = [*names, COMMITTEE]
     return learner.round_, names
 
 
@@ -309,7 +314,9 @@ def _previous(project: Project, labels: Labels) -> Known | None:
         return None
     last, models = known
     temperature = np.array(last.summary.temperature, dtype=np.float64)
-    return Known([one.astype(np.float64) for one in models], temperature, labels.examples, labels.classes)
+    committee = last.summary.models[-1:] == [COMMITTEE]
+    arrays = [one.astype(np.float64) for one in models]
+    return Known(arrays, temperature, labels.examples, labels.classes, committee)
 
 
 def _eligible(project: Project, labels: Labels) -> Bools:

@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from activelab import _features
 from activelab._errors import InputError
 from activelab._kernels import blocks
 from activelab._typing import Float64s, Ints, Models
-from activelab.classifiers import cross_val_pred_probs
+from activelab.classifiers import cross_val_pred_probs, rows_of
 from activelab.consensus import bayesian_estimate
 from activelab.labels import Labels
 from activelab.learner import ActiveLearner
-from activelab.pred_probs import Checked, check_pred_probs
+from activelab.pred_probs import Checked, check_pred_probs, joined
 from activelab.simulation import ReplayedTeam
 from activelab.stopping import Forecast, forecast
 from activelab.strategies import Strategy
@@ -136,8 +137,8 @@ def advise(
     labels : Labels
     pred_probs : array-like, optional
         Out-of-sample probabilities; needed without features.
-    X : array-like with n_examples rows, optional
-        Features.
+    X : array-like with n_examples rows or dataframe, optional
+        Features, matched to the pool as in `ActiveLearner.ask`.
     model : classifier, optional
         By default a logistic regression on standardised features.
     strategies : sequence of str
@@ -169,9 +170,7 @@ def advise(
         raise InputError(f"trials must be at least 1, got {trials}.")
     parsed = [Strategy.parse(one) for one in strategies]
     model = _default_model() if model is None else model
-    if X is not None and pred_probs is None:
-        pred_probs = _out_of_sample(labels, X, model, cv, seed)
-    models = check_pred_probs(pred_probs, labels)
+    labels, X, models = _matched(labels, X, pred_probs, model, cv, seed)
     replay = _Replay(labels, models, X, model, cv)
     runs = {str(one): [replay.run(one, seed + t) for t in range(trials)] for one in parsed}
     depths, budget = replay.depths(trials, seed)
@@ -192,7 +191,7 @@ class _Replay:
         known = np.flatnonzero(labels.labelled)
         self.recorded = labels.select(labels.examples[known], annotators=labels.annotators)
         self.models = Checked((one[known] for one in models), self.recorded)
-        self.X = None if X is None else np.asarray(X)[known]
+        self.X = None if X is None else rows_of(X, known)
         self.model, self.cv = model, cv
         self.reference = _labels_of(self.recorded, self.models)
         apart = "a third of the labelled examples, kept apart" if X is not None else "all labelled examples"
@@ -207,7 +206,7 @@ class _Replay:
         labels = _revealed(recorded, self._first(len(pool), rng), rng)
         batch = max(recorded.n_labels // (2 * _ROUNDS), 1)
         learner = ActiveLearner(None if self.X is None else self.model, strategy, self.cv, seed=seed)
-        X = None if self.X is None else self.X[pool]
+        X = None if self.X is None else rows_of(self.X, pool)
         fixed = tuple(one[pool] for one in self.models) if X is None else None
         rows = []
         for _ in range(_ROUNDS + 1):
@@ -242,7 +241,7 @@ class _Replay:
 
     def _accuracy(self, learner: Any, labels: Labels, test: Ints, pool: Ints) -> float:
         if self.X is not None:
-            predicted = learner.predict_proba(self.X[test]).argmax(axis=1)
+            predicted = learner.predict_proba(rows_of(self.X, test)).argmax(axis=1)
             return float((predicted == self.reference[test]).mean())
         return float(
             (_labels_of(labels, tuple(one[pool] for one in self.models)) == self.reference[pool]).mean()
@@ -272,7 +271,7 @@ class _Replay:
         if self.X is None:
             return self._accuracy(None, labels, test, pool)
         learner = ActiveLearner(self.model, "recommended", self.cv, seed=seed)
-        learner.ask(self.X[pool], labels, 1)
+        learner.ask(rows_of(self.X, pool), labels, 1)
         return self._accuracy(learner, labels, test, pool)
 
 
@@ -296,6 +295,21 @@ def _labels_of(labels: Labels, models: Models) -> Ints:
     for block in blocks(labels):
         found[block.index] = estimate.posterior(block, models).argmax(axis=1)
     return found
+
+
+def _matched(
+    labels: Labels, X: Any, pred_probs: Any, model: Any, cv: int, seed: int
+) -> tuple[Labels, Any, Checked]:
+    """Pool, features and probabilities, each in the order of the pool."""
+    if pred_probs is not None:
+        labels, _ = joined(labels, pred_probs)
+    if X is not None:
+        labels, X, _, _ = _features.aligned(X, labels)
+        if hasattr(X, "iloc"):  # parts of it are matched again, by the learner
+            X = X.set_axis(labels.examples, axis=0)
+        if pred_probs is None:
+            pred_probs = _out_of_sample(labels, X, model, cv, seed)
+    return labels, X, check_pred_probs(pred_probs, labels)
 
 
 def _out_of_sample(labels: Labels, X: Any, model: Any, cv: int, seed: int) -> Float64s:

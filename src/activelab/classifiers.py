@@ -53,7 +53,7 @@ class FoldModel:
         self.columns = np.arange(n_classes)
         key = None if weight is None else weight_parameter(model)
         if weight is not None and key is None and len(np.unique(y[weight >= 0.5])) > 1:
-            X, y = _rows(X, np.flatnonzero(weight >= 0.5)), y[weight >= 0.5]
+            X, y = rows_of(X, np.flatnonzero(weight >= 0.5)), y[weight >= 0.5]
         present = np.unique(y)
         if len(present) == 1:
             self.model = DummyClassifier(strategy="prior").fit(X, y)
@@ -198,7 +198,7 @@ def cross_val_pred_probs(
             f"training with cross-validation needs at least two labelled examples, got {len(labelled)}."
         )
     y = label[labelled]
-    held_out = _folds(cv, _rows(X, labelled), y, seed)
+    held_out = _folds(cv, rows_of(X, labelled), y, seed)
     n_folds = int(held_out.max()) + 1
     unlabelled = np.flatnonzero(label < 0)
     weighed = weight is not None or target is not None
@@ -242,11 +242,11 @@ def _fit_and_predict(
     if target is not None:
         at, y = np.nonzero(target[train] > _LEAST_PROBABLE)
         train, given = train[at], target[train[at], y]
-    fold = FoldModel(model, _rows(X, train), y, n_classes, seed, given)
+    fold = FoldModel(model, rows_of(X, train), y, n_classes, seed, given)
     rest = np.zeros((0, n_classes))
     if len(unlabelled):
-        rest = fold.predict_proba(_rows(X, unlabelled))
-    return fold, fold.predict_proba(_rows(X, test)), rest
+        rest = fold.predict_proba(rows_of(X, unlabelled))
+    return fold, fold.predict_proba(rows_of(X, test)), rest
 
 
 def _folds(cv: Any, X: Any, y: Ints, seed: int) -> Ints:
@@ -330,7 +330,8 @@ def _indexable(X: Any) -> Any:
     return by_rows
 
 
-def _rows(X: Any, index: Ints) -> Any:
+def rows_of(X: Any, index: Ints) -> Any:
+    """Some rows of features, whatever they are kept in."""
     if isinstance(X, Sequence) and not isinstance(X, str):
         return [X[i] for i in index.tolist()]
     with warnings.catch_warnings():

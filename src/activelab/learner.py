@@ -10,14 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from activelab import _features
 from activelab._errors import InputError
+from activelab._frames import without_column
 from activelab._kernels import temper
 from activelab._typing import Bools, Float64s, Ids, Ints, Models
 from activelab.acquisition import Acquisition, Assessment
 from activelab.classifiers import FoldModel, cross_val_pred_probs
 from activelab.labels import Labels
 from activelab.planning import Batch, Plan, plan_round
-from activelab.pred_probs import Checked, check_pred_probs
+from activelab.pred_probs import Checked, check_pred_probs, joined
 from activelab.selection import check_batch_size
 from activelab.strategies import Strategy
 from activelab.training import Target, training_target
@@ -201,6 +203,7 @@ class ActiveLearner:
         self._fold_models: tuple[tuple[FoldModel, ...], ...] = ()
         self._known: Known | None = None
         self._next_round = 0
+        self._id_column: Any = None
 
     def __repr__(self) -> str:
         strategy = str(self.strategy)
@@ -223,13 +226,17 @@ class ActiveLearner:
         Parameters
         ----------
         X : array-like with n_examples rows, sparse matrix, dataframe or list
-            Features of the whole pool; row i is example i of ``labels``. None with ``pred_probs``.
+            Features of the whole pool. The rows of a dataframe are found by id: in a column ``example`` or
+            another that is called like one (``id``, ``task_id``, …) and holds the labelled examples, or in a
+            pandas index, of a series too. Rows of other examples join the pool. Without ids row i is example
+            i of ``labels``. None with ``pred_probs``.
         labels : Labels
             The labels collected so far.
         batch_size : int
-            Number of examples, each of which gets one more label.
-        pred_probs : array-like, optional
-            Out-of-sample probabilities from elsewhere, which take the place of training.
+            Number of examples, each of which gets one more label; fewer if no more are left to ask for.
+        pred_probs : array-like or dataframe, optional
+            Out-of-sample probabilities from elsewhere, which take the place of training; examples that only a
+            dataframe names join the pool.
         eligible : ndarray of bool, shape (n_examples,), optional
             Examples that may be asked for; the others still train and are scored. By default all.
         candidates, rng : optional
@@ -246,21 +253,23 @@ class ActiveLearner:
         Raises
         ------
         InputError
-            If X, ``pred_probs`` or ``known`` does not match ``labels``, the batch size is not between 1 and
-            the number of examples, or fewer than two examples are labelled.
+            If X, ``pred_probs``, ``eligible`` or ``known`` does not match ``labels``, the batch size is not
+            positive, or fewer than two examples are labelled.
         """
-        check_batch_size(batch_size, labels.n_examples)
+        check_batch_size(batch_size)
+        notes: tuple[str, ...] = ()
+        if pred_probs is not None:
+            labels, models = joined(labels, pred_probs)
+        elif X is not None:
+            labels, X, self._id_column, notes = _features.aligned(X, labels)
         known = None if known is None else _check_known(known, labels)
         seed = self.seed + self._next_round
         target = self._first_target(labels, seed, known)
         fold_models: tuple[tuple[FoldModel, ...], ...] = ()
-        notes: tuple[str, ...] = ()
         fit_seconds = 0.0
-        if pred_probs is not None:
-            models = check_pred_probs(pred_probs, labels)
-        elif self.model is None:
-            raise InputError("an ActiveLearner without a model needs pred_probs= in ask.")
-        else:
+        if pred_probs is None:
+            if self.model is None:
+                raise InputError("an ActiveLearner without a model needs pred_probs= in ask.")
             for number in range(self.strategy.passes):
                 if number:
                     target = self._target(labels, models, None, seed, known)
@@ -278,7 +287,7 @@ class ActiveLearner:
                 )
                 fit_seconds += time.perf_counter() - started
                 models = check_pred_probs([self._smoothed(p) for p in trained.pred_probs], labels)
-            fold_models, notes = trained.fold_models, trained.notes
+            fold_models, notes = trained.fold_models, (*notes, *trained.notes)
         plan = plan_round(
             labels,
             models,
@@ -299,7 +308,7 @@ class ActiveLearner:
             examples=labels.examples,
             classes=labels.classes,
             fit_seconds=fit_seconds,
-            notes=(*notes, *plan.assessment.notes),
+            notes=(*notes, *plan.notes),
         )
         temperature = plan.assessment.temperature
         self._known = Known(tuple(models), temperature, labels.examples, labels.classes)
@@ -353,6 +362,7 @@ class ActiveLearner:
         Parameters
         ----------
         X : array-like with rows, sparse matrix, dataframe or list
+            The column that named the examples in `ask` is left out.
 
         Returns
         -------
@@ -364,6 +374,7 @@ class ActiveLearner:
         InputError
             Before the first `ask`, or after an `ask` with ``pred_probs``.
         """
+        X = without_column(X, self._id_column)
         means = [np.mean([fold.predict_proba(X) for fold in folds], axis=0) for folds in self.fold_models]
         return self.combine(means)
 

@@ -239,7 +239,7 @@ def why_fewer(size: int, asked: int, n_examples: int, considered: int, plan: Pla
     """
     why = []
     if considered < n_examples:
-        why.append(f"{n_examples - considered:,} may not be asked for by this method or request")
+        why.append(f"{n_examples - considered:,} are not to be asked about")
     if plan is not None and plan.n_settled:
         why.append(f"{plan.n_settled:,} are settled")
     if plan is not None and plan.n_ambiguous:

@@ -271,8 +271,10 @@ def _in_memory(
         "n_models": len(models),
         "temperature": plan.assessment.temperature,
         "model_weight": plan.assessment.model_weight,
-        "notes": [*request.notes, *plan.assessment.notes],
+        "notes": [*request.notes, *plan.notes],
     }
+    if plan.states is not None:
+        summary |= {"settled": plan.n_settled, "ambiguous": plan.n_ambiguous}
     return columns, summary
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 
-from activelab import _features
+from activelab import _features, _html
 from activelab._errors import InputError
 from activelab._kernels import blocks
 from activelab._typing import Float64s, Ints, Models
@@ -104,10 +104,27 @@ class Advice:
     measure: str
     notes: tuple[str, ...]
 
+    def _repr_html_(self) -> str:
+        """As a notebook shows it: strategies, depths, and what the next labels buy."""
+        facts = {
+            "best strategy": self.strategies[0].strategy,
+            "best labels an example": self.labels_per_example,
+            **{f"forecast: {name.replace('_', ' ')}": one for name, one in asdict(self.forecast).items()},
+        }
+        tables = [_html.table(_columns(self.strategies), caption=f"Accuracy: {self.measure}.")]
+        if self.depths:
+            caption = f"Labels an example, {self.budget:,} in all."
+            tables.append(_html.table(_columns(self.depths), caption=caption))
+        return _html.page("Advice", *tables, facts=facts, notes=self.notes)
+
     @property
     def labels_per_example(self) -> int | None:
         """The best number of labels an example; None where it cannot be told."""
         return max(self.depths, key=lambda one: one.accuracy).labels_per_example if self.depths else None
+
+
+def _columns(rows: Sequence[StrategyResult | DepthResult]) -> dict[str, list[Any]]:
+    return {field.name: [getattr(row, field.name) for row in rows] for field in fields(rows[0])}
 
 
 def advise(

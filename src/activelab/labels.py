@@ -423,6 +423,26 @@ class Labels:
             f"{_count(self.n_classes, 'class')}: {', '.join(names)})"
         )
 
+    def _repr_html_(self) -> str:
+        """As a notebook shows it: how much there is, and the first labels."""
+        from activelab import _html
+
+        first_codes = slice(0, _html.ROWS)
+        example = np.searchsorted(self.offsets, np.arange(min(_html.ROWS, self.n_labels)), side="right") - 1
+        columns = {
+            "example": self._examples.take(example),
+            "annotator": self._annotators.take(self.annotator[first_codes]),
+            "label": self._classes.take(self.label[first_codes]),
+        }
+        facts = {
+            "labels": self.n_labels,
+            "examples": self.n_examples,
+            "without labels": self.n_examples - int(np.count_nonzero(self.labelled)),
+            "annotators": self.n_annotators,
+            "classes": first(self.classes[:8].tolist()) + (", …" if self.n_classes > 8 else ""),
+        }
+        return _html.page("Labels", _html.table(columns, size=self.n_labels), facts=facts)
+
     # ------------------------------------------------------------------ new Labels from old
 
     def tell(

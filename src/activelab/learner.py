@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from activelab import _features
+from activelab import _features, _html
 from activelab._errors import InputError
 from activelab._frames import without_column
 from activelab._kernels import temper
@@ -71,6 +71,22 @@ class RoundResult:
 
     def __repr__(self) -> str:
         return f"RoundResult(round {self.number}, {self.batch!r})"
+
+    def _repr_html_(self) -> str:
+        """As a notebook shows it: the batch, and what it rests on."""
+        a = self.assessment
+        facts = {
+            "mean quality of the consensus": float(np.nanmean(a.quality))
+            if (a.consensus_label >= 0).any()
+            else None,
+            "temperature": a.temperature,
+            "model weight": a.model_weight,
+            "settled": self.plan.n_settled,
+            "ambiguous": self.plan.n_ambiguous,
+            "seconds in the classifiers": round(self.fit_seconds, 1),
+        }
+        title = f"Round {self.number}: {len(self.batch):,} examples to label"
+        return _html.page(title, _html.table(self.batch.to_dict()), facts=facts, notes=self.notes)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values, ready for JSON; what cannot be estimated is None.
@@ -208,6 +224,22 @@ class ActiveLearner:
     def __repr__(self) -> str:
         strategy = str(self.strategy)
         return f"ActiveLearner({self.model!r}, {strategy!r}, cv={self.cv!r}, seed={self.seed})"
+
+    def _repr_html_(self) -> str:
+        """As a notebook shows it: its parts, and the last round."""
+        models = self.model if isinstance(self.model, list | tuple) else [self.model]
+        facts = {
+            "model": ", ".join(type(one).__name__ for one in models) if self.model is not None else None,
+            "method": str(self.strategy),
+            "consensus": str(self.strategy.consensus),
+            "training": str(self.strategy.training),
+            "passes": self.strategy.passes,
+            "folds": str(self.cv),
+            "seed": self.seed,
+            "rounds": self._next_round,
+        }
+        last = getattr(self, "round_", None)
+        return _html.page("ActiveLearner", facts=facts) + ("" if last is None else last._repr_html_())
 
     def ask(
         self,

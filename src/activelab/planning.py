@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from activelab import _html
 from activelab._errors import InputError
 from activelab._frames import Backend, make_frame
 from activelab._typing import Bools, Float64s, Ids, Ints, Models
@@ -64,9 +65,16 @@ class Batch:
         return iter(self.examples.tolist())
 
     def __repr__(self) -> str:
-        relabel = int((self.kind == "relabel").sum())
         notes = "".join(f"; note: {one}" for one in self.notes)
-        return f"Batch({len(self)} examples: {len(self) - relabel} new, {relabel} to relabel{notes})"
+        return f"Batch({self._headline()}{notes})"
+
+    def _headline(self) -> str:
+        relabel = int((self.kind == "relabel").sum())
+        return f"{len(self)} examples: {len(self) - relabel} new, {relabel} to relabel"
+
+    def _repr_html_(self) -> str:
+        """As a notebook shows it: the examples, best first."""
+        return _html.page(self._headline(), _html.table(self.to_dict()), notes=self.notes)
 
     def to_dict(self) -> dict[str, Ids]:
         """The columns by the names they have in files: example, score, kind, …"""

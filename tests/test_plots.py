@@ -38,6 +38,7 @@ def test_a_figure_is_a_picture_by_itself_and_draws_where_it_is_told(name):
     whole = Figure()
     left, right = whole.subplots(1, 2)
     assert FIGURES[name](ax=right, title="Here") is whole
+    assert whole._repr_png_().startswith(b"\x89PNG")
     assert right.get_title() == "Here"
     assert right.has_data()
     assert not left.has_data()

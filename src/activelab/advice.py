@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from activelab import _features, _html
 from activelab._errors import InputError
 from activelab._kernels import blocks
+from activelab._progress import Show, shown
 from activelab._typing import Float64s, Ints, Models
 from activelab.classifiers import cross_val_pred_probs, rows_of
 from activelab.consensus import bayesian_estimate
@@ -140,6 +142,7 @@ def advise(
     cv: int = 3,
     trials: int = 3,
     seed: int = 0,
+    progress: bool | Show | None = None,
 ) -> Advice:
     """Replay the labels collected so far as if they had been asked for by each strategy.
 
@@ -165,6 +168,9 @@ def advise(
     label_price, error_cost : float, optional
         See `activelab.stopping.forecast`.
     cv, trials, seed : int
+    progress : bool or callable, optional
+        In a notebook a bar with the time left; False for none. A function is told what is replayed now, how
+        many replays are done, and of how many.
 
     Returns
     -------
@@ -189,8 +195,14 @@ def advise(
     model = _default_model() if model is None else model
     labels, X, models = _matched(labels, X, pred_probs, model, cv, seed)
     replay = _Replay(labels, models, X, model, cv)
-    runs = {str(one): [replay.run(one, seed + t) for t in range(trials)] for one in parsed}
-    depths, budget = replay.depths(trials, seed)
+    runs: dict[str, list[Float64s]] = {str(one): [] for one in parsed}
+    with shown(progress) as show:
+        for done, (one, trial) in enumerate(product(parsed, range(trials))):
+            show(str(one), done, len(parsed) * trials + 1)
+            runs[str(one)].append(replay.run(one, seed + trial))
+        show("labels an example", len(parsed) * trials, len(parsed) * trials + 1)
+        depths, budget = replay.depths(trials, seed)
+        show("done", len(parsed) * trials + 1, len(parsed) * trials + 1)
     return Advice(
         strategies=_ranked(runs),
         depths=depths,
@@ -234,7 +246,7 @@ class _Replay:
                 break
             learner.ask(
                 X, labels, min(batch, labels.n_examples), pred_probs=fixed, eligible=eligible,
-                candidates=team.candidates, rng=rng,
+                candidates=team.candidates, rng=rng, progress=False,
             )  # fmt: skip
             rows.append((labels.n_labels, self._accuracy(learner, labels, test, pool)))
             chosen, who = learner.round_.positions, learner.round_.plan.annotator
@@ -288,7 +300,7 @@ class _Replay:
         if self.X is None:
             return self._accuracy(None, labels, test, pool)
         learner = ActiveLearner(self.model, "recommended", self.cv, seed=seed)
-        learner.ask(rows_of(self.X, pool), labels, 1)
+        learner.ask(rows_of(self.X, pool), labels, 1, progress=False)
         return self._accuracy(learner, labels, test, pool)
 
 

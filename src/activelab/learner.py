@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from activelab import _features, _html
 from activelab._errors import InputError
 from activelab._frames import without_column
 from activelab._kernels import temper
+from activelab._progress import Show, shown
 from activelab._typing import Bools, Float64s, Ids, Ints, Models
 from activelab.acquisition import Acquisition, Assessment
 from activelab.classifiers import FoldModel, cross_val_pred_probs
@@ -252,6 +254,7 @@ class ActiveLearner:
         candidates: Callable[[int], Ints] | None = None,
         rng: np.random.Generator | None = None,
         known: Ints | None = None,
+        progress: bool | Show | None = None,
     ) -> Batch:
         """One round: what to label next.
 
@@ -276,6 +279,10 @@ class ActiveLearner:
         known : ndarray of int, shape (n_examples,), optional
             Codes of classes that are known, as from an expert; -1 elsewhere. The classifiers are trained on
             them with weight 1, whatever annotators said. They may still be asked for (see ``eligible``).
+
+        progress : bool or callable, optional
+            In a notebook a bar with the time left shows how far training is; False for none. A function is
+            told what is done now, how many fits of classifiers are done, and of how many.
 
         Returns
         -------
@@ -302,23 +309,25 @@ class ActiveLearner:
         if pred_probs is None:
             if self.model is None:
                 raise InputError("an ActiveLearner without a model needs pred_probs= in ask.")
-            for number in range(self.strategy.passes):
-                if number:
-                    target = self._target(labels, models, None, seed, known)
-                started = time.perf_counter()
-                trained = cross_val_pred_probs(
-                    self.model,
-                    X,
-                    target.label,
-                    labels.n_classes,
-                    cv=self.cv,
-                    seed=seed,
-                    n_jobs=self.n_jobs,
-                    weight=target.weight,
-                    target=target.posterior,
-                )
-                fit_seconds += time.perf_counter() - started
-                models = check_pred_probs([self._smoothed(p) for p in trained.pred_probs], labels)
+            with shown(progress) as show:
+                for number in range(self.strategy.passes):
+                    if number:
+                        target = self._target(labels, models, None, seed, known)
+                    started = time.perf_counter()
+                    trained = cross_val_pred_probs(
+                        self.model,
+                        X,
+                        target.label,
+                        labels.n_classes,
+                        cv=self.cv,
+                        seed=seed,
+                        n_jobs=self.n_jobs,
+                        weight=target.weight,
+                        target=target.posterior,
+                        progress=partial(_tell, show, number, self.strategy.passes),
+                    )
+                    fit_seconds += time.perf_counter() - started
+                    models = check_pred_probs([self._smoothed(p) for p in trained.pred_probs], labels)
             fold_models, notes = trained.fold_models, (*notes, *trained.notes)
         plan = plan_round(
             labels,
@@ -442,6 +451,11 @@ class ActiveLearner:
         best = self.predict_proba(X).argmax(axis=1)
         names: Ids = self.round_.classes[best]
         return names
+
+
+def _tell(show: Show, number: int, passes: int, done: int, total: int) -> None:
+    """Tell of the fits of one pass as a part of those of all."""
+    show("training", number * total + done, passes * total)
 
 
 def _check_known(known: Any, labels: Labels) -> Ints:

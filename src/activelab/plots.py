@@ -1,7 +1,7 @@
 """Figures.
 
-Functions that draw on one pair of axes take it as ``ax=``; all return the figure. Without ``ax=`` it is one of
-its own: no window opens, no global state changes, and a notebook shows it as the value of a cell.
+Functions that draw on one pair of axes take it as ``ax=``; all return the figure. Without ``ax=`` it is one
+of its own: no window opens, no global state changes, and a notebook shows it as the value of a cell.
 """
 
 from __future__ import annotations
@@ -302,7 +302,8 @@ def batch_composition(batches: Iterable[Batch], *, title: str = "", ax: Axes | N
     axes.bar(rounds, relabel, bottom=new, label="another label")
     axes.set(title=title, xlabel="round", ylabel="examples")
     axes.set_xticks(rounds[:: -(-len(rounds) // 20) or 1])
-    axes.legend()
+    axes.set_ylim(0, 1.2 * max((new + relabel).max(initial=0), 1))  # room for the legend
+    axes.legend(ncols=2, loc="upper right")
     return _figure(axes)
 
 
@@ -398,14 +399,19 @@ def _new_figure(size: tuple[float, float]) -> Figure:
     with needs("plots", "a figure"):
         from matplotlib.figure import Figure
 
-    figure = Figure(figsize=size, layout="constrained")
-    shown: Any = figure
-    shown._repr_png_ = functools.partial(_png, figure)
-    return figure
+    return _shown(Figure(figsize=size, layout="constrained"))
+
+
+def _shown(figure: Any) -> Figure:
+    """The figure, which from now on a notebook shows as the value of a cell."""
+    if not hasattr(figure, "_repr_png_"):
+        figure._repr_png_ = functools.partial(_png, figure)
+    whole: Figure = figure
+    return whole
 
 
 def _png(figure: Figure) -> bytes:
-    """A picture for notebooks, which show a figure by themselves only where pyplot has told them how."""
+    """A picture, for notebooks in which pyplot has not said how figures are shown."""
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=100)
     return stream.getvalue()
@@ -422,8 +428,7 @@ def _figure(axes: Axes) -> Figure:
     figure: Any = axes.figure
     while getattr(figure, "figure", figure) is not figure:  # axes may be of a part of a figure
         figure = figure.figure
-    whole: Figure = figure
-    return whole
+    return _shown(figure)
 
 
 def _wilson(share: Float64s, size: Ints) -> tuple[Float64s, Float64s]:

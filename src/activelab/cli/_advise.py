@@ -25,7 +25,7 @@ from activelab.cli._options import (
     Output,
     Seed,
 )
-from activelab.cli._output import deliver, working
+from activelab.cli._output import deliver, progress_bar, working
 
 if TYPE_CHECKING:
     from activelab.labels import Labels
@@ -118,7 +118,7 @@ def advise(
     with working("Reading the files"):
         pool, models = read_inputs(request)
         pool, X = _with_features(pool, features, example_column, bool(models))
-    with working("Replaying the labels"):
+    with progress_bar() as show:
         advice = advice_of(
             pool,
             models or None,
@@ -130,6 +130,7 @@ def advise(
             error_cost=error_cost,
             trials=trials,
             seed=seed,
+            progress=show,
         )
     rows = [asdict(one) for one in advice.strategies]
     columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
     from activelab._typing import Float64s, Ints
     from activelab.agreement import PairwiseKappa
-    from activelab.consensus import Consensus
-    from activelab.consensus._annotators import AnnotatorTable
+    from activelab.consensus import AnnotatorTable, Consensus
     from activelab.labels import Labels
     from activelab.planning import Batch
     from activelab.simulation import Curves, PublishedCurve

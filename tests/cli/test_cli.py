@@ -220,10 +220,13 @@ def test_annotators_gives_the_table_and_the_agreement() -> None:
     expected = al.bayesian_consensus(labels).annotators
     found = table("annotators labels.csv --classes cat,dog,fox")
     assert found.columns.tolist() == list(expected.to_dict())
-    assert found["agreement_with_consensus"].astype(float).tolist() == (
-        expected.agreement_with_consensus.tolist()
+    quality = found["quality"].tolist()
+    assert quality[2] == ""  # shares no example with another, and stands last
+    assert float(quality[0]) <= float(quality[1])  # the worst first
+    by_name = dict(zip(expected.annotator.tolist(), expected.agreement_with_consensus.tolist(), strict=True))
+    assert [by_name[int(name)] for name in found["annotator"]] == (
+        found["agreement_with_consensus"].astype(float).tolist()
     )
-    assert found["quality"].tolist()[2] == ""  # shares no example with another
     said = summary("annotators labels.csv --classes cat,dog,fox --bootstrap 50 --seed 3")["agreement"]
     for one, two in zip(said, agreement_statistics(labels, n_bootstrap=50, seed=3), strict=True):
         numbers = [one["value"], one["low"], one["high"], one["n_items"]]
@@ -519,6 +522,9 @@ def test_without_arguments_the_help_lists_the_commands() -> None:
     said = run("").stdout
     assert said == run("--help").stdout
     assert all(f"\n  {command} " in said for command in COMMANDS)
+    listed = said.partition("Commands:\n")[2].splitlines()
+    assert len(listed) > 20
+    assert not [line for line in listed if len(line) > 80 or line.endswith("...")]
 
 
 def process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -145,6 +145,8 @@ def advise(
         "trials": trials,
         "notes": advice.notes,
     }
+    if as_json:
+        summary["strategies"] = rows
     deliver(to_arrow(columns), summary, output=output, as_json=as_json, absent="not estimable")
 
 

@@ -115,6 +115,8 @@ def test_advise_on_the_command_line(files):
     summary = json.loads(done.stdout.splitlines()[0])
     assert summary["best_strategy"] in ("recommended", "random")
     assert summary["next_worth"] >= 0
+    assert summary["strategies"][0]["strategy"] == summary["best_strategy"]
+    assert {"labels", "accuracy", "area", "error"} <= summary["strategies"][1].keys()
     assert sorted(pd.read_csv(files / "advice.csv").strategy) == ["random", "recommended"]
     assert run("advise", files / "labels.csv").exit_code != 0
 

@@ -4,7 +4,10 @@ import json
 import pickle
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
+from scipy import sparse
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
@@ -176,9 +179,137 @@ def test_bad_input_is_named():
     learner = al.ActiveLearner(LogisticRegression())
     with pytest.raises(al.InputError, match="X has 10 rows, the pool 150"):
         learner.ask(X[:10], labels)
-    with pytest.raises(al.InputError, match="larger than the pool"):
-        learner.ask(X, labels, batch_size=151)
+    with pytest.raises(al.InputError, match="must be a positive integer, got 0"):
+        learner.ask(X, labels, batch_size=0)
+    with pytest.raises(al.InputError, match=r"eligible .* 150 examples of the pool, got shape \(3,\)"):
+        learner.ask(X, labels, 1, eligible=np.ones(3, dtype=bool))
     with pytest.raises(al.InputError, match="at least two labelled"):
         learner.ask(X, al.Labels([], [], [], examples=150, annotators=0, classes=3))
     with pytest.raises(al.InputError, match="needs a model trained"):
         learner.predict_proba(X)
+
+
+FRAMES = {
+    "index": lambda X, ids: pd.DataFrame(X, index=ids),
+    "example": lambda X, ids: pd.DataFrame(X).assign(example=ids),
+    "task_id": lambda X, ids: pd.DataFrame(X).assign(task_id=ids),
+    "both": lambda X, ids: pd.DataFrame(X, index=ids[::-1]).assign(id=ids),
+    "polars": lambda X, ids: pl.DataFrame(X).with_columns(id=pl.Series(ids)),
+}
+
+
+@pytest.mark.parametrize("kind", FRAMES)
+@pytest.mark.parametrize(
+    "names", [lambda n: [f"e{i}" for i in range(n)], lambda n: list(range(100, 100 + n))]
+)
+def test_features_are_matched_by_id_whatever_their_order(kind, names):
+    X, truth, labels = problem()
+    ids = np.array(names(len(X)))
+    labels = al.Labels(
+        labels.example, labels.annotator, labels.label, examples=ids, annotators=labels.annotators, classes=3
+    )
+    order = np.random.default_rng(1).permutation(len(X))
+    ordered = al.ActiveLearner(LogisticRegression())
+    expected = ordered.ask(X, labels, 20)
+    learner = al.ActiveLearner(LogisticRegression())
+    batch = learner.ask(FRAMES[kind](X[order], ids[order].tolist()), labels, 20)
+    assert batch.examples.tolist() == expected.examples.tolist()
+    np.testing.assert_allclose(batch.score, expected.score, atol=1e-6)
+    new = FRAMES[kind](X, ids.tolist())
+    np.testing.assert_allclose(learner.predict_proba(new), ordered.predict_proba(X), atol=1e-6)
+    assert (learner.predict(new) == truth).mean() > 0.8
+    assert not learner.round_.notes
+
+
+def test_examples_that_only_features_name_join_the_pool():
+    X, _, labels = problem()
+    known = labels.select(range(100))
+    learner = al.ActiveLearner(LogisticRegression())
+    batch = learner.ask(pd.DataFrame(X).assign(id=range(150)), known, 150)
+    assert len(batch) == 150
+    with pytest.raises(al.InputError, match=r"unknown example ids: .*Use labels.with_examples"):
+        known.tell(batch.examples, annotator="new", label=0)
+    assert (
+        known.with_examples(batch.examples).tell(batch.examples, annotator="new", label=0).n_examples == 150
+    )
+
+
+def test_a_series_of_texts_is_matched_by_its_index():
+    from sklearn.feature_extraction.text import CountVectorizer
+    from sklearn.pipeline import make_pipeline
+
+    records = [(f"t{i}", "ann", i % 2) for i in range(40)]
+    labels = al.Labels.from_records(records)
+    texts = pd.Series({f"t{i}": ("good", "bad")[i % 2] for i in range(40)}).sample(frac=1, random_state=0)
+    learner = al.ActiveLearner(make_pipeline(CountVectorizer(), LogisticRegression()))
+    learner.ask(texts, labels, 5)
+    assert learner.predict(pd.Series(["good", "bad"])).tolist() == [0, 1]
+
+
+def test_a_feature_that_is_called_like_ids_stays_a_feature():
+    X, _, labels = problem()
+    frame = pd.DataFrame(X, columns=["unit", "key", "width"])
+    one, two = (al.ActiveLearner(LogisticRegression()) for _ in range(2))
+    assert one.ask(frame, labels, 9).examples.tolist() == two.ask(X, labels, 9).examples.tolist()
+    np.testing.assert_allclose(one.predict_proba(frame), two.predict_proba(X))
+
+
+def test_features_without_ids_for_a_pool_with_names_earn_a_note():
+    X, _, labels = problem()
+    named = labels.with_examples(["x"])
+    learner = al.ActiveLearner(LogisticRegression())
+    learner.ask(pd.DataFrame(np.vstack([X, X[:1]])), named, 5)
+    assert any(
+        "X names no examples: its row i was taken for example i" in one for one in learner.round_.notes
+    )
+    for plain in (X, sparse.csr_matrix(X), pd.DataFrame(X)):
+        learner = al.ActiveLearner(LogisticRegression())
+        learner.ask(plain, labels, 5)
+        assert not learner.round_.notes
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: f.iloc[1:], "1 examples of the pool have no row in X: 'e0'. If row i is"),
+        (lambda f: pd.concat([f, f.iloc[:1]]), "duplicated example ids: 'e0'"),
+        (lambda f: f.reset_index(names="id").iloc[1:], "1 labelled examples have no row in X: 'e0'"),
+    ],
+)
+def test_features_that_lack_or_repeat_examples_are_refused(change, message):
+    X, _, labels = problem()
+    ids = [f"e{i}" for i in range(150)]
+    labels = al.Labels(labels.example, labels.annotator, labels.label, examples=ids, annotators=5, classes=3)
+    with pytest.raises(al.InputError, match=message):
+        al.ActiveLearner(LogisticRegression()).ask(change(pd.DataFrame(X, index=ids)), labels, 5)
+
+
+@pytest.mark.parametrize("method", ["activelab", "recommended", "random"])
+def test_a_model_no_better_than_chance_earns_a_note(method):
+    X, _, labels = problem(n=400, start=300)
+    wrong = X[np.random.default_rng(0).permutation(len(X))]
+    learner = al.ActiveLearner(LogisticRegression(), method)
+    batch = learner.ask(wrong, labels, 10)
+    said = [note for note in learner.round_.notes if "the model is no better than chance" in note]
+    assert len(said) == 1
+    assert said[0] in batch.notes
+    for consensus in (al.crowdlab, al.bayesian_consensus):
+        assert said[0] in consensus(labels, learner.round_.pred_probs).notes
+    learner.ask(X, labels, 10)
+    assert not any("chance" in note for note in learner.round_.notes)
+    both = al.suggest(
+        labels, [learner.round_.pred_probs[0], np.roll(learner.round_.pred_probs[0], 1, axis=0)]
+    )
+    assert [note.partition(" is no")[0] for note in both.notes if "chance" in note] == ["model 1"]
+
+
+def test_what_says_nothing_of_a_model_earns_no_note():
+    one_class = al.Labels.from_wide(np.zeros((50, 2), dtype=int), classes=2)
+    assert not al.crowdlab(one_class, np.tile([0.9, 0.1], (50, 1))).notes
+    few = al.Labels.from_wide([[0, 0], [1, 1]] * 10)
+    assert not al.crowdlab(few, np.tile([0.4, 0.6], (20, 1))).notes
+    rare = al.Labels.from_wide([[0, 0]] * 90 + [[1, 1]] * 10)
+    always = al.crowdlab(rare, np.tile([0.9, 0.1], (100, 1)))
+    assert any("agrees with 90% of the labels, and chance alone with 90%" in one for one in always.notes)
+    better = np.where(np.arange(100)[:, None] < 97, [0.9, 0.1], [0.1, 0.9])
+    assert not al.crowdlab(rare, better).notes

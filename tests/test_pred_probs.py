@@ -70,12 +70,52 @@ def test_a_pandas_index_is_an_id():
         ({"example": ["a", "b"], "cat": [1.0] * 2}, "no column for class 'dog'"),
         ({"example": ["a", "b"], "cat": [1.0] * 2, "dog": [0.0] * 2, "fox": [0.0] * 2}, "no class .* 'fox'"),
         ({"example": ["a", "b"], "cat": ["x", "y"], "dog": [0.0] * 2}, "not numbers"),
-        ({"example": ["a", "b", "c"], "cat": [1.0] * 3, "dog": [0.0] * 3}, "not in the pool: 'c'"),
+        (
+            {"id": ["a", "b"], "task": [1, 2], "cat": [1.0] * 2, "dog": [0.0] * 2},
+            "'id', 'task' could each be",
+        ),
     ],
 )
 def test_bad_frames_are_named(frame, message):
     with pytest.raises(al.InputError, match=message):
         al.crowdlab(LABELS, pd.DataFrame(frame))
+
+
+@pytest.mark.parametrize("consensus", [al.crowdlab, al.bayesian_consensus, al.majority_vote])
+def test_a_consensus_takes_examples_only_the_frame_has_into_the_pool(consensus):
+    frame = pd.DataFrame({"example": ["c", "b", "a"], "cat": [0.5, 0.2, 0.9], "dog": [0.5, 0.8, 0.1]})
+    result = consensus(LABELS, frame)
+    assert result.labels.examples.tolist() == ["a", "b", "c"]
+    np.testing.assert_array_equal(result.label, [0, 1, -1])
+    known = consensus(LABELS, frame[1:])
+    np.testing.assert_array_equal(result.quality[:2], known.quality)
+
+
+def test_where_the_result_has_no_labels_further_examples_are_refused():
+    frame = pd.DataFrame({"example": ["a", "b", "c"], "cat": [0.5, 0.2, 0.9], "dog": [0.5, 0.8, 0.1]})
+    with pytest.raises(al.InputError, match=r"not in the pool: 'c'\. Use labels.with_examples"):
+        al.ActiveLab().score(LABELS, frame)
+
+
+@pytest.mark.parametrize("name", ["id", "Task ID", "item_id", "index"])
+@pytest.mark.parametrize("backend", [pd.DataFrame, pl.DataFrame])
+def test_the_column_of_ids_may_be_called_as_on_the_command_line(backend, name):
+    frame = backend({"dog": [0.8, 0.1], name: ["b", "a"], "cat": [0.2, 0.9]})
+    np.testing.assert_array_equal(check_pred_probs(frame, LABELS)[0], GOOD)
+
+
+def test_a_class_is_never_taken_for_ids():
+    labels = al.Labels.from_records([("a", "ann", "question"), ("b", "ann", "text")])
+    frame = pd.DataFrame({"text": [0.1, 0.8], "question": [0.9, 0.2]})
+    np.testing.assert_array_equal(check_pred_probs(frame, labels)[0], GOOD)
+
+
+def test_an_index_cut_out_of_a_plain_range_or_turned_round_is_one_of_ids():
+    labels = al.Labels.from_wide([[0, 1], [1, None], [0, 0]])
+    frame = pd.DataFrame([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
+    np.testing.assert_array_equal(check_pred_probs(frame[::-1], labels)[0], frame.to_numpy())
+    with pytest.raises(al.InputError, match="1 examples have no row in pred_probs: 0"):
+        check_pred_probs(frame[1:], labels)
 
 
 def test_suggest_takes_examples_only_the_frame_has_into_the_pool():

@@ -27,11 +27,12 @@ ADVICE = {
     "memory_or_workers": "Give a larger memory, or fewer workers.",
     "models": "Give pred_probs of shape (n_models, n_examples, n_classes), or use 'entropy' with a single "
     "model.",
-    "pool": "Use labels.with_examples(ids) to add them to it.",
+    "pool": "Use labels.with_examples(ids) to add them to the pool.",
     "port": "Choose another port.",
     "project_predictions": "Row i of an array is example i of the project and column j its class j; a table "
     "has a column 'example' and one a class.",
     "question": "Choose one with question=.",
+    "rows": "If row i is example i of the pool, give X.reset_index(drop=True), without a column of ids.",
     "token": "Set it to a token of your Label Studio account, or name a file that holds one.",
     "unmatched": "Give the missing rows, or leave these examples out with unmatched='drop'.",
     "work_dir": "Pass it as work_dir=.",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from activelab._columns import candidates, find_column, is_content
 from activelab._errors import InputError, first
 from activelab._extras import needs
 from activelab._typing import Ids
@@ -90,6 +91,109 @@ def columns_of(frame: Any, names: Sequence[str]) -> dict[str, Column]:
         )
     _require_columns(names, table.columns)
     return {name: _column(table.get_column(name)) for name in names}
+
+
+def columns_by_role(frame: Any, roles: Mapping[str, str | None]) -> dict[str, Column]:
+    """The columns that play some roles, by role: those named, else those recognised (see `find_column`).
+
+    Raises
+    ------
+    InputError
+        As `columns_of`, and if it cannot be told which column plays a role.
+    """
+    names = None if None not in roles.values() else _column_names(frame)
+    chosen = {role: name or _called(names, role) for role, name in roles.items()}
+    columns = columns_of(frame, list(chosen.values()))
+    return {role: columns[name] for role, name in chosen.items()}
+
+
+def _called(names: list[str] | None, role: str) -> str:
+    return role if names is None else find_column(names, role, holder="table")
+
+
+def _column_names(frame: Any) -> list[str] | None:
+    """Names of the columns; None where they are not known before it is read, or it is no table."""
+    if isinstance(frame, Mapping):
+        return None if type(frame).__name__.endswith("DatasetDict") else [str(name) for name in frame]
+    if type(frame).__module__.partition(".")[0] == "datasets":
+        return None if frame.column_names is None else [*frame.column_names]
+    import narwhals as nw
+
+    table = nw.from_native(frame, pass_through=True)
+    if isinstance(table, nw.LazyFrame):
+        return table.collect_schema().names()
+    return [str(name) for name in table.columns] if isinstance(table, nw.DataFrame) else None
+
+
+class RowIds(NamedTuple):
+    """Example ids of the rows of a dataframe, and the column they stand in; None of an index."""
+
+    ids: Ids
+    column: Any
+
+
+def row_ids(
+    frame: Any, others: Container[str] = (), is_id: Callable[[Ids], bool] = lambda _: True
+) -> RowIds | None:
+    """The ids a dataframe or a pandas series carries; None if it has none.
+
+    They stand in its column ``example``, else in a column whose name and values say so, else in a pandas
+    index that is not the plain range 0, 1, …
+
+    Parameters
+    ----------
+    frame : dataframe or pandas.Series
+    others : container of str
+        Columns known to be something else.
+    is_id : callable
+        Whether the values of a column that could be one are ids; asked of all but ``example``.
+
+    Raises
+    ------
+    InputError
+        If several columns could be the ids.
+    """
+    import narwhals as nw
+
+    if is_frame(frame):
+        names = {str(name): name for name in nw.from_native(frame, eager_only=True).columns}
+        possible = candidates([name for name in names if name not in others], "example")
+        if possible != ["example"]:
+            possible = [one for one in possible if is_id(columns_of(frame, [names[one]])[names[one]].values)]
+        if possible:
+            name = names[find_column(possible, "example", holder="table")]
+            return RowIds(columns_of(frame, [name])[name].values, name)
+    index = getattr(frame, "index", None)
+    if index is None or not hasattr(frame, "iloc") or _is_plain_range(index):
+        return None
+    return RowIds(np.asarray(index), None)
+
+
+def _is_plain_range(index: Any) -> bool:
+    return type(index).__name__ == "RangeIndex" and index.start == 0 and index.step == 1
+
+
+def take_rows(frame: Any, rows: Ids, ids_in: Any = None) -> Any:
+    """The given rows of a dataframe or series, in that order, without the column of ids.
+
+    A column that may be what the examples hold (``text``) stays.
+    """
+    import narwhals as nw
+
+    if not is_frame(frame):
+        return frame.iloc[rows]
+    table = nw.from_native(frame, eager_only=True)
+    return without_column(table[rows.tolist()].to_native(), ids_in)
+
+
+def without_column(frame: Any, name: Any) -> Any:
+    """A dataframe without a column of ids, if it has that and others."""
+    import narwhals as nw
+
+    if name is None or is_content(str(name)) or not is_frame(frame):
+        return frame
+    table = nw.from_native(frame, eager_only=True)
+    return frame if name not in table.columns or len(table.columns) < 2 else table.drop(name).to_native()
 
 
 def _require_columns(names: Sequence[str], present: Sequence[Any]) -> None:

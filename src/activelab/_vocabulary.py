@@ -99,13 +99,13 @@ class Vocabulary:
         found = (codes.get(value, -1) for value in wanted.tolist())
         return np.fromiter(found, dtype=np.int64, count=len(wanted))
 
-    def encode_known(self, ids: Iterable[Any]) -> Ints:
+    def encode_known(self, ids: Iterable[Any], advice: str | None = None) -> Ints:
         """Codes of the given ids; an error names those that are not in the vocabulary."""
         wanted = as_ids(ids, self.kind)
         codes = self.encode(wanted)
         if (codes < 0).any():
             missing = dict.fromkeys(wanted[codes < 0].tolist())
-            raise InputError(f"unknown {self.kind} ids: {first(missing)}. {self._advice()}")
+            raise InputError(f"unknown {self.kind} ids: {first(missing)}. {self._advice()}", advice=advice)
         return codes
 
     def extended(self, ids: Iterable[Any]) -> Vocabulary:

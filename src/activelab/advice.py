@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
+from itertools import product
 from typing import Any
 
 import numpy as np
 
+from activelab import _features, _html
 from activelab._errors import InputError
 from activelab._kernels import blocks
+from activelab._progress import Show, shown
 from activelab._typing import Float64s, Ints, Models
-from activelab.classifiers import cross_val_pred_probs
+from activelab.classifiers import cross_val_pred_probs, rows_of
 from activelab.consensus import bayesian_estimate
 from activelab.labels import Labels
 from activelab.learner import ActiveLearner
-from activelab.pred_probs import Checked, check_pred_probs
+from activelab.pred_probs import Checked, check_pred_probs, joined
 from activelab.simulation import ReplayedTeam
 from activelab.stopping import Forecast, forecast
 from activelab.strategies import Strategy
@@ -103,10 +106,27 @@ class Advice:
     measure: str
     notes: tuple[str, ...]
 
+    def _repr_html_(self) -> str:
+        """As a notebook shows it: strategies, depths, and what the next labels buy."""
+        facts = {
+            "best strategy": self.strategies[0].strategy,
+            "best labels an example": self.labels_per_example,
+            **{f"forecast: {name.replace('_', ' ')}": one for name, one in asdict(self.forecast).items()},
+        }
+        tables = [_html.table(_columns(self.strategies), caption=f"Accuracy: {self.measure}.")]
+        if self.depths:
+            caption = f"Labels an example, {self.budget:,} in all."
+            tables.append(_html.table(_columns(self.depths), caption=caption))
+        return _html.page("Advice", *tables, facts=facts, notes=self.notes)
+
     @property
     def labels_per_example(self) -> int | None:
         """The best number of labels an example; None where it cannot be told."""
         return max(self.depths, key=lambda one: one.accuracy).labels_per_example if self.depths else None
+
+
+def _columns(rows: Sequence[StrategyResult | DepthResult]) -> dict[str, list[Any]]:
+    return {field.name: [getattr(row, field.name) for row in rows] for field in fields(rows[0])}
 
 
 def advise(
@@ -122,6 +142,7 @@ def advise(
     cv: int = 3,
     trials: int = 3,
     seed: int = 0,
+    progress: bool | Show | None = None,
 ) -> Advice:
     """Replay the labels collected so far as if they had been asked for by each strategy.
 
@@ -136,8 +157,8 @@ def advise(
     labels : Labels
     pred_probs : array-like, optional
         Out-of-sample probabilities; needed without features.
-    X : array-like with n_examples rows, optional
-        Features.
+    X : array-like with n_examples rows or dataframe, optional
+        Features, matched to the pool as in `ActiveLearner.ask`.
     model : classifier, optional
         By default a logistic regression on standardised features.
     strategies : sequence of str
@@ -147,6 +168,9 @@ def advise(
     label_price, error_cost : float, optional
         See `activelab.stopping.forecast`.
     cv, trials, seed : int
+    progress : bool or callable, optional
+        In a notebook a bar with the time left; False for none. A function is told what is replayed now, how
+        many replays are done, and of how many.
 
     Returns
     -------
@@ -169,12 +193,16 @@ def advise(
         raise InputError(f"trials must be at least 1, got {trials}.")
     parsed = [Strategy.parse(one) for one in strategies]
     model = _default_model() if model is None else model
-    if X is not None and pred_probs is None:
-        pred_probs = _out_of_sample(labels, X, model, cv, seed)
-    models = check_pred_probs(pred_probs, labels)
+    labels, X, models = _matched(labels, X, pred_probs, model, cv, seed)
     replay = _Replay(labels, models, X, model, cv)
-    runs = {str(one): [replay.run(one, seed + t) for t in range(trials)] for one in parsed}
-    depths, budget = replay.depths(trials, seed)
+    runs: dict[str, list[Float64s]] = {str(one): [] for one in parsed}
+    with shown(progress) as show:
+        for done, (one, trial) in enumerate(product(parsed, range(trials))):
+            show(str(one), done, len(parsed) * trials + 1)
+            runs[str(one)].append(replay.run(one, seed + trial))
+        show("labels an example", len(parsed) * trials, len(parsed) * trials + 1)
+        depths, budget = replay.depths(trials, seed)
+        show("done", len(parsed) * trials + 1, len(parsed) * trials + 1)
     return Advice(
         strategies=_ranked(runs),
         depths=depths,
@@ -192,7 +220,7 @@ class _Replay:
         known = np.flatnonzero(labels.labelled)
         self.recorded = labels.select(labels.examples[known], annotators=labels.annotators)
         self.models = Checked((one[known] for one in models), self.recorded)
-        self.X = None if X is None else np.asarray(X)[known]
+        self.X = None if X is None else rows_of(X, known)
         self.model, self.cv = model, cv
         self.reference = _labels_of(self.recorded, self.models)
         apart = "a third of the labelled examples, kept apart" if X is not None else "all labelled examples"
@@ -207,7 +235,7 @@ class _Replay:
         labels = _revealed(recorded, self._first(len(pool), rng), rng)
         batch = max(recorded.n_labels // (2 * _ROUNDS), 1)
         learner = ActiveLearner(None if self.X is None else self.model, strategy, self.cv, seed=seed)
-        X = None if self.X is None else self.X[pool]
+        X = None if self.X is None else rows_of(self.X, pool)
         fixed = tuple(one[pool] for one in self.models) if X is None else None
         rows = []
         for _ in range(_ROUNDS + 1):
@@ -218,7 +246,7 @@ class _Replay:
                 break
             learner.ask(
                 X, labels, min(batch, labels.n_examples), pred_probs=fixed, eligible=eligible,
-                candidates=team.candidates, rng=rng,
+                candidates=team.candidates, rng=rng, progress=False,
             )  # fmt: skip
             rows.append((labels.n_labels, self._accuracy(learner, labels, test, pool)))
             chosen, who = learner.round_.positions, learner.round_.plan.annotator
@@ -242,7 +270,7 @@ class _Replay:
 
     def _accuracy(self, learner: Any, labels: Labels, test: Ints, pool: Ints) -> float:
         if self.X is not None:
-            predicted = learner.predict_proba(self.X[test]).argmax(axis=1)
+            predicted = learner.predict_proba(rows_of(self.X, test)).argmax(axis=1)
             return float((predicted == self.reference[test]).mean())
         return float(
             (_labels_of(labels, tuple(one[pool] for one in self.models)) == self.reference[pool]).mean()
@@ -272,7 +300,7 @@ class _Replay:
         if self.X is None:
             return self._accuracy(None, labels, test, pool)
         learner = ActiveLearner(self.model, "recommended", self.cv, seed=seed)
-        learner.ask(self.X[pool], labels, 1)
+        learner.ask(rows_of(self.X, pool), labels, 1, progress=False)
         return self._accuracy(learner, labels, test, pool)
 
 
@@ -296,6 +324,21 @@ def _labels_of(labels: Labels, models: Models) -> Ints:
     for block in blocks(labels):
         found[block.index] = estimate.posterior(block, models).argmax(axis=1)
     return found
+
+
+def _matched(
+    labels: Labels, X: Any, pred_probs: Any, model: Any, cv: int, seed: int
+) -> tuple[Labels, Any, Checked]:
+    """Pool, features and probabilities, each in the order of the pool."""
+    if pred_probs is not None:
+        labels, _ = joined(labels, pred_probs)
+    if X is not None:
+        labels, X, _, _ = _features.aligned(X, labels)
+        if hasattr(X, "iloc"):  # parts of it are matched again, by the learner
+            X = X.set_axis(labels.examples, axis=0)
+        if pred_probs is None:
+            pred_probs = _out_of_sample(labels, X, model, cv, seed)
+    return labels, X, check_pred_probs(pred_probs, labels)
 
 
 def _out_of_sample(labels: Labels, X: Any, model: Any, cv: int, seed: int) -> Float64s:

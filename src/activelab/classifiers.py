@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import has_fit_parameter
 
 from activelab._errors import InputError, first
+from activelab._progress import counted
 from activelab._typing import Float64s, Ints
 
 __all__ = ["CrossValidated", "FoldModel", "cross_val_pred_probs"]
@@ -130,6 +131,7 @@ def cross_val_pred_probs(
     n_jobs: int | None = None,
     weight: Float64s | None = None,
     target: Float64s | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> CrossValidated:
     """Out-of-sample class probabilities of every example of a pool.
 
@@ -158,6 +160,9 @@ def cross_val_pred_probs(
     target : ndarray of float, shape (n_examples, n_classes), optional
         Probability of each class, in place of ``weight``: an example is one row of training for each class
         it may be of, weighted by the probability (Raykar et al. 2010). The folds still follow ``label``.
+
+    progress : callable, optional
+        Told after each fit how many are done, and of how many.
 
     Returns
     -------
@@ -189,13 +194,14 @@ def cross_val_pred_probs(
     weighed = weight is not None or target is not None
     weighable = [weight_parameter(one) is not None for one in models]
     jobs = [(m, f) for m in range(len(models)) for f in range(n_folds)]
-    results = Parallel(n_jobs=n_jobs)(
+    fits = Parallel(n_jobs=n_jobs, return_as="generator")(
         delayed(_fit_and_predict)(
             models[m], X, labelled[held_out != f], labelled[held_out == f], unlabelled, label,
             n_classes, seed + f, weight, target if weighable[m] else None,
         )
         for m, f in jobs
     )  # fmt: skip
+    results = list(counted(fits, None if progress is None else lambda done: progress(done, len(jobs))))
     pred_probs = np.zeros((len(models), len(label), n_classes))
     for (m, f), (_, tested, rest) in zip(jobs, results, strict=True):
         pred_probs[m, labelled[held_out == f]] = tested

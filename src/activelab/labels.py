@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from activelab._columns import candidates, find_column
 from activelab._errors import InputError, first
 from activelab._typing import Bools, Ids, Ints
 from activelab._vocabulary import Vocabulary, as_ids, factorize, missing
@@ -141,9 +142,9 @@ class Labels:
         cls,
         frame: IntoDataFrame | Mapping[str, Sequence[Any]],
         *,
-        example: str = "example",
-        annotator: str = "annotator",
-        label: str = "label",
+        example: str | None = None,
+        annotator: str | None = None,
+        label: str | None = None,
         classes: int | Iterable[Any] | None = None,
         examples: int | Iterable[Any] | None = None,
         keep: Keep = "error",
@@ -155,8 +156,9 @@ class Labels:
         frame : pandas, polars, pyarrow or any dataframe narwhals reads, or a mapping of columns
             Ids and labels may be integers, text or categorical; floats that hold integers count as
             integers. Further columns are ignored.
-        example, annotator, label : str
-            Names of the columns.
+        example, annotator, label : str, optional
+            Names of the columns. By default columns called so, else common spellings of them (``task_id``,
+            ``worker``, ``answer``, …), the same as on the command line.
         classes : int or array-like, optional
             The class vocabulary; the order is the order of the columns of ``pred_probs``. By default
             the categories of a categorical label column, else the distinct labels, sorted.
@@ -172,8 +174,8 @@ class Labels:
         Raises
         ------
         InputError
-            If a column is missing, the table is empty, a value is empty, a label is outside
-            ``classes``, an example outside ``examples``, or a (example, annotator) pair repeats.
+            If a column is missing or several could be meant, the table is empty, a value is empty, a label is
+            outside ``classes``, an example outside ``examples``, or a (example, annotator) pair repeats.
 
         Examples
         --------
@@ -184,20 +186,20 @@ class Labels:
         >>> Labels.from_long(frame, classes=["cat", "dog", "fox"], examples=["a", "b", "c"])
         Labels(3 labels, 3 examples (1 without labels), 2 annotators, 3 classes: 'cat', 'dog', 'fox')
         """
-        from activelab._frames import columns_of
+        from activelab._frames import columns_by_role
 
-        columns = columns_of(frame, (example, annotator, label))
-        if not len(columns[label].values) and (classes is None or examples is None):
+        columns = columns_by_role(frame, {"example": example, "annotator": annotator, "label": label})
+        if not len(columns["label"].values) and (classes is None or examples is None):
             raise InputError(
                 "the table of labels is empty. Give at least one row, or both classes= and examples= "
                 "to start a pool without labels."
             )
         if classes is None:
-            classes = columns[label].categories
+            classes = columns["label"].categories
         return cls._from_ids(
-            columns[example].values,
-            columns[annotator].values,
-            columns[label].values,
+            columns["example"].values,
+            columns["annotator"].values,
+            columns["label"].values,
             examples=examples,
             classes=classes,
             keep=keep,
@@ -214,7 +216,7 @@ class Labels:
     ) -> Labels:
         """Labels from an iterable of ``(example, annotator, label)`` triples or mappings.
 
-        Parameters and errors are those of `from_long`.
+        Parameters and errors are those of `from_long`; mappings have its columns as keys.
 
         Examples
         --------
@@ -222,9 +224,12 @@ class Labels:
         >>> Labels.from_records([("a", "ann", 1), ("a", "bob", 0)])
         Labels(2 labels, 1 example, 2 annotators, 2 classes: 0, 1)
         """
-        names = ("example", "annotator", "label")
+        roles = ("example", "annotator", "label")
+        names: tuple[str, ...] = roles
         rows: list[tuple[Any, Any, Any]] = []
         for number, record in enumerate(records):
+            if isinstance(record, Mapping) and not rows:
+                names = tuple(_called(record, role) for role in roles)
             try:
                 values = [record[n] for n in names] if isinstance(record, Mapping) else [*record]
                 one, two, three = values
@@ -235,7 +240,7 @@ class Labels:
                 ) from None
             rows.append((one, two, three))
         columns = zip(*rows, strict=True) if rows else ((), (), ())
-        table = {name: list(column) for name, column in zip(names, columns, strict=True)}
+        table = {name: list(column) for name, column in zip(roles, columns, strict=True)}
         return cls.from_long(table, classes=classes, examples=examples, keep=keep)
 
     @classmethod
@@ -418,6 +423,26 @@ class Labels:
             f"{_count(self.n_classes, 'class')}: {', '.join(names)})"
         )
 
+    def _repr_html_(self) -> str:
+        """As a notebook shows it: how much there is, and the first labels."""
+        from activelab import _html
+
+        first_codes = slice(0, _html.ROWS)
+        example = np.searchsorted(self.offsets, np.arange(min(_html.ROWS, self.n_labels)), side="right") - 1
+        columns = {
+            "example": self._examples.take(example),
+            "annotator": self._annotators.take(self.annotator[first_codes]),
+            "label": self._classes.take(self.label[first_codes]),
+        }
+        facts = {
+            "labels": self.n_labels,
+            "examples": self.n_examples,
+            "without labels": self.n_examples - int(np.count_nonzero(self.labelled)),
+            "annotators": self.n_annotators,
+            "classes": first(self.classes[:8].tolist()) + (", …" if self.n_classes > 8 else ""),
+        }
+        return _html.page("Labels", _html.table(columns, size=self.n_labels), facts=facts)
+
     # ------------------------------------------------------------------ new Labels from old
 
     def tell(
@@ -465,7 +490,7 @@ class Labels:
         if (label_codes < 0).any():
             raise _outside_vocabulary(new_labels, label_codes, self._classes)
         return Labels(
-            np.concatenate([self.example, self._examples.encode_known(ids)]),
+            np.concatenate([self.example, self._examples.encode_known(ids, "pool")]),
             np.concatenate([self.annotator, vocabulary.encode(new_annotators)]),
             np.concatenate([self.label, label_codes]),
             examples=self._examples,
@@ -568,6 +593,8 @@ class Labels:
         ['a', 'b']
         """
         pool = self._examples.extended(examples)
+        if len(pool) == self.n_examples:
+            return self
         tail = np.full(len(pool) - self.n_examples, self.n_labels, dtype=np.int64)
         return self._copy(offsets=np.concatenate([self.offsets, tail]), examples=pool)
 
@@ -618,6 +645,12 @@ class Labels:
         cells = np.full((self.n_examples, self.n_annotators), np.nan, dtype=float if numeric else object)
         cells[self.example, self.annotator] = self._classes.take(self.label)
         return pd.DataFrame(cells, index=self.examples, columns=self.annotators)
+
+
+def _called(record: Mapping[str, Any], role: str) -> str:
+    """The key that plays a role in a record."""
+    names = [name for name in record if isinstance(name, str)]
+    return find_column(names, role) if candidates(names, role) else role
 
 
 def _vocabulary(values: Any, kind: str) -> Vocabulary:

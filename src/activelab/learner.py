@@ -6,19 +6,23 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from activelab import _features, _html
 from activelab._errors import InputError
+from activelab._frames import without_column
 from activelab._kernels import temper
+from activelab._progress import Show, shown
 from activelab._typing import Bools, Float64s, Floats, Ids, Ints, Models
 from activelab.acquisition import Acquisition, Assessment
 from activelab.classifiers import CrossValidated, FoldModel, cross_val_pred_probs
 from activelab.helpers import Committee, agreement_note, helper_features, teach_round
 from activelab.labels import Labels
 from activelab.planning import Batch, Plan, plan_round
-from activelab.pred_probs import Checked, check_pred_probs
+from activelab.pred_probs import Checked, check_pred_probs, joined
 from activelab.selection import check_batch_size
 from activelab.strategies import Strategy
 from activelab.training import Target, training_target
@@ -71,6 +75,22 @@ class RoundResult:
 
     def __repr__(self) -> str:
         return f"RoundResult(round {self.number}, {self.batch!r})"
+
+    def _repr_html_(self) -> str:
+        """As a notebook shows it: the batch, and what it rests on."""
+        a = self.assessment
+        facts = {
+            "mean quality of the consensus": float(np.nanmean(a.quality))
+            if (a.consensus_label >= 0).any()
+            else None,
+            "temperature": a.temperature,
+            "model weight": a.model_weight,
+            "settled": self.plan.n_settled,
+            "ambiguous": self.plan.n_ambiguous,
+            "seconds in the classifiers": round(self.fit_seconds, 1),
+        }
+        title = f"Round {self.number}: {len(self.batch):,} examples to label"
+        return _html.page(title, _html.table(self.batch.to_dict()), facts=facts, notes=self.notes)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values, ready for JSON; what cannot be estimated is None.
@@ -206,10 +226,27 @@ class ActiveLearner:
         self._fold_models: tuple[tuple[FoldModel, ...], ...] = ()
         self._known: Known | None = None
         self._next_round = 0
+        self._id_column: Any = None
 
     def __repr__(self) -> str:
         strategy = str(self.strategy)
         return f"ActiveLearner({self.model!r}, {strategy!r}, cv={self.cv!r}, seed={self.seed})"
+
+    def _repr_html_(self) -> str:
+        """As a notebook shows it: its parts, and the last round."""
+        models = self.model if isinstance(self.model, list | tuple) else [self.model]
+        facts = {
+            "model": ", ".join(type(one).__name__ for one in models) if self.model is not None else None,
+            "method": str(self.strategy),
+            "consensus": str(self.strategy.consensus),
+            "training": str(self.strategy.training),
+            "passes": self.strategy.passes,
+            "folds": str(self.cv),
+            "seed": self.seed,
+            "rounds": self._next_round,
+        }
+        last = getattr(self, "round_", None)
+        return _html.page("ActiveLearner", facts=facts) + ("" if last is None else last._repr_html_())
 
     def ask(
         self,
@@ -222,19 +259,24 @@ class ActiveLearner:
         candidates: Callable[[int], Ints] | None = None,
         rng: np.random.Generator | None = None,
         known: Ints | None = None,
+        progress: bool | Show | None = None,
     ) -> Batch:
         """One round: what to label next.
 
         Parameters
         ----------
         X : array-like with n_examples rows, sparse matrix, dataframe or list
-            Features of the whole pool; row i is example i of ``labels``. None with ``pred_probs``.
+            Features of the whole pool. The rows of a dataframe are found by id: in a column ``example`` or
+            another that is called like one (``id``, ``task_id``, …) and holds the labelled examples, or in a
+            pandas index, of a series too. Rows of other examples join the pool. Without ids row i is example
+            i of ``labels``. None with ``pred_probs``.
         labels : Labels
             The labels collected so far.
         batch_size : int
-            Number of examples, each of which gets one more label.
-        pred_probs : array-like, optional
-            Out-of-sample probabilities from elsewhere, which take the place of training.
+            Number of examples, each of which gets one more label; fewer if no more are left to ask for.
+        pred_probs : array-like or dataframe, optional
+            Out-of-sample probabilities from elsewhere, which take the place of training; examples that only a
+            dataframe names join the pool.
         eligible : ndarray of bool, shape (n_examples,), optional
             Examples that may be asked for; the others still train and are scored. By default all.
         candidates, rng : optional
@@ -242,6 +284,10 @@ class ActiveLearner:
         known : ndarray of int, shape (n_examples,), optional
             Codes of classes that are known, as from an expert; -1 elsewhere. The classifiers are trained on
             them with weight 1, whatever annotators said. They may still be asked for (see ``eligible``).
+
+        progress : bool or callable, optional
+            In a notebook a bar with the time left shows how far training is; False for none. A function is
+            told what is done now, how many fits of classifiers are done, and of how many.
 
         Returns
         -------
@@ -251,26 +297,32 @@ class ActiveLearner:
         Raises
         ------
         InputError
-            If X, ``pred_probs`` or ``known`` does not match ``labels``, the batch size is not between 1 and
-            the number of examples, or fewer than two examples are labelled.
+            If X, ``pred_probs``, ``eligible`` or ``known`` does not match ``labels``, the batch size is not
+            positive, or fewer than two examples are labelled.
         """
-        check_batch_size(batch_size, labels.n_examples)
+        check_batch_size(batch_size)
+        notes: tuple[str, ...] = ()
+        if pred_probs is not None:
+            labels, models = joined(labels, pred_probs)
+        elif X is not None:
+            labels, X, self._id_column, notes = _features.aligned(X, labels)
         known = None if known is None else _check_known(known, labels)
         seed = self.seed + self._next_round
         fold_models: tuple[tuple[FoldModel, ...], ...] = ()
         fit_seconds = 0.0
         committee: Committee | None = None
-        features, notes = self._helper_features(X, labels, pred_probs is not None, seed)
+        features, unhelped = self._helper_features(X, labels, pred_probs is not None, seed)
+        notes = (*notes, *unhelped)
         strategy = self.strategy if features is not None else self.strategy.without_helpers()
         if pred_probs is not None:
             target = self._first_target(labels, strategy, seed, known)
-            models = check_pred_probs(pred_probs, labels)
         elif self.model is None:
             raise InputError("an ActiveLearner without a model needs pred_probs= in ask.")
         else:
             started = time.perf_counter()
             if features is None:
-                target, trained = self._train(X, labels, strategy, seed, known)
+                with shown(progress) as show:
+                    target, trained = self._train(X, labels, strategy, seed, known, show)
             else:
                 target, trained, committee = self._teach(X, features, labels, seed, known)
             fit_seconds = time.perf_counter() - started
@@ -298,7 +350,7 @@ class ActiveLearner:
             examples=labels.examples,
             classes=labels.classes,
             fit_seconds=fit_seconds,
-            notes=(*notes, *plan.assessment.notes),
+            notes=(*notes, *plan.notes),
         )
         temperature = plan.assessment.temperature
         self._known = Known(
@@ -335,15 +387,16 @@ class ActiveLearner:
         return _target(labels, Checked(last.pred_probs, labels), *parts, seed, known, betas)
 
     def _train(
-        self, X: Any, labels: Labels, strategy: Strategy, seed: int, known: Ints | None
+        self, X: Any, labels: Labels, strategy: Strategy, seed: int, known: Ints | None, show: Show
     ) -> tuple[Target, CrossValidated]:
         """The passes of a round: a consensus, and classifiers trained on it."""
         target = self._first_target(labels, strategy, seed, known)
-        trained = self._cross_validated(X, labels, target, seed)
-        for _ in range(1, strategy.passes):
+        trained = self._cross_validated(X, labels, target, seed, partial(_tell, show, 0, strategy.passes))
+        for number in range(1, strategy.passes):
             models = self._checked(trained, labels)
             target = _target(labels, models, strategy.consensus, strategy.training, seed, known)
-            trained = self._cross_validated(X, labels, target, seed)
+            told = partial(_tell, show, number, strategy.passes)
+            trained = self._cross_validated(X, labels, target, seed, told)
         return target, trained
 
     def _teach(
@@ -371,7 +424,9 @@ class ActiveLearner:
         models = check_pred_probs([self._smoothed(one) for one in trained.pred_probs], labels)
         return models if committee is None else Checked((*models, committee.prior), labels)
 
-    def _cross_validated(self, X: Any, labels: Labels, target: Target, seed: int) -> CrossValidated:
+    def _cross_validated(
+        self, X: Any, labels: Labels, target: Target, seed: int, progress: Callable[[int, int], None]
+    ) -> CrossValidated:
         return cross_val_pred_probs(
             self.model,
             X,
@@ -382,6 +437,7 @@ class ActiveLearner:
             n_jobs=self.n_jobs,
             weight=target.weight,
             target=target.posterior,
+            progress=progress,
         )
 
     def _helper_features(
@@ -412,6 +468,7 @@ class ActiveLearner:
         Parameters
         ----------
         X : array-like with rows, sparse matrix, dataframe or list
+            The column that named the examples in `ask` is left out.
 
         Returns
         -------
@@ -423,6 +480,7 @@ class ActiveLearner:
         InputError
             Before the first `ask`, or after an `ask` with ``pred_probs``.
         """
+        X = without_column(X, self._id_column)
         means = [np.mean([fold.predict_proba(X) for fold in folds], axis=0) for folds in self.fold_models]
         return self.combine(means)
 
@@ -476,6 +534,11 @@ def _target(
     return training_target(
         labels, models, consensus=consensus, training=training, seed=seed, betas=betas, known=known
     )
+
+
+def _tell(show: Show, number: int, passes: int, done: int, total: int) -> None:
+    """Tell of the fits of one pass as a part of those of all."""
+    show("training", number * total + done, passes * total)
 
 
 def _check_known(known: Any, labels: Labels) -> Ints:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
+from activelab import _html
+from activelab._errors import InputError
 from activelab._frames import Backend, make_frame
 from activelab._typing import Bools, Float64s, Ids, Ints, Models
 from activelab.acquisition import Acquisition, Assessment
 from activelab.assignment import RULES, assign
 from activelab.consensus import bayesian_estimate
+from activelab.consensus.parts import chance_notes
 from activelab.labels import Labels
-from activelab.pred_probs import check_pred_probs, frame_examples
+from activelab.pred_probs import check_pred_probs, joined
 from activelab.selection import check_batch_size, select_batch
-from activelab.stopping import OPEN, Forecast, forecast, states_of
+from activelab.stopping import AMBIGUOUS, OPEN, SETTLED, Forecast, forecast, states_of
 from activelab.strategies import Strategy
 
 __all__ = ["Batch", "Plan", "explain_batch", "plan_round", "suggest"]
@@ -42,6 +45,8 @@ class Batch:
         Quality of the consensus; NaN without labels.
     predicted_label : ndarray
         Class id the models predict.
+    notes : tuple of str
+        Why the batch is smaller than asked for, and what could not be estimated, in words.
     """
 
     examples: Ids
@@ -51,6 +56,7 @@ class Batch:
     consensus_label: Ids
     quality: Float64s
     predicted_label: Ids
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -59,12 +65,20 @@ class Batch:
         return iter(self.examples.tolist())
 
     def __repr__(self) -> str:
+        notes = "".join(f"; note: {one}" for one in self.notes)
+        return f"Batch({self._headline()}{notes})"
+
+    def _headline(self) -> str:
         relabel = int((self.kind == "relabel").sum())
-        return f"Batch({len(self)} examples: {len(self) - relabel} new, {relabel} to relabel)"
+        return f"{len(self)} examples: {len(self) - relabel} new, {relabel} to relabel"
+
+    def _repr_html_(self) -> str:
+        """As a notebook shows it: the examples, best first."""
+        return _html.page(self._headline(), _html.table(self.to_dict()), notes=self.notes)
 
     def to_dict(self) -> dict[str, Ids]:
         """The columns by the names they have in files: example, score, kind, …"""
-        columns = {field.name: getattr(self, field.name) for field in fields(self)}
+        columns = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "notes"}
         return {"example": columns.pop("examples"), **columns}
 
     def to_frame(self, backend: Backend = "pandas") -> Any:
@@ -95,6 +109,8 @@ class Plan:
         Rows of the pool to label next, best first.
     annotator : ndarray of int64, shape (batch_size,), or None
         Code of who is to label each; -1 where nobody is left; None if the strategy leaves it open.
+    notes : tuple of str
+        Why the batch is smaller than asked for, and what could not be estimated, in words.
     """
 
     labels: Labels
@@ -106,11 +122,22 @@ class Plan:
     scores: Float64s
     positions: Ints
     annotator: Ints | None
+    notes: tuple[str, ...] = ()
 
     @property
     def batch(self) -> Batch:
         """The batch that explains itself."""
-        return explain_batch(self.labels, self.assessment, self.positions)
+        return explain_batch(self.labels, self.assessment, self.positions, self.notes)
+
+    @property
+    def n_settled(self) -> int | None:
+        """Examples that are settled; None unless the strategy skips them."""
+        return None if self.states is None else int((self.states == SETTLED).sum())
+
+    @property
+    def n_ambiguous(self) -> int | None:
+        """Examples nobody can settle; None unless the strategy skips them."""
+        return None if self.states is None else int((self.states == AMBIGUOUS).sum())
 
     def order(self) -> Ints:
         """Every example that may be asked for: the batch, then the others by their scores."""
@@ -163,26 +190,30 @@ def plan_round(
     Returns
     -------
     Plan
-        With fewer examples than ``batch_size`` where fewer are eligible or still open.
+        With fewer examples than ``batch_size``, or none, where fewer are in the pool, eligible, still open or
+        considered by the method; ``notes`` says which.
 
     Raises
     ------
     InputError
-        If ``pred_probs`` does not match ``labels``, the batch size is not between 1 and the number of
-        examples, or the method considers fewer although all are eligible.
+        If ``pred_probs`` or ``eligible`` does not match ``labels``, or the batch size is not positive.
     """
-    check_batch_size(batch_size, labels.n_examples)
+    check_batch_size(batch_size)
     models = check_pred_probs(pred_probs, labels)
     assessment = strategy.acquisition.assess_models(labels, models, seed=seed)
     scores, states = assessment.scores, None
+    possible = scores
     if eligible is not None:
-        scores = np.where(eligible, scores, np.inf)
+        if np.shape(eligible) != (labels.n_examples,):
+            raise InputError(
+                f"eligible must say yes or no to each of the {labels.n_examples:,} examples of the pool, got "
+                f"shape {np.shape(eligible)}."
+            )
+        possible = np.where(eligible, scores, np.inf)
     if strategy.skip_settled:
         states = states_of(labels, models, bayesian_estimate(labels, models))
-        scores = np.where(states == OPEN, scores, np.inf)
-    size = batch_size
-    if eligible is not None or strategy.skip_settled:
-        size = min(batch_size, int(np.isfinite(scores).sum()))
+    scores = possible if states is None else np.where(states == OPEN, possible, np.inf)
+    size = min(batch_size, int(np.isfinite(scores).sum()))
     positions = np.zeros(0, dtype=np.int64)
     if size:
         positions = select_batch(
@@ -201,7 +232,28 @@ def plan_round(
             candidates=candidates,
             seed=seed if rng is None else rng,
         )
-    return Plan(labels, models, strategy, seed, assessment, states, scores, positions, annotator)
+    plan = Plan(labels, models, strategy, seed, assessment, states, scores, positions, annotator)
+    notes = (*assessment.notes, *chance_notes(labels, models))
+    if size < batch_size:
+        considered = int(np.isfinite(possible).sum())
+        notes = (why_fewer(size, batch_size, labels.n_examples, considered, plan), *notes)
+    return replace(plan, notes=notes)
+
+
+def why_fewer(size: int, asked: int, n_examples: int, considered: int, plan: Plan | None = None) -> str:
+    """Why a batch is smaller than asked for: the pool has no more, or not all of it is asked about.
+
+    ``considered`` are the examples that are eligible and that the method scores, settled or not.
+    """
+    why = []
+    if considered < n_examples:
+        why.append(f"{n_examples - considered:,} are not to be asked about")
+    if plan is not None and plan.n_settled:
+        why.append(f"{plan.n_settled:,} are settled")
+    if plan is not None and plan.n_ambiguous:
+        why.append(f"{plan.n_ambiguous:,} are ambiguous")
+    reason = f"of the {n_examples:,} in the pool {' and '.join(why)}" if why else "the pool has no more"
+    return f"{size:,} examples in place of {asked:,}: {reason}."
 
 
 def suggest(
@@ -222,10 +274,10 @@ def suggest(
         The labels collected so far, over the pool.
     pred_probs : array-like or dataframe, or a sequence of them
         Shape ``(n_examples, n_classes)``, or ``(n_models, n_examples, n_classes)`` for an ensemble;
-        out-of-sample for labelled examples. A dataframe with a column ``example`` is aligned by id; the
+        out-of-sample for labelled examples. A dataframe is aligned by id (see `check_pred_probs`); the
         examples it adds join the pool without labels.
     batch_size : int
-        Number of examples.
+        Number of examples; where fewer are left to ask for, the batch is smaller and its ``notes`` say why.
     method : str, Acquisition or Strategy
         "recommended", a registered name (see `methods`), an import path ``module:attribute``, a method of
         one's own, or a whole strategy as `Strategy` or its text.
@@ -234,8 +286,8 @@ def suggest(
     batching : {"top", "diverse", "stochastic"}, optional
         How the batch follows from the scores (see `select_batch`), in place of the strategy's.
     skip_settled : bool, optional
-        Leave out the examples that are settled or ambiguous (see `activelab.stopping.example_states`); where
-        fewer are left, the batch is that much smaller. In place of the strategy's.
+        Leave out the examples that are settled or ambiguous (see `activelab.stopping.example_states`). In
+        place of the strategy's.
 
     Returns
     -------
@@ -244,8 +296,7 @@ def suggest(
     Raises
     ------
     InputError
-        If ``pred_probs`` does not match ``labels``, the batch size is not between 1 and the number of
-        examples the method considers, or the method is unknown.
+        If ``pred_probs`` does not match ``labels``, the batch size is not positive, or the method is unknown.
 
     Examples
     --------
@@ -257,13 +308,13 @@ def suggest(
     ([1, 4], ['relabel', 'new'])
     """
     strategy = Strategy.of(method, batching=batching, skip_settled=skip_settled)
-    ids = frame_examples(pred_probs)
-    if ids is not None:
-        labels = labels.with_examples(ids)
-    return plan_round(labels, pred_probs, strategy, batch_size, seed=seed).batch
+    labels, models = joined(labels, pred_probs)
+    return plan_round(labels, models, strategy, batch_size, seed=seed).batch
 
 
-def explain_batch(labels: Labels, assessment: Assessment, positions: Ints) -> Batch:
+def explain_batch(
+    labels: Labels, assessment: Assessment, positions: Ints, notes: tuple[str, ...] = ()
+) -> Batch:
     """The `Batch` of the examples at the given positions of the pool."""
     counts = labels.counts[positions]
     code = assessment.consensus_label[positions]
@@ -277,4 +328,5 @@ def explain_batch(labels: Labels, assessment: Assessment, positions: Ints) -> Ba
         consensus_label=consensus,
         quality=assessment.quality[positions],
         predicted_label=labels.classes[assessment.predicted_label[positions]],
+        notes=notes,
     )

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from activelab._errors import InputError, first
-from activelab._frames import as_frame, columns_of, is_frame
+from activelab._frames import as_frame, columns_of, is_frame, row_ids
 from activelab._typing import Floats, Ids, Models
 from activelab._vocabulary import Vocabulary
 from activelab.labels import Labels
@@ -63,8 +63,9 @@ def check_pred_probs(pred_probs: Any, labels: Labels) -> Checked:
     ----------
     pred_probs : array-like or dataframe, or a sequence of them
         Shape ``(n_examples, n_classes)``, or ``(n_models, n_examples, n_classes)`` for an ensemble.
-        Row i is example i of ``labels``. A dataframe with a column ``example`` is aligned by id, its
-        other columns by class. What this function returned for the same ``labels`` is returned as it is.
+        Row i is example i of ``labels``. A dataframe with a column ``example``, another that is called like
+        one (``id``, ``task_id``, …) or a pandas index of ids is aligned by id, its other columns by class.
+        What this function returned for the same ``labels`` is returned as it is.
     labels : Labels
         The pool and the classes the probabilities must match.
 
@@ -99,18 +100,34 @@ def check_pred_probs(pred_probs: Any, labels: Labels) -> Checked:
         try:
             check_values(model, labels, f"model {number}: " if len(models) > 1 else "")
         except InputError as error:
-            ids = _frame_ids(sources[number])
+            ids = _frame_ids(sources[number], labels.classes)
             if ids is not None:  # the row of the dataframe, not of the pool it was aligned to
                 error.rows = (int(Vocabulary(ids, "example").encode([error.example])[0]),)
             raise
     return models
 
 
-def frame_examples(pred_probs: Any) -> Ids | None:
-    """Example ids carried by the dataframes in ``pred_probs``; None if they carry none."""
-    found = [_frame_ids(model) for model in _models(pred_probs)]
+def frame_examples(pred_probs: Any, classes: Ids | None = None) -> Ids | None:
+    """Example ids carried by the dataframes in ``pred_probs``; None if they carry none.
+
+    ``classes`` are columns that hold probabilities, whatever they are called.
+    """
+    found = [_frame_ids(model, classes) for model in _models(pred_probs)]
     ids = [one for one in found if one is not None]
     return np.concatenate(ids) if ids else None
+
+
+def joined(labels: Labels, pred_probs: Any) -> tuple[Labels, Checked]:
+    """The pool with the examples that only the dataframes name, unlabelled, and the predictions checked.
+
+    ``labels`` itself where there are none.
+    """
+    if isinstance(pred_probs, Checked):
+        return labels, check_pred_probs(pred_probs, labels)
+    ids = frame_examples(pred_probs, labels.classes)
+    if ids is not None:
+        labels = labels.with_examples(ids)
+    return labels, check_pred_probs(pred_probs, labels)
 
 
 def _models(pred_probs: Any) -> Sequence[Any]:
@@ -154,18 +171,12 @@ def _check_classes(columns: int, labels: Labels) -> None:
         )
 
 
-def _frame_ids(model: Any) -> Ids | None:
-    """Ids of a dataframe's rows: its column ``example``, or a pandas index that is not a plain range."""
+def _frame_ids(model: Any, classes: Ids | None = None) -> Ids | None:
+    """Ids of a dataframe's rows, in a column that is no class, or its index."""
     if not is_frame(model):
         return None
-    import narwhals as nw
-
-    if "example" in nw.from_native(model, eager_only=True).columns:
-        return columns_of(model, ["example"])["example"].values
-    index = getattr(model, "index", None)
-    if index is None or not hasattr(model, "iloc") or type(index).__name__ == "RangeIndex":
-        return None
-    return np.asarray(index)
+    found = row_ids(model, () if classes is None else [str(name) for name in classes.tolist()])
+    return None if found is None else found.ids
 
 
 def _aligned_frame(model: Any, labels: Labels) -> Floats:
@@ -176,16 +187,18 @@ def _aligned_frame(model: Any, labels: Labels) -> Floats:
     absent = [name for name in classes if name not in present]
     if absent:
         raise InputError(f"pred_probs has no column for class {first(absent)}; it has: {first(present, 20)}.")
-    extra = [name for name in present if name not in classes and name != "example"]
+    found = row_ids(model, classes)
+    id_column = None if found is None else found.column
+    extra = [name for name in present if name not in classes and present[name] != id_column]
     if extra:
         raise InputError(
             f"pred_probs has columns for no class of the labels: {first(extra)}.", advice="columns"
         )
     columns = columns_of(model, [present[name] for name in classes])
     array = np.stack([_numbers(columns[present[n]].values, n) for n in classes], axis=1)
-    ids = _frame_ids(model)
-    if ids is None:
+    if found is None:
         return _aligned(array, labels)
+    ids = found.ids
     rows = Vocabulary(ids, "example").encode(labels.examples)
     if (rows < 0).any():
         lost = labels.examples[rows < 0]

@@ -133,12 +133,12 @@ def select_batch(
     [1, 2]
     """
     scores = np.asarray(scores)
-    check_batch_size(batch_size, len(scores))
+    check_batch_size(batch_size)
     choose = BATCHING.get(batching)
     considered = int(np.isfinite(scores).sum())
     if considered < batch_size:
         raise InputError(
-            f"the batch size {batch_size:,} is larger than the {considered:,} examples the method considers."
+            f"the batch size {batch_size:,} is larger than the {considered:,} examples with a finite score."
         )
     keys = _positions if labels is None else labels.tie_keys
     return choose(scores, batch_size, seed, keys, models)
@@ -148,9 +148,7 @@ def _positions(index: Ints) -> Ints:
     return index
 
 
-def check_batch_size(batch_size: int, n_examples: int) -> None:
-    """Raise unless ``1 <= batch_size <= n_examples``."""
+def check_batch_size(batch_size: int) -> None:
+    """Raise unless the batch size is a positive integer."""
     if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
         raise InputError(f"the batch size must be a positive integer, got {batch_size!r}.")
-    if batch_size > n_examples:
-        raise InputError(f"the batch size {batch_size:,} is larger than the pool of {n_examples:,} examples.")

@@ -109,7 +109,7 @@ def test_a_users_own_method(monkeypatch):
 
 @pytest.mark.parametrize(
     ("size", "message"),
-    [(0, "positive"), (-3, "positive"), (1.5, "positive"), (True, "positive"), (5, "larger than the pool")],
+    [(0, "positive"), (-3, "positive"), (1.5, "positive"), (True, "positive")],
 )
 def test_batch_sizes_are_checked(size, message):
     with pytest.raises(al.InputError, match=message):
@@ -117,8 +117,19 @@ def test_batch_sizes_are_checked(size, message):
 
 
 def test_examples_a_method_does_not_consider_are_not_chosen():
-    with pytest.raises(al.InputError, match="larger than the 3 examples the method considers"):
-        al.suggest(LABELS, PROBS, batch_size=4, method="active_label_cleaning")
+    batch = al.suggest(LABELS, PROBS, batch_size=4, method="active_label_cleaning")
+    assert sorted(batch.examples.tolist()) == [0, 1, 3]
+    assert batch.notes[0] == "3 examples in place of 4: of the 4 in the pool 1 are not to be asked about."
+
+
+def test_a_pool_smaller_than_the_batch_gives_all_of_it_and_says_so():
+    batch = al.suggest(LABELS, PROBS, batch_size=100)
+    assert batch.examples.tolist() == al.suggest(LABELS, PROBS, batch_size=4).examples.tolist()
+    assert batch.notes[0] == "4 examples in place of 100: the pool has no more."
+    assert "; note: 4 examples in place of 100" in repr(batch)
+    assert "notes" not in batch.to_dict()
+    with pytest.raises(al.InputError, match="larger than the 3 examples with a finite score"):
+        al.select_batch(np.array([0.1, 0.2, np.inf, 0.3]), 4)
 
 
 def test_a_batch_explains_itself():

@@ -220,10 +220,13 @@ def test_annotators_gives_the_table_and_the_agreement() -> None:
     expected = al.bayesian_consensus(labels).annotators
     found = table("annotators labels.csv --classes cat,dog,fox")
     assert found.columns.tolist() == list(expected.to_dict())
-    assert found["agreement_with_consensus"].astype(float).tolist() == (
-        expected.agreement_with_consensus.tolist()
+    quality = found["quality"].tolist()
+    assert quality[2] == ""  # shares no example with another, and stands last
+    assert float(quality[0]) <= float(quality[1])  # the worst first
+    by_name = dict(zip(expected.annotator.tolist(), expected.agreement_with_consensus.tolist(), strict=True))
+    assert [by_name[int(name)] for name in found["annotator"]] == (
+        found["agreement_with_consensus"].astype(float).tolist()
     )
-    assert found["quality"].tolist()[2] == ""  # shares no example with another
     said = summary("annotators labels.csv --classes cat,dog,fox --bootstrap 50 --seed 3")["agreement"]
     for one, two in zip(said, agreement_statistics(labels, n_bootstrap=50, seed=3), strict=True):
         numbers = [one["value"], one["low"], one["high"], one["n_items"]]
@@ -429,7 +432,6 @@ def test_bad_arrays_are_one_clear_line() -> None:
     [
         ("-n 0", "the batch size must be a positive integer, got 0"),
         ("-n -3", "the batch size must be a positive integer, got -3"),
-        ("-n 6", "the batch size 6 is larger than the pool of 5 examples"),
         ("-n x", "Invalid value for '--batch-size'"),
         ("--method activelb", "unknown method 'activelb'. Did you mean 'activelab'?"),
         ("--keep lst", "'lst' is not one of 'error', 'first', 'last'"),
@@ -520,6 +522,9 @@ def test_without_arguments_the_help_lists_the_commands() -> None:
     said = run("").stdout
     assert said == run("--help").stdout
     assert all(f"\n  {command} " in said for command in COMMANDS)
+    listed = said.partition("Commands:\n")[2].splitlines()
+    assert len(listed) > 20
+    assert not [line for line in listed if len(line) > 80 or line.endswith("...")]
 
 
 def process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -696,3 +701,27 @@ def test_progress_of_a_large_pool_on_a_terminal(large):
         *["suggest", "labels", "-p", "probs-0", "-n", "20", "--workers", "1", "-o", "batch.csv"]
     )
     assert "rows/s" in output
+
+
+def test_the_end_is_no_error():
+    """A pool smaller than the batch, and one in which everything is settled."""
+    assert len(table("suggest labels.csv -p probs.csv")) == 5
+    found = summary("suggest labels.csv -p probs.csv -n 6")
+    assert found["batch_size"] == 5
+    assert found["notes"][0] == "5 examples in place of 6: the pool has no more."
+    assert "settled" not in found
+    rows = "".join(f"{i},{who},{'xy'[i % 2]}\n" for i in range(16) for who in range(4))
+    split = "".join(f"16,{who},{'xy'[who % 2]}\n" for who in range(4))
+    write("l.csv", f"example,annotator,label\n{rows}{split}17,0,x\n")
+    of_x = [0.5 if i > 15 else 0.9 - 0.8 * (i % 2) for i in range(18)]
+    write("p.csv", "example,x,y\n" + "".join(f"{i},{p:.1f},{1 - p:.1f}\n" for i, p in enumerate(of_x)))
+    found = summary("suggest l.csv -p p.csv --skip-settled -m recommended")
+    assert (found["batch_size"], found["settled"], found["ambiguous"]) == (1, 16, 1)
+    why = "1 examples in place of 100: of the 18 in the pool 16 are settled and 1 are ambiguous."
+    assert found["notes"][0] == why
+    write("l.csv", f"example,annotator,label\n{rows}")
+    write("p.csv", "\n".join(Path("p.csv").read_text().splitlines()[:17]) + "\n")
+    assert run("suggest l.csv -p p.csv --skip-settled -m recommended").stdout.startswith("example,score,kind")
+    found = summary("suggest l.csv -p p.csv --skip-settled -m recommended -o none.parquet")
+    assert (found["batch_size"], found["settled"]) == (0, 16)
+    assert pd.read_parquet("none.parquet").empty

@@ -64,7 +64,9 @@ def test_simulate_writes_a_table_and_resumes(tmp_path):
     output = tmp_path / "results.parquet"
     done = run("simulate", *SMALL, "-m", "activelab,random", "-o", output, "--json")
     assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout)["methods"]["method"] == ["activelab", "random"]
+    said = json.loads(done.stdout)
+    assert said["methods"]["method"] == ["activelab", "random"]
+    assert (said["experiment"]["dataset"], said["experiment"]["trials"]) == ("digits", 2)
     table = pq.read_table(output)
     assert table.num_rows == 2 * 2 * 3
     columns = (
@@ -183,3 +185,23 @@ def test_curves_of_a_table_are_cut_to_the_shortest_trial():
     )
     assert learning_curves_of(table)["a"].accuracy.tolist() == [[0.1, 0.2], [0.4, 0.5]]
     assert Experiment().trials == 5
+
+
+def test_stored_results_are_drawn_by_simulate_and_by_plot(tmp_path):
+    output, figure = tmp_path / "results.csv", tmp_path / "curves.svg"
+    done = run("simulate", *SMALL, "--rounds", 1, "-m", "random", "-o", output, "--figure", figure)
+    assert done.exit_code == 0, done.output
+    assert b"<svg" in figure.read_bytes()
+    for ending, begins in ((".png", b"\x89PNG"), (".pdf", b"%PDF")):
+        target = tmp_path / f"again{ending}"
+        done = run("plot", output, "--measure", "consensus_accuracy", "-o", target)
+        assert done.exit_code == 0, done.output
+        assert target.read_bytes().startswith(begins)
+    for arguments, message in (
+        (("plot", output, "-o", tmp_path / "x.gif"), "a figure ends in .png, .pdf, .svg"),
+        (("plot", output, "--measure", "speed", "-o", figure), "is no table of results: no column 'speed'"),
+        (("plot", tmp_path / "none.csv", "-o", figure), "none.csv: no such file"),
+    ):
+        done = run(*arguments)
+        assert done.exit_code == 2
+        assert message in done.output

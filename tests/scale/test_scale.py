@@ -286,8 +286,8 @@ def test_nothing_but_results_is_left_behind(tmp_path, monkeypatch):
     pool = Pool(15)
     arguments = pool.write(tmp_path / "in", 2, 2)
     suggest(arguments)
-    with pytest.raises(InputError):
-        suggest(arguments, 61)
+    with pytest.raises(InputError, match="no column for class"):
+        suggest(arguments, classes=["only", "these"])
     assert not list((tmp_path / "temporary").iterdir())
 
 

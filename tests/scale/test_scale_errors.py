@@ -173,13 +173,8 @@ def test_a_file_that_is_damaged_inside(aligned, tmp_path):
     refused(files, r"0\.parquet|partitioning failed")
 
 
-def test_empty_tables_and_batches_that_are_too_large(pool, files):
+def test_empty_tables(pool, files):
     labels, _probs = files
-    with pytest.raises(InputError, match="larger than the pool of 60 examples"):
-        scale.suggest(*files, 61)
-    considered = pool.labels["example"].nunique()
-    with pytest.raises(InputError, match=f"larger than the {considered} examples the method considers"):
-        scale.suggest(*files, considered + 1, "active_label_cleaning", workers=1, partitions=3)
     for path in Path(labels).iterdir():
         write(pool.labels.iloc[:0], path)
     refused(files, "the table of labels is empty")
@@ -252,3 +247,14 @@ def test_drop_is_what_the_core_makes_of_the_rest(tmp_path):
     assessment, batch = plan_of(labels, probs, 50)
     assert found.batch.examples.tolist() == batch.examples.tolist()
     np.testing.assert_array_equal(found.temperature, assessment.temperature)
+
+
+def test_a_pool_smaller_than_the_batch_gives_all_of_it_and_says_so(pool, files):
+    everything = scale.suggest(*files, 61, workers=1, partitions=3)
+    assert len(everything.batch) == 60
+    assert everything.notes[0] == "60 examples in place of 61: the pool has no more."
+    assert everything.batch.notes == everything.notes
+    considered = pool.labels["example"].nunique()
+    some = scale.suggest(*files, considered + 1, "active_label_cleaning", workers=1, partitions=3)
+    assert len(some.batch) == considered
+    assert some.notes[0].endswith(f"of the 60 in the pool {60 - considered} are not to be asked about.")

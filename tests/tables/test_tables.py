@@ -205,3 +205,11 @@ def test_the_index_of_a_pandas_frame_is_the_examples_or_nothing(tmp_path: Path) 
     assert tables.read_pred_probs(path).to_pydict() == {"example": ["b", "a"], **frame.to_dict("list")}
     frame.assign(task=[3, 4]).to_parquet(path)
     assert tables.read_pred_probs(path).to_pydict() == {"example": [3, 4], **frame.to_dict("list")}
+
+
+def test_a_column_of_lists_is_kept_as_json_in_csv(tmp_path):
+    """Such as the temperatures of an ensemble in the results of `activelab simulate -o results.csv`."""
+    lists = pa.table({"name": ["a,b", "c"], "values": [[1.5, 2.0], None]})
+    tables.write_table(tmp_path / "t.csv", lists)
+    text = (tmp_path / "t.csv").read_text()
+    assert text.splitlines() == ["name,values", '"a,b","[1.5, 2.0]"', '"c",']

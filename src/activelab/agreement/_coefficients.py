@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from activelab import _html
 from activelab._errors import InputError
 from activelab._typing import Bools, Float64s, Ints
 from activelab._vocabulary import factorize
@@ -55,6 +56,11 @@ class Agreement:
     n_items: int
     n_labels: int
     note: str = ""
+
+    def _repr_html_(self) -> str:
+        """As a notebook shows it."""
+        facts = {"value": self.value, "low": self.low, "high": self.high, "examples": self.n_items}
+        return _html.page(self.name, facts=facts, notes=[self.note] if self.note else [])
 
     @property
     def estimable(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from activelab import _html
 from activelab._errors import InputError
 from activelab._frames import Backend, make_frame
 from activelab._typing import Float64s, Ids, Ints
@@ -40,6 +41,25 @@ class PairwiseKappa:
 
     def __len__(self) -> int:
         return len(self.first)
+
+    def _repr_html_(self) -> str:
+        """As a notebook shows it: the matrix of the annotators who share most, shaded."""
+        shown = np.bincount(
+            np.r_[self.first, self.second], np.r_[self.shared, self.shared], len(self.annotators)
+        )
+        chosen = np.sort(np.argsort(-shown, kind="stable")[: _html.ROWS])
+        columns: dict[str, Any] = {"kappa": self.annotators[chosen]}
+        at = {int(code): place for place, code in enumerate(chosen)}
+        matrix = np.full((len(chosen),) * 2, np.nan)
+        here = np.isin(self.first, chosen) & np.isin(self.second, chosen)
+        for a, b, kappa in zip(self.first[here], self.second[here], self.kappa[here], strict=True):
+            matrix[at[int(a)], at[int(b)]] = matrix[at[int(b)], at[int(a)]] = kappa
+        for place, code in enumerate(chosen.tolist()):
+            columns[str(self.annotators[code])] = [_html.Heat(value) for value in matrix[:, place].tolist()]
+        title = f"Cohen's kappa of {len(self):,} pairs of {len(self.annotators):,} annotators"
+        rest = len(self.annotators) - len(chosen)
+        notes = (f"{rest:,} more annotators, who share fewer examples.",) if rest else ()
+        return _html.page(title, _html.table(columns), notes=notes)
 
     def to_matrix(self, value: Literal["kappa", "agreement", "shared"] = "kappa") -> Float64s:
         """Symmetric matrix of shape (n_annotators, n_annotators); 8 bytes × n_annotators² of memory.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,6 +20,7 @@ from activelab.cli._errors import CommandGroup
 from activelab.cli._label_studio import label_studio
 from activelab.cli._large import SuggestCommand
 from activelab.cli._people import annotator
+from activelab.cli._plot import plot
 from activelab.cli._project import import_, init, settings
 from activelab.cli._project_use import backup, doctor, export, report, serve, status, train
 from activelab.cli._simulate import reproduce, simulate
@@ -67,22 +68,32 @@ def _activelab(
         typer.echo(context.get_help())
 
 
-# Every command is registered here, in the order of the help page.
-app.command(cls=SuggestCommand)(suggest)
-for _command in (consensus, annotators, advise, convert, simulate, reproduce, demo):
-    app.command()(_command)
-app.command()(init)
-app.command("import")(import_)
-app.command()(serve)
-app.command()(train)
-app.command()(status)
-app.command()(report)
-app.command()(export)
-app.command()(settings)
-app.command()(doctor)
-app.command()(backup)
-app.add_typer(annotator)
-app.add_typer(label_studio)
+# Every command is registered here, in the order of the help page, with a line that fits 80 columns.
+_COMMANDS: dict[str, tuple[Any, str]] = {
+    "suggest": (suggest, "What to label next, best first."),
+    "consensus": (consensus, "The most likely label of every labelled example."),
+    "annotators": (annotators, "How far each annotator can be trusted, the worst first."),
+    "advise": (advise, "Which strategy your labels speak for, and what more buy."),
+    "convert": (convert, "Write labels in the format of another tool."),
+    "simulate": (simulate, "Compare methods where the truth is known."),
+    "plot": (plot, "Draw the learning curves of stored results."),
+    "reproduce": (reproduce, "The paper's experiments, and the same on people's labels."),
+    "demo": (demo, "The whole loop on real images, in one command."),
+    "init": (init, "Make a project."),
+    "import": (import_, "Put examples, labels and right answers into a project."),
+    "serve": (serve, "Serve the pages of a project."),
+    "train": (train, "Train one round of a project now."),
+    "status": (status, "Where a project stands."),
+    "report": (report, "Write a report of a project, one HTML file."),
+    "export": (export, "Write labels, consensus, next batch or events of a project."),
+    "settings": (settings, "Show the settings of a project, or change some."),
+    "doctor": (doctor, "Check a project for damage."),
+    "backup": (backup, "Copy a project to a file."),
+}
+for _name, (_command, _line) in _COMMANDS.items():
+    app.command(_name, cls=SuggestCommand if _name == "suggest" else None, short_help=_line)(_command)
+app.add_typer(annotator, short_help="The people of a project.")
+app.add_typer(label_studio, short_help="Let people label in Label Studio.")
 
 
 def main() -> None:

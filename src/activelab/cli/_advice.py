@@ -25,6 +25,7 @@ ADVICE = {
     "project_predictions": "Row i of an array is example i of the project and column j its class j; a table "
     "has a column 'example' and one a class.",
     "question": "Choose one with --question.",
+    "rows": "Give the missing rows.",
     "token": "Set it to a token of your Label Studio account, or name --token-file.",
     "unmatched": "Give the missing rows, or leave these examples out with --unmatched drop.",
     "work_dir": "Name it with --work-dir.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -25,10 +25,7 @@ from activelab.cli._options import (
     Output,
     Seed,
 )
-from activelab.cli._output import deliver, working
-
-if TYPE_CHECKING:
-    pass
+from activelab.cli._output import deliver, progress_bar, working
 
 
 def advise(
@@ -107,7 +104,7 @@ def advise(
     with working("Reading the files"):
         pool, models = read_inputs(request)
         pool, X = with_features(pool, features, example_column, bool(models))
-    with working("Replaying the labels"):
+    with progress_bar() as show:
         advice = advice_of(
             pool,
             models or None,
@@ -119,6 +116,7 @@ def advise(
             error_cost=error_cost,
             trials=trials,
             seed=seed,
+            progress=show,
         )
     rows = [asdict(one) for one in advice.strategies]
     columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
@@ -133,4 +131,6 @@ def advise(
         "trials": trials,
         "notes": advice.notes,
     }
+    if as_json:
+        summary["strategies"] = rows
     deliver(to_arrow(columns), summary, output=output, as_json=as_json, absent="not estimable")

@@ -61,8 +61,9 @@ def annotators(
       activelab annotators labels.csv --pred-probs probs.csv -o annotators.csv
       activelab annotators labels.csv --json | jq '.agreement[0].value'
 
-    The table has the columns annotator, quality, agreement_with_consensus, weight, num_labels,
-    num_overlapping (labels on examples that others labelled too) and worst_class.
+    The table has a row an annotator, the lowest quality first, with the columns annotator, quality,
+    agreement_with_consensus, weight, num_labels, num_overlapping (labels on examples that others labelled
+    too) and worst_class.
     """
     from activelab.agreement import agreement_statistics
     from activelab.tables import check_output, to_arrow
@@ -101,8 +102,14 @@ def annotators(
         "agreement": [_statistic(one) for one in agreement],
         "notes": [*request.notes, *result.notes],
     }
-    table = to_arrow(result.annotators.to_dict())
+    table = to_arrow(_worst_first(result.annotators.to_dict()))
     deliver(table, summary, output=output, as_json=as_json, absent="not estimable")
+
+
+def _worst_first(columns: dict[str, Any]) -> dict[str, Any]:
+    """Rows by quality, the lowest first; those whose quality is not known come last."""
+    order = columns["quality"].argsort(kind="stable")
+    return {name: values[order] for name, values in columns.items()}
 
 
 def _statistic(one: Agreement) -> dict[str, Any]:

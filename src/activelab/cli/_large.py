@@ -12,7 +12,8 @@ import typer
 from typer.core import TyperCommand
 
 from activelab._errors import InputError
-from activelab.cli._output import Show, progress_bar
+from activelab._progress import Show
+from activelab.cli._output import progress_bar
 
 if TYPE_CHECKING:
     from activelab.scale import Plan, Suggestion

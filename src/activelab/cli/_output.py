@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
+
+from activelab._progress import Show
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,10 +30,6 @@ def working(what: str) -> Iterator[None]:
 
     with Console(stderr=True).status(what):
         yield
-
-
-Show = Callable[[str, int, int | None], None]
-"""Told what is done now, how much of it, and of how much if that is known."""
 
 
 @contextmanager

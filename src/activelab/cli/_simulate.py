@@ -10,6 +10,7 @@ import typer
 
 from activelab._whole import whole_file
 from activelab.cli._output import deliver, progress_bar
+from activelab.cli._plot import check_figure, draw
 
 if TYPE_CHECKING:
     from activelab.simulation import Experiment, Panel
@@ -48,6 +49,10 @@ def simulate(
     noise: Annotated[float | None, typer.Option(help="Mean probability of an error.")] = None,
     num_annotators: Annotated[int | None, typer.Option(help="Size of the team.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    figure: Annotated[
+        Path | None,
+        typer.Option("--figure", metavar="FILE", help="Draw the learning curves: .png, .pdf or .svg."),
+    ] = None,
     jobs: Jobs = 1,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as JSON, and nothing else.")
@@ -65,7 +70,7 @@ def simulate(
         --rounds 10 --batch-size 50 --trials 3 -o digits.parquet
       activelab simulate --dataset labelme --annotators replay --config experiment.toml --jobs 2
     """
-    from dataclasses import replace
+    from dataclasses import asdict, replace
 
     import numpy as np
 
@@ -97,6 +102,8 @@ def simulate(
         stated = Experiment.from_toml(config)
     experiment = replace(stated, **changes)
     check_output(output, ())
+    if figure is not None:
+        check_figure(figure, (str(output),))
     if not output.parent.is_dir():
         raise InputError(f"{output.parent} is not a folder.")
     parts = output.with_name(f"{output.name}.parts")
@@ -104,6 +111,8 @@ def simulate(
         write_table(output, results_table(experiment, parts))
     table = results_table(experiment, parts)
     write_table(output, table)
+    if figure is not None:
+        draw(figure, {experiment.dataset: table})
     curves = learning_curves_of(table)
     compared = {
         "method": np.array(list(curves), dtype=object),
@@ -118,7 +127,7 @@ def simulate(
         "notes": [],
     }
     if as_json:
-        summary["methods"] = compared
+        summary |= {"methods": compared, "experiment": asdict(experiment)}
     deliver(to_arrow(compared), summary, output=None, as_json=as_json)
 
 

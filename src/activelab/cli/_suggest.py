@@ -296,6 +296,8 @@ def _in_memory(
         "model_weight": plan.assessment.model_weight,
         "notes": [*request.notes, *notes],
     }
+    if plan.states is not None:
+        summary |= {"settled": plan.n_settled, "ambiguous": plan.n_ambiguous}
     return columns, summary
 
 

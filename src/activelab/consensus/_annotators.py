@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from activelab import _html
 from activelab._frames import Backend, make_frame
 from activelab._kernels import blocks
 from activelab._typing import Bools, Float64s, Ids, Ints
@@ -56,6 +57,10 @@ class AnnotatorTable:
 
     def __repr__(self) -> str:
         return f"AnnotatorTable({len(self)} annotators; {', '.join(self.to_dict())})"
+
+    def _repr_html_(self) -> str:
+        """As a notebook shows it."""
+        return _html.page(f"{len(self):,} annotators", _html.table(self.to_dict()))
 
     @property
     def verified(self) -> Bools:

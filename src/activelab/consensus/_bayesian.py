@@ -10,6 +10,7 @@ import numpy as np
 from activelab._errors import InputError
 from activelab._kernels import Block, blocks, most_probable
 from activelab._typing import Bools, Float64s, Ints, Models
+from activelab.consensus._chance import chance_notes
 from activelab.consensus._channels import Ability, Channels, ChannelSums, ability_of
 from activelab.consensus._consensus import Consensus
 from activelab.consensus._dependence import Voices, family_codes, find_voices
@@ -17,7 +18,7 @@ from activelab.consensus._held_out import HeldOut, discounted
 from activelab.consensus._model_prior import ModelPrior
 from activelab.consensus._statistics import label_sums
 from activelab.labels import Labels
-from activelab.pred_probs import check_pred_probs, remembered
+from activelab.pred_probs import joined, remembered
 
 _STEPS = 6
 _SAMPLE = 50_000  # labelled examples the first steps rest on; the last step takes all
@@ -53,8 +54,9 @@ def bayesian_consensus(
     labels : Labels
     pred_probs : array-like or dataframe, optional
         Out-of-sample probabilities, shape ``(n_examples, n_classes)``, or ``(n_models, n_examples,
-        n_classes)`` for an ensemble, whose calibrated mean is the prior. Calibrated here. Without them
-        classes are equally likely beforehand, unless held-out labels say that some are rare.
+        n_classes)`` for an ensemble, whose calibrated mean is the prior. Calibrated here. Examples that only
+        a dataframe names join the pool without labels. Without models classes are equally likely beforehand,
+        unless held-out labels say that some are rare.
     known : array-like of int, shape (n_examples,), optional
         Code of the right class where somebody with the authority to say so has (decisions, gold answers), -1
         elsewhere. It is the consensus there, and teaches how annotators err.
@@ -84,7 +86,9 @@ def bayesian_consensus(
     >>> al.bayesian_consensus(labels, pred_probs).label.tolist()
     [0, 1, 1, 1]
     """
-    models = () if pred_probs is None else check_pred_probs(pred_probs, labels)
+    models: Models = ()
+    if pred_probs is not None:
+        labels, models = joined(labels, pred_probs)
     codes = check_known(known, labels)
     estimate = bayesian_estimate(labels, models, known=codes, families=family_codes(families, labels))
     posterior = np.empty((labels.n_examples, labels.n_classes))
@@ -99,7 +103,7 @@ def bayesian_consensus(
         label_sums(labels),
         annotator_weight=estimate.ability.mean,
         annotator_voice=estimate.voices.mean_weight(labels),
-        notes=estimate.voices.notes(labels.annotators),
+        notes=(*estimate.voices.notes(labels.annotators), *chance_notes(labels, models)),
     )
 
 

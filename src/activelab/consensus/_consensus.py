@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from activelab import _html
 from activelab._errors import first
 from activelab._frames import Backend, make_frame
 from activelab._kernels import blocks
@@ -97,6 +98,17 @@ class Consensus:
         given = self.label >= 0
         mean = f"{self.quality[given].mean():.3f}" if given.any() else "not estimable"
         return f"Consensus({int(given.sum()):,} labelled examples, mean quality {mean})"
+
+    def _repr_html_(self) -> str:
+        """As a notebook shows it: how sure it is, and the first examples."""
+        given = self.label >= 0
+        facts = {
+            "examples with a consensus": int(given.sum()),
+            "mean quality": float(self.quality[given].mean()) if given.any() else None,
+            "mean agreement": float(np.nanmean(self.agreement)) if self.labels.n_labels else None,
+            "model weight": self.model_weight if len(self.model_weight) else None,
+        }
+        return _html.page("Consensus", _html.table(self.to_dict()), facts=facts, notes=self.notes)
 
     @property
     def label_ids(self) -> Ids:

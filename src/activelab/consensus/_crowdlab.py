@@ -11,6 +11,7 @@ import numpy as np
 from activelab._conventions import PAPER, Conventions
 from activelab._kernels import Block, blocks, temper
 from activelab._typing import Float64s, Ints, Models
+from activelab.consensus._chance import chance_notes
 from activelab.consensus._consensus import Consensus
 from activelab.consensus._majority_vote import vote_labels
 from activelab.consensus._statistics import (
@@ -21,7 +22,7 @@ from activelab.consensus._statistics import (
     predicted_classes,
 )
 from activelab.labels import Labels
-from activelab.pred_probs import check_pred_probs, remembered
+from activelab.pred_probs import joined, remembered
 
 _FLOOR = 1e-6
 
@@ -79,7 +80,8 @@ def crowdlab(labels: Labels, pred_probs: Any, *, seed: int = 0) -> Consensus:
     labels : Labels
     pred_probs : array-like or dataframe
         Out-of-sample probabilities, shape ``(n_examples, n_classes)``, or ``(n_models, n_examples,
-        n_classes)`` for an ensemble. Not calibrated here (see `TemperatureScaling`).
+        n_classes)`` for an ensemble. Not calibrated here (see `TemperatureScaling`). Examples that only a
+        dataframe names join the pool without labels: ``consensus.labels`` has them.
     seed : int
         Seed of the last tie-break of the majority vote.
 
@@ -103,7 +105,7 @@ def crowdlab(labels: Labels, pred_probs: Any, *, seed: int = 0) -> Consensus:
     >>> consensus.label.tolist()
     [0, 1, 1, 1]
     """
-    models = check_pred_probs(pred_probs, labels)
+    labels, models = joined(labels, pred_probs)
     return crowdlab_consensus(labels, models, seed=seed)
 
 
@@ -136,6 +138,7 @@ def crowdlab_consensus(
         annotator_weight=trust.annotator_weight,
         model_weight=trust.model_weight,
         use_label_quality=True,
+        notes=chance_notes(labels, models),
     )
 
 

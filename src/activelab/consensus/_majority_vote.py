@@ -12,7 +12,7 @@ from activelab._typing import Bools, Float64s, Ints, Models
 from activelab.consensus._consensus import Consensus
 from activelab.consensus._statistics import LabelSums, label_sums
 from activelab.labels import Labels
-from activelab.pred_probs import check_pred_probs
+from activelab.pred_probs import joined
 
 
 def majority_vote(labels: Labels, pred_probs: Any = None, *, seed: int = 0) -> Consensus:
@@ -47,7 +47,9 @@ def majority_vote(labels: Labels, pred_probs: Any = None, *, seed: int = 0) -> C
     >>> al.majority_vote(labels).label.tolist()
     [1, 0]
     """
-    models = () if pred_probs is None else check_pred_probs(pred_probs, labels)
+    models: Models = ()
+    if pred_probs is not None:
+        labels, models = joined(labels, pred_probs)
     sums = label_sums(labels)
     label = vote_labels(labels, sums, models, (None,) * len(models), seed=seed)
     posterior = np.full((labels.n_examples, labels.n_classes), np.nan)

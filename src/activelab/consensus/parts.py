@@ -5,6 +5,7 @@ returns the tables of another library; everybody else calls the methods themselv
 """
 
 from activelab.consensus._annotators import annotator_table
+from activelab.consensus._chance import chance_notes
 from activelab.consensus._committee import CommitteePool, committee_pool, committee_targets, pooled
 from activelab.consensus._consensus import agreement_with_label, lone_annotators_note, overlap_notes
 from activelab.consensus._crowdlab import (
@@ -39,6 +40,7 @@ __all__ = [
     "agreement_with_label",
     "annotator_table",
     "best_supported",
+    "chance_notes",
     "committee_pool",
     "committee_targets",
     "consensus_sums",

@@ -32,7 +32,7 @@ from activelab.consensus.parts import (
     lone_annotators_note,
 )
 from activelab.labels import Labels
-from activelab.planning import Batch
+from activelab.planning import Batch, why_fewer
 from activelab.scale import _passes as passes
 from activelab.scale._job import Job, digest
 from activelab.scale._layout import Request
@@ -40,7 +40,7 @@ from activelab.scale._passes import Known
 from activelab.scale._plan import Plan
 from activelab.scale._prepare import Prepared, Unmatched, prepare
 from activelab.scale._run import Runner
-from activelab.selection import batch_order, check_batch_size
+from activelab.selection import batch_order
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,25 +99,29 @@ class Run:
         calibrated = isinstance(self.job.method, ActiveLab) and self.job.method.calibrate
         betas = tuple((1 / temperature).tolist()) if calibrated else (None,) * len(self.job.models)
         known = self._trust(replace(known, betas=betas, temperature=temperature))
-        batch = self._best(known)
+        n_examples = sum(one.n_examples for one in prepared)
+        batch, asked = self._best(known), self.request.batch_size
         trust, sums = known.final_trust, known.sums
         assert trust is not None
+        notes = (*notes, *lone_annotators_note(sums, known.annotators[~sums.verified]))
+        if len(batch) < asked:
+            notes = (why_fewer(len(batch), asked, n_examples, len(batch)), *notes)
         self.runner.finish(self.job, prepare)
         return Suggestion(
-            batch=batch,
+            batch=replace(batch, notes=notes),
             temperature=temperature,
             model_weight=trust.model_weight,
             annotators=known.annotators,
             annotator_weight=trust.annotator_weight,
             annotator_accuracy=trust.annotator_accuracy,
-            n_examples=sum(one.n_examples for one in prepared),
+            n_examples=n_examples,
             n_labelled=sums.n_labelled,
             n_labels=sums.n_labels,
             classes=self.job.classes,
             dropped=dropped,
             computed=self.runner.computed,
             plan=self.plan,
-            notes=(*notes, *lone_annotators_note(sums, known.annotators[~sums.verified])),
+            notes=notes,
         )
 
     def _prepare(self) -> tuple[list[Prepared], int]:
@@ -128,7 +132,6 @@ class Run:
             _refuse(without_probs, "labelled examples have no row in the probabilities")
             _refuse(without_model, "examples have probabilities by some models only")
         n_examples = sum(one.n_examples for one in prepared)
-        check_batch_size(self.request.batch_size, n_examples)
         every = sampling_step(n_examples)
         if every != self.job.every:  # so many examples were dropped that the sample is another
             self.job = replace(self.job, every=every)
@@ -208,9 +211,10 @@ class _Best:
             self.at_most = float(merged.score[-1])
 
     def _merge(self) -> Batch:
-        columns = {
+        columns: dict[str, Any] = {
             field.name: np.concatenate([getattr(part, field.name) for part in self._parts])
             for field in fields(Batch)
+            if field.name != "notes"
         }
         keys = id_keys(columns["examples"])
         order = batch_order(columns["score"], keys, self.seed)[: self.size]
@@ -218,13 +222,7 @@ class _Best:
 
     def result(self) -> Batch:
         """The batch."""
-        merged = self._merge()
-        if len(merged) < self.size:
-            raise InputError(
-                f"the batch size {self.size:,} is larger than the {len(merged):,} examples the method "
-                "considers."
-            )
-        return merged
+        return self._merge()
 
 
 def _refuse(unmatched: Unmatched, what: str) -> None:

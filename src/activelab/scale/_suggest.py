@@ -122,7 +122,7 @@ def suggest(
     if address is not None and work_dir is None:
         raise InputError("a cluster needs a folder or URL that all its workers reach.", advice="work_dir")
     inputs = _inputs(labels, pred_probs, example_column, annotator_column, label_column)
-    check_batch_size(batch_size, inputs.n_examples)
+    check_batch_size(batch_size)
     request = Request(
         inputs=inputs,
         batch_size=batch_size,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from activelab._errors import InputError, unknown
+from activelab._progress import Show, shown
 from activelab._registry import import_object
 from activelab._typing import Floats
 from activelab._whole import whole_file
@@ -345,7 +346,11 @@ def prepare(experiment: Experiment, method: str, trial: int) -> Simulation:
 
 
 def run_experiment(
-    experiment: Experiment, folder: str | os.PathLike[str], *, n_jobs: int | None = None
+    experiment: Experiment,
+    folder: str | os.PathLike[str],
+    *,
+    n_jobs: int | None = None,
+    progress: bool | Show | None = None,
 ) -> Iterator[tuple[str, int, int]]:
     """Run what is missing of an experiment; results and checkpoints live in ``folder``.
 
@@ -360,6 +365,9 @@ def run_experiment(
         Made if it is missing. ``experiment.toml`` in it states the experiment.
     n_jobs : int, optional
         Parallel trials, as in joblib.
+    progress : bool or callable, optional
+        In a notebook a bar with the time left; False for none. A function is told which trial was done, how
+        many are, and of how many.
 
     Yields
     ------
@@ -380,7 +388,11 @@ def run_experiment(
     place.mkdir(parents=True, exist_ok=True)
     _state(experiment, place)
     jobs = (delayed(run_unit)(experiment, method, trial, place) for method, trial in units)
-    yield from Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs)
+    with shown(progress) as show:
+        show("", 0, len(units))
+        for done, unit in enumerate(Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs), 1):
+            show(f"{unit[0]}, trial {unit[1]}", done, len(units))
+            yield unit
 
 
 def _state(experiment: Experiment, place: Path) -> None:

@@ -127,6 +127,7 @@ class Simulation:
             eligible=self._eligible(),
             candidates=self.team.candidates,
             rng=self.rng,
+            progress=False,
         )
         result = self.learner.round_
         given = result.training_label >= 0

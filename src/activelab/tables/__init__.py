@@ -1,9 +1,9 @@
 """Tables in and out of files: CSV, Parquet and JSON lines by file ending, arrays as .npy and .npz."""
 
+from activelab._columns import candidates, check_distinct, find_column, is_index
 from activelab.tables._arrays import is_array_file, open_array, read_arrays
 from activelab.tables._bounded import Bounded, allowance
 from activelab.tables._cells import plain_cell
-from activelab.tables._columns import candidates, check_distinct, find_column, is_index
 from activelab.tables._errors import naming
 from activelab.tables._formats import Format, check_file, format_of, open_bytes, sniff
 from activelab.tables._formulas import from_harmless, harmless, without_formulas

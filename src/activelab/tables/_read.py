@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from activelab._columns import check_distinct, find_column
 from activelab._errors import InputError
-from activelab.tables._columns import check_distinct, find_column
 from activelab.tables._errors import naming
 from activelab.tables._formats import Format, check_content, open_bytes, open_text
 from activelab.tables._ids import as_ids, texts_as_ids, values_as_ids

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from activelab._columns import check_distinct
 from activelab._errors import InputError
-from activelab.tables._columns import check_distinct
 from activelab.tables._errors import naming
 from activelab.tables._formats import Format, check_content
 from activelab.tables._formulas import from_harmless

@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -117,13 +117,28 @@ def csv_blocks(table: pa.Table, delimiter: str = ",") -> Iterator[bytes]:
 
 
 def _csv_block(block: pa.Table, delimiter: str) -> bytes:
-    for quoting in ("none", "needed"):
-        buffer = io.BytesIO()
-        options = pa.csv.WriteOptions(include_header=False, delimiter=delimiter, quoting_style=quoting)
-        with suppress(pa.ArrowInvalid):  # a value that needs quotes
-            pa.csv.write_csv(block, buffer, options)
-            break
+    block = _lists_as_text(block)
+    with suppress(pa.ArrowInvalid):  # a value that needs quotes
+        return _quoted(block, delimiter, "none")
+    return _quoted(block, delimiter, "needed")
+
+
+def _quoted(block: pa.Table, delimiter: str, quoting: Literal["none", "needed"]) -> bytes:
+    buffer = io.BytesIO()
+    options = pa.csv.WriteOptions(include_header=False, delimiter=delimiter, quoting_style=quoting)
+    pa.csv.write_csv(block, buffer, options)
     return buffer.getvalue()
+
+
+def _lists_as_text(table: pa.Table) -> pa.Table:
+    """Lists as JSON; CSV has no other place for them."""
+    columns = [
+        pa.array([None if one is None else json.dumps(one) for one in column.to_pylist()], pa.string())
+        if pa.types.is_nested(column.type)
+        else column
+        for column in table.columns
+    ]
+    return pa.Table.from_arrays(columns, names=table.column_names)
 
 
 def _json_blocks(table: pa.Table) -> Iterator[bytes]:

@@ -31,6 +31,12 @@ class RoundMetrics(_Stored):
     errors_removed: float | None = Field(
         default=None, description="How many of them the next batch is expected to remove."
     )
+    settled: int | None = Field(
+        default=None, description="Examples on which another label would change nothing, if they are skipped."
+    )
+    ambiguous: int | None = Field(
+        default=None, description="Examples that more labels will not settle, if they are skipped."
+    )
     seconds: float | None = Field(default=None, description="Time the round took.")
 
 

@@ -374,6 +374,8 @@ def _metrics(
         expected_accuracy=_mean(quality),
         expected_errors=expected.errors_now,
         errors_removed=expected.errors_removed,
+        settled=result.plan.n_settled,
+        ambiguous=result.plan.n_ambiguous,
         seconds=round(time.perf_counter() - started, 3),
     )
 

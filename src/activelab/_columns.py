@@ -56,12 +56,12 @@ def candidates(names: Sequence[str], role: str) -> list[str]:
         return found
     forms = _forms(role)
     found = [name for name in names if _plain(name) in forms]
-    for weaker in (is_index, _is_content):
+    for weaker in (is_index, is_content):
         found = [name for name in found if not weaker(name)] or found
     return found
 
 
-def find_column(names: Sequence[str], role: str, chosen: str | None = None) -> str:
+def find_column(names: Sequence[str], role: str, chosen: str | None = None, holder: str = "file") -> str:
     """The column that plays a role.
 
     Parameters
@@ -71,6 +71,8 @@ def find_column(names: Sequence[str], role: str, chosen: str | None = None) -> s
     role : {"example", "annotator", "label", "price"}
     chosen : str, optional
         The column the user named.
+    holder : str
+        What has the columns, for the error.
 
     Returns
     -------
@@ -93,17 +95,18 @@ def find_column(names: Sequence[str], role: str, chosen: str | None = None) -> s
     if len(found) == 1:
         return found[0]
     if not found:
-        raise _absent(names, role, chosen)
+        raise _absent(names, role, chosen, holder)
     if len(set(found)) == 1:
         raise InputError(f"column {found[0]!r} appears {len(found)} times; give each column one name.")
     raise InputError(f"columns {first(found)} could each be the {role}.", column=role, advice="column")
 
 
-def _is_content(name: str) -> bool:
+def is_content(name: str) -> bool:
+    """Whether a column is called after what examples hold, such as ``text``, rather than after their ids."""
     return _plain(name) in _CONTENT.split()
 
 
-def _absent(names: Sequence[str], role: str, chosen: str | None) -> InputError:
+def _absent(names: Sequence[str], role: str, chosen: str | None, holder: str) -> InputError:
     wanted = f"no column {role if chosen is None else chosen!r}"
-    message = f"{wanted}; the file has: {first(names, 20) or 'none'}."
+    message = f"{wanted}; the {holder} has: {first(names, 20) or 'none'}."
     return InputError(message, column=role, advice="column" if chosen is None else None)

@@ -91,8 +91,7 @@ def draw_audit(consensus: Consensus, number: int = 100, *, known: Ints | None = 
     open_ = consensus.label >= 0
     known_right = np.empty(0, dtype=bool)
     if known is not None:
-        if known.shape != open_.shape:
-            raise InputError(f"known must hold one code for each of the {len(open_):,} examples.")
+        _check_known(known, labels.n_examples)
         settled = open_ & (known >= 0)
         known_right = consensus.label[settled] == known[settled]
         open_ = open_ & ~settled
@@ -100,15 +99,8 @@ def draw_audit(consensus: Consensus, number: int = 100, *, known: Ints | None = 
     if not len(positions):
         raise InputError("there is no consensus label to audit: label examples first.")
     draw = tie_break(seed, labels.tie_keys(positions))
-    quality = consensus.quality[positions]
-    order = np.lexsort((draw, quality))
-    spread = np.maximum(np.sqrt(quality * (1 - quality)), _LEAST_SPREAD)[order]
     number = min(number, len(positions))
-    n_strata = max(min(_MOST_STRATA, number // _CHECKS_A_STRATUM), 1)
-    share = (np.cumsum(spread) - spread / 2) / spread.sum()
-    of_rank = np.minimum((share * n_strata).astype(np.int64), n_strata - 1)
-    # A stratum may be empty where few examples hold all the doubt.
-    of_rank = np.unique(of_rank, return_inverse=True)[1]
+    order, of_rank = _strata(consensus.quality[positions], draw, number)
     stratum = np.full(labels.n_examples, -1)
     stratum[positions[order]] = of_rank
     sizes = np.bincount(of_rank)
@@ -121,6 +113,57 @@ def draw_audit(consensus: Consensus, number: int = 100, *, known: Ints | None = 
     )
     examples = positions[order[chosen]][np.argsort(turn, kind="stable")]
     return Audit(consensus, stratum, examples, known_right)
+
+
+def audit_of_known(consensus: Consensus, known: Ints) -> Audit:
+    """An audit whose checks are made already, by known answers that the consensus was not told.
+
+    They stand for the labels of their stratum if they were chosen without regard to what annotators said.
+
+    Parameters
+    ----------
+    consensus : Consensus
+        Estimated without the known answers.
+    known : ndarray of int, shape (n_examples,)
+        Codes of known answers, -1 elsewhere.
+
+    Returns
+    -------
+    Audit
+        Its examples are those with both, in their order.
+
+    Raises
+    ------
+    InputError
+        If there are none, or ``known`` does not match.
+    """
+    labels = consensus.labels
+    _check_known(known, labels.n_examples)
+    positions = np.flatnonzero(consensus.label >= 0)
+    examples = np.flatnonzero((consensus.label >= 0) & (known >= 0))
+    if not len(examples):
+        raise InputError("no example has both a consensus label and a known answer.")
+    draw = tie_break(0, labels.tie_keys(positions))
+    order, of_rank = _strata(consensus.quality[positions], draw, len(examples))
+    stratum = np.full(labels.n_examples, -1)
+    stratum[positions[order]] = of_rank
+    return Audit(consensus, stratum, examples, np.empty(0, dtype=bool))
+
+
+def _check_known(known: Ints, size: int) -> None:
+    if known.shape != (size,):
+        raise InputError(f"known must hold one code for each of the {size:,} examples.")
+
+
+def _strata(quality: Float64s, draw: Float64s, number: int) -> tuple[Ints, Ints]:
+    """The order of qualities, ties by draw, and the stratum of each rank."""
+    order = np.lexsort((draw, quality))
+    spread = np.maximum(np.sqrt(quality * (1 - quality)), _LEAST_SPREAD)[order]
+    n_strata = max(min(_MOST_STRATA, number // _CHECKS_A_STRATUM), 1)
+    share = (np.cumsum(spread) - spread / 2) / spread.sum()
+    of_rank = np.minimum((share * n_strata).astype(np.int64), n_strata - 1)
+    # A stratum may be empty where few examples hold all the doubt.
+    return order, np.unique(of_rank, return_inverse=True)[1]
 
 
 def _allocated(number: int, sizes: Ints) -> Ints:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from activelab.project.insight.audits import AuditEstimate, audit_estimate
 from activelab.project.insight.charts import Charts, draw_charts
 from activelab.project.insight.examples import (
     adjudication_list,
@@ -37,6 +38,7 @@ __all__ = [
     "LOOK",
     "METRICS",
     "AnnotatorRow",
+    "AuditEstimate",
     "Case",
     "CaseFacts",
     "Charts",
@@ -54,6 +56,7 @@ __all__ = [
     "Why",
     "adjudication_list",
     "annotator_table",
+    "audit_estimate",
     "decision_list",
     "draw_charts",
     "final_labels",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -72,6 +74,40 @@ def test_intervals_cover_and_are_narrower_than_a_plain_samples(crowd):
     plain = 2 * 1.96 * np.sqrt(share * (1 - share) / 100)
     assert np.mean(covered) >= 0.93
     assert np.mean(width) < 0.9 * plain
+
+
+def test_one_stratum_has_the_interval_of_wilson(crowd):
+    consensus, _ = crowd
+    audit = draw_audit(consensus, 12)
+    assert len(audit.size) == 1
+    report = audit_report(audit, [True] * 12)
+    z, n = 1.959964, 12 * 1199 / (1200 - 12)
+    assert (report.share, report.high) == (1.0, 1.0)
+    assert report.low == pytest.approx(n / (n + z**2) - 1 / 1200, abs=1e-4)
+
+
+@pytest.mark.parametrize(("number", "stated"), [(50, 0.97), (100, 0.97), (100, 0.6)])
+def test_intervals_cover_whatever_quality_is_stated(number, stated):
+    rng = np.random.default_rng(4)
+    matrix = np.zeros((600, 2))
+    consensus = al.bayesian_consensus(al.Labels.from_wide(matrix, classes=2))
+    chance = np.where(np.arange(600) % 3 == 0, 0.6, 0.9)
+    quality = np.clip(rng.normal(stated, 0.02, 600), 0.5, 0.999)
+    consensus = replace(consensus, quality=quality)
+    right, covered = rng.random(600) < chance, []
+    for seed in range(500):
+        audit = draw_audit(consensus, number, seed=seed)
+        report = audit_report(audit, right[audit.examples])
+        covered.append(report.low <= right.mean() <= report.high)
+    assert np.mean(covered) >= 0.93
+
+
+def test_a_single_check_says_little(crowd):
+    consensus, _ = crowd
+    audit = draw_audit(consensus, 100)
+    report = audit_report(audit, [True] + [None] * 99)
+    assert report.n_checked == 1
+    assert report.low < 0.3
 
 
 def test_erring_checkers_are_corrected(crowd):
@@ -147,5 +183,5 @@ def test_bad_input_is_named(crowd, call, message):
 
 def test_without_labels_there_is_nothing_to_audit():
     empty = al.Labels([], [], [], examples=3, annotators=1, classes=2)
-    with pytest.raises(al.InputError, match="no consensus label"):
+    with pytest.raises(al.InputError, match="no label to audit"):
         draw_audit(al.bayesian_consensus(empty, [[0.5, 0.5]] * 3))

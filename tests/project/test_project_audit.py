@@ -16,13 +16,13 @@ def sqlite(tmp_path):
 
 
 def crowd(project, n, seed=0):
-    """Three labels of each example by people who err one time in five; the truth."""
+    """Three labels of each example by people who err one time in four; the truth."""
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, 3, n)
     records = []
     for code in range(n):
         for who in rng.choice(6, 3, replace=False):
-            said = truth[code] if rng.random() < 0.8 else rng.integers(0, 3)
+            said = truth[code] if rng.random() < 0.65 else rng.integers(0, 3)
             records.append((f"e{code}", f"ann{who}", CLASSES[said]))
     project.add_labels(records)
     return truth
@@ -46,7 +46,7 @@ def test_known_answers_that_annotators_did_not_see_are_an_estimate(sqlite, make)
     assert found.basis == "gold"
     assert (found.n_checked, found.confidence, found.round) == (100, 0.95, None)
     assert found.low <= right <= found.high
-    assert found.high - found.low < 0.15
+    assert found.high - found.low < 0.2
     assert found.low <= found.share <= found.high
     # A decision is right: no label becomes worse.
     wrong = np.flatnonzero(final.label != truth)[:10]

@@ -66,7 +66,7 @@ def safe_labels(
     found, checker = checks(audit, right), checker or Checker()
     risk = delta if checker.trusted else delta / 2
     rate = checker.least_error(delta / 2)
-    slope = 1 - rate * audit.consensus.labels.n_classes / max(audit.consensus.labels.n_classes - 1, 1)
+    slope = 1 - rate * audit.n_classes / max(audit.n_classes - 1, 1)
     safe, bound = len(found.size), 1.0
     for lowest in range(len(found.size) - 1, -1, -1):
         size, checked, wrong = (

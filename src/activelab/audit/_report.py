@@ -195,4 +195,5 @@ def class_shares(audit: Audit, truth: Ints, *, confidence: float = 0.95) -> Clas
         variances[code] = (weight**2 * spread / number * (1 - number / size)).sum()
     share = np.clip(shares, 0, 1)
     low, high = wilson_interval(share, variances, confidence)
-    return ClassShares(share, low, high)
+    whole = 1 / size.sum()  # labels are whole
+    return ClassShares(share, np.clip(low - whole, 0, 1), np.clip(high + whole, 0, 1))

@@ -2,7 +2,16 @@
 
 from pathlib import Path
 
-from activelab.project.insight.audits import AuditEstimate, audit_estimate
+from activelab.project.insight.audits import (
+    AuditEstimate,
+    AuditResult,
+    audit_estimate,
+    audit_list,
+    audit_result,
+    draw_audit,
+    next_check,
+    safe_rows,
+)
 from activelab.project.insight.charts import Charts, draw_charts
 from activelab.project.insight.examples import (
     adjudication_list,
@@ -39,6 +48,7 @@ __all__ = [
     "METRICS",
     "AnnotatorRow",
     "AuditEstimate",
+    "AuditResult",
     "Case",
     "CaseFacts",
     "Charts",
@@ -57,15 +67,20 @@ __all__ = [
     "adjudication_list",
     "annotator_table",
     "audit_estimate",
+    "audit_list",
+    "audit_result",
     "decision_list",
+    "draw_audit",
     "draw_charts",
     "final_labels",
     "gain_forecast",
     "learning_curve",
+    "next_check",
     "overview",
     "pair_agreement",
     "quality_histogram",
     "queue_head",
     "rounds_table",
+    "safe_rows",
     "why_served",
 ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 from weakref import WeakKeyDictionary
@@ -11,12 +14,24 @@ import numpy as np
 from pydantic import Field
 from sqlalchemy import Connection, func, select
 
-from activelab._typing import Bools, Ints
-from activelab.audit import audit_of_known, audit_report
+from activelab._errors import InputError
+from activelab._typing import Bools, Float64s, Ints
+from activelab.audit import (
+    Audit,
+    Checker,
+    SafeLabels,
+    audit_of_known,
+    audit_report,
+    class_shares,
+    draw_from,
+    safe_labels,
+)
 from activelab.consensus import Consensus, bayesian_consensus, majority_vote
 from activelab.project._project import Project
+from activelab.project.insight.final import final_labels
 from activelab.project.insight.results import Result
 from activelab.project.insight.values import scored
+from activelab.project.labelling import audits
 from activelab.project.labelling.decisions import load_truths
 from activelab.project.settings import load_settings
 from activelab.project.store.schema import event, example
@@ -40,6 +55,334 @@ class AuditEstimate(Result):
     )
 
 
+class ClassShare(Result):
+    """How common a class is; low and high are an interval."""
+
+    label: str
+    share: float
+    low: float
+    high: float
+
+
+class AuditResult(Result):
+    """An audit: what it asked for, and what its checks say of the labels as they were when it was drawn."""
+
+    id: int
+    time: float = Field(description="When it was drawn, in seconds since 1970.")
+    by: str | None = Field(description="Who drew it; None for the command line.")
+    seed: int
+    drawn: int = Field(description="Labels to check.")
+    checked: int
+    wrong: int = Field(description="Checked labels that were wrong; the check has corrected them.")
+    labels: int = Field(description="Labels there were, decided and known ones too.")
+    known: int = Field(description="Of these decided or known: they count as right, and need no check.")
+    estimate: AuditEstimate | None = Field(description="None before the first check.")
+    stated: float = Field(description="Mean quality that was stated of the same labels.")
+    classes: list[ClassShare] = Field(description="Empty before the first check.")
+    epsilon: float
+    delta: float
+    safe: int = Field(
+        description="Labels of which at most a share epsilon is wrong, with confidence 1 - delta."
+    )
+    sentence: str = Field(description="The result in words.")
+
+
+def draw_audit(project: Project, number: int = 100, *, by: int | None = None, seed: int | None = None) -> int:
+    """Draw labels that somebody should check, and store which; the number of the audit.
+
+    Labels that are decided or known count as right and are not drawn.
+
+    Parameters
+    ----------
+    project : Project
+    number : int
+        Checks; fewer if there are fewer labels.
+    by : int, optional
+        The account of who asks for it.
+    seed : int, optional
+        Random if not given.
+
+    Raises
+    ------
+    InputError
+        If the number is below 2, or there is nothing to check.
+    """
+    newest = select(func.coalesce(func.max(event.c.id), 0))
+    last_event, current = project.database.read(lambda c: (c.execute(newest).scalar_one(), scored(c)))
+    final = final_labels(project)
+    settled = np.isin(final.source, ("adjudicated", "gold"))
+    seed = secrets.randbelow(2**31) if seed is None else seed
+    audit = draw_from(
+        final.label,
+        np.where(np.isfinite(final.quality), final.quality, 0.5),
+        number,
+        keys=np.arange(len(final.label)),
+        settled=settled,
+        known_right=np.ones(int(settled.sum()), dtype=bool),
+        n_classes=len(final.classes),
+        seed=seed,
+    )
+    drawn = audits.Drawn(audit.label, audit.quality, audit.stratum)
+    return project.database.write(
+        lambda c: audits.store_audit(
+            c,
+            drawn,
+            audit.examples,
+            time.time(),
+            by=by,
+            seed=seed,
+            round_id=None if current is None else current.round.id,
+            last_event=last_event,
+        )
+    )
+
+
+def audit_list(project: Project, *, epsilon: float = 0.05, delta: float = 0.05) -> list[AuditResult]:
+    """All audits, the latest first, as `audit_result` tells them."""
+    known = project.database.read(audits.list_audits)
+    return [audit_result(project, one.id, epsilon=epsilon, delta=delta) for one in known]
+
+
+def audit_result(
+    project: Project,
+    audit_id: int,
+    *,
+    epsilon: float = 0.05,
+    delta: float = 0.05,
+    checker: Checker | None = None,
+    confidence: float = CONFIDENCE,
+) -> AuditResult:
+    """What the checks of an audit say of all the labels there were when it was drawn.
+
+    Parameters
+    ----------
+    project : Project
+    audit_id : int
+    epsilon, delta : float in (0, 1)
+        For the labels that are safe to ship.
+    checker : Checker, optional
+        How often those who check err; by default never.
+    confidence : float in (0, 1)
+        Of the intervals.
+
+    Raises
+    ------
+    InputError
+        If there is no such audit, or a number is out of range.
+    """
+    state = _checked(project, audit_id)
+    estimate: AuditEstimate | None = None
+    classes: list[ClassShare] = []
+    if state.done.any():
+        report = audit_report(state.audit, state.right, checker=checker, confidence=confidence)
+        shares = class_shares(state.audit, state.truth, confidence=confidence)
+        estimate = _estimate(state, report.share, report.low, report.high, confidence)
+        # Labels that were known are counted, the others estimated.
+        known = np.bincount(state.audit.label[state.settled], minlength=state.audit.n_classes)
+        judged, total = int(state.audit.size.sum()), state.labelled
+        classes = [
+            ClassShare(label=name, share=share, low=low, high=high)
+            for name, share, low, high in zip(
+                project.refresh().classes,
+                *((known + judged * one) / total for one in (shares.share, shares.low, shares.high)),
+                strict=False,
+            )
+        ]
+    safe = _safe(state, epsilon, delta, checker)
+    count = len(safe.examples) + int(state.settled.sum())
+    audited = state.audit.stratum >= 0
+    return AuditResult(
+        id=audit_id,
+        time=state.of.time,
+        by=state.of.by,
+        seed=state.of.seed,
+        drawn=state.of.drawn,
+        checked=int(state.done.sum()),
+        wrong=int((state.done & (state.right == 0)).sum()),
+        labels=state.labelled,
+        known=int(state.settled.sum()),
+        estimate=estimate,
+        stated=float((state.audit.quality[audited].sum() + state.settled.sum()) / state.labelled),
+        classes=classes,
+        epsilon=epsilon,
+        delta=delta,
+        safe=count,
+        sentence=audit_words(estimate, state.of.drawn),
+    )
+
+
+def audit_words(estimate: AuditEstimate | None, drawn: int) -> str:
+    """What an audit found, in a sentence."""
+    if estimate is None:
+        return f"None of {drawn:,} labels is checked yet."
+    share, low, high = (f"{100 * value:.1f}" for value in (estimate.share, estimate.low, estimate.high))
+    return (
+        f"{share} of 100 labels are right ({low} to {high} with {estimate.confidence:.0%} confidence), "
+        f"by {estimate.n_checked:,} checks."
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class SafeRow:
+    """A label that is safe to ship; class code, source and quality."""
+
+    example_id: int
+    label: int
+    source: str
+    quality: float
+
+
+def safe_rows(
+    project: Project,
+    audit_id: int,
+    *,
+    epsilon: float = 0.05,
+    delta: float = 0.05,
+    checker: Checker | None = None,
+) -> list[SafeRow]:
+    """The labels of an audit that are safe to ship, as they were when it was drawn, or as decided since.
+
+    Labels that are decided or known are among them.
+
+    Raises
+    ------
+    InputError
+        As `audit_result`.
+    """
+    state = _checked(project, audit_id)
+    safe = np.flatnonzero(state.settled).tolist() + _safe(state, epsilon, delta, checker).examples.tolist()
+    truths = project.database.read(load_truths)
+    rows = []
+    for code in sorted(safe):
+        if truths.known[code]:
+            source = "adjudicated" if truths.decided[code] else "gold"
+            rows.append(SafeRow(code, int(truths.label[code]), source, 1.0))
+        else:
+            label, quality = int(state.audit.label[code]), round(float(state.audit.quality[code]), 6)
+            rows.append(SafeRow(code, label, "consensus", quality))
+    return rows
+
+
+@dataclass(frozen=True)
+class NextCheck:
+    """What is to be checked next.
+
+    Attributes
+    ----------
+    audit, drawn, checked : int
+    position : int or None
+        None if everything is checked.
+    example_id : int or None
+    """
+
+    audit: int
+    drawn: int
+    checked: int
+    position: int | None
+    example_id: int | None
+
+
+def next_check(project: Project, audit_id: int, after: int = -1) -> NextCheck:
+    """The next label to check behind a position; from the start again if there is none behind it.
+
+    Raises
+    ------
+    InputError
+        If there is no such audit.
+    """
+
+    def load(connection: Connection) -> list[audits.Check]:
+        _audited(connection, audit_id)
+        return audits.list_checks(connection, audit_id)
+
+    checks = project.database.read(load)
+    left = [one for one in checks if one.class_code is None]
+    one = next((one for one in left if one.position > after), left[0] if left else None)
+    return NextCheck(
+        audit_id,
+        len(checks),
+        len(checks) - len(left),
+        None if one is None else one.position,
+        None if one is None else one.example_id,
+    )
+
+
+# ------------------------------------------------------------------ what is checked
+
+
+@dataclass(frozen=True, eq=False)
+class _Checked:
+    of: audits.Audited
+    audit: Audit
+    settled: Bools  # over the pool: decided or known when it was drawn
+    labelled: int
+    truth: Ints  # of each label to check, -1 unchecked
+    done: Bools
+    right: Float64s  # NaN unchecked
+
+
+def _checked(project: Project, audit_id: int) -> _Checked:
+    def load(connection: Connection) -> tuple[audits.Audited, list[audits.Check], int]:
+        of = _audited(connection, audit_id)
+        return of, audits.list_checks(connection, audit_id), len(load_settings(connection).classes)
+
+    of, checks, n_classes = project.database.read(load)
+    drawn = _labels_of(project, audit_id)
+    settled = (drawn.label >= 0) & (drawn.stratum < 0)
+    audit = Audit(
+        drawn.label,
+        drawn.quality.astype(np.float64),
+        drawn.stratum.astype(np.int64),
+        np.array([one.example_id for one in checks], dtype=np.int64),
+        np.ones(int(settled.sum()), dtype=bool),
+        n_classes,
+    )
+    truth = np.array([-1 if one.class_code is None else one.class_code for one in checks], dtype=np.int64)
+    right = np.where(truth < 0, np.nan, audit.label[audit.examples] == truth)
+    return _Checked(of, audit, settled, int((drawn.label >= 0).sum()), truth, truth >= 0, right)
+
+
+def _audited(connection: Connection, audit_id: int) -> audits.Audited:
+    found = [one for one in audits.list_audits(connection) if one.id == audit_id]
+    if not found:
+        raise InputError(f"there is no audit {audit_id}.")
+    return found[0]
+
+
+_drawn: WeakKeyDictionary[Project, tuple[int, audits.Drawn]] = WeakKeyDictionary()
+
+
+def _labels_of(project: Project, audit_id: int) -> audits.Drawn:
+    """The labels of an audit, which never change; those of the last that was asked for are kept."""
+    kept = _drawn.get(project)
+    if kept is None or kept[0] != audit_id:
+        kept = audit_id, project.database.read(lambda c: audits.load_drawn(c, audit_id))
+        _drawn[project] = kept
+    return kept[1]
+
+
+def _safe(state: _Checked, epsilon: float, delta: float, checker: Checker | None) -> SafeLabels:
+    if not state.done.any():
+        return SafeLabels(np.empty(0, dtype=np.int64), 1.0)
+    return safe_labels(state.audit, state.right, epsilon=epsilon, delta=delta, checker=checker)
+
+
+def _estimate(state: _Checked, share: float, low: float, high: float, confidence: float) -> AuditEstimate:
+    return AuditEstimate(
+        share=share,
+        low=low,
+        high=high,
+        confidence=confidence,
+        n_checked=int(state.done.sum()),
+        as_of=state.of.last_event,
+        round=state.of.round_id,
+        basis="audit",
+    )
+
+
+# ------------------------------------------------------------------ the headline
+
+
 _kept: WeakKeyDictionary[Project, tuple[object, AuditEstimate | None]] = WeakKeyDictionary()
 _estimating = threading.Lock()
 
@@ -47,11 +390,28 @@ _estimating = threading.Lock()
 def audit_estimate(project: Project) -> AuditEstimate | None:
     """The share of the labels that count that is right, from checks; None if nothing was checked.
 
-    An audit speaks if there is one. Without, known answers do: how often the consensus of what annotators and
-    models say, estimated without these answers, equals them, by strata of stated quality. Labels that are
-    decided or known count as right.
+    The latest audit whose checks are all made speaks, else the latest with any. Without an audit known
+    answers do: how often the consensus of what annotators and models say, estimated without these answers,
+    equals them, by strata of stated quality. Labels that are decided or known count as right.
     """
-    return _by_known_answers(project)
+    chosen = project.database.read(_telling)
+    if chosen is None:
+        return _by_known_answers(project)
+    state = _checked(project, chosen)
+    report = audit_report(state.audit, state.right, confidence=CONFIDENCE)
+    return _estimate(state, report.share, report.low, report.high, CONFIDENCE)
+
+
+def _telling(connection: Connection) -> int | None:
+    begun: Sequence[int] = ()
+    for one in audits.list_audits(connection):
+        checks = audits.list_checks(connection, one.id)
+        done = sum(check.class_code is not None for check in checks)
+        if done == len(checks):
+            return one.id
+        if done:
+            begun = (*begun, one.id)
+    return begun[0] if begun else None
 
 
 def _by_known_answers(project: Project) -> AuditEstimate | None:

@@ -11,8 +11,10 @@ from typing import Annotated
 
 import typer
 
+from activelab.cli import _audit_project  # noqa: F401  (commands of the group audit)
 from activelab.cli._advise import advise
 from activelab.cli._annotators import annotators
+from activelab.cli._audit import audit
 from activelab.cli._consensus import consensus
 from activelab.cli._convert import convert
 from activelab.cli._demo import demo
@@ -81,6 +83,7 @@ app.command()(export)
 app.command()(settings)
 app.command()(doctor)
 app.command()(backup)
+app.add_typer(audit)
 app.add_typer(annotator)
 app.add_typer(label_studio)
 

@@ -12,7 +12,6 @@ import numpy as np
 from sqlalchemy import Connection, select
 
 from activelab._errors import unknown
-from activelab.audit import Checker
 from activelab.consensus.parts import agreement_with_label
 from activelab.project._project import Project
 from activelab.project.insight.audits import safe_rows
@@ -25,6 +24,8 @@ from activelab.tables import check_output, format_of, without_formulas, write_ta
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from activelab.audit import Checker
 
 WHAT = ("labels", "consensus", "batch", "events", "checks")
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -16,16 +16,6 @@ from sqlalchemy import Connection, func, select
 
 from activelab._errors import InputError
 from activelab._typing import Bools, Float64s, Ints
-from activelab.audit import (
-    Audit,
-    Checker,
-    SafeLabels,
-    audit_of_known,
-    audit_report,
-    class_shares,
-    draw_from,
-    safe_labels,
-)
 from activelab.consensus import Consensus, bayesian_consensus, majority_vote
 from activelab.project._project import Project
 from activelab.project.insight.final import final_labels
@@ -36,6 +26,11 @@ from activelab.project.labelling.decisions import load_truths
 from activelab.project.settings import load_settings
 from activelab.project.store.schema import event, example
 from activelab.project.training.predictions import load_pred_probs
+
+if TYPE_CHECKING:
+    from activelab.audit import Audit, Checker, SafeLabels
+
+# What computes an audit is imported where it is computed: most of what imports this shows something else.
 
 CONFIDENCE = 0.95
 
@@ -107,6 +102,8 @@ def draw_audit(project: Project, number: int = 100, *, by: int | None = None, se
     InputError
         If the number is below 2, or there is nothing to check.
     """
+    from activelab.audit import draw_from
+
     newest = select(func.coalesce(func.max(event.c.id), 0))
     last_event, current = project.database.read(lambda c: (c.execute(newest).scalar_one(), scored(c)))
     final = final_labels(project)
@@ -170,6 +167,8 @@ def audit_result(
     InputError
         If there is no such audit, or a number is out of range.
     """
+    from activelab.audit import audit_report, class_shares
+
     state = _checked(project, audit_id)
     estimate: AuditEstimate | None = None
     classes: list[ClassShare] = []
@@ -322,6 +321,8 @@ class _Checked:
 
 
 def _checked(project: Project, audit_id: int) -> _Checked:
+    from activelab.audit import Audit
+
     def load(connection: Connection) -> tuple[audits.Audited, list[audits.Check], int]:
         of = _audited(connection, audit_id)
         return of, audits.list_checks(connection, audit_id), len(load_settings(connection).classes)
@@ -362,6 +363,8 @@ def _labels_of(project: Project, audit_id: int) -> audits.Drawn:
 
 
 def _safe(state: _Checked, epsilon: float, delta: float, checker: Checker | None) -> SafeLabels:
+    from activelab.audit import SafeLabels, safe_labels
+
     if not state.done.any():
         return SafeLabels(np.empty(0, dtype=np.int64), 1.0)
     return safe_labels(state.audit, state.right, epsilon=epsilon, delta=delta, checker=checker)
@@ -394,6 +397,8 @@ def audit_estimate(project: Project) -> AuditEstimate | None:
     answers do: how often the consensus of what annotators and models say, estimated without these answers,
     equals them, by strata of stated quality. Labels that are decided or known count as right.
     """
+    from activelab.audit import audit_report
+
     chosen = project.database.read(_telling)
     if chosen is None:
         return _by_known_answers(project)
@@ -452,6 +457,8 @@ def _known_answers(connection: Connection) -> _Known:
 
 
 def _estimate_by_known(project: Project, state: _Known) -> AuditEstimate | None:
+    from activelab.audit import audit_of_known, audit_report
+
     consensus = _untold_consensus(project, state.round, state.as_of)
     # Examples may have been added since.
     gold = np.append(state.gold, np.full(max(len(consensus.label) - len(state.gold), 0), -1))

@@ -350,16 +350,18 @@ def _audited(connection: Connection, audit_id: int) -> audits.Audited:
     return found[0]
 
 
-_drawn: WeakKeyDictionary[Project, tuple[int, audits.Drawn]] = WeakKeyDictionary()
+_drawn: WeakKeyDictionary[Project, dict[int, audits.Drawn]] = WeakKeyDictionary()
+_KEPT = 4  # the labels of so many audits
 
 
 def _labels_of(project: Project, audit_id: int) -> audits.Drawn:
-    """The labels of an audit, which never change; those of the last that was asked for are kept."""
-    kept = _drawn.get(project)
-    if kept is None or kept[0] != audit_id:
-        kept = audit_id, project.database.read(lambda c: audits.load_drawn(c, audit_id))
-        _drawn[project] = kept
-    return kept[1]
+    """The labels of an audit, which never change; those of the last few are kept."""
+    kept = _drawn.setdefault(project, {})
+    drawn = kept.get(audit_id)
+    if drawn is None:
+        drawn = project.database.read(lambda c: audits.load_drawn(c, audit_id))
+        _drawn[project] = {**dict([*kept.items()][1 - _KEPT :]), audit_id: drawn}
+    return drawn
 
 
 def _safe(state: _Checked, epsilon: float, delta: float, checker: Checker | None) -> SafeLabels:

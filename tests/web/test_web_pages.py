@@ -585,6 +585,7 @@ def hostile(tmp_path):
         ("ada", "/account", "#tokens"),
         ("ada", "/dashboard", "#people, #queue, #pairs"),
         ("ada", "/adjudicate", "#list"),
+        ("ada", "/audit", "#content, #classes"),
         ("ada", "/example/{}", "#content, #votes, #decide, #why"),
         ("ada", "/team", "#people, #invites"),
         ("ada", "/settings", "#form"),

@@ -6,7 +6,7 @@ const classes = page.project.classes;
 const KEYS = 9;
 let shown = null; // what is to be checked
 let last = null; // what was checked last, to undo
-let busy = false;
+let busy = false; // until the next example is there, answers are not taken: they would be for another
 let since = 0;
 let limits = { epsilon: 0.05, delta: 0.05 };
 
@@ -33,17 +33,22 @@ function showNext(next, focus) {
 
 const after = (position) => get(`audits/${shown.audit}/next?after=${position}`);
 
+function setBusy(now) {
+  busy = now;
+  $("example").setAttribute("aria-busy", String(now));
+}
+
 // One thing at a time; what is refused is said, and the page goes on with what is next.
 async function step(work) {
   if (busy || shown === null) return;
-  busy = true;
+  setBusy(true);
   try {
     await work();
   } catch (error) {
     note(capital(error.message), "bad");
     if (error.status === 409) showNext(await after(shown.position), true);
   } finally {
-    busy = false;
+    setBusy(false);
   }
 }
 
@@ -55,29 +60,27 @@ const check = (label) =>
     last = { audit, example, position };
     const next = await after(position);
     showNext(next, true);
-    await showResults();
-    if (next.example === null) {
-      note("Everything is checked.");
-      $("results-title").focus();
-    } else note(`Checked: ${label}.`);
+    note(next.example === null ? "Everything is checked." : `Checked: ${label}.`);
+    if (next.example === null) $("results-title").focus();
+    void showResults(); // the next example does not wait for it
   });
 
 const later = () => step(async () => showNext(await after(shown.position), true));
 
 async function undo() {
   if (busy || last === null) return;
-  busy = true;
+  setBusy(true);
   try {
     await call("DELETE", `examples/${last.example}/decision?request=${requestId()}`);
     const before = last;
     last = null;
     showNext(await get(`audits/${before.audit}/next?after=${before.position - 1}`), true);
     note("The check is undone.");
-    await showResults();
+    void showResults();
   } catch (error) {
     note(capital(error.message), "bad");
   } finally {
-    busy = false;
+    setBusy(false);
   }
 }
 

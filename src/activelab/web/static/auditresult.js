@@ -32,8 +32,11 @@ export function classTable(audit) {
   );
 }
 
-export const safeWords = (audit) =>
-  `${number(audit.safe)} of ${number(audit.labels)} labels are safe to ship: at most ${percent(audit.epsilon)} of them are wrong, with ${percent(1 - audit.delta, 0)} confidence.`;
+export function safeWords(audit) {
+  const limits = `at most ${percent(audit.epsilon)} of them are wrong, with ${percent(1 - audit.delta, 0)} confidence`;
+  if (!audit.safe) return `No labels can be called safe to ship yet, so that ${limits}: that takes more checks, or a larger share.`;
+  return `${number(audit.safe)} of ${number(audit.labels)} labels are safe to ship: ${limits}.`;
+}
 
 export const safeAddress = (audit) => `/api/v1/audits/${audit.id}/safe?epsilon=${audit.epsilon}&delta=${audit.delta}`;
 

@@ -133,6 +133,13 @@ def test_the_guarantee_holds(crowd, error):
     assert np.mean(shipped) > (0 if error else 200)
 
 
+def test_a_few_checks_are_enough_to_ask_and_carry_no_guarantee(crowd):
+    consensus, _ = crowd
+    audit = draw_audit(consensus, 100)
+    assert len(safe_labels(audit, [True] * 2 + [None] * 98).examples) == 0
+    assert len(safe_labels(audit, [True] * 100, epsilon=0.1).examples) == 1200
+
+
 def test_class_shares_cover(crowd):
     consensus, truth = crowd
     share, covered = np.bincount(truth) / len(truth), []

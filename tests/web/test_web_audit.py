@@ -190,7 +190,7 @@ def test_limits_a_second_audit_and_the_dashboard(site: RunningSite, visit: Visit
     expect(panel).to_contain_text("How many labels are right is told by checking a few.")
     panel.get_by_role("link", name="Begin an audit").click()
     settled(page)
-    number = insight.draw_audit(site.project, 40, seed=0)
+    number = insight.draw_audit(site.project, 52, seed=0)
     for one in checks(site):
         site.project.check(site.people["jude"], number, one.example_id, CLASSES[TRUTH[one.example_id]])
     page.reload()

@@ -299,8 +299,9 @@ def audits(folder: Path, cache: Path, replays: int, checks: int = 100) -> None:
     from activelab.audit import Checker, audit_report, class_shares, draw_audit, safe_labels
 
     rows = []
-    for name in (*WITH_FEATURES, "dog", "face"):
-        labels, truth, probs = pool(folder, cache, name, 0, 0)
+    crowds = [(name, number) for name in (*WITH_FEATURES, *WITHOUT) for number in (1, 3, 0)]
+    for name, number in (*crowds, *((name, 0) for name in MACHINES)):
+        labels, truth, probs = pool(folder, cache, name, number, 0)
         kept = np.flatnonzero(truth >= 0)
         labels = labels.select(labels.examples[kept])
         consensus = al.bayesian_consensus(labels, None if probs is None else probs[:, kept])
@@ -337,7 +338,9 @@ def audits(folder: Path, cache: Path, replays: int, checks: int = 100) -> None:
         rows.append(
             [
                 name,
+                str(number or "all"),
                 f"{share:.3f}",
+                f"{float(consensus.quality.mean()):.3f}",
                 f"{mean['error']:.3f}",
                 f"{mean['cover']:.3f}",
                 f"{mean['width'] / plain:.2f}",
@@ -352,7 +355,9 @@ def audits(folder: Path, cache: Path, replays: int, checks: int = 100) -> None:
     print_table(
         [
             "crowd",
+            "labels",
             "right",
+            "stated",
             "mean error",
             "95 % covers",
             "width / plain",

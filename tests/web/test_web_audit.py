@@ -195,10 +195,10 @@ def test_limits_a_second_audit_and_the_dashboard(site: RunningSite, visit: Visit
         site.project.check(site.people["jude"], number, one.example_id, CLASSES[TRUTH[one.example_id]])
     page.reload()
     settled(page)
-    page.get_by_label("Wrong at most, %").fill("45")
+    page.get_by_label("Wrong at most, %").fill("50")
     page.get_by_label("Risk of more, %").fill("20")
     page.get_by_role("button", name="Count again").click()
-    safe = insight.audit_result(site.project, number, epsilon=0.45, delta=0.2).safe
+    safe = insight.audit_result(site.project, number, epsilon=0.5, delta=0.2).safe
     assert safe > 0
     expect(page.locator("#results")).to_contain_text(f"{safe} of 60 labels are safe to ship")
     with page.expect_download() as download:

@@ -16,11 +16,12 @@ def stratified_interval(
 ) -> tuple[float, float]:
     """Score interval of a share from a stratified sample without replacement.
 
-    The share Σ W p is compared with every θ by the most likely p_h whose Σ W p is θ: those with
-    k_h/p_h − (n_h − k_h)/(1 − p_h) = λ W_h. With θ̂ = Σ W k/n, θ is inside where
-    (θ̂ − θ)² ≤ z² Σ W² p (1 − p)/n · (N − n)/(N − 1). A stratum in which all are right is thereby not
-    taken for perfect, and with a single stratum this is Wilson's interval. One label of the pool is added at
-    each end, since labels are whole, and no label that was checked is put in doubt.
+    A sample of n of N labels counts as n (N − 1)/(N − n), so that nothing is left open where all are
+    checked. The share Σ W p is compared with every θ by the most likely p whose Σ W p is θ: those with
+    k/p − (n − k)/(1 − p) = λ W. With θ̂ = Σ W k/n, θ is inside where (θ̂ − θ)² ≤ z² Σ W² p (1 − p)/n. A
+    stratum in which all are right is thereby not taken for perfect; with a single stratum this is Wilson's
+    interval. One label of the pool is added at each end, since labels are whole, and no label that was
+    checked is put in doubt.
 
     Parameters
     ----------
@@ -29,31 +30,34 @@ def stratified_interval(
     confidence : float in (0, 1)
     """
     total, z = float(size.sum()), float(norm.isf((1 - confidence) / 2))
-    weight = size / total
-    unseen = (size - checked) / np.maximum(size - 1, 1)
+    weight, open_ = size / total, size > checked
     estimate = float(weight @ (right / checked))
-
-    def at(multiplier: float, good: Float64s) -> tuple[float, float]:
-        linear = checked + multiplier * weight
-        p = 2 * good / (linear + np.sqrt(np.maximum(linear**2 - 4 * multiplier * weight * good, 0)))
-        return float(weight @ p), float((weight**2 * p * (1 - p) / checked * unseen).sum())
+    part = weight[open_]
+    worth = (checked * np.maximum(size - 1, 1))[open_] / (size - checked)[open_]
 
     def lowest(good: Float64s) -> float:
-        centre = float(weight @ (good / checked))
+        """The lower end, where labels of a kind are counted."""
+        kind = good[open_] / checked[open_] * worth
+        centre = float(part @ (kind / worth))
+
+        def at(power: float) -> tuple[float, float]:
+            pull = np.exp(power) * part
+            linear = worth + pull
+            p = np.minimum(2 * kind / (linear + np.sqrt(np.maximum(linear**2 - 4 * pull * kind, 0))), 1)
+            return centre - float(part @ p), float((part**2 * p * (1 - p) / worth).sum())
 
         def outside(power: float) -> float:
-            share, variance = at(float(np.exp(power)), good)
-            apart = centre - share
+            apart, variance = at(power)
             return apart - z * float(np.sqrt(variance)) if apart > 1e-12 else -1.0
 
-        if outside(_FURTHEST) < 0:
-            return 0.0
-        root = float(brentq(outside, -_FURTHEST, _FURTHEST, xtol=1e-9))
-        return at(float(np.exp(root)), good)[0]
+        whole = float(weight @ (good / checked))
+        if not len(part) or outside(_FURTHEST) < 0:
+            return whole - centre
+        return whole - at(float(brentq(outside, -_FURTHEST, _FURTHEST, xtol=1e-9)))[0]
 
     wrong = checked - right
     low = max(lowest(right) - 1 / total, float(right.sum()) / total)
-    high = min(1 - lowest(wrong) + 1 / total, 1 - float(wrong.sum()) / total)
+    high = min(1 - lowest(wrong) + 1 / total, float(total - wrong.sum()) / total)
     return min(low, estimate), max(high, estimate)
 
 

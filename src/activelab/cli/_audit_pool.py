@@ -151,7 +151,7 @@ def read_pool(pool: Path, checks: Path, missing: Sequence[str]) -> CheckedPool:
             raise InputError(f"is not what audit draw wrote: {error}.") from None
     answers = _answers(checks, "example", "label", missing)
     places = {name: place for place, name in enumerate(examples)}
-    names = dict.fromkeys([*labels, *filter(None, answered), *(label for _, label in answers)])
+    names = sorted({*labels, *filter(None, answered), *(label for _, label in answers)})
     codes = {name: code for code, name in enumerate(names)}
     given: dict[int, list[int]] = {}
     for example, filled in answers:
@@ -167,7 +167,7 @@ def read_pool(pool: Path, checks: Path, missing: Sequence[str]) -> CheckedPool:
     drawn = drawn[np.argsort(position[drawn])]
     agreed = (label == known)[known >= 0]
     return CheckedPool(
-        examples, list(codes), Audit(label, quality, stratum, drawn, agreed, len(codes)), known, given
+        examples, names, Audit(label, quality, stratum, drawn, agreed, len(codes)), known, given
     )
 
 

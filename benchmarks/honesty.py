@@ -296,18 +296,21 @@ def audits(folder: Path, cache: Path, replays: int, checks: int = 100) -> None:
     """Coverage and width of audits of 100 checks, by perfect checkers and by some who err one time in ten."""
     import activelab as al
     from _common import print_table
-    from activelab.audit import Checker, audit_report, draw_audit, safe_labels
+    from activelab.audit import Checker, audit_report, class_shares, draw_audit, safe_labels
 
     rows = []
-    for name in (*WITH_FEATURES, "dog", "face"):
-        labels, truth, probs = pool(folder, cache, name, 0, 0)
+    crowds = [(name, number) for name in (*WITH_FEATURES, *WITHOUT) for number in (1, 3, 0)]
+    for name, number in (*crowds, *((name, 0) for name in MACHINES)):
+        labels, truth, probs = pool(folder, cache, name, number, 0)
         kept = np.flatnonzero(truth >= 0)
         labels = labels.select(labels.examples[kept])
         consensus = al.bayesian_consensus(labels, None if probs is None else probs[:, kept])
         right = consensus.label == truth[kept]
         share, rng = right.mean(), np.random.default_rng(0)
+        common = np.bincount(truth[kept], minlength=labels.n_classes) / len(right)
         found: dict[str, list[float]] = {
-            key: [] for key in ("error", "cover", "width", "erring", "safe", "safe erring", "shipped")
+            key: []
+            for key in ("error", "cover", "width", "erring", "safe", "safe erring", "shipped", "classes")
         }
         for seed in range(replays):
             audit = draw_audit(consensus, checks, seed=seed)
@@ -316,6 +319,8 @@ def audits(folder: Path, cache: Path, replays: int, checks: int = 100) -> None:
             found["error"].append(abs(report.share - share))
             found["cover"].append(report.low <= share <= report.high)
             found["width"].append(report.high - report.low)
+            shares = class_shares(audit, truth[kept][audit.examples])
+            found["classes"].append(float(np.mean((shares.low <= common) & (common <= shares.high))))
             mistaken = rng.random(len(answers)) < 0.1
             agreeing = ~answers & (rng.random(len(answers)) < 1 / (labels.n_classes - 1))
             answers_erring = np.where(mistaken, agreeing, answers)
@@ -333,11 +338,14 @@ def audits(folder: Path, cache: Path, replays: int, checks: int = 100) -> None:
         rows.append(
             [
                 name,
+                str(number or "all"),
                 f"{share:.3f}",
+                f"{float(consensus.quality.mean()):.3f}",
                 f"{mean['error']:.3f}",
                 f"{mean['cover']:.3f}",
                 f"{mean['width'] / plain:.2f}",
                 f"{mean['erring']:.3f}",
+                f"{mean['classes']:.3f}",
                 f"{mean['safe']:.3f}",
                 f"{mean['shipped']:.2f}",
                 f"{mean['safe erring']:.3f}",
@@ -347,11 +355,14 @@ def audits(folder: Path, cache: Path, replays: int, checks: int = 100) -> None:
     print_table(
         [
             "crowd",
+            "labels",
             "right",
+            "stated",
             "mean error",
             "95 % covers",
             "width / plain",
             "covers, erring",
+            "classes cover",
             "guarantee holds",
             "shipped",
             "holds, erring",
@@ -387,6 +398,7 @@ def main() -> None:
     parser.add_argument("--against", type=Path, help="src folder of the version to compare with")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--replays", type=int, default=1000)
+    parser.add_argument("--only-audits", action="store_true", help="measure audits and nothing else")
     parser.add_argument("--cost", type=int, default=0, help="examples of the pool that is timed")
     parser.add_argument(
         "--only-numbers", action="store_true", help="print the numbers as JSON and nothing else"
@@ -396,6 +408,9 @@ def main() -> None:
         parser.error("set ACTIVELAB_DATA to the folder of the datasets.")
     folder = Path(os.environ["ACTIVELAB_DATA"])
     warnings.filterwarnings("ignore", "Mean of empty slice")
+    if options.only_audits:
+        audits(folder, options.cache, options.replays)
+        return
     found = all_measured(folder, options.cache, options.seeds)
     if options.only_numbers:
         print(json.dumps(found))

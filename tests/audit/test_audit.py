@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -74,6 +76,40 @@ def test_intervals_cover_and_are_narrower_than_a_plain_samples(crowd):
     assert np.mean(width) < 0.9 * plain
 
 
+def test_one_stratum_has_the_interval_of_wilson(crowd):
+    consensus, _ = crowd
+    audit = draw_audit(consensus, 12)
+    assert len(audit.size) == 1
+    report = audit_report(audit, [True] * 12)
+    z, n = 1.959964, 12 * 1199 / (1200 - 12)
+    assert (report.share, report.high) == (1.0, 1.0)
+    assert report.low == pytest.approx(n / (n + z**2) - 1 / 1200, abs=1e-4)
+
+
+@pytest.mark.parametrize(("number", "stated"), [(50, 0.97), (100, 0.97), (100, 0.6)])
+def test_intervals_cover_whatever_quality_is_stated(number, stated):
+    rng = np.random.default_rng(4)
+    matrix = np.zeros((600, 2))
+    consensus = al.bayesian_consensus(al.Labels.from_wide(matrix, classes=2))
+    chance = np.where(np.arange(600) % 3 == 0, 0.6, 0.9)
+    quality = np.clip(rng.normal(stated, 0.02, 600), 0.5, 0.999)
+    consensus = replace(consensus, quality=quality)
+    right, covered = rng.random(600) < chance, []
+    for seed in range(500):
+        audit = draw_audit(consensus, number, seed=seed)
+        report = audit_report(audit, right[audit.examples])
+        covered.append(report.low <= right.mean() <= report.high)
+    assert np.mean(covered) >= 0.93
+
+
+def test_a_single_check_says_little(crowd):
+    consensus, _ = crowd
+    audit = draw_audit(consensus, 100)
+    report = audit_report(audit, [True] + [None] * 99)
+    assert report.n_checked == 1
+    assert report.low < 0.3
+
+
 def test_erring_checkers_are_corrected(crowd):
     checker = Checker(right=180, wrong=20)
     found = [
@@ -95,6 +131,13 @@ def test_the_guarantee_holds(crowd, error):
         broken.append(len(safe.examples) > 0 and (~right[safe.examples]).mean() > 0.1)
     assert np.mean(broken) <= 0.1
     assert np.mean(shipped) > (0 if error else 200)
+
+
+def test_a_few_checks_are_enough_to_ask_and_carry_no_guarantee(crowd):
+    consensus, _ = crowd
+    audit = draw_audit(consensus, 100)
+    assert len(safe_labels(audit, [True] * 2 + [None] * 98).examples) == 0
+    assert len(safe_labels(audit, [True] * 100, epsilon=0.1).examples) == 1200
 
 
 def test_class_shares_cover(crowd):
@@ -147,5 +190,5 @@ def test_bad_input_is_named(crowd, call, message):
 
 def test_without_labels_there_is_nothing_to_audit():
     empty = al.Labels([], [], [], examples=3, annotators=1, classes=2)
-    with pytest.raises(al.InputError, match="no consensus label"):
+    with pytest.raises(al.InputError, match="no label to audit"):
         draw_audit(al.bayesian_consensus(empty, [[0.5, 0.5]] * 3))

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from web_browser import WINDOWS, Visits, text_of
 from web_site import RunningSite, running
 
+from activelab.project import insight
 from activelab.project.training.round import train_round
 from activelab.report import project_report
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.slow
 CLASSES = ("cat", "dog", "eel")
 PAGES = {
     "ann": ["/label", "/account"],
-    "ada": ["/dashboard", "/adjudicate", "/example/4", "/team", "/settings"],
+    "ada": ["/dashboard", "/adjudicate", "/audit", "/example/4", "/team", "/settings"],
     None: ["/login", "/join"],
 }
 EVERY = [(name, path) for name, paths in PAGES.items() for path in paths]
@@ -68,7 +69,17 @@ def full(tmp_path_factory):
             train_round(one.project)
         with one.browser("ada") as ada:
             ada.post("/api/v1/invites", json={"name": "eve"})
+        audited(one)
         yield one
+
+
+def audited(site: RunningSite) -> None:
+    """An audit that is finished, and one of which a part is checked."""
+    for size, done in ((4, 4), (20, 8)):
+        number = insight.draw_audit(site.project, size, by=site.people["jude"], seed=0)
+        for _ in range(done):
+            code = insight.next_check(site.project, number).example_id
+            site.project.check(site.people["jude"], number, code, CLASSES[code % 3])
 
 
 def complaints(page: Page) -> list[str]:
@@ -171,6 +182,7 @@ def test_the_landmarks_of_the_dashboard(full: RunningSite, visit: Visits):
         "Annotators",
         "Agreement of each two",
         "To adjudicate",
+        "Audit",
         "Served next",
         "Rounds",
     ]

@@ -10,6 +10,8 @@ from playwright.sync_api import expect
 from web_browser import Visits, eventually
 from web_site import RunningSite, running
 
+from activelab.project import insight
+from activelab.project.labelling.audits import list_checks
 from activelab.project.training.round import train_round
 
 pytestmark = pytest.mark.slow
@@ -50,6 +52,10 @@ def site(tmp_path_factory):
             )
             train_round(one.project)
         one.project.decide(one.people["jude"], 4, "eel")
+        number = insight.draw_audit(one.project, 30, seed=1)
+        asked = one.project.database.read(lambda c: list_checks(c, number))
+        for code in [check.example_id for check in asked if check.example_id != 6][:10]:
+            one.project.check(one.people["jude"], number, code, "cat")
         yield one
 
 
@@ -89,10 +95,15 @@ PAGES = {
         "/api/v1/annotator-quality": ["[].gold_n", "[].agreement", "[].weight"],
         "/api/v1/pair-agreement": ["annotators.[]", "kappa.[].[]", "overall.[].low"],
         "/api/v1/queue": ["[].score", "[].predicted"],
+        "/api/v1/audits": ["[].sentence", "[].checked", "[].wrong"],
         "/api/v1/adjudication": ["[].votes.[].annotator", "[].quality"],
     },
     "/adjudicate": {"/api/v1/adjudication": ["[].why", "[].content.text", "[].votes.[].kind"],
                     "/api/v1/decisions": ["[].label", "[].annotator", "[].consensus"]},
+    "/audit": {
+        "/api/v1/audits": ["[].sentence", "[].classes.[].low", "[].safe", "[].epsilon", "[].by"],
+        "/api/v1/audits/1/next": ["example", "content.text", "checked", "drawn"],
+    },
     "/example/4": {
         "/api/v1/why/4": ["parts.[].says", "annotator_accuracy", "label", "source", "temperature.[]"],
         "/api/v1/examples/4": ["votes.[].label", "content.fields.[].name", "gold", "decision.annotator"],

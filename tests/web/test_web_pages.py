@@ -10,6 +10,7 @@ from playwright.sync_api import Page, Response, Route, expect
 from web_browser import WINDOWS, Visits, eventually, settled, text_of
 from web_site import PASSWORD, PNG, RunningSite, running
 
+from activelab.project import insight
 from activelab.project.labelling.rounds import begin_round
 from activelab.project.store import accounts
 from activelab.project.training.round import train_round
@@ -575,6 +576,7 @@ def hostile(tmp_path):
             for _ in range(3):
                 (lease,) = project.lease(site.people[name], 1)
                 project.record(site.people[name], lease.id, "skip", reason=ATTACKS[0])
+        insight.draw_audit(project, 5, seed=0)
         yield site
 
 
@@ -585,6 +587,7 @@ def hostile(tmp_path):
         ("ada", "/account", "#tokens"),
         ("ada", "/dashboard", "#people, #queue, #pairs"),
         ("ada", "/adjudicate", "#list"),
+        ("ada", "/audit", "#content, #classes"),
         ("ada", "/example/{}", "#content, #votes, #decide, #why"),
         ("ada", "/team", "#people, #invites"),
         ("ada", "/settings", "#form"),

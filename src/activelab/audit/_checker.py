@@ -8,7 +8,6 @@ import numpy as np
 from scipy.stats import beta
 
 from activelab._errors import InputError
-from activelab._typing import Float64s
 
 
 @dataclass(frozen=True)
@@ -33,35 +32,36 @@ class Checker:
         """Whether answers are taken as they are."""
         return self.right + self.wrong == 0
 
-    @property
-    def error(self) -> tuple[float, float]:
-        """Mean and variance of the rate at which checkers err."""
-        if self.trusted:
-            return 0.0, 0.0
-        a, b = self.wrong + 0.5, self.right + 0.5
-        total = a + b
-        return a / total, a * b / (total**2 * (total + 1))
-
     def least_error(self, risk: float) -> float:
         """Rate below which they err with a probability of at most ``risk``."""
         return 0.0 if self.trusted else float(beta.ppf(risk, self.wrong + 0.5, self.right + 0.5))
 
-    def agreement(self, share: Float64s, n_classes: int) -> Float64s:
-        """Share of labels they agree with where a share of them is right."""
-        rate = self.error[0]
-        return np.asarray(share * (1 - rate) + (1 - share) * rate / max(n_classes - 1, 1))
-
-    def corrected(self, agreed: float, variance: float, n_classes: int) -> tuple[float, float]:
-        """Share of right labels, and its variance, from the share checkers agree with (Rogan & Gladen 1978).
+    def corrected(
+        self, agreed: float, low: float, high: float, n_classes: int, confidence: float
+    ) -> tuple[float, float, float]:
+        """Share of right labels and its interval, from the share that checkers agree with.
 
         A checker who errs at rate a disagrees with a right label, and agrees with a wrong one at rate
-        a / (K − 1): agreed = θ (1 − a) + (1 − θ) a / (K − 1). The variance carries that of a.
+        a / (K − 1): agreed = θ (1 − a) + (1 − θ) a / (K − 1) (Rogan & Gladen 1978). The distances of the
+        ends from θ that the sample and the rate account for are squared and added.
         """
-        rate, of_rate = self.error
+        if self.trusted:
+            return agreed, low, high
         others = max(n_classes - 1, 1)
-        slope = 1 - rate * (others + 1) / others
-        if slope <= 0:
-            raise InputError("checkers who err as often as chance say nothing about the labels.")
-        share = (agreed - rate / others) / slope
-        moved = (share * (others + 1) - 1) / others / slope
-        return share, variance / slope**2 + moved**2 * of_rate
+
+        def share(seen: float, rate: float) -> float:
+            slope = 1 - rate * (others + 1) / others
+            if slope <= 0:
+                raise InputError("checkers who err as often as chance say nothing about the labels.")
+            return (seen - rate / others) / slope
+
+        a, b, tail = self.wrong + 0.5, self.right + 0.5, (1 - confidence) / 2
+        rate = a / (a + b)
+        furthest = 0.99 * others / (others + 1)
+        least, most = np.minimum(beta.ppf([tail, 1 - tail], a, b), furthest).tolist()
+        best = share(agreed, rate)
+        ends = [share(agreed, one) for one in (least, most)]
+        below = np.hypot(best - share(low, rate), max(best - min(ends), 0))
+        above = np.hypot(share(high, rate) - best, max(max(ends) - best, 0))
+        clipped = np.clip([best, best - below, best + above], 0, 1)
+        return float(clipped[0]), float(clipped[1]), float(clipped[2])

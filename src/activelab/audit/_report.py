@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.stats import beta, norm
 
 from activelab._errors import InputError
 from activelab._typing import Bools, Float64s, Ints
 from activelab.audit._checker import Checker
 from activelab.audit._design import Audit
-
-_DOUBT = 0.3  # of a check, half of it wrong, that every stratum's variance is given beforehand
+from activelab.audit._intervals import stratified_interval, wilson_interval
 
 
 @dataclass(frozen=True)
@@ -61,12 +59,11 @@ def checks(audit: Audit, right: Any) -> Checked:
         raise InputError("no example of the audit has been checked yet.")
     where, size = audit.stratum[audit.examples][done], audit.size.astype(np.float64)
     audited = audit.stratum >= 0
-    stated = np.bincount(audit.stratum[audited], audit.consensus.quality[audited], len(size)) / size
     return Checked(
         size,
         np.bincount(where, minlength=len(size)).astype(np.float64),
         np.bincount(where, answers[done], len(size)).astype(np.float64),
-        stated,
+        np.bincount(audit.stratum[audited], audit.quality[audited], len(size)) / size,
     )
 
 
@@ -75,18 +72,16 @@ def audit_report(
 ) -> AuditReport:
     """The share of right labels, from checks.
 
-    In a stratum of N labels, k of n checked ones were right. With the stated quality s as one more check, of
-    the others a share m = (k + s)/(n + 1) is right, and the stratum's share is θ = (k + (N − n) m)/N, with
-    variance m′(1 − m′)/(n + 2) · (N + 1)(N − n)/N², m′ = (k + s + 0.15)/(n + 1.3): a stratum in which no
-    error was seen is not taken for perfect. Estimate and variance are Σ W θ and Σ W² var over the strata; the
-    interval is that of the Beta distribution with these moments, skewed as a share near 1 is (symmetric where
-    checkers err, see `Checker`). Labels settled by known answers are counted, not estimated.
+    The estimate is Σ W k/n over the strata, of whose N labels k of n checked ones were right: unbiased,
+    however well or badly quality is stated. Its interval inverts the score test, with the most likely shares
+    of the strata under each hypothesis (Mathematics, 16). A stratum of which nothing is checked yet is taken
+    together with its neighbour. Labels settled by known answers are counted, not estimated.
 
     Parameters
     ----------
     audit : Audit
     right : array-like of bool, one for each of ``audit.examples``
-        Whether the consensus label is right; NaN or None where nobody has checked.
+        Whether the label is right; NaN or None where nobody has checked.
     checker : Checker, optional
         How often checkers err; by default never.
     confidence : float in (0, 1)
@@ -99,52 +94,46 @@ def audit_report(
     ------
     InputError
         If the answers do not match the audit, or none has been given.
+
+    Examples
+    --------
+    >>> import activelab as al
+    >>> from activelab.audit import audit_report, draw_audit
+    >>> labels = al.Labels.from_wide([[0, 0, 0], [1, 1, 0], [1, 1, 1], [0, 1, 0]] * 25)
+    >>> audit = draw_audit(al.bayesian_consensus(labels), 20)
+    >>> report = audit_report(audit, [True] * 19 + [False])
+    >>> bool(report.low < report.share < report.high)
+    True
     """
     if not 0 < confidence < 1:
         raise InputError(f"confidence must lie between 0 and 1, got {confidence!r}.")
     found, checker = checks(audit, right), checker or Checker()
-    n_classes = audit.consensus.labels.n_classes
-    stated = checker.agreement(found.stated, n_classes)
-    mean = (found.right + stated) / (found.checked + 1)
+    size, checked, good = _together(found)
+    agreed = float(size @ (good / checked) / size.sum())
     # What an erring checker saw is not known for that: nothing of the sample is settled.
-    unseen = found.size - found.checked if checker.trusted else found.size
-    doubtful = (found.right + stated + _DOUBT / 2) / (found.checked + 1 + _DOUBT)
-    spread = doubtful * (1 - doubtful) / (found.checked + 2)
-    # The number right among those not seen varies by itself, too.
-    spread *= (found.size + 1) * unseen / found.size**2
-    weight = found.size / found.size.sum()
-    agreed = float(weight @ ((found.right * checker.trusted + unseen * mean) / found.size))
-    share, variance = checker.corrected(agreed, float(weight**2 @ spread), n_classes)
+    pool = size if checker.trusted else size * 1e9
+    low, high = stratified_interval(pool, checked, good, confidence)
+    share, low, high = checker.corrected(agreed, low, high, audit.n_classes, confidence)
     known = len(audit.known_right)
-    total = float(found.size.sum()) + known
-    part = float(found.size.sum()) / total
-    share = part * share + float(audit.known_right.sum()) / total
-    variance *= part**2
-    if checker.trusted:
-        low, high = beta_interval(share, variance, confidence)
-        # Labels are whole.
-        low, high = max(low - 0.5 / total, 0.0), min(high + 0.5 / total, 1.0)
-    else:
-        margin = float(norm.isf((1 - confidence) / 2) * np.sqrt(variance))
-        low, high = (float(np.clip(share + side * margin, 0, 1)) for side in (-1, 1))
+    total = float(size.sum()) + known
+    share, low, high = (
+        (value * float(size.sum()) + float(audit.known_right.sum())) / total for value in (share, low, high)
+    )
     return AuditReport(
-        float(np.clip(share, 0, 1)),
+        share,
         low,
         high,
         confidence,
         int(found.checked.sum()),
-        float(weight @ found.stated),
+        float(found.size @ found.stated / found.size.sum()),
     )
 
 
-def beta_interval(mean: float, variance: float, confidence: float) -> tuple[float, float]:
-    """Quantiles of the Beta distribution of a mean and variance."""
-    if variance <= 0 or not 0 < mean < 1:
-        return mean, mean
-    size = max(mean * (1 - mean) / variance - 1, 1e-6)
-    tail = (1 - confidence) / 2
-    low, high = beta.ppf([tail, 1 - tail], mean * size, (1 - mean) * size)
-    return float(low), float(high)
+def _together(found: Checked) -> tuple[Float64s, Float64s, Float64s]:
+    """Size, checked and right by stratum; those without a check are part of their neighbour."""
+    where = np.maximum(np.cumsum(found.checked > 0) - 1, 0)
+    size, checked, right = (np.bincount(where, one).astype(np.float64) for one in found[:3])
+    return size, checked, right
 
 
 @dataclass(frozen=True)
@@ -162,10 +151,12 @@ class ClassShares:
 
 
 def class_shares(audit: Audit, truth: Ints, *, confidence: float = 0.95) -> ClassShares:
-    """How common each class is among the audited examples, from the posterior and the checks.
+    """How common each class is among the audited examples, from their labels and the checks.
 
-    Prediction-powered (Angelopoulos et al. 2023), by strata: the mean posterior of a class, plus the weighted
-    mean of what the checks differ from it. The better the posterior, the narrower the interval.
+    Prediction-powered (Angelopoulos et al. 2023), by strata: every label lends its class its stated quality
+    and the others the rest, evenly; to the mean of that comes the weighted mean of what checks differ from
+    it. The better the labels, the narrower the interval, which is Wilson's at the variance of the
+    differences.
 
     Parameters
     ----------
@@ -182,25 +173,27 @@ def class_shares(audit: Audit, truth: Ints, *, confidence: float = 0.95) -> Clas
     truth = np.asarray(truth)
     if truth.shape != audit.examples.shape or not (truth >= 0).any():
         raise InputError("class_shares needs a code for each example of the audit, -1 where unchecked.")
-    posterior = audit.consensus.posterior
-    audited = audit.stratum >= 0
     done = truth >= 0
-    checked = audit.examples[done]
-    difference = np.eye(posterior.shape[1])[truth[done]] - posterior[checked]
-    where, size = audit.stratum[checked], audit.size
-    weight = size / size.sum()
-    share = posterior[audited].mean(axis=0)
-    variance = np.zeros(len(share))
-    for stratum in range(len(size)):
-        here = difference[where == stratum]
-        if not len(here):
-            continue
-        share = share + weight[stratum] * here.mean(axis=0)
-        # One more difference of the stated size stands for those not seen.
-        doubt = posterior[audit.stratum == stratum]
-        stated = (doubt * (1 - doubt)).mean(axis=0)
-        spread = (((here - here.mean(axis=0)) ** 2).sum(axis=0) + stated) / len(here)
-        variance += weight[stratum] ** 2 * spread / len(here) * (1 - len(here) / size[stratum])
-    margin = norm.isf((1 - confidence) / 2) * np.sqrt(variance)
-    share = np.clip(share, 0, 1)
-    return ClassShares(share, np.clip(share - margin, 0, 1), np.clip(share + margin, 0, 1))
+    checked, truth = audit.examples[done], truth[done]
+    where = np.maximum(np.cumsum(np.bincount(audit.stratum[checked], minlength=len(audit.size)) > 0) - 1, 0)
+    n_strata = int(where.max()) + 1
+    stratum = np.where(audit.stratum >= 0, where[audit.stratum], -1)
+    size = np.bincount(stratum[stratum >= 0], minlength=n_strata)
+    weight, number = size / size.sum(), np.bincount(stratum[checked], minlength=n_strata)
+    shares, variances = np.zeros((2, audit.n_classes))
+    for code in range(audit.n_classes):
+        lent = np.where(audit.label == code, audit.quality, (1 - audit.quality) / max(audit.n_classes - 1, 1))
+        audited = stratum >= 0
+        stated = np.bincount(stratum[audited], (lent * (1 - lent))[audited], n_strata) / size
+        difference = (truth == code) - lent[checked]
+        mean = np.bincount(stratum[checked], difference, n_strata) / number
+        squares = np.bincount(stratum[checked], (difference - mean[stratum[checked]]) ** 2, n_strata)
+        # Two more differences, of the size that is stated or, if that is too small, seen in all.
+        scale = max((squares.sum() + stated.sum()) / max(((number + 1) * stated).sum(), 1e-12), 1.0)
+        spread = (squares + 2 * scale * stated) / (number + 1)
+        shares[code] = lent[audited].mean() + weight @ mean
+        variances[code] = (weight**2 * spread / number * (1 - number / size)).sum()
+    share = np.clip(shares, 0, 1)
+    low, high = wilson_interval(share, variances, confidence)
+    whole = 1 / size.sum()  # labels are whole
+    return ClassShares(share, np.clip(low - whole, 0, 1), np.clip(high + whole, 0, 1))

@@ -209,7 +209,7 @@ def report(
 
 def export(
     place: Place = None,
-    what: Annotated[str, typer.Option(help="labels, consensus, batch or events.")] = "labels",
+    what: Annotated[str, typer.Option(help="labels, consensus, batch, events or checks.")] = "labels",
     output: Annotated[
         Path | None,
         typer.Option(
@@ -218,7 +218,7 @@ def export(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write labels, the consensus, the next batch or all events to a table.
+    """Write labels, the consensus, the next batch, all events or the checks of audits to a table.
 
     \b
     Examples:

@@ -309,7 +309,7 @@ def _scored(
 
     plan = plan_round(pool, models, strategy, batch_size, seed=seed)
     alone = "helpers need --features; predictions alone are scored as by recommended."
-    return plan, (*([alone] if strategy.helpers else []), *plan.assessment.notes)
+    return plan, (*([alone] if strategy.helpers else []), *plan.notes)
 
 
 def _trained(

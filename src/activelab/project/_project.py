@@ -17,7 +17,7 @@ from sqlalchemy import Connection, bindparam, select
 from activelab._errors import InputError
 from activelab._typing import Floats, Ints
 from activelab.labels import Labels
-from activelab.project.labelling import decisions, pool, rounds
+from activelab.project.labelling import audits, decisions, pool, rounds
 from activelab.project.labelling import intake as given
 from activelab.project.labelling import queue as queueing
 from activelab.project.settings import Settings, check_models, load_settings, load_value, store_settings
@@ -405,6 +405,32 @@ class Project:
         """
         return self.database.write(
             lambda c: decisions.undo_decision(c, annotator_id, example_id, time.time(), request=request)
+        )
+
+    def check(
+        self,
+        annotator_id: int,
+        audit_id: int,
+        example_id: int,
+        label: str,
+        *,
+        seconds: float | None = None,
+        request: str | None = None,
+    ) -> queueing.Recorded:
+        """Store what is right for an example of an audit, judged without seeing its labels; a decision.
+
+        Raises
+        ------
+        ConflictError
+            If it is checked already, or the request was one for something else.
+        InputError
+            If the audit does not ask for it, or there is no such class.
+        """
+        code = self.class_code(label)
+        return self.database.write(
+            lambda c: audits.check(
+                c, annotator_id, audit_id, example_id, code, time.time(), seconds=seconds, request=request
+            )
         )
 
     def known_truths(self) -> Ints:

@@ -10,6 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from activelab.project import Project, insight
+from activelab.project.insight.audits import AuditResult
 from activelab.project.insight.charts import NARROW, WIDE, Chart, Charts, draw_charts
 from activelab.project.insight.results import (
     AnnotatorRow,
@@ -75,6 +76,7 @@ def project_report(project: Project) -> str:
         _curve(curve, charts),
         _forecast(insight.gain_forecast(project)),
         _quality(quality, charts),
+        _audit(insight.audit_list(project)),
         _annotators(insight.annotator_table(project)),
         _agreement(insight.pair_agreement(project, _SHOWN)),
         _cases(insight.adjudication_list(project, _SHOWN)),
@@ -143,6 +145,34 @@ def _quality(quality: QualityHistogram, charts: tuple[Charts, Charts]) -> _Secti
     words = _UNTRAINED if quality.mean is None else f"Mean quality: {_share(quality.mean)}"
     drawn = charts[0].quality, charts[1].quality
     return _Section("Quality of the consensus", sentences=(words,), charts=drawn)
+
+
+def _audit(audits: Sequence[AuditResult]) -> _Section:
+    title = "Audit"
+    if not audits:
+        return _Section(title, sentences=("No labels have been checked by an audit.",))
+    latest = audits[0]
+    facts = (
+        ("Checked", f"{latest.checked:,} of {latest.drawn:,}"),
+        ("Wrong, and corrected", f"{latest.wrong:,}"),
+        ("Stated quality", _share(latest.stated)),
+        ("Decided or known", f"{latest.known:,}"),
+        ("Safe to ship", f"{latest.safe:,} of {latest.labels:,}"),
+    )
+    drawn = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(latest.time))
+    words = (
+        latest.sentence,
+        f"Of the labels as they were on {drawn}. Of those safe to ship at most {_share(latest.epsilon)} are "
+        f"wrong, with {1 - latest.delta:.0%} confidence.",
+    )
+    shares = [
+        (one.label, _share(one.share), f"{_share(one.low)} to {_share(one.high)}") for one in latest.classes
+    ]
+    tables = [_Table("How common each class is", ("Class", "Share", "Interval"), shares)] if shares else []
+    if len(audits) > 1:
+        rows = [(f"{one.id}", f"{one.checked:,} of {one.drawn:,}", one.sentence) for one in audits[1:]]
+        tables.append(_Table("Earlier audits", ("Audit", "Checked", "Result"), rows))
+    return _Section(title, facts=facts, sentences=words, tables=tuple(tables))
 
 
 def _annotators(people: Sequence[AnnotatorRow]) -> _Section:

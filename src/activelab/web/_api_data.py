@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response
@@ -34,6 +35,8 @@ _TYPES = {
     "jsonl": "application/jsonlines",
 }
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
+FILES: dict[int | str, dict[str, Any]] = {200: {"content": dict.fromkeys(_TYPES.values(), _BINARY)}}
+"""What an address says that answers with a table."""
 
 
 @router.post("/train", status_code=202, summary="Train a round")
@@ -112,36 +115,38 @@ def _train_on(site: Site, path: Path) -> None:
         raise Failure(409, str(error)) from None
 
 
-@router.get(
-    "/export",
-    summary="Export",
-    response_class=FileResponse,
-    responses={200: {"content": dict.fromkeys(_TYPES.values(), _BINARY)}},
-)
+@router.get("/export", summary="Export", response_class=FileResponse, responses=FILES)
 async def export(
     site: Here,
     _: Adjudicator,
-    what: Annotated[Literal["labels", "consensus", "batch", "events"], Query(description="Which table.")],
+    what: Annotated[
+        Literal["labels", "consensus", "batch", "events", "checks"], Query(description="Which table.")
+    ],
     format: Annotated[Literal["csv", "parquet", "jsonl"], Query(description="As which file.")] = "csv",
 ) -> Response:
     """A table of the project as a file; they are made one after the other."""
     from activelab.project.files.export import export_table
 
+    return await table_file(site, what, format, lambda path: export_table(site.project, what, path))
+
+
+async def table_file(site: Site, name: str, format_: str, write: Callable[[Path], object]) -> Response:
+    """A file that ``write`` writes, as a download; they are made one after the other."""
     if site.exports >= EXPORTS:
         raise Failure(429, "many exports are being made; try again.", headers={"Retry-After": "30"})
     folder = tempfile.TemporaryDirectory(prefix="activelab-")
-    path = Path(folder.name, f"{what}.{format}")
+    path = Path(folder.name, f"{name}.{format_}")
     site.exports += 1
     try:
         async with site.export_turn:
-            await run_in_threadpool(export_table, site.project, what, path)
+            await run_in_threadpool(write, path)
     except BaseException:
         folder.cleanup()
         raise
     finally:
         site.exports -= 1
     return FileResponse(
-        path, media_type=_TYPES[format], filename=path.name, background=BackgroundTask(folder.cleanup)
+        path, media_type=_TYPES[format_], filename=path.name, background=BackgroundTask(folder.cleanup)
     )
 
 

@@ -17,7 +17,15 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from activelab import __version__
 from activelab._errors import InputError
 from activelab.project import Project
-from activelab.web import _api_admin, _api_data, _api_labelling, _api_lead, _api_session, _pages
+from activelab.web import (
+    _api_admin,
+    _api_audit,
+    _api_data,
+    _api_labelling,
+    _api_lead,
+    _api_session,
+    _pages,
+)
 from activelab.web._failures import handle_failures
 from activelab.web._shield import Shield
 from activelab.web._site import Site
@@ -99,7 +107,7 @@ def create_app(
     )
     app.state.site = Site(project, secure=secure, trainer=trainer)
     handle_failures(app)
-    for module in (_api_session, _api_labelling, _api_lead, _api_admin, _api_data, _pages):
+    for module in (_api_session, _api_labelling, _api_lead, _api_audit, _api_admin, _api_data, _pages):
         app.include_router(module.router)
     app.mount(
         "/static",

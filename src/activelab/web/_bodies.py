@@ -221,6 +221,33 @@ class DecisionIn(Body):
     request: RequestId | None = None
 
 
+class AuditIn(Body):
+    """How many labels somebody should check."""
+
+    number: Annotated[int, Field(ge=2, le=10_000)] = 100
+    seed: Annotated[int, Field(ge=0, lt=2**31, description="Random if left out.")] | None = None
+
+
+class CheckIn(Body):
+    """What is right for an example of an audit."""
+
+    example: Annotated[int, Field(ge=0, lt=2**31)]
+    label: Short
+    seconds: Seconds | None = None
+    request: RequestId | None = None
+
+
+class NextCheckOut(BaseModel):
+    """What is to be checked next, without what anybody says of it; null if everything is checked."""
+
+    audit: int
+    drawn: int
+    checked: int
+    position: int | None
+    example: int | None
+    content: Content | None
+
+
 class StoredOut(BaseModel):
     """That an answer is stored."""
 

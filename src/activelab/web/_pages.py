@@ -122,6 +122,12 @@ async def adjudicate(request: Request) -> Response:
     return await _page(request, "adjudicate", "adjudicator")
 
 
+@router.get("/audit")
+async def audit(request: Request) -> Response:
+    """Labels to check, and what the checks say."""
+    return await _page(request, "audit", "adjudicator")
+
+
 @router.get("/example/{example_id}")
 async def example(request: Request, example_id: Number) -> Response:
     """An example with all its answers, and why it was served."""

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from activelab._errors import first
 from activelab.project._project import Project
-from activelab.project.labelling import rounds
+from activelab.project.labelling import audits, rounds
 from activelab.project.labelling.pool import BLOCK, SILENT_SECONDS, clear_unfinished
 from activelab.project.labelling.queue import ASKED
 from activelab.project.settings import load_settings, load_value
@@ -27,6 +27,7 @@ from activelab.project.store.schema import (
     example,
     feature_block,
     lease,
+    quality_audit,
     queue,
     round_,
     round_array,
@@ -102,6 +103,7 @@ def _checks(connection: Connection) -> list[Check]:
         Check("unfinished import", _leftovers(connection)),
         Check("answers", _difference(_answers(connection), replayed)),
         Check("decisions", _difference(_decisions(connection), decided)),
+        Check("audits", _audits(connection), repairable=False),
         Check("labels of examples", _difference(_numbers(connection, example), _by_example(replayed))),
         Check("labels of annotators", _difference(_numbers(connection, annotator), counted)),
         Check("leases", _leases(connection)),
@@ -228,6 +230,24 @@ def _lost_events(connection: Connection) -> str:
         .where(is_label, code.is_(None) | (code < 0) | (code >= classes))
     ).scalar_one()
     return f"{strange:,} labels are of no class of the project. Restore a backup." if strange else ""
+
+
+def _audits(connection: Connection) -> str:
+    """Audits whose labels cannot be read, that do not ask for what they drew, or name a check nobody made."""
+    size, bad = int(load_value(connection, "num_examples", 0)), set()
+    for one in audits.list_audits(connection):
+        asked = [check.example_id for check in audits.list_checks(connection, one.id)]
+        data = connection.execute(select(quality_audit.c.labels).where(quality_audit.c.id == one.id))
+        try:
+            stratum = audits.read_drawn(data.scalar_one()).stratum
+        except (ValueError, EOFError, OSError, SyntaxError):
+            bad.add(one.id)
+            continue
+        fits = len(asked) == one.drawn > 0 and max(asked) < len(stratum) <= size
+        if not fits or (stratum[asked] < 0).any():
+            bad.add(one.id)
+    bad |= {row.audit_id for row in audits.checked_events(connection) if row.kind != "decision"}
+    return f"audit {first(sorted(bad))} is damaged. Restore a backup." if bad else ""
 
 
 def _leftovers(connection: Connection) -> str:

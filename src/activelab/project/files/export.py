@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,10 @@ from sqlalchemy import Connection, select
 from activelab._errors import unknown
 from activelab.consensus.parts import agreement_with_label
 from activelab.project._project import Project
+from activelab.project.insight.audits import safe_rows
 from activelab.project.insight.examples import queue_head
 from activelab.project.insight.final import final_labels
+from activelab.project.labelling import audits
 from activelab.project.settings import load_settings
 from activelab.project.store.schema import annotator, answer, event, example
 from activelab.tables import check_output, format_of, without_formulas, write_table
@@ -22,7 +25,9 @@ from activelab.tables import check_output, format_of, without_formulas, write_ta
 if TYPE_CHECKING:
     import pyarrow as pa
 
-WHAT = ("labels", "consensus", "batch", "events")
+    from activelab.audit import Checker
+
+WHAT = ("labels", "consensus", "batch", "events", "checks")
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ def export_table(project: Project, what: str, path: str | os.PathLike[str]) -> E
     Parameters
     ----------
     project : Project
-    what : {"labels", "consensus", "batch", "events"}
+    what : {"labels", "consensus", "batch", "events", "checks"}
     path : path
         Appears whole or not at all. In CSV a text that a spreadsheet would run as a formula begins with an
         apostrophe.
@@ -62,7 +67,7 @@ def export_table(project: Project, what: str, path: str | os.PathLike[str]) -> E
     """
     check_output(path)
     table, notes = table_of(project, what)
-    write_table(path, without_formulas(table) if format_of(path).kind == "csv" else table)
+    write_for_people(path, table)
     return Exported(int(table.num_rows), notes)
 
 
@@ -72,7 +77,7 @@ def table_of(project: Project, what: str) -> tuple[pa.Table, tuple[str, ...]]:
         raise unknown("table", what, WHAT)
     if what == "consensus":
         return _consensus(project)
-    return {"labels": _labels, "batch": _batch, "events": _events}[what](project), ()
+    return {"labels": _labels, "batch": _batch, "events": _events, "checks": _checks}[what](project), ()
 
 
 def _labels(project: Project) -> pa.Table:
@@ -130,6 +135,50 @@ def _batch(project: Project) -> pa.Table:
         for row in queue_head(project, project.settings.batch_size)
     ]
     return _table(rows, kinds)
+
+
+def _checks(project: Project) -> pa.Table:
+    """What audits ask for, the latest first: the label as it was when it was drawn, and what is right."""
+    classes, names, rows = project.refresh().classes, project.example_names(), []
+    for of in project.database.read(audits.list_audits):
+        checks, drawn = project.database.read(
+            lambda c, number=of.id: (audits.list_checks(c, number), audits.load_drawn(c, number))  # type: ignore[misc]
+        )
+        taken = Counter(int(drawn.stratum[check.example_id]) for check in checks)
+        size = np.bincount(drawn.stratum[drawn.stratum >= 0])
+        for check in checks:
+            stratum = int(drawn.stratum[check.example_id])
+            rows.append(
+                (
+                    of.id,
+                    names[check.example_id],
+                    classes[drawn.label[check.example_id]],
+                    round(float(drawn.quality[check.example_id]), 6),
+                    stratum,
+                    taken[stratum] / int(size[stratum]),
+                    None if check.class_code is None else classes[check.class_code],
+                    check.by,
+                )
+            )
+    kinds = {"audit": int, "example": str, "label": str, "quality": float, "stratum": int}
+    return _table(rows, {**kinds, "inclusion": float, "right": str, "checked_by": str})
+
+
+def safe_table(
+    project: Project, audit_id: int, *, epsilon: float, delta: float, checker: Checker | None = None
+) -> pa.Table:
+    """Labels safe to ship by an audit: example, label, source and quality; see `insight.safe_rows`."""
+    names, classes = project.example_names(), project.refresh().classes
+    rows = [
+        (names[row.example_id], classes[row.label], row.source, row.quality)
+        for row in safe_rows(project, audit_id, epsilon=epsilon, delta=delta, checker=checker)
+    ]
+    return _table(rows, {"example": str, "label": str, "source": str, "quality": float})
+
+
+def write_for_people(path: str | os.PathLike[str], table: pa.Table) -> None:
+    """Write a table; in CSV a text that a spreadsheet would run as a formula begins with an apostrophe."""
+    write_table(path, without_formulas(table) if format_of(path).kind == "csv" else table)
 
 
 def _consensus(project: Project) -> tuple[pa.Table, tuple[str, ...]]:

@@ -2,6 +2,16 @@
 
 from pathlib import Path
 
+from activelab.project.insight.audits import (
+    AuditEstimate,
+    AuditResult,
+    audit_estimate,
+    audit_list,
+    audit_result,
+    draw_audit,
+    next_check,
+    safe_rows,
+)
 from activelab.project.insight.charts import Charts, draw_charts
 from activelab.project.insight.examples import (
     adjudication_list,
@@ -37,6 +47,8 @@ __all__ = [
     "LOOK",
     "METRICS",
     "AnnotatorRow",
+    "AuditEstimate",
+    "AuditResult",
     "Case",
     "CaseFacts",
     "Charts",
@@ -54,15 +66,21 @@ __all__ = [
     "Why",
     "adjudication_list",
     "annotator_table",
+    "audit_estimate",
+    "audit_list",
+    "audit_result",
     "decision_list",
+    "draw_audit",
     "draw_charts",
     "final_labels",
     "gain_forecast",
     "learning_curve",
+    "next_check",
     "overview",
     "pair_agreement",
     "quality_histogram",
     "queue_head",
     "rounds_table",
+    "safe_rows",
     "why_served",
 ]

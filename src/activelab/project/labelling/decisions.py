@@ -21,7 +21,7 @@ from activelab.project.store.audit import write_audit
 from activelab.project.store.schema import annotator, decision, event, example
 
 SOURCE = "adjudication"
-"""The source of the events."""
+"""The source of the events; audits have their own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +77,7 @@ def decide(
     now: float,
     *,
     seconds: float | None = None,
+    source: str = SOURCE,
     request: str | None = None,
 ) -> Recorded:
     """Store the label of an example as decided, in place of an earlier decision; nobody is asked again.
@@ -100,7 +101,7 @@ def decide(
     said = {"annotator_id": annotator_id, "example_id": example_id, "class_code": class_code}
     identity = connection.execute(
         insert(event)
-        .values(**said, kind="decision", time=now, seconds=seconds, source=SOURCE, request=request)
+        .values(**said, kind="decision", time=now, seconds=seconds, source=source, request=request)
         .returning(event.c.id)
     ).scalar_one()
     connection.execute(insert(decision).values(**said, event_id=identity))

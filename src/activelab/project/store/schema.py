@@ -215,6 +215,30 @@ audit = Table(
     Column("detail", Text, nullable=False),  # JSON
 )
 
+# What a trusted person checks of the labels; not the log above.
+quality_audit = Table(
+    "quality_audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("time", Float(53), nullable=False),
+    Column("annotator_id", ForeignKey("annotator.id")),  # who drew it; none on the command line
+    Column("seed", Integer, nullable=False),
+    Column("round_id", Integer),  # the round that was served, if it was trained
+    Column("last_event", _Counted, nullable=False),  # the labels up to here are audited
+    Column("drawn", Integer, nullable=False),
+    Column("labels", LargeBinary, nullable=False),  # .npy: label, quality and stratum of the whole pool
+)
+
+audit_check = Table(
+    "audit_check",
+    metadata,
+    Column("audit_id", ForeignKey("quality_audit.id"), primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("example_id", ForeignKey("example.id"), nullable=False),
+    Column("event_id", _Counted),  # the decision that was made without seeing what others say
+    Index("audit_check_of_example", "example_id"),
+)
+
 # Neither event nor audit can be changed or deleted, whoever asks.
 APPEND_ONLY = ("event", "audit")
 

@@ -1,4 +1,5 @@
 import { call, get, post } from "./api.js";
+import { showAudit } from "./auditresult.js";
 import { show, width } from "./charts.js";
 import { $, capital, decimal, make, note, number, percent, start, when } from "./dom.js";
 
@@ -193,7 +194,7 @@ async function update(status) {
   busy = true;
   try {
     const key = `${status.round?.number} ${status.training.state}`;
-    const work = [showPeople(), showQueue()];
+    const work = [showPeople(), showQueue(), showAudit($("audit"))];
     if (key !== shownRound) work.push(showRounds());
     await Promise.all(work);
     shownRound = key;

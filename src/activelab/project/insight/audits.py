@@ -1,0 +1,503 @@
+"""How many labels are right, measured: by audits, and by known answers that annotators did not see."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from pydantic import Field
+from sqlalchemy import Connection, func, select
+
+from activelab._errors import InputError
+from activelab._typing import Bools, Float64s, Ints
+from activelab.consensus import Consensus, bayesian_consensus, majority_vote
+from activelab.project._project import Project
+from activelab.project.insight.final import final_labels
+from activelab.project.insight.results import Result
+from activelab.project.insight.values import scored
+from activelab.project.labelling import audits
+from activelab.project.labelling.decisions import load_truths
+from activelab.project.settings import load_settings
+from activelab.project.store.schema import event, example
+from activelab.project.training.predictions import load_pred_probs
+
+if TYPE_CHECKING:
+    from activelab.audit import Audit, Checker, SafeLabels
+
+# What computes an audit is imported where it is computed: most of what imports this shows something else.
+
+CONFIDENCE = 0.95
+
+
+class AuditEstimate(Result):
+    """Share of the labels that are right, estimated from those that were checked."""
+
+    share: float
+    low: float
+    high: float
+    confidence: float = Field(description="Of the interval from low to high.")
+    n_checked: int = Field(description="Labels that were checked.")
+    as_of: int = Field(description="The labels up to this event are judged.")
+    round: int | None = Field(description="The round they are of; None before the first trained one.")
+    basis: Literal["audit", "gold"] = Field(
+        description="An audit, or known answers, which say as much only if they were chosen at random."
+    )
+
+
+class ClassShare(Result):
+    """How common a class is; low and high are an interval."""
+
+    label: str
+    share: float
+    low: float
+    high: float
+
+
+class AuditResult(Result):
+    """An audit: what it asked for, and what its checks say of the labels as they were when it was drawn."""
+
+    id: int
+    time: float = Field(description="When it was drawn, in seconds since 1970.")
+    by: str | None = Field(description="Who drew it; None for the command line.")
+    seed: int
+    drawn: int = Field(description="Labels to check.")
+    checked: int
+    wrong: int = Field(description="Checked labels that were wrong; the check has corrected them.")
+    labels: int = Field(description="Labels there were, decided and known ones too.")
+    known: int = Field(description="Of these decided or known: they count as right, and need no check.")
+    estimate: AuditEstimate | None = Field(description="None before the first check.")
+    stated: float = Field(description="Mean quality that was stated of the same labels.")
+    classes: list[ClassShare] = Field(description="Empty before the first check.")
+    epsilon: float
+    delta: float
+    safe: int = Field(
+        description="Labels of which at most a share epsilon is wrong, with confidence 1 - delta."
+    )
+    sentence: str = Field(description="The result in words.")
+
+
+def draw_audit(project: Project, number: int = 100, *, by: int | None = None, seed: int | None = None) -> int:
+    """Draw labels that somebody should check, and store which; the number of the audit.
+
+    Labels that are decided or known count as right and are not drawn.
+
+    Parameters
+    ----------
+    project : Project
+    number : int
+        Checks; fewer if there are fewer labels.
+    by : int, optional
+        The account of who asks for it.
+    seed : int, optional
+        Random if not given.
+
+    Raises
+    ------
+    InputError
+        If the number is below 2, or there is nothing to check.
+    """
+    from activelab.audit import draw_from
+
+    newest = select(func.coalesce(func.max(event.c.id), 0))
+    last_event, current = project.database.read(lambda c: (c.execute(newest).scalar_one(), scored(c)))
+    final = final_labels(project)
+    settled = np.isin(final.source, ("adjudicated", "gold"))
+    seed = secrets.randbelow(2**31) if seed is None else seed
+    audit = draw_from(
+        final.label,
+        np.where(np.isfinite(final.quality), final.quality, 0.5),
+        number,
+        keys=np.arange(len(final.label)),
+        settled=settled,
+        known_right=np.ones(int(settled.sum()), dtype=bool),
+        n_classes=len(final.classes),
+        seed=seed,
+    )
+    drawn = audits.Drawn(audit.label, audit.quality, audit.stratum)
+    return project.database.write(
+        lambda c: audits.store_audit(
+            c,
+            drawn,
+            audit.examples,
+            time.time(),
+            by=by,
+            seed=seed,
+            round_id=None if current is None else current.round.id,
+            last_event=last_event,
+        )
+    )
+
+
+def audit_list(project: Project, *, epsilon: float = 0.05, delta: float = 0.05) -> list[AuditResult]:
+    """All audits, the latest first, as `audit_result` tells them."""
+    known = project.database.read(audits.list_audits)
+    return [audit_result(project, one.id, epsilon=epsilon, delta=delta) for one in known]
+
+
+def audit_result(
+    project: Project,
+    audit_id: int,
+    *,
+    epsilon: float = 0.05,
+    delta: float = 0.05,
+    checker: Checker | None = None,
+    confidence: float = CONFIDENCE,
+) -> AuditResult:
+    """What the checks of an audit say of all the labels there were when it was drawn.
+
+    Parameters
+    ----------
+    project : Project
+    audit_id : int
+    epsilon, delta : float in (0, 1)
+        For the labels that are safe to ship.
+    checker : Checker, optional
+        How often those who check err; by default never.
+    confidence : float in (0, 1)
+        Of the intervals.
+
+    Raises
+    ------
+    InputError
+        If there is no such audit, or a number is out of range.
+    """
+    from activelab.audit import audit_report, class_shares
+
+    state = _checked(project, audit_id)
+    estimate: AuditEstimate | None = None
+    classes: list[ClassShare] = []
+    if state.done.any():
+        report = audit_report(state.audit, state.right, checker=checker, confidence=confidence)
+        shares = class_shares(state.audit, state.truth, confidence=confidence)
+        estimate = _estimate(state, report.share, report.low, report.high, confidence)
+        # Labels that were known are counted, the others estimated.
+        known = np.bincount(state.audit.label[state.settled], minlength=state.audit.n_classes)
+        judged, total = int(state.audit.size.sum()), state.labelled
+        classes = [
+            ClassShare(label=name, share=share, low=low, high=high)
+            for name, share, low, high in zip(
+                project.refresh().classes,
+                *((known + judged * one) / total for one in (shares.share, shares.low, shares.high)),
+                strict=False,
+            )
+        ]
+    safe = _safe(state, epsilon, delta, checker)
+    count = len(safe.examples) + int(state.settled.sum())
+    audited = state.audit.stratum >= 0
+    return AuditResult(
+        id=audit_id,
+        time=state.of.time,
+        by=state.of.by,
+        seed=state.of.seed,
+        drawn=state.of.drawn,
+        checked=int(state.done.sum()),
+        wrong=int((state.done & (state.right == 0)).sum()),
+        labels=state.labelled,
+        known=int(state.settled.sum()),
+        estimate=estimate,
+        stated=float((state.audit.quality[audited].sum() + state.settled.sum()) / state.labelled),
+        classes=classes,
+        epsilon=epsilon,
+        delta=delta,
+        safe=count,
+        sentence=audit_words(estimate, state.of.drawn),
+    )
+
+
+def audit_words(estimate: AuditEstimate | None, drawn: int) -> str:
+    """What an audit found, in a sentence."""
+    if estimate is None:
+        return f"None of {drawn:,} labels is checked yet."
+    share, low, high = (f"{100 * value:.1f}" for value in (estimate.share, estimate.low, estimate.high))
+    return (
+        f"{share} of 100 labels are right ({low} to {high} with {estimate.confidence:.0%} confidence), "
+        f"by {estimate.n_checked:,} checks."
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class SafeRow:
+    """A label that is safe to ship; class code, source and quality."""
+
+    example_id: int
+    label: int
+    source: str
+    quality: float
+
+
+def safe_rows(
+    project: Project,
+    audit_id: int,
+    *,
+    epsilon: float = 0.05,
+    delta: float = 0.05,
+    checker: Checker | None = None,
+) -> list[SafeRow]:
+    """The labels of an audit that are safe to ship, as they were when it was drawn, or as decided since.
+
+    Labels that are decided or known are among them.
+
+    Raises
+    ------
+    InputError
+        As `audit_result`.
+    """
+    state = _checked(project, audit_id)
+    safe = np.flatnonzero(state.settled).tolist() + _safe(state, epsilon, delta, checker).examples.tolist()
+    truths = project.database.read(load_truths)
+    rows = []
+    for code in sorted(safe):
+        if truths.known[code]:
+            source = "adjudicated" if truths.decided[code] else "gold"
+            rows.append(SafeRow(code, int(truths.label[code]), source, 1.0))
+        else:
+            label, quality = int(state.audit.label[code]), round(float(state.audit.quality[code]), 6)
+            rows.append(SafeRow(code, label, "consensus", quality))
+    return rows
+
+
+@dataclass(frozen=True)
+class NextCheck:
+    """What is to be checked next.
+
+    Attributes
+    ----------
+    audit, drawn, checked : int
+    position : int or None
+        None if everything is checked.
+    example_id : int or None
+    """
+
+    audit: int
+    drawn: int
+    checked: int
+    position: int | None
+    example_id: int | None
+
+
+def next_check(project: Project, audit_id: int, after: int = -1) -> NextCheck:
+    """The next label to check behind a position; from the start again if there is none behind it.
+
+    Raises
+    ------
+    InputError
+        If there is no such audit.
+    """
+
+    def load(connection: Connection) -> list[audits.Check]:
+        _audited(connection, audit_id)
+        return audits.list_checks(connection, audit_id)
+
+    checks = project.database.read(load)
+    left = [one for one in checks if one.class_code is None]
+    one = next((one for one in left if one.position > after), left[0] if left else None)
+    return NextCheck(
+        audit_id,
+        len(checks),
+        len(checks) - len(left),
+        None if one is None else one.position,
+        None if one is None else one.example_id,
+    )
+
+
+# ------------------------------------------------------------------ what is checked
+
+
+@dataclass(frozen=True, eq=False)
+class _Checked:
+    of: audits.Audited
+    audit: Audit
+    settled: Bools  # over the pool: decided or known when it was drawn
+    labelled: int
+    truth: Ints  # of each label to check, -1 unchecked
+    done: Bools
+    right: Float64s  # NaN unchecked
+
+
+def _checked(project: Project, audit_id: int) -> _Checked:
+    from activelab.audit import Audit
+
+    def load(connection: Connection) -> tuple[audits.Audited, list[audits.Check], int]:
+        of = _audited(connection, audit_id)
+        return of, audits.list_checks(connection, audit_id), len(load_settings(connection).classes)
+
+    of, checks, n_classes = project.database.read(load)
+    drawn = _labels_of(project, audit_id)
+    settled = (drawn.label >= 0) & (drawn.stratum < 0)
+    audit = Audit(
+        drawn.label,
+        drawn.quality.astype(np.float64),
+        drawn.stratum.astype(np.int64),
+        np.array([one.example_id for one in checks], dtype=np.int64),
+        np.ones(int(settled.sum()), dtype=bool),
+        n_classes,
+    )
+    truth = np.array([-1 if one.class_code is None else one.class_code for one in checks], dtype=np.int64)
+    right = np.where(truth < 0, np.nan, audit.label[audit.examples] == truth)
+    return _Checked(of, audit, settled, int((drawn.label >= 0).sum()), truth, truth >= 0, right)
+
+
+def _audited(connection: Connection, audit_id: int) -> audits.Audited:
+    found = [one for one in audits.list_audits(connection) if one.id == audit_id]
+    if not found:
+        raise InputError(f"there is no audit {audit_id}.")
+    return found[0]
+
+
+_drawn: WeakKeyDictionary[Project, dict[int, audits.Drawn]] = WeakKeyDictionary()
+_KEPT = 4  # the labels of so many audits
+
+
+def _labels_of(project: Project, audit_id: int) -> audits.Drawn:
+    """The labels of an audit, which never change; those of the last few are kept."""
+    kept = _drawn.setdefault(project, {})
+    drawn = kept.get(audit_id)
+    if drawn is None:
+        drawn = project.database.read(lambda c: audits.load_drawn(c, audit_id))
+        _drawn[project] = {**dict([*kept.items()][1 - _KEPT :]), audit_id: drawn}
+    return drawn
+
+
+def _safe(state: _Checked, epsilon: float, delta: float, checker: Checker | None) -> SafeLabels:
+    from activelab.audit import SafeLabels, safe_labels
+
+    if not state.done.any():
+        return SafeLabels(np.empty(0, dtype=np.int64), 1.0)
+    return safe_labels(state.audit, state.right, epsilon=epsilon, delta=delta, checker=checker)
+
+
+def _estimate(state: _Checked, share: float, low: float, high: float, confidence: float) -> AuditEstimate:
+    return AuditEstimate(
+        share=share,
+        low=low,
+        high=high,
+        confidence=confidence,
+        n_checked=int(state.done.sum()),
+        as_of=state.of.last_event,
+        round=state.of.round_id,
+        basis="audit",
+    )
+
+
+# ------------------------------------------------------------------ the headline
+
+
+_kept: WeakKeyDictionary[Project, tuple[object, AuditEstimate | None]] = WeakKeyDictionary()
+_estimating = threading.Lock()
+
+
+def audit_estimate(project: Project) -> AuditEstimate | None:
+    """The share of the labels that count that is right, from checks; None if nothing was checked.
+
+    The latest audit whose checks are all made speaks, else the latest with any. Without an audit known
+    answers do: how often the consensus of what annotators and models say, estimated without these answers,
+    equals them, by strata of stated quality. Labels that are decided or known count as right.
+    """
+    from activelab.audit import audit_report
+
+    chosen = project.database.read(_telling)
+    if chosen is None:
+        return _by_known_answers(project)
+    state = _checked(project, chosen)
+    report = audit_report(state.audit, state.right, confidence=CONFIDENCE)
+    return _estimate(state, report.share, report.low, report.high, CONFIDENCE)
+
+
+def _telling(connection: Connection) -> int | None:
+    begun: Sequence[int] = ()
+    for one in audits.list_audits(connection):
+        checks = audits.list_checks(connection, one.id)
+        done = sum(check.class_code is not None for check in checks)
+        if done == len(checks):
+            return one.id
+        if done:
+            begun = (*begun, one.id)
+    return begun[0] if begun else None
+
+
+def _by_known_answers(project: Project) -> AuditEstimate | None:
+    state = project.database.read(_known_answers)
+    if not (state.gold >= 0).any():
+        return None
+    key = state.round, state.as_of, state.gold.tobytes(), state.decided.tobytes()
+    with _estimating:
+        if project not in _kept or _kept[project][0] != key:
+            _kept[project] = key, _estimate_by_known(project, state)
+        return _kept[project][1]
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    round: int
+    as_of: int
+    gold: Ints  # right classes of the examples whose answer was known, -1 elsewhere
+    decided: Bools  # examples that are decided, and whose answer was not known
+
+
+def _known_answers(connection: Connection) -> _Known:
+    current, truths = scored(connection), load_truths(connection)
+    size = len(truths.label)
+    known = np.zeros(size, dtype=bool)
+    query = select(example.c.id).where(example.c.gold.is_not(None), example.c.id < size)
+    known[[*connection.execute(query).scalars()]] = True
+    if current is None:
+        as_of = connection.execute(select(func.coalesce(func.max(event.c.id), 0))).scalar_one()
+    else:
+        as_of = current.round.last_event
+    return _Known(
+        -1 if current is None else current.round.id,
+        as_of,
+        np.where(known, truths.label, -1),
+        truths.decided & ~known,
+    )
+
+
+def _estimate_by_known(project: Project, state: _Known) -> AuditEstimate | None:
+    from activelab.audit import audit_of_known, audit_report
+
+    consensus = _untold_consensus(project, state.round, state.as_of)
+    # Examples may have been added since.
+    gold = np.append(state.gold, np.full(max(len(consensus.label) - len(state.gold), 0), -1))
+    gold, decided = gold[: len(consensus.label)], np.flatnonzero(state.decided)
+    label = consensus.label.copy()
+    label[decided[decided < len(label)]] = -1
+    consensus = replace(consensus, label=label)
+    if not ((gold >= 0) & (label >= 0)).any():
+        return None
+    audit = audit_of_known(consensus, gold)
+    right = label[audit.examples] == gold[audit.examples]
+    report = audit_report(audit, right, confidence=CONFIDENCE)
+    # A known answer that the consensus contradicts is the label that counts, and so is a decision.
+    judged, mended = int(audit.size.sum()), int((~right).sum())
+    low, share, high = (
+        min(1 - ((1 - value) * judged - mended) / (judged + len(decided)), 1.0)
+        for value in (report.low, report.share, report.high)
+    )
+    return AuditEstimate(
+        share=share,
+        low=low,
+        high=high,
+        confidence=CONFIDENCE,
+        n_checked=report.n_checked,
+        as_of=state.as_of,
+        round=None if state.round < 0 else state.round,
+        basis="gold",
+    )
+
+
+def _untold_consensus(project: Project, round_id: int, as_of: int) -> Consensus:
+    """The consensus of what annotators and models say, which no known answer has entered."""
+    labels = project.labels(as_of)
+    labels = labels.select(annotators=labels.annotators[np.unique(labels.annotator)])
+    stored, seed = project.database.read(
+        lambda c: (load_pred_probs(c, round_id) if round_id >= 0 else [], load_settings(c).seed)
+    )
+    if stored and stored[0].shape == (labels.n_examples, labels.n_classes):
+        return bayesian_consensus(labels, stored, seed=seed + round_id)
+    return majority_vote(labels, seed=seed)

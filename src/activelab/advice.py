@@ -12,7 +12,7 @@ from activelab._errors import InputError
 from activelab._kernels import blocks
 from activelab._typing import Float64s, Ints, Models
 from activelab.classifiers import cross_val_pred_probs
-from activelab.consensus import bayesian_estimate
+from activelab.consensus import bayesian_estimate, told
 from activelab.labels import Labels
 from activelab.learner import ActiveLearner
 from activelab.pred_probs import Checked, check_pred_probs
@@ -119,6 +119,8 @@ def advise(
     next_labels: int = 1000,
     label_price: float | None = None,
     error_cost: float | None = None,
+    known: Any = None,
+    families: dict[Any, str] | None = None,
     cv: int = 3,
     trials: int = 3,
     seed: int = 0,
@@ -146,6 +148,9 @@ def advise(
         Labels of the forecast.
     label_price, error_cost : float, optional
         See `activelab.stopping.forecast`.
+    known, families : optional
+        As for `bayesian_consensus`. Known answers are part of the reference and of the forecast; the replayed
+        strategies do not know them.
     cv, trials, seed : int
 
     Returns
@@ -155,8 +160,8 @@ def advise(
     Raises
     ------
     InputError
-        If fewer than 40 examples are labelled, there are neither features nor probabilities, or either does
-        not match the labels.
+        If fewer than 40 examples are labelled, there are neither features nor probabilities, or something
+        does not match the labels.
     """
     if X is None and pred_probs is None:
         raise InputError("advice needs the features of the examples or the predictions of a model.")
@@ -169,10 +174,11 @@ def advise(
         raise InputError(f"trials must be at least 1, got {trials}.")
     parsed = [Strategy.parse(one) for one in strategies]
     model = _default_model() if model is None else model
+    evidence: dict[str, Any] = {"known": known, "families": families}
     if X is not None and pred_probs is None:
-        pred_probs = _out_of_sample(labels, X, model, cv, seed)
-    models = check_pred_probs(pred_probs, labels)
-    replay = _Replay(labels, models, X, model, cv)
+        pred_probs = _out_of_sample(labels, told(labels, Checked((), labels), **evidence), X, model, cv, seed)
+    models = told(labels, check_pred_probs(pred_probs, labels), **evidence)
+    replay = _Replay(labels, models, X, model, cv, families)
     runs = {str(one): [replay.run(one, seed + t) for t in range(trials)] for one in parsed}
     depths, budget = replay.depths(trials, seed)
     return Advice(
@@ -188,13 +194,15 @@ def advise(
 class _Replay:
     """Labelled examples whose labels are revealed again, and what is measured on the way."""
 
-    def __init__(self, labels: Labels, models: Models, X: Any, model: Any, cv: int) -> None:
-        known = np.flatnonzero(labels.labelled)
-        self.recorded = labels.select(labels.examples[known], annotators=labels.annotators)
-        self.models = Checked((one[known] for one in models), self.recorded)
-        self.X = None if X is None else np.asarray(X)[known]
-        self.model, self.cv = model, cv
-        self.reference = _labels_of(self.recorded, self.models)
+    def __init__(
+        self, labels: Labels, models: Models, X: Any, model: Any, cv: int, families: dict[Any, str] | None
+    ) -> None:
+        labelled = np.flatnonzero(labels.labelled)
+        self.recorded = labels.select(labels.examples[labelled], annotators=labels.annotators)
+        self.models = Checked((one[labelled] for one in models), self.recorded)
+        self.X = None if X is None else np.asarray(X)[labelled]
+        self.model, self.cv, self.families = model, cv, families
+        self.reference = _labels_of(labels, models)[labelled]
         apart = "a third of the labelled examples, kept apart" if X is not None else "all labelled examples"
         self.measure = f"agreement with the consensus of all labels on {apart}"
 
@@ -218,7 +226,7 @@ class _Replay:
                 break
             learner.ask(
                 X, labels, min(batch, labels.n_examples), pred_probs=fixed, eligible=eligible,
-                candidates=team.candidates, rng=rng,
+                candidates=team.candidates, rng=rng, families=self.families,
             )  # fmt: skip
             rows.append((labels.n_labels, self._accuracy(learner, labels, test, pool)))
             chosen, who = learner.round_.positions, learner.round_.plan.annotator
@@ -245,8 +253,11 @@ class _Replay:
             predicted = learner.predict_proba(self.X[test]).argmax(axis=1)
             return float((predicted == self.reference[test]).mean())
         return float(
-            (_labels_of(labels, tuple(one[pool] for one in self.models)) == self.reference[pool]).mean()
+            (self._labels_of(labels, tuple(one[pool] for one in self.models)) == self.reference[pool]).mean()
         )
+
+    def _labels_of(self, labels: Labels, models: Models) -> Ints:
+        return _labels_of(labels, told(labels, models, known=None, families=self.families))
 
     def depths(self, trials: int, seed: int) -> tuple[tuple[DepthResult, ...], int]:
         """One, two, … labels an example under one budget."""
@@ -272,7 +283,7 @@ class _Replay:
         if self.X is None:
             return self._accuracy(None, labels, test, pool)
         learner = ActiveLearner(self.model, "recommended", self.cv, seed=seed)
-        learner.ask(self.X[pool], labels, 1)
+        learner.ask(self.X[pool], labels, 1, families=self.families)
         return self._accuracy(learner, labels, test, pool)
 
 
@@ -298,9 +309,9 @@ def _labels_of(labels: Labels, models: Models) -> Ints:
     return found
 
 
-def _out_of_sample(labels: Labels, X: Any, model: Any, cv: int, seed: int) -> Float64s:
-    """Out-of-sample probabilities of classifiers trained on all the labels."""
-    target = training_target(labels, Checked((), labels), consensus="bayesian", training="weights", seed=seed)
+def _out_of_sample(labels: Labels, nothing: Models, X: Any, model: Any, cv: int, seed: int) -> Float64s:
+    """Out-of-sample probabilities of classifiers trained on all the labels, by a consensus of no models."""
+    target = training_target(labels, nothing, consensus="bayesian", training="weights", seed=seed)
     trained = cross_val_pred_probs(
         model, X, target.label, labels.n_classes, cv=cv, seed=seed, weight=target.weight
     )

@@ -15,6 +15,7 @@ from activelab._kernels import temper
 from activelab._typing import Bools, Float64s, Ids, Ints, Models
 from activelab.acquisition import Acquisition, Assessment
 from activelab.classifiers import FoldModel, cross_val_pred_probs
+from activelab.consensus import check_known, told
 from activelab.labels import Labels
 from activelab.planning import Batch, Plan, plan_round
 from activelab.pred_probs import Checked, check_pred_probs
@@ -217,6 +218,7 @@ class ActiveLearner:
         candidates: Callable[[int], Ints] | None = None,
         rng: np.random.Generator | None = None,
         known: Ints | None = None,
+        families: dict[Any, str] | None = None,
     ) -> Batch:
         """One round: what to label next.
 
@@ -236,7 +238,10 @@ class ActiveLearner:
             Who could label each example, and what draws among them (see `activelab.planning.plan_round`).
         known : ndarray of int, shape (n_examples,), optional
             Codes of classes that are known, as from an expert; -1 elsewhere. The classifiers are trained on
-            them with weight 1, whatever annotators said. They may still be asked for (see ``eligible``).
+            them with weight 1, whatever annotators said, and the Bayesian consensus learns from them. They
+            may still be asked for (see ``eligible``).
+        families : dict, optional
+            Family of annotators who err together (see `bayesian_consensus`).
 
         Returns
         -------
@@ -246,18 +251,18 @@ class ActiveLearner:
         Raises
         ------
         InputError
-            If X, ``pred_probs`` or ``known`` does not match ``labels``, the batch size is not between 1 and
-            the number of examples, or fewer than two examples are labelled.
+            If X, ``pred_probs``, ``known`` or ``families`` does not match ``labels``, the batch size is not
+            between 1 and the number of examples, or fewer than two examples are labelled.
         """
         check_batch_size(batch_size, labels.n_examples)
-        known = None if known is None else _check_known(known, labels)
+        known = check_known(known, labels)
         seed = self.seed + self._next_round
-        target = self._first_target(labels, seed, known)
+        target = self._first_target(labels, seed, known, families)
         fold_models: tuple[tuple[FoldModel, ...], ...] = ()
         notes: tuple[str, ...] = ()
         fit_seconds = 0.0
         if pred_probs is not None:
-            models = check_pred_probs(pred_probs, labels)
+            models: Models = check_pred_probs(pred_probs, labels)
         elif self.model is None:
             raise InputError("an ActiveLearner without a model needs pred_probs= in ask.")
         else:
@@ -277,7 +282,8 @@ class ActiveLearner:
                     target=target.posterior,
                 )
                 fit_seconds += time.perf_counter() - started
-                models = check_pred_probs([self._smoothed(p) for p in trained.pred_probs], labels)
+                checked = check_pred_probs([self._smoothed(p) for p in trained.pred_probs], labels)
+                models = told(labels, checked, known=known, families=families)
             fold_models, notes = trained.fold_models, trained.notes
         plan = plan_round(
             labels,
@@ -286,6 +292,8 @@ class ActiveLearner:
             batch_size,
             eligible=eligible,
             candidates=candidates,
+            known=known,
+            families=families,
             seed=seed,
             rng=rng,
         )
@@ -314,17 +322,18 @@ class ActiveLearner:
         """Go back to a `state`; `predict_proba` works again after the next `ask`."""
         self._known, self._next_round = state
 
-    def _first_target(self, labels: Labels, seed: int, known: Ints | None) -> Target:
+    def _first_target(
+        self, labels: Labels, seed: int, known: Ints | None, families: dict[Any, str] | None
+    ) -> Target:
         """What to train on first, given the models of the round before if they are of this pool."""
-        last = self._known
+        last, models, betas = self._known, Checked((), labels), None
         if (
-            last is None
-            or not np.array_equal(last.examples, labels.examples)
-            or not np.array_equal(last.classes, labels.classes)
+            last is not None
+            and np.array_equal(last.examples, labels.examples)
+            and np.array_equal(last.classes, labels.classes)
         ):
-            return self._target(labels, Checked((), labels), None, seed, known)
-        betas = tuple((1 / last.temperature).tolist())
-        return self._target(labels, Checked(last.pred_probs, labels), betas, seed, known)
+            models, betas = Checked(last.pred_probs, labels), tuple((1 / last.temperature).tolist())
+        return self._target(labels, told(labels, models, known=known, families=families), betas, seed, known)
 
     def _target(
         self,
@@ -399,22 +408,6 @@ class ActiveLearner:
         best = self.predict_proba(X).argmax(axis=1)
         names: Ids = self.round_.classes[best]
         return names
-
-
-def _check_known(known: Any, labels: Labels) -> Ints:
-    codes = np.asarray(known)
-    if codes.shape != (labels.n_examples,) or codes.dtype.kind not in "iu":
-        raise InputError(
-            f"known must be {labels.n_examples:,} class codes, one an example; got {codes.dtype} of shape "
-            f"{codes.shape}."
-        )
-    wrong = np.flatnonzero((codes < -1) | (codes >= labels.n_classes))
-    if len(wrong):
-        raise InputError(
-            f"known must be codes from 0 to {labels.n_classes - 1}, or -1; example "
-            f"{labels.examples[wrong[0]]} has {codes[wrong[0]]}."
-        )
-    return codes
 
 
 def _plain(values: Any) -> list[Any]:

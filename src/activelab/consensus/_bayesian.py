@@ -17,7 +17,7 @@ from activelab.consensus._held_out import HeldOut, discounted
 from activelab.consensus._model_prior import ModelPrior
 from activelab.consensus._statistics import label_sums
 from activelab.labels import Labels
-from activelab.pred_probs import check_pred_probs, remembered
+from activelab.pred_probs import Checked, check_pred_probs, remembered
 
 _STEPS = 6
 _SAMPLE = 50_000  # labelled examples the first steps rest on; the last step takes all
@@ -87,11 +87,31 @@ def bayesian_consensus(
     models = () if pred_probs is None else check_pred_probs(pred_probs, labels)
     codes = check_known(known, labels)
     estimate = bayesian_estimate(labels, models, known=codes, families=family_codes(families, labels))
+    return consensus_by(estimate, labels, models, seed=seed)
+
+
+def told(labels: Labels, models: Models, *, known: Any, families: dict[Any, str] | None) -> Models:
+    """The models with what is known besides them, which every estimate from them then takes.
+
+    Raises
+    ------
+    InputError
+        If ``known`` or ``families`` does not match ``labels``.
+    """
+    codes, kin = check_known(known, labels), family_codes(families, labels)
+    if codes is None and kin is None:
+        return models
+    return Checked(models, labels, codes, kin)
+
+
+def consensus_by(estimate: BayesianEstimate, labels: Labels, models: Models, *, seed: int = 0) -> Consensus:
+    """`bayesian_consensus` by an estimate there is."""
     posterior = np.empty((labels.n_examples, labels.n_classes))
     for block in blocks(labels):
         posterior[block.index] = estimate.posterior(block, models)
     label = most_probable(posterior, slice(0, labels.n_examples), labels, seed)
-    label[~labels.labelled if codes is None else ~labels.labelled & (codes < 0)] = -1
+    judged = labels.labelled if estimate.known is None else labels.labelled | (estimate.known >= 0)
+    label[~judged] = -1
     return Consensus.build(
         labels,
         label,
@@ -161,6 +181,14 @@ class BayesianEstimate:
     known: Ints | None = None
 
     @property
+    def untold(self) -> BayesianEstimate:
+        """The estimate that judges every example by labels and models, as if its own answer were not known.
+
+        How annotators err is still learnt from the known answers.
+        """
+        return replace(self, known=None)
+
+    @property
     def betas(self) -> tuple[float, ...]:
         """Inverse temperature of each model."""
         return self.prior.betas
@@ -221,16 +249,18 @@ def bayesian_estimate(
 ) -> BayesianEstimate:
     """Accuracies, confusion matrices and temperatures by expectation-maximisation, then calibrated.
 
-    ``known`` are checked codes (`check_known`), ``families`` a code for each annotator, -1 for none. All but
-    the last step rest on at most `_SAMPLE` labelled examples, evenly spaced. Made once for checked
-    predictions.
+    ``known`` are checked codes (`check_known`), ``families`` a code for each annotator, -1 for none; by
+    default what checked predictions carry. All but the last step rest on at most `_SAMPLE` labelled examples,
+    evenly spaced. Made once for checked predictions and what they carry.
     """
     if steps < 1:
         raise InputError(f"steps must be at least 1, got {steps}.")
     if known is not None or families is not None:
         return _estimated(labels, models, steps, known, families)
+    if isinstance(models, Checked) and models.labels is labels:
+        known, families = models.known, models.families
     return remembered(
-        models, labels, ("bayesian", steps), lambda: _estimated(labels, models, steps, None, None)
+        models, labels, ("bayesian", steps), lambda: _estimated(labels, models, steps, known, families)
     )
 
 

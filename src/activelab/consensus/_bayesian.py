@@ -10,6 +10,7 @@ import numpy as np
 from activelab._errors import InputError
 from activelab._kernels import Block, blocks, most_probable
 from activelab._typing import Bools, Float64s, Ints, Models
+from activelab.consensus._accuracy import accuracies
 from activelab.consensus._channels import Ability, Channels, ChannelSums, ability_of
 from activelab.consensus._consensus import Consensus
 from activelab.consensus._dependence import Voices, family_codes, find_voices
@@ -119,6 +120,7 @@ def consensus_by(estimate: BayesianEstimate, labels: Labels, models: Models, *, 
         label_sums(labels),
         annotator_weight=estimate.ability.mean,
         annotator_voice=estimate.voices.mean_weight(labels),
+        annotator_accuracy=accuracies(estimate, labels, models),
         notes=estimate.voices.notes(labels.annotators),
     )
 
@@ -170,6 +172,8 @@ class BayesianEstimate:
         What is known of each annotator's accuracy, by the calibrated posterior.
     known : ndarray of int, shape (n_examples,), or None
         The caller's known answers, -1 where unknown.
+    discount_range : tuple of float
+        What S may as well be, from the least to the most.
     """
 
     prior: ModelPrior
@@ -179,6 +183,7 @@ class BayesianEstimate:
     discount: float
     ability: Ability
     known: Ints | None = None
+    discount_range: tuple[float, float] = (0.0, 0.0)
 
     @property
     def untold(self) -> BayesianEstimate:
@@ -219,6 +224,25 @@ class BayesianEstimate:
             support += self.channels.evidence(block, weight)
         given = block.counts.astype(np.float64) if weight is None else block.total(weight)
         return predicted, support, given + self.prior.voices
+
+    def expected_right(self, labels: Labels, models: Models) -> tuple[float, float]:
+        """Bounds on the share of consensus labels that is right, by `discount_range`; NaN without labels.
+
+        The consensus is the same at any discount. Of n labels of quality q a share right is drawn, with
+        variance Σ q (1 − q) / n²; known answers are right.
+        """
+        right, variance, number = np.zeros(2), np.zeros(2), 0
+        for block in blocks(labels, at_least=1):
+            _, support, voices = self._support(block, models)
+            number += block.size
+            for place, discount in enumerate(reversed(self.discount_range)):
+                quality = self._fixed(block, discounted(support, voices, discount)).max(axis=1)
+                right[place] += float(quality.sum())
+                variance[place] += float((quality * (1 - quality)).sum())
+        if not number:
+            return float("nan"), float("nan")
+        low, high = ((right + np.array([-1.96, 1.96]) * np.sqrt(variance)) / number).tolist()
+        return max(low, 0.0), min(high, 1.0)
 
     def evidence(self, block: Block) -> Float64s:
         """Log-support of each class by the annotators alone, up to a constant of each example."""
@@ -293,8 +317,9 @@ def _estimated(
     if len(voices.dependence):
         # From the start: what copies made look right must not stay so.
         estimate = _improved(labels, models, replace(start, voices=voices), steps - 1, every)
-    discount = _held_out(labels, models, estimate, every).exponent(declared=families is not None)
-    estimate = replace(estimate, discount=discount if labels.n_labels else 0.0)
+    if labels.n_labels:
+        found = _held_out(labels, models, estimate, every).exponent(declared=families is not None)
+        estimate = replace(estimate, discount=found.best, discount_range=(found.low, found.high))
     return _improved(labels, models, estimate, 1, 1)
 
 

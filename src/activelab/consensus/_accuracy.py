@@ -84,7 +84,11 @@ def accuracies(estimate: BayesianEstimate, labels: Labels, models: Models) -> Ac
     agrees = sure * of_label + (1 - sure) * (1 - of_label) / (n_classes - 1)
     told = slope**2 * of_label * (1 - of_label) / np.maximum(agrees * (1 - agrees), 1e-12)
     comparisons = np.bincount(who, told, size).astype(np.float64)
-    total = strength + comparisons
+    # Whom an annotator is compared with is only estimated, too, but for known answers.
+    doubt = np.bincount(who, sure < 1, size) / np.maximum(number, 1)
+    variance = accuracy * (1 - accuracy) / (strength + comparisons + 1)
+    variance += doubt**2 * mean * (1 - mean) / (strength + comparisons.sum())
+    total = np.maximum(accuracy * (1 - accuracy) / variance - 1, 1e-3)
     tail = (1 - CONFIDENCE) / 2
     low, high = (betaincinv(accuracy * total, (1 - accuracy) * total, at) for at in (tail, 1 - tail))
     nobody = number == 0

@@ -105,14 +105,21 @@ def told(labels: Labels, models: Models, *, known: Any, families: dict[Any, str]
     return Checked(models, labels, codes, kin)
 
 
-def consensus_by(estimate: BayesianEstimate, labels: Labels, models: Models, *, seed: int = 0) -> Consensus:
-    """`bayesian_consensus` by an estimate there is."""
+def consensus_by(
+    estimate: BayesianEstimate, labels: Labels, models: Models, *, seed: int = 0, untold: bool = False
+) -> Consensus:
+    """`bayesian_consensus` by an estimate there is.
+
+    With ``untold`` every example is judged by labels and models, as if its own answer were not known; how
+    annotators err is learnt from the known answers all the same.
+    """
+    known = None if untold else estimate.known
+    judge = replace(estimate, known=known)
     posterior = np.empty((labels.n_examples, labels.n_classes))
     for block in blocks(labels):
-        posterior[block.index] = estimate.posterior(block, models)
+        posterior[block.index] = judge.posterior(block, models)
     label = most_probable(posterior, slice(0, labels.n_examples), labels, seed)
-    judged = labels.labelled if estimate.known is None else labels.labelled | (estimate.known >= 0)
-    label[~judged] = -1
+    label[~labels.labelled if known is None else ~labels.labelled & (known < 0)] = -1
     return Consensus.build(
         labels,
         label,
@@ -184,14 +191,6 @@ class BayesianEstimate:
     ability: Ability
     known: Ints | None = None
     discount_range: tuple[float, float] = (0.0, 0.0)
-
-    @property
-    def untold(self) -> BayesianEstimate:
-        """The estimate that judges every example by labels and models, as if its own answer were not known.
-
-        How annotators err is still learnt from the known answers.
-        """
-        return replace(self, known=None)
 
     @property
     def betas(self) -> tuple[float, ...]:

@@ -28,6 +28,9 @@ class RoundNow(Result):
     trained: bool = Field(description="Whether models or probabilities from elsewhere order it.")
     finished: float | None = Field(description="Seconds since 1970.")
     new_labels: int = Field(description="Labels it does not know yet.")
+    new_truths: int = Field(
+        description="Decisions and known answers it does not know yet; they count as labels do."
+    )
     train_every: int = Field(description="After how many of them the next is trained.")
     share: float | None = Field(description="How much of that is done.")
 

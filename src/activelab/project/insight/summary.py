@@ -25,6 +25,7 @@ from activelab.project.labelling import rounds
 from activelab.project.labelling.rounds import Round
 from activelab.project.settings import Settings, load_settings, load_value
 from activelab.project.store.schema import annotator, answer, decision, example, lease, queue
+from activelab.project.training.due import news_for
 from activelab.project.training.trainer import due_now
 
 METRICS = {
@@ -93,15 +94,15 @@ def _round_now(connection: Connection, wanted: int) -> tuple[int, RoundNow | Non
     row = rounds.get_round(connection, current)
     order = rounds.load_array(connection, current, "order")
     free = select(func.count()).where(queue.c.round_id == current, queue.c.remaining > 0)
-    since = select(func.count()).where(answer.c.event_id > row.last_event, answer.c.kind == "label")
-    new = connection.execute(since).scalar_one()
+    news = news_for(connection, row)
     served = RoundNow(
         number=current,
         trained=row.summary.trained,
         finished=row.finished,
-        new_labels=new,
+        new_labels=news.labels,
+        new_truths=news.truths,
         train_every=wanted,
-        share=number(min(new / wanted, 1)),
+        share=number(min(news.number / wanted, 1)),
     )
     return connection.execute(free).scalar_one() + len(order) - row.filled, served
 

@@ -148,7 +148,7 @@ def run_server(place: str, **options: Any) -> None:
 
 
 def status(place: Place = None, as_json: Json = False) -> None:
-    """Where a project stands: labels, budget, round, training; how many labels are right, what more would buy.
+    """Where a project stands: labels, budget, round, training, and how many labels are right.
 
     \b
     Examples:

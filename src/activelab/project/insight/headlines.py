@@ -116,10 +116,10 @@ def _stale(state: _State, as_of: int | None) -> str:
     return f"{str(state.news).capitalize()} have come since round {state.round} and are not in it."
 
 
-def _expected_range(share: float, metrics: RoundMetrics | None) -> tuple[float, float]:
-    """The interval of a round, as far as decisions made since have left doubt."""
+def _expected_range(share: float, metrics: RoundMetrics | None) -> tuple[float | None, float | None]:
+    """The interval of a round, as far as decisions made since have left doubt; older rounds have none."""
     if metrics is None or metrics.expected_low is None or metrics.expected_high is None:
-        return share, share
+        return None, None
     before = 1 - (metrics.expected_accuracy or 0.0)
     left = min((1 - share) / before, 1.0) if before > 0 else 1.0
     low, high = (1 - left * (1 - value) for value in (metrics.expected_low, metrics.expected_high))

@@ -24,11 +24,12 @@ def checked_sentence(share: float, low: float, high: float, n_checked: int) -> s
     )
 
 
-def expected_sentence(share: float, low: float, high: float, checks: int | None) -> str:
-    """The headline where none was, and what a check would cost."""
+def expected_sentence(share: float, low: float | None, high: float | None, checks: int | None) -> str:
+    """The headline where none was, and what a check would cost, if known with an interval."""
+    range_ = "" if low is None or high is None else f"{of_hundred(low)} to {of_hundred(high)}, "
     said = (
         f"About {of_hundred(share)} of 100 labels are expected to be right "
-        f"({of_hundred(low)} to {of_hundred(high)}, if annotators do not all make the same mistakes)."
+        f"({range_}if annotators do not all make the same mistakes)."
     )
     if checks is None:
         return said

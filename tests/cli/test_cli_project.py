@@ -444,7 +444,9 @@ def test_the_demo_is_served_with_its_rounds(folder):
             people = lea.get("/api/v1/annotator-quality").json()
             assert sum(one["accuracy"] is not None for one in people) == 20
             # The console knows the truth, the project does not.
-            last = [line.split() for line in server.said.splitlines() if line.lstrip().startswith("1,050")][0]
+            last = next(
+                line for line in server.said.splitlines() if line.lstrip().startswith("1,050")
+            ).split()
             headline = lea.get("/api/v1/headline").json()
             assert headline["basis"] == "expected"
             assert headline["low"] <= float(last[2].strip("%")) / 100 <= headline["high"]

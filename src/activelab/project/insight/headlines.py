@@ -94,9 +94,9 @@ def _headline(state: _State, checked: AuditEstimate | None, forecast: Forecast |
         sentence = expected_sentence(share, low, high, checks)
     return Headline(
         basis=basis,
-        share=share,
-        low=low,
-        high=high,
+        share=None if share is None else number(share),
+        low=None if low is None else number(low),
+        high=None if high is None else number(high),
         confidence=None if checked is None else checked.confidence,
         n_checked=0 if checked is None else checked.n_checked,
         labels=len(state.quality),

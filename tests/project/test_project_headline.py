@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from activelab.cli import app
 from activelab.project import Settings, insight
 from activelab.project.insight.headlines import checks_for, gain_forecast
-from activelab.project.insight.words import checked_sentence, expected_sentence, of_hundred
+from activelab.project.insight.words import audit_sentence, checked_sentence, expected_sentence, of_hundred
 from activelab.project.labelling.summary import RoundMetrics
 from activelab.project.training.round import train_round
 from activelab.report import project_report
@@ -48,16 +48,16 @@ def test_the_sentence_of_checks_names_its_numbers(shares, n_checked):
     assert "expected" not in words
 
 
-@given(st.tuples(SHARES, SHARES, SHARES).map(sorted), st.none() | st.integers(1, 10**7))
+@given(st.tuples(SHARES, SHARES, SHARES).map(sorted), st.integers(1, 10**7))
 def test_an_expectation_is_called_one(shares, checks):
     low, share, high = shares
-    words = expected_sentence(share, low, high, checks)
+    words = expected_sentence(share, low, high)
     assert "are expected to be right" in words
     assert "if annotators" in words
-    said, _, least, most, *rest = numbers(words)
+    said, _, least, most = numbers(words)
     assert least <= said <= most
-    assert rest == ([] if checks is None else [checks, 2, 100])
-    assert len(numbers(expected_sentence(share, None, None, None))) == 2
+    assert numbers(expected_sentence(share, None, None)) == [said, 100]
+    assert numbers(audit_sentence(checks)) == [checks, 2, 100]
 
 
 @given(
@@ -150,7 +150,8 @@ def test_an_expectation_until_something_is_checked(crowd, place):
     assert said.stale == ""
     # One sentence: report, status and API print it.
     report, shown = unescape(project_report(project)), CliRunner().invoke(app, ["status", place]).stdout
-    for words in (said.sentence, said.forecast.sentence):
+    assert said.audit == audit_sentence(said.checks)
+    for words in (said.sentence, said.audit, said.forecast.sentence):
         assert words in report
         assert words in shown
     assert told(place) == said.model_dump()
@@ -158,7 +159,7 @@ def test_an_expectation_until_something_is_checked(crowd, place):
     assert insight.quality_histogram(project).mean == said.share
     charts = insight.draw_charts(insight.learning_curve(project), insight.quality_histogram(project))
     label = charts.quality.drawing.attributes["aria-label"]
-    assert f"{of_hundred(said.share)} of 100 labels are expected to be right" in label
+    assert f"{of_hundred(said.share)} of 100 expected to be right" in label
 
 
 def test_what_is_new_is_told_and_decisions_count_at_once(crowd):
@@ -182,6 +183,7 @@ def test_gold_answers_are_checks(crowd):
     said = insight.headline(project)
     assert (said.basis, said.n_checked, said.confidence) == ("checked", 40, 0.95)
     assert "from 40 checked answers" in said.sentence
+    assert said.audit == ""
     assert said.low <= said.share <= said.high
 
 

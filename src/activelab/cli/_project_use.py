@@ -182,7 +182,12 @@ def status(place: Place = None, as_json: Json = False) -> None:
     why = f": {now.training.error}" if now.training.error else ""
     due = f"; due: {now.training.due}" if now.training.due else ""
     typer.echo(f"training   {now.training.state}{why}{due}")
-    for words in (said.sentence, "" if said.forecast is None else said.forecast.sentence, said.stale):
+    for words in (
+        said.sentence,
+        said.audit,
+        "" if said.forecast is None else said.forecast.sentence,
+        said.stale,
+    ):
         if words:
             typer.echo(words)
 

@@ -132,7 +132,7 @@ def _curve(curve: Sequence[CurvePoint], charts: tuple[Charts, Charts]) -> _Secti
 
 def _headline(said: Headline) -> _Section:
     forecast = said.forecast
-    words = (said.sentence, "" if forecast is None else forecast.sentence, said.stale)
+    words = (said.sentence, said.audit, "" if forecast is None else forecast.sentence, said.stale)
     return _Section("How good the labels are", sentences=tuple(one for one in words if one))
 
 
@@ -172,13 +172,16 @@ def _audit(audits: Sequence[AuditResult]) -> _Section:
 
 def _annotators(people: Sequence[AnnotatorRow]) -> _Section:
     title = "Annotators"
+    kin = any(who.accuracy and (who.accuracy.voice or 1) < 0.995 for who in people)
     columns = (
-        "Name", "Labels", "Skips", "Unsure", "Median seconds", "Labels right, expected",
-        "Known answers right", "Agrees with others",
+        "Name", "Labels", "Right of 100, expected", "Comparisons", *(("Voices",) if kin else ()),
+        "Known answers right", "Agrees with others", "Skips", "Unsure", "Median seconds",
     )  # fmt: skip
     rows = [
-        (who.name, _count(who.labels), _count(who.skips), _count(who.unsure), _plain(who.median_seconds),
-         who.accuracy_words, _of(who.gold_accuracy, who.gold_n), _of(who.agreement, who.agreement_n))
+        (who.name, _count(who.labels), who.accuracy_words, _rounded(who.accuracy and who.accuracy.comparisons),
+         *((_plain(who.accuracy and who.accuracy.voice),) if kin else ()),
+         _of(who.gold_accuracy, who.gold_n), _of(who.agreement, who.agreement_n),
+         _count(who.skips), _count(who.unsure), _plain(who.median_seconds))
         for who in people
     ]  # fmt: skip
     return _Section(title, tables=(_Table(title, columns, rows),))
@@ -242,6 +245,10 @@ def _rounds(rounds: Sequence[RoundRow]) -> _Section:
 
 def _count(value: int | None) -> str:
     return "–" if value is None else f"{value:,}"
+
+
+def _rounded(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}"
 
 
 def _share(value: float | None) -> str:

@@ -111,8 +111,8 @@ def _curve(curve: Sequence[CurvePoint], width: int) -> Chart | None:
 def _quality(quality: QualityHistogram, width: int) -> Chart | None:
     if quality.mean is None:
         return None
-    mean = f"{of_hundred(quality.mean)} of 100 labels are expected to be right"
-    label, title = f"Quality of the labels: {mean}", f"probability of being right; {mean}"
+    mean = f"{of_hundred(quality.mean)} of 100 expected to be right"
+    label, title = f"Quality of the labels: {mean}", f"quality; {mean}"
     return _histogram(label, quality.edges, quality.counts, title, width)
 
 

@@ -14,7 +14,12 @@ from activelab.project._project import Project
 from activelab.project.insight.audits import AuditEstimate, audit_estimate
 from activelab.project.insight.results import Forecast, Headline, Verdict
 from activelab.project.insight.values import number, scored
-from activelab.project.insight.words import checked_sentence, expected_sentence, forecast_sentence
+from activelab.project.insight.words import (
+    audit_sentence,
+    checked_sentence,
+    expected_sentence,
+    forecast_sentence,
+)
 from activelab.project.labelling.decisions import load_truths
 from activelab.project.labelling.summary import RoundMetrics
 from activelab.project.settings import Settings, load_settings
@@ -91,7 +96,7 @@ def _headline(state: _State, checked: AuditEstimate | None, forecast: Forecast |
         basis, as_of = "expected", state.round
         share = float(state.quality.mean())
         low, high = _expected_range(share, state.metrics)
-        sentence = expected_sentence(share, low, high, checks)
+        sentence = expected_sentence(share, low, high)
     return Headline(
         basis=basis,
         share=None if share is None else number(share),
@@ -103,6 +108,7 @@ def _headline(state: _State, checked: AuditEstimate | None, forecast: Forecast |
         round=as_of,
         checks=checks,
         sentence=sentence,
+        audit="" if checks is None or basis != "expected" else audit_sentence(checks),
         stale=_stale(state, as_of),
         forecast=forecast,
     )

@@ -127,7 +127,8 @@ class Headline(Result):
     labels: int = Field(description="Labels the round has, decided and known ones too.")
     round: int | None = Field(description="The round they are of.")
     checks: int | None = Field(description="Labels an audit has to check for an interval of ± 2 of 100.")
-    sentence: str = Field(description="All this in words.")
+    sentence: str = Field(description="The same in words.")
+    audit: str = Field(description="What an audit would cost, in words; empty where labels were checked.")
     stale: str = Field(description="What is not in it yet, in words; empty if nothing.")
     forecast: Forecast | None = Field(description="None before the first trained round.")
 
@@ -157,7 +158,7 @@ class AnnotatorRow(Result):
     accuracy: AnnotatorAccuracy | None = Field(
         description="How right their labels are, by the round that is served; None if it does not know them."
     )
-    accuracy_words: str = Field(description="The same in words.")
+    accuracy_words: str = Field(description="The same in words: right of 100, with the interval.")
     gold_accuracy: float | None
     gold_n: int
 

@@ -24,16 +24,19 @@ def checked_sentence(share: float, low: float, high: float, n_checked: int) -> s
     )
 
 
-def expected_sentence(share: float, low: float | None, high: float | None, checks: int | None) -> str:
-    """The headline where none was, and what a check would cost, if known with an interval."""
+def expected_sentence(share: float, low: float | None, high: float | None) -> str:
+    """The headline where none was; a round of an earlier version knows no interval."""
     range_ = "" if low is None or high is None else f"{of_hundred(low)} to {of_hundred(high)}, "
-    said = (
+    return (
         f"About {of_hundred(share)} of 100 labels are expected to be right "
         f"({range_}if annotators do not all make the same mistakes)."
     )
-    if checks is None:
-        return said
-    return f"{said} Nobody has checked; an audit of about {checks:,} labels would tell to ±2 of 100."
+
+
+def audit_sentence(checks: int) -> str:
+    """What it would cost to know instead of to expect."""
+    labels = f"{checks:,} label{'' if checks == 1 else 's'}"
+    return f"Nobody has checked: an audit of about {labels} would tell to within 2 of 100."
 
 
 def forecast_sentence(
@@ -67,12 +70,11 @@ def _two_amounts(one: float, other: float) -> tuple[str, str]:
 
 
 def accuracy_words(one: AnnotatorAccuracy | None) -> str:
-    """How right the labels of an annotator are, in words short enough for a cell."""
-    if one is None or one.accuracy is None or one.low is None or one.high is None:
-        return "–" if one is None else "nothing to compare with"
-    worth = f"{one.comparisons or 0:,.0f} comparisons"
+    """How many of 100 labels of an annotator are right, in words short enough for a cell."""
+    if one is None:
+        return "–"
+    if one.accuracy is None or one.low is None or one.high is None:
+        return "nothing to compare with"
     if one.too_few:
-        return f"too few to tell ({worth})"
-    said = f"{one.accuracy:.0%} ({one.low:.0%} to {one.high:.0%}), {worth}"
-    voice = 1.0 if one.voice is None else one.voice
-    return said if voice > 0.995 else f"{said}, counts for {voice:.2f} voices"
+        return "too few to tell"
+    return f"{100 * one.accuracy:.0f} ({100 * one.low:.0f} to {100 * one.high:.0f})"

@@ -110,6 +110,7 @@ function showCases(cases) {
 async function showHeadline() {
   const said = await get("headline");
   $("right").textContent = said.sentence;
+  $("check").textContent = said.audit;
   $("pays").textContent = said.forecast?.sentence ?? "";
   $("stale").textContent = said.stale;
 }
@@ -117,16 +118,19 @@ async function showHeadline() {
 async function showPeople() {
   const [people, pairs] = await Promise.all([get("annotator-quality"), get("pair-agreement")]);
   const active = people.filter((one) => one.labels || one.skips || one.unsure || !one.disabled);
+  const fewer = (accuracy) => accuracy !== null && accuracy.voice !== null && accuracy.voice < 0.995;
   const of = (value, count) => (value === null ? "–" : `${percent(value, 0)} of ${number(count)}`);
   const columns = [
     ["Annotator", (row) => [row.name, row.disabled ? make("span", { class: "quiet" }, " (disabled)") : null]],
     ["Labels", (row) => number(row.labels), "numbers"],
+    ["Right of 100, expected", (row) => row.accuracy_words, "numbers", "of the labels of this person, with a 95 % interval, by the round that is served"],
+    ["Comparisons", (row) => number(row.accuracy ? Math.round(row.accuracy.comparisons) : null), "numbers", "with models, other people and known answers; as many with known answers would tell as much"],
+    ...(active.some((row) => fewer(row.accuracy)) ? [["Voices", (row) => decimal(row.accuracy?.voice), "numbers", "how many voices a label counts for: less than 1 where others say the same"]] : []),
+    ["Known answers right", (row) => of(row.gold_accuracy, row.gold_n), "numbers"],
+    ["Agrees with others", (row) => of(row.agreement, row.agreement_n), "numbers", "over examples that others labelled too, or whose label is decided or known"],
     ["Skipped", (row) => number(row.skips), "numbers"],
     ["Unsure", (row) => number(row.unsure), "numbers"],
     ["Median time", (row) => (row.median_seconds === null ? "–" : `${decimal(row.median_seconds, 1)} s`), "numbers"],
-    ["Labels right, expected", (row) => row.accuracy_words, null, "with a 95 % interval, by the round that is served; comparisons are worth so many known answers"],
-    ["Known answers right", (row) => of(row.gold_accuracy, row.gold_n), "numbers"],
-    ["Agrees with others", (row) => of(row.agreement, row.agreement_n), "numbers", "over examples that others labelled too, or whose label is decided or known"],
   ];
   $("people").replaceChildren(active.length ? table("Annotators", columns, active) : quiet("Nobody is here yet."));
   const known = pairs.overall.filter((one) => one.value !== null);

@@ -15,7 +15,7 @@ from activelab._kernels import blocks
 from activelab._progress import Show, shown
 from activelab._typing import Float64s, Ints, Models
 from activelab.classifiers import cross_val_pred_probs, rows_of
-from activelab.consensus import bayesian_estimate
+from activelab.consensus import bayesian_estimate, told
 from activelab.labels import Labels
 from activelab.learner import ActiveLearner
 from activelab.pred_probs import Checked, check_pred_probs, joined
@@ -139,6 +139,8 @@ def advise(
     next_labels: int = 1000,
     label_price: float | None = None,
     error_cost: float | None = None,
+    known: Any = None,
+    families: dict[Any, str] | None = None,
     cv: int = 3,
     trials: int = 3,
     seed: int = 0,
@@ -167,6 +169,9 @@ def advise(
         Labels of the forecast.
     label_price, error_cost : float, optional
         See `activelab.stopping.forecast`.
+    known, families : optional
+        As for `bayesian_consensus`. Known answers are part of the reference and of the forecast; the replayed
+        strategies do not know them.
     cv, trials, seed : int
     progress : bool or callable, optional
         In a notebook a bar with the time left; False for none. A function is told what is replayed now, how
@@ -179,8 +184,8 @@ def advise(
     Raises
     ------
     InputError
-        If fewer than 40 examples are labelled, there are neither features nor probabilities, or either does
-        not match the labels.
+        If fewer than 40 examples are labelled, there are neither features nor probabilities, or something
+        does not match the labels.
     """
     if X is None and pred_probs is None:
         raise InputError("advice needs the features of the examples or the predictions of a model.")
@@ -193,8 +198,9 @@ def advise(
         raise InputError(f"trials must be at least 1, got {trials}.")
     parsed = [Strategy.parse(one) for one in strategies]
     model = _default_model() if model is None else model
-    labels, X, models = _matched(labels, X, pred_probs, model, cv, seed)
-    replay = _Replay(labels, models, X, model, cv)
+    evidence: dict[str, Any] = {"known": known, "families": families}
+    labels, X, models = _matched(labels, X, pred_probs, model, cv, seed, evidence)
+    replay = _Replay(labels, models, X, model, cv, families)
     runs: dict[str, list[Float64s]] = {str(one): [] for one in parsed}
     with shown(progress) as show:
         for done, (one, trial) in enumerate(product(parsed, range(trials))):
@@ -216,13 +222,15 @@ def advise(
 class _Replay:
     """Labelled examples whose labels are revealed again, and what is measured on the way."""
 
-    def __init__(self, labels: Labels, models: Models, X: Any, model: Any, cv: int) -> None:
-        known = np.flatnonzero(labels.labelled)
-        self.recorded = labels.select(labels.examples[known], annotators=labels.annotators)
-        self.models = Checked((one[known] for one in models), self.recorded)
-        self.X = None if X is None else rows_of(X, known)
-        self.model, self.cv = model, cv
-        self.reference = _labels_of(self.recorded, self.models)
+    def __init__(
+        self, labels: Labels, models: Models, X: Any, model: Any, cv: int, families: dict[Any, str] | None
+    ) -> None:
+        labelled = np.flatnonzero(labels.labelled)
+        self.recorded = labels.select(labels.examples[labelled], annotators=labels.annotators)
+        self.models = Checked((one[labelled] for one in models), self.recorded)
+        self.X = None if X is None else rows_of(X, labelled)
+        self.model, self.cv, self.families = model, cv, families
+        self.reference = _labels_of(labels, models)[labelled]
         apart = "a third of the labelled examples, kept apart" if X is not None else "all labelled examples"
         self.measure = f"agreement with the consensus of all labels on {apart}"
 
@@ -246,7 +254,7 @@ class _Replay:
                 break
             learner.ask(
                 X, labels, min(batch, labels.n_examples), pred_probs=fixed, eligible=eligible,
-                candidates=team.candidates, rng=rng, progress=False,
+                candidates=team.candidates, rng=rng, families=self.families, progress=False,
             )  # fmt: skip
             rows.append((labels.n_labels, self._accuracy(learner, labels, test, pool)))
             chosen, who = learner.round_.positions, learner.round_.plan.annotator
@@ -273,8 +281,11 @@ class _Replay:
             predicted = learner.predict_proba(rows_of(self.X, test)).argmax(axis=1)
             return float((predicted == self.reference[test]).mean())
         return float(
-            (_labels_of(labels, tuple(one[pool] for one in self.models)) == self.reference[pool]).mean()
+            (self._labels_of(labels, tuple(one[pool] for one in self.models)) == self.reference[pool]).mean()
         )
+
+    def _labels_of(self, labels: Labels, models: Models) -> Ints:
+        return _labels_of(labels, told(labels, models, known=None, families=self.families))
 
     def depths(self, trials: int, seed: int) -> tuple[tuple[DepthResult, ...], int]:
         """One, two, … labels an example under one budget."""
@@ -300,7 +311,7 @@ class _Replay:
         if self.X is None:
             return self._accuracy(None, labels, test, pool)
         learner = ActiveLearner(self.model, "recommended", self.cv, seed=seed)
-        learner.ask(rows_of(self.X, pool), labels, 1, progress=False)
+        learner.ask(rows_of(self.X, pool), labels, 1, families=self.families, progress=False)
         return self._accuracy(learner, labels, test, pool)
 
 
@@ -327,9 +338,9 @@ def _labels_of(labels: Labels, models: Models) -> Ints:
 
 
 def _matched(
-    labels: Labels, X: Any, pred_probs: Any, model: Any, cv: int, seed: int
-) -> tuple[Labels, Any, Checked]:
-    """Pool, features and probabilities, each in the order of the pool."""
+    labels: Labels, X: Any, pred_probs: Any, model: Any, cv: int, seed: int, evidence: dict[str, Any]
+) -> tuple[Labels, Any, Models]:
+    """Pool, features and probabilities, each in the order of the pool; these with what is known besides."""
     if pred_probs is not None:
         labels, _ = joined(labels, pred_probs)
     if X is not None:
@@ -337,13 +348,14 @@ def _matched(
         if hasattr(X, "iloc"):  # parts of it are matched again, by the learner
             X = X.set_axis(labels.examples, axis=0)
         if pred_probs is None:
-            pred_probs = _out_of_sample(labels, X, model, cv, seed)
-    return labels, X, check_pred_probs(pred_probs, labels)
+            nothing = told(labels, Checked((), labels), **evidence)
+            pred_probs = _out_of_sample(labels, nothing, X, model, cv, seed)
+    return labels, X, told(labels, check_pred_probs(pred_probs, labels), **evidence)
 
 
-def _out_of_sample(labels: Labels, X: Any, model: Any, cv: int, seed: int) -> Float64s:
-    """Out-of-sample probabilities of classifiers trained on all the labels."""
-    target = training_target(labels, Checked((), labels), consensus="bayesian", training="weights", seed=seed)
+def _out_of_sample(labels: Labels, nothing: Models, X: Any, model: Any, cv: int, seed: int) -> Float64s:
+    """Out-of-sample probabilities of classifiers trained on all the labels, by a consensus of no models."""
+    target = training_target(labels, nothing, consensus="bayesian", training="weights", seed=seed)
     trained = cross_val_pred_probs(
         model, X, target.label, labels.n_classes, cv=cv, seed=seed, weight=target.weight
     )

@@ -19,6 +19,7 @@ from activelab._progress import Show, shown
 from activelab._typing import Bools, Float64s, Floats, Ids, Ints, Models
 from activelab.acquisition import Acquisition, Assessment
 from activelab.classifiers import CrossValidated, FoldModel, cross_val_pred_probs
+from activelab.consensus import check_known, told
 from activelab.helpers import Committee, agreement_note, helper_features, teach_round
 from activelab.labels import Labels
 from activelab.planning import Batch, Plan, plan_round
@@ -259,6 +260,7 @@ class ActiveLearner:
         candidates: Callable[[int], Ints] | None = None,
         rng: np.random.Generator | None = None,
         known: Ints | None = None,
+        families: dict[Any, str] | None = None,
         progress: bool | Show | None = None,
     ) -> Batch:
         """One round: what to label next.
@@ -283,8 +285,10 @@ class ActiveLearner:
             Who could label each example, and what draws among them (see `activelab.planning.plan_round`).
         known : ndarray of int, shape (n_examples,), optional
             Codes of classes that are known, as from an expert; -1 elsewhere. The classifiers are trained on
-            them with weight 1, whatever annotators said. They may still be asked for (see ``eligible``).
-
+            them with weight 1, whatever annotators said, and the Bayesian consensus learns from them. They
+            may still be asked for (see ``eligible``).
+        families : dict, optional
+            Family of annotators who err together (see `bayesian_consensus`).
         progress : bool or callable, optional
             In a notebook a bar with the time left shows how far training is; False for none. A function is
             told what is done now, how many fits of classifiers are done, and of how many.
@@ -297,16 +301,17 @@ class ActiveLearner:
         Raises
         ------
         InputError
-            If X, ``pred_probs``, ``eligible`` or ``known`` does not match ``labels``, the batch size is not
-            positive, or fewer than two examples are labelled.
+            If X, ``pred_probs``, ``eligible``, ``known`` or ``families`` does not match ``labels``, the
+            batch size is not positive, or fewer than two examples are labelled.
         """
         check_batch_size(batch_size)
+        models: Models = ()
         notes: tuple[str, ...] = ()
         if pred_probs is not None:
             labels, models = joined(labels, pred_probs)
         elif X is not None:
             labels, X, self._id_column, notes = _features.aligned(X, labels)
-        known = None if known is None else _check_known(known, labels)
+        evidence: dict[str, Any] = {"known": check_known(known, labels), "families": families}
         seed = self.seed + self._next_round
         fold_models: tuple[tuple[FoldModel, ...], ...] = ()
         fit_seconds = 0.0
@@ -315,21 +320,22 @@ class ActiveLearner:
         notes = (*notes, *unhelped)
         strategy = self.strategy if features is not None else self.strategy.without_helpers()
         if pred_probs is not None:
-            target = self._first_target(labels, strategy, seed, known)
+            target = self._first_target(labels, strategy, seed, evidence)
         elif self.model is None:
             raise InputError("an ActiveLearner without a model needs pred_probs= in ask.")
         else:
             started = time.perf_counter()
             if features is None:
                 with shown(progress) as show:
-                    target, trained = self._train(X, labels, strategy, seed, known, show)
+                    target, trained = self._train(X, labels, strategy, seed, evidence, show)
             else:
-                target, trained, committee = self._teach(X, features, labels, seed, known)
+                target, trained, committee = self._teach(X, features, labels, seed, evidence)
             fit_seconds = time.perf_counter() - started
             fold_models, notes = trained.fold_models, (*notes, *trained.notes)
             models = self._checked(trained, labels, committee)
             if committee is not None:
                 notes = (*notes, agreement_note(labels, models[:-1], committee))
+        models = told(labels, models, **evidence)
         plan = plan_round(
             labels,
             models,
@@ -337,6 +343,8 @@ class ActiveLearner:
             batch_size,
             eligible=eligible,
             candidates=candidates,
+            known=known,
+            families=families,
             seed=seed,
             rng=rng,
         )
@@ -378,29 +386,50 @@ class ActiveLearner:
             return None
         return last
 
-    def _first_target(self, labels: Labels, strategy: Strategy, seed: int, known: Ints | None) -> Target:
+    def _first_target(
+        self, labels: Labels, strategy: Strategy, seed: int, evidence: dict[str, Any]
+    ) -> Target:
         """What to train on first, given the models of the round before if there are any."""
-        last, parts = self._before(labels), (strategy.consensus, strategy.training)
-        if last is None:
-            return _target(labels, Checked((), labels), *parts, seed, known)
-        betas = tuple((1 / last.temperature).tolist())
-        return _target(labels, Checked(last.pred_probs, labels), *parts, seed, known, betas)
+        last, betas = self._before(labels), None
+        models = Checked((), labels)
+        if last is not None:
+            models, betas = Checked(last.pred_probs, labels), tuple((1 / last.temperature).tolist())
+        return self._target(labels, told(labels, models, **evidence), strategy, seed, evidence, betas)
+
+    def _target(
+        self,
+        labels: Labels,
+        models: Models,
+        strategy: Strategy,
+        seed: int,
+        evidence: dict[str, Any],
+        betas: tuple[float, ...] | None = None,
+    ) -> Target:
+        return training_target(
+            labels,
+            models,
+            consensus=strategy.consensus,
+            training=strategy.training,
+            seed=seed,
+            betas=betas,
+            known=evidence["known"],
+        )
 
     def _train(
-        self, X: Any, labels: Labels, strategy: Strategy, seed: int, known: Ints | None, show: Show
+        self, X: Any, labels: Labels, strategy: Strategy, seed: int, evidence: dict[str, Any], show: Show
     ) -> tuple[Target, CrossValidated]:
         """The passes of a round: a consensus, and classifiers trained on it."""
-        target = self._first_target(labels, strategy, seed, known)
+        target = self._first_target(labels, strategy, seed, evidence)
         trained = self._cross_validated(X, labels, target, seed, partial(_tell, show, 0, strategy.passes))
         for number in range(1, strategy.passes):
-            models = self._checked(trained, labels)
-            target = _target(labels, models, strategy.consensus, strategy.training, seed, known)
-            told = partial(_tell, show, number, strategy.passes)
-            trained = self._cross_validated(X, labels, target, seed, told)
+            models = told(labels, self._checked(trained, labels), **evidence)
+            target = self._target(labels, models, strategy, seed, evidence)
+            progress = partial(_tell, show, number, strategy.passes)
+            trained = self._cross_validated(X, labels, target, seed, progress)
         return target, trained
 
     def _teach(
-        self, X: Any, features: Floats, labels: Labels, seed: int, known: Ints | None
+        self, X: Any, features: Floats, labels: Labels, seed: int, evidence: dict[str, Any]
     ) -> tuple[Target, CrossValidated, Committee]:
         """A round with helpers, whose committee goes on from that of the round before."""
         last = self._before(labels)
@@ -411,7 +440,7 @@ class ActiveLearner:
             labels,
             self.strategy,
             before=last.pred_probs[-1] if last is not None and last.committee else None,
-            known=known,
+            **evidence,
             cv=self.cv,
             seed=seed,
             n_jobs=self.n_jobs,
@@ -522,39 +551,9 @@ class ActiveLearner:
         return names
 
 
-def _target(
-    labels: Labels,
-    models: Models,
-    consensus: Any,
-    training: Any,
-    seed: int,
-    known: Ints | None,
-    betas: tuple[float, ...] | None = None,
-) -> Target:
-    return training_target(
-        labels, models, consensus=consensus, training=training, seed=seed, betas=betas, known=known
-    )
-
-
 def _tell(show: Show, number: int, passes: int, done: int, total: int) -> None:
     """Tell of the fits of one pass as a part of those of all."""
     show("training", number * total + done, passes * total)
-
-
-def _check_known(known: Any, labels: Labels) -> Ints:
-    codes = np.asarray(known)
-    if codes.shape != (labels.n_examples,) or codes.dtype.kind not in "iu":
-        raise InputError(
-            f"known must be {labels.n_examples:,} class codes, one an example; got {codes.dtype} of shape "
-            f"{codes.shape}."
-        )
-    wrong = np.flatnonzero((codes < -1) | (codes >= labels.n_classes))
-    if len(wrong):
-        raise InputError(
-            f"known must be codes from 0 to {labels.n_classes - 1}, or -1; example "
-            f"{labels.examples[wrong[0]]} has {codes[wrong[0]]}."
-        )
-    return codes
 
 
 def _plain(values: Any) -> list[Any]:

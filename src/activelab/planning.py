@@ -14,7 +14,7 @@ from activelab._frames import Backend, make_frame
 from activelab._typing import Bools, Float64s, Ids, Ints, Models
 from activelab.acquisition import Acquisition, Assessment
 from activelab.assignment import RULES, assign
-from activelab.consensus import bayesian_estimate
+from activelab.consensus import bayesian_estimate, told
 from activelab.consensus.parts import chance_notes
 from activelab.labels import Labels
 from activelab.pred_probs import check_pred_probs, joined
@@ -95,7 +95,7 @@ class Plan:
     labels : Labels
         The pool.
     models : tuple of ndarray, shape (n_examples, n_classes) each
-        Checked out-of-sample probabilities.
+        Checked out-of-sample probabilities; they carry what is known besides (`activelab.consensus.told`).
     strategy : Strategy
     seed : int
     assessment : Assessment
@@ -162,6 +162,8 @@ def plan_round(
     *,
     eligible: Bools | None = None,
     candidates: Callable[[int], Ints] | None = None,
+    known: Any = None,
+    families: dict[Any, str] | None = None,
     seed: int = 0,
     rng: np.random.Generator | None = None,
 ) -> Plan:
@@ -182,6 +184,9 @@ def plan_round(
     candidates : callable, optional
         Codes, ascending, of the annotators who could label an example. With it somebody is named for each
         example, at random if the strategy leaves that open.
+    known, families : optional
+        As for `bayesian_consensus`. All that rests on the Bayesian consensus takes them: the method
+        "recommended", what is settled, abilities, forecasts. The paper's scores do not.
     seed : int
         Seed of random methods, of ties, and of who is asked.
     rng : Generator, optional
@@ -196,10 +201,11 @@ def plan_round(
     Raises
     ------
     InputError
-        If ``pred_probs`` or ``eligible`` does not match ``labels``, or the batch size is not positive.
+        If ``pred_probs``, ``eligible``, ``known`` or ``families`` does not match ``labels``, or the batch
+        size is not positive.
     """
     check_batch_size(batch_size)
-    models = check_pred_probs(pred_probs, labels)
+    models = told(labels, check_pred_probs(pred_probs, labels), known=known, families=families)
     assessment = strategy.acquisition.assess_models(labels, models, seed=seed)
     scores, states = assessment.scores, None
     possible = scores

@@ -9,7 +9,7 @@ import numpy as np
 
 from activelab._errors import InputError, first
 from activelab._frames import as_frame, columns_of, is_frame, row_ids
-from activelab._typing import Floats, Ids, Models
+from activelab._typing import Floats, Ids, Ints, Models
 from activelab._vocabulary import Vocabulary
 from activelab.labels import Labels
 
@@ -32,18 +32,31 @@ class Checked(tuple[Floats, ...]):
     ----------
     labels : Labels
         The labels they were checked against.
+    known : ndarray of int, shape (n_examples,), or None
+        Codes of right classes somebody has the authority to say, -1 elsewhere.
+    families : ndarray of int, shape (n_annotators,), or None
+        Code of the family of annotators who err together, -1 for those of none.
     """
 
     labels: Labels
+    known: Ints | None
+    families: Ints | None
     _estimates: dict[Any, Any]
 
-    def __new__(cls, models: Iterable[Floats], labels: Labels) -> Checked:
+    def __new__(
+        cls,
+        models: Iterable[Floats],
+        labels: Labels,
+        known: Ints | None = None,
+        families: Ints | None = None,
+    ) -> Checked:
         checked = super().__new__(cls, models)
-        checked.labels, checked._estimates = labels, {}
+        checked.labels, checked.known, checked.families = labels, known, families
+        checked._estimates = {}
         return checked
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (tuple(self), self.labels)
+        return type(self), (tuple(self), self.labels, self.known, self.families)
 
 
 def remembered(models: Models, labels: Labels, key: Any, estimate: Callable[[], T]) -> T:

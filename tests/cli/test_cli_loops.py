@@ -41,7 +41,7 @@ def test_the_demo_shows_the_gain_and_leaves_files_that_work(tmp_path):
     assert [row[0] for row in table] == list(range(250, 1051, 100))
     ours, random = table[-1][1], table[-1][4]
     assert ours > random
-    assert table[-1][2] > 95  # consensus accuracy
+    assert table[-1][2] > table[-1][5] > 90  # labels right, by the same consensus
     batch = pd.read_csv(folder / "batch.csv")
     assert len(batch) == 100
     assert (folder / "learning_curves.png").read_bytes()[:4] == b"\x89PNG"

@@ -442,7 +442,16 @@ def test_the_demo_is_served_with_its_rounds(folder):
             assert curve[-1]["expected_accuracy"] > curve[0]["expected_accuracy"]
             assert all(0.5 < row["cv_accuracy"] < 1 for row in curve)
             people = lea.get("/api/v1/annotator-quality").json()
-            assert sum(one["weight"] is not None for one in people) == 20
+            assert sum(one["accuracy"] is not None for one in people) == 20
+            # The console knows the truth, the project does not.
+            last = next(
+                line for line in server.said.splitlines() if line.lstrip().startswith("1,050")
+            ).split()
+            headline = lea.get("/api/v1/headline").json()
+            assert headline["basis"] == "expected"
+            assert headline["low"] <= float(last[2].strip("%")) / 100 <= headline["high"]
+            assert headline["sentence"] in server.said
+            assert headline["share"] == pytest.approx(curve[-1]["expected_accuracy"], abs=1e-5)
             item = lea.post("/api/v1/leases", json={"count": 1}).json()["items"][0]
             image = lea.get(item["content"]["image"])
             assert image.headers["content-type"] == "image/png"

@@ -24,6 +24,7 @@ def point(number, labels, cv, expected, new=None):
         relabel_share=None if new is None else 1 - new,
         new_share=new,
         finished=None,
+        seconds=None,
     )
 
 
@@ -44,7 +45,10 @@ def test_the_learning_curve(width):
     curve = [point(1, 100, 0.5, None), point(2, 200, None, 0.6), point(3, 300, 0.7, 0.8)]
     chart = draw_charts(curve, NOTHING, width).learning_curve
     svg = parsed(chart)
-    assert svg.get("aria-label") == "Accuracy over 3 rounds. Last: model 70.0 %, consensus 80.0 %."
+    assert (
+        svg.get("aria-label")
+        == "Accuracy over 3 rounds. Last: model 70.0 %, labels expected to be right 80.0 %."
+    )
     assert (svg.get("role"), svg.get("viewBox")) == ("img", f"0 0 {width} 230")
     model, consensus = (one.get("points").split() for one in svg.iter("polyline"))
     first, middle, last = 56, (56 + width - 22) / 2, width - 22

@@ -367,9 +367,9 @@ def test_a_learner_is_trained_on_known_classes_with_weight_one(training):
 @pytest.mark.parametrize(
     ("known", "message"),
     [
-        ([0, 1], "known must be 4 class codes, one an example; got int64 of shape"),
-        ([0, 1, 2, -1], "known must be codes from 0 to 1, or -1; example 2 has 2"),
-        ([0.0, 1.0, 1.0, 0.0], "known must be 4 class codes, one an example; got float64"),
+        ([0, 1], "known must hold one integer for each of the 4 examples, got shape"),
+        ([0, 1, 2, -1], "known holds 2 in row 2; codes lie between 0 and 1"),
+        ([0.0, 1.0, 1.0, 0.0], "known must hold one integer for each of the 4 examples, got shape"),
     ],
 )
 def test_known_classes_that_do_not_fit(known, message):

@@ -37,7 +37,7 @@ EVERYTHING = (
     insight.pair_agreement,
     insight.queue_head,
     insight.adjudication_list,
-    insight.gain_forecast,
+    insight.headline,
     insight.rounds_table,
 )
 
@@ -64,6 +64,18 @@ def publish(project, metrics=None, **changes):
         "model_weight": [0.75],
         "annotator_accuracy": 0.8,
         "annotator_weight": {"ann0": 0.25, "ann1": 0.5, "ann2": 0.75},
+        "annotators": {
+            "ann0": {
+                "accuracy": 0.8,
+                "low": 0.7,
+                "high": 0.9,
+                "comparisons": 12.3,
+                "voice": 0.5,
+                "too_few": False,
+            },
+            "ann1": {"accuracy": 0.8, "low": 0.4, "high": 0.95, "comparisons": 2.9, "voice": 1.0},
+            "ann2": {"comparisons": 0.0, "voice": 1.0},
+        },
         "metrics": metrics or {"num_labels": 8, "cv_accuracy": 0.75, "expected_accuracy": 0.7125},
         "notes": [],
     }
@@ -112,8 +124,9 @@ def test_overview(place, small):
         "trained": True,
         "finished": project.database.read(lambda c: get_round(c, 1)).finished,
         "new_labels": 1,
+        "new_truths": 1,
         "train_every": 4,
-        "share": 0.25,
+        "share": 0.5,
     }
     assert now.training.model_dump() == {
         "state": "idle",
@@ -160,61 +173,18 @@ def test_rounds_and_curve(sqlite, small):
     project.database.write(lambda c: rounds.fail_round(c, failed, "no memory"))
     curve = insight.learning_curve(project)
     assert len(curve) == 1
-    finished = project.database.read(lambda c: get_round(c, 1)).finished
-    errors = {"expected_errors": None, "errors_removed": None}
-    wanted = {"round": 1, "new_share": 0.75, "finished": finished} | metrics | errors
-    assert curve[0].model_dump() == {name: value for name, value in wanted.items() if name != "num_examples"}
+    now = project.database.read(lambda c: get_round(c, 1))
+    said = {name: value for name, value in curve[0].model_dump().items() if value is not None}
+    assert said.pop("seconds") == pytest.approx(now.finished - now.started, abs=1e-5)
+    assert said == {"round": 1, "new_share": 0.75, "finished": now.finished} | metrics
     table = insight.rounds_table(project)
+    assert curve[0].model_dump() == table[1].model_dump(include={*insight.CurvePoint.model_fields})
     assert [(row.round, row.state) for row in table] == [(0, "ready"), (1, "ready"), (2, "failed")]
     assert table[1].temperature == [1.5]
     assert table[1].expected_accuracy == 0.7125
     assert table[1].last_event == 8
     assert table[0].cv_accuracy is None
     assert table[2].error == "no memory"
-
-
-def forecast(project, values, labels=None):
-    counts = labels or [100 * 2**turn for turn in range(len(values))]
-    for number, value in zip(counts, values, strict=True):
-        publish(
-            project,
-            {"num_labels": number, "num_labelled": 4, "cv_accuracy": value, "expected_accuracy": None},
-        )
-    return insight.gain_forecast(project)
-
-
-def test_a_gain_that_follows_the_logarithm_is_continued(sqlite, small):
-    project, _ = small(sqlite, batch_size=800)
-    found = forecast(project, [0.5, 0.6, 0.7, 0.8])  # a tenth with each doubling, 800 labels now
-    assert found.verdict == "pays"
-    assert (found.next_labels, found.rounds) == (800, 4)
-    assert "from 100 to 800 labels" in found.based_on
-    (metric,) = found.metrics.values()
-    assert metric.now == 0.8
-    assert metric.gain == metric.low == metric.high == pytest.approx(0.1)
-    assert metric.last_gains == pytest.approx([0.1] * 3)
-
-
-@pytest.mark.parametrize(
-    ("values", "verdict"),
-    [
-        ([0.8, 0.8001, 0.8, 0.8001, 0.8], "levels off"),
-        ([0.5, 0.9, 0.4, 0.9, 0.6], "unclear"),
-        ([0.9, 0.88, 0.86, 0.84, 0.82], "levels off"),
-        ([0.5, 0.6, 0.68, 0.79, 0.9], "pays"),
-    ],
-)
-def test_verdicts(sqlite, small, values, verdict):
-    project, _ = small(sqlite, batch_size=1600)
-    assert forecast(project, values).verdict == verdict
-
-
-def test_no_forecast_from_too_few_rounds(sqlite, small):
-    project, _ = small(sqlite)
-    assert forecast(project, [0.5, 0.6, 0.7]) is None
-    # The same labels trained on again say nothing of more labels: 400 counts once, with its last value.
-    assert forecast(project, [0.75, 0.76], [400, 400]) is None
-    assert forecast(project, [0.8], [800]).metrics["cv_accuracy"].last_gains[-2] == pytest.approx(0.16)
 
 
 # ------------------------------------------------------------------ people
@@ -237,7 +207,10 @@ def test_annotator_table(place, small):
     assert (rows["ann0"].agreement, rows["ann0"].agreement_n) == (pytest.approx(1 / 3, abs=1e-6), 3)
     assert (rows["ann1"].agreement, rows["ann1"].agreement_n) == (pytest.approx(2 / 3, abs=1e-6), 3)
     assert (rows["ann2"].agreement, rows["ann2"].agreement_n) == (1, 1)
-    assert [rows[f"ann{i}"].weight for i in range(3)] == [0.25, 0.5, 0.75]
+    assert rows["ann0"].accuracy.accuracy == 0.8
+    assert rows["ann0"].accuracy_words == "80 (70 to 90)"
+    assert rows["ann1"].accuracy_words == "too few to tell"
+    assert rows["ann2"].accuracy_words == "nothing to compare with"
     assert [rows[f"ann{i}"].gold_n for i in range(3)] == [1, 2, 0]
     assert [rows[f"ann{i}"].gold_accuracy for i in range(3)] == [0, 0.5, None]
     two = rows["ann2"]
@@ -245,7 +218,8 @@ def test_annotator_table(place, small):
     assert two.median_seconds == 4
     assert rows["ann0"].median_seconds is None
     assert (rows["boss"].role, rows["boss"].labels) == ("admin", 0)
-    assert rows["boss"].weight is rows["boss"].agreement is None
+    assert rows["boss"].accuracy is rows["boss"].agreement is None
+    assert rows["boss"].accuracy_words == "–"
 
 
 def test_agreement_before_the_first_training_is_with_the_majority(sqlite, small):
@@ -505,18 +479,19 @@ def test_the_report_is_whole_and_escapes_what_people_wrote(sqlite, make):
     assert attack in seen.text
     assert "url(" not in page
     assert "svg" in seen.tags
-    for title in ("Learning curve", "Quality of the consensus", "To adjudicate", "Rounds", "Agreement"):
+    for title in ("Learning curve", "Quality of the labels", "To adjudicate", "Rounds", "Agreement"):
         assert title in seen.text
     assert "8 of 10" in seen.text  # examples labelled
 
 
-def test_page_and_report_show_the_same_charts_and_the_same_verdict(sqlite, small):
-    project, _ = small(sqlite, batch_size=1600)
-    forecast(project, [0.5, 0.6, 0.68, 0.79, 0.9])
+def test_page_and_report_show_the_same_charts_and_the_same_headline(sqlite, small):
+    project, _ = small(sqlite)
+    metrics = {"num_labels": 8, "expected_accuracy": 0.7, "expected_errors": 2.4}
+    publish(project, {**metrics, "errors_removed": 1.25, "next_labels": 5})
     page = project_report(project)
-    said = insight.gain_forecast(project)
-    assert said.sentence == "More labelling pays."
-    for words in (said.sentence, said.expectation, said.based_on):
+    said = insight.headline(project)
+    assert said.forecast.sentence.startswith("More labelling helps: ")
+    for words in (said.sentence, said.forecast.sentence):
         assert words in unescape(page)
     charts = insight.draw_charts(insight.learning_curve(project), insight.quality_histogram(project))
     assert charts.new_share is None  # no round knows what its batch asked for

@@ -436,14 +436,17 @@ def test_a_method_of_ones_own_stays_on_the_page(tmp_path, visit: Visits):
 def test_the_dashboard(trained: RunningSite, visit: Visits):
     page = visit(trained, "jude", "/dashboard")
     expect(page.locator("#figures")).to_contain_text("90")
-    for name in ("Accuracy over 5 rounds", "Share of new examples", "Quality of consensus labels"):
+    for name in ("Accuracy over 5 rounds", "Share of new examples", "Quality of the labels"):
         expect(page.get_by_role("img", name=name)).to_be_visible()
     people = page.get_by_role("region", name="Annotators", exact=True)
     expect(people.get_by_role("row", name="ann 45")).to_be_visible()
     cases = page.get_by_role("region", name="To adjudicate")
     expect(cases.get_by_role("row").nth(1)).to_contain_text(re.compile("(cat|dog|eel): ann, bob$"))
     expect(page.get_by_role("region", name="Rounds", exact=True).get_by_role("row")).to_have_count(7)
-    expect(page.locator("#forecast")).to_contain_text("The next 100 labels may bring")
+    expect(page.locator("#right")).to_contain_text("of 100 labels are expected to be right")
+    expect(page.locator("#pays")).to_contain_text("the next 100 labels are expected to mend")
+    expect(people.get_by_role("row", name="ann 45")).to_contain_text(re.compile(r"\d+ \(\d+ to \d+\)"))
+    expect(page.locator("#check")).to_contain_text("an audit of about")
     expect(page.get_by_role("button", name="Train now")).to_have_count(0)  # for admins
 
 

@@ -200,7 +200,7 @@ RIGHTS = {
     "GET /api/v1/queue": ADJUDICATOR,
     "GET /api/v1/rounds": ADJUDICATOR,
     "GET /api/v1/adjudication": ADJUDICATOR,
-    "GET /api/v1/forecast": ADJUDICATOR,
+    "GET /api/v1/headline": ADJUDICATOR,
     "GET /api/v1/why/{example_id}": ADJUDICATOR,
     "GET /api/v1/examples": ADJUDICATOR,
     "GET /api/v1/examples/{example_id}": ADJUDICATOR,

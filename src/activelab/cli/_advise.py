@@ -7,27 +7,20 @@ from typing import Annotated, Any
 
 import typer
 
-from activelab.cli._inputs import Request, read_inputs, with_features
+from activelab.cli._inputs import read_inputs, with_features
 from activelab.cli._options import (
-    AnnotatorColumn,
-    Classes,
-    ExampleColumn,
-    Examples,
     Features,
-    Fold,
     Json,
-    Keep,
-    KeepOption,
-    LabelColumn,
     LabelsFile,
-    Missing,
     OptionalPredProbsFiles,
     Output,
     Seed,
 )
 from activelab.cli._output import deliver, progress_bar, working
+from activelab.cli._reading import Reading, reads_files
 
 
+@reads_files
 def advise(
     labels: LabelsFile,
     pred_probs: OptionalPredProbsFiles = None,
@@ -50,14 +43,7 @@ def advise(
         float | None, typer.Option(help="What a wrong label in the data costs.", show_default=False)
     ] = None,
     trials: Annotated[int, typer.Option(min=1, help="Replays of each strategy.")] = 3,
-    classes: Classes = None,
-    examples: Examples = None,
-    example_column: ExampleColumn = None,
-    annotator_column: AnnotatorColumn = None,
-    label_column: LabelColumn = None,
-    keep: KeepOption = Keep.error,
-    missing: Missing = None,
-    fold: Fold = False,
+    reading: Reading = Reading(),  # noqa: B008
     seed: Seed = 0,
     as_json: Json = False,
     output: Output = None,
@@ -86,24 +72,13 @@ def advise(
 
     if features is None and not pred_probs:
         raise InputError("give --features, --pred-probs, or both.")
-    request = Request(
-        labels,
-        pred_probs or (),
-        classes,
-        examples,
-        example_column,
-        annotator_column,
-        label_column,
-        keep,
-        missing=missing,
-        fold=fold,
-    )
+    request = reading.request(labels, pred_probs)
     if output is not None:
         check_output(output, (*request.files, *(() if features is None else (str(features),))))
     classifier = make_model(model)
     with working("Reading the files"):
         pool, models = read_inputs(request)
-        pool, X = with_features(pool, features, example_column, bool(models))
+        pool, X = with_features(pool, features, reading.example_column, bool(models))
     with progress_bar() as show:
         advice = advice_of(
             pool,

@@ -7,31 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from activelab.cli._consensus import ConsensusMethod, check_method, run_method
-from activelab.cli._inputs import Request, read_inputs
+from activelab.cli._inputs import read_inputs
 from activelab.cli._options import (
-    AnnotatorColumn,
-    Classes,
-    ExampleColumn,
-    Examples,
-    Fold,
-    From,
     Json,
-    Keep,
-    KeepOption,
-    LabelColumn,
     LabelsFile,
-    Missing,
     OptionalPredProbsFiles,
     Output,
-    Question,
     Seed,
 )
 from activelab.cli._output import deliver, working
+from activelab.cli._reading import Reading, reads_files
 
 if TYPE_CHECKING:
     from activelab.agreement import Agreement
+    from activelab.consensus import AnnotatorTable
 
 
+@reads_files
 def annotators(
     labels: LabelsFile,
     pred_probs: OptionalPredProbsFiles = None,
@@ -39,16 +31,7 @@ def annotators(
     bootstrap: Annotated[
         int, typer.Option(min=0, help="Resamples for the intervals of the agreement; 0 for none.")
     ] = 1000,
-    classes: Classes = None,
-    examples: Examples = None,
-    example_column: ExampleColumn = None,
-    annotator_column: AnnotatorColumn = None,
-    label_column: LabelColumn = None,
-    keep: KeepOption = Keep.error,
-    from_: From = None,
-    question: Question = None,
-    missing: Missing = None,
-    fold: Fold = False,
+    reading: Reading = Reading(),  # noqa: B008
     seed: Seed = 0,
     as_json: Json = False,
     output: Output = None,
@@ -62,26 +45,15 @@ def annotators(
       activelab annotators labels.csv --json | jq '.agreement[0].value'
 
     The table has a row an annotator, the lowest quality first, with the columns annotator, quality,
-    agreement_with_consensus, weight, num_labels, num_overlapping (labels on examples that others labelled
-    too) and worst_class.
+    agreement_with_consensus, accuracy with its 95 % interval (accuracy_low, accuracy_high), comparisons
+    (with known answers, that would tell as much; fewer than 5 are too few to tell), weight, num_labels,
+    num_overlapping (labels on examples that others labelled too), voice (voices a label counts for) and
+    worst_class.
     """
     from activelab.agreement import agreement_statistics
     from activelab.tables import check_output, to_arrow
 
-    request = Request(
-        labels,
-        pred_probs or (),
-        classes,
-        examples,
-        example_column,
-        annotator_column,
-        label_column,
-        keep,
-        from_,
-        question,
-        missing,
-        fold,
-    )
+    request = reading.request(labels, pred_probs)
     check_method(method, with_models=bool(pred_probs))
     if output is not None:
         check_output(output, request.files)
@@ -100,7 +72,7 @@ def annotators(
         "n_models": len(models),
         "model_weight": result.model_weight,
         "agreement": [_statistic(one) for one in agreement],
-        "notes": [*request.notes, *result.notes],
+        "notes": [*request.notes, *result.notes, *_too_few(result.annotators)],
     }
     table = to_arrow(_worst_first(result.annotators.to_dict()))
     deliver(table, summary, output=output, as_json=as_json, absent="not estimable")
@@ -110,6 +82,16 @@ def _worst_first(columns: dict[str, Any]) -> dict[str, Any]:
     """Rows by quality, the lowest first; those whose quality is not known come last."""
     order = columns["quality"].argsort(kind="stable")
     return {name: values[order] for name, values in columns.items()}
+
+
+def _too_few(table: AnnotatorTable) -> list[str]:
+    """A note that names those of whom too little is known."""
+    from activelab._errors import first
+
+    few = table["annotator"][table.too_few]
+    if not len(few):
+        return []
+    return [f"too few comparisons to tell how right {len(few):,} of the annotators are: {first(few[:11])}."]
 
 
 def _statistic(one: Agreement) -> dict[str, Any]:

@@ -6,26 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from activelab.cli._inputs import Request, read_inputs
+from activelab.cli._inputs import read_inputs
 from activelab.cli._options import (
-    AnnotatorColumn,
-    Classes,
-    ExampleColumn,
-    Examples,
-    Fold,
-    From,
     Json,
-    Keep,
-    KeepOption,
-    LabelColumn,
     LabelsFile,
-    Missing,
     OptionalPredProbsFiles,
     Output,
-    Question,
     Seed,
 )
 from activelab.cli._output import deliver, working
+from activelab.cli._reading import Reading, reads_files
 
 if TYPE_CHECKING:
     from activelab._typing import Ids, Models
@@ -71,20 +61,12 @@ def run_method(method: str, labels: Labels, models: Models, seed: int) -> tuple[
     return CONSENSUS.get(method).estimate(labels, models, seed=seed), method, reason
 
 
+@reads_files
 def consensus(
     labels: LabelsFile,
     pred_probs: OptionalPredProbsFiles = None,
     method: ConsensusMethod = "auto",
-    classes: Classes = None,
-    examples: Examples = None,
-    example_column: ExampleColumn = None,
-    annotator_column: AnnotatorColumn = None,
-    label_column: LabelColumn = None,
-    keep: KeepOption = Keep.error,
-    from_: From = None,
-    question: Question = None,
-    missing: Missing = None,
-    fold: Fold = False,
+    reading: Reading = Reading(),  # noqa: B008
     seed: Seed = 0,
     as_json: Json = False,
     output: Output = None,
@@ -102,20 +84,7 @@ def consensus(
     """
     from activelab.tables import check_output, to_arrow
 
-    request = Request(
-        labels,
-        pred_probs or (),
-        classes,
-        examples,
-        example_column,
-        annotator_column,
-        label_column,
-        keep,
-        from_,
-        question,
-        missing,
-        fold,
-    )
+    request = reading.request(labels, pred_probs)
     check_method(method, with_models=bool(pred_probs))
     if output is not None:
         check_output(output, request.files)

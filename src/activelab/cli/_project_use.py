@@ -148,7 +148,7 @@ def run_server(place: str, **options: Any) -> None:
 
 
 def status(place: Place = None, as_json: Json = False) -> None:
-    """Where a project stands: labels, budget, round, training.
+    """Where a project stands: labels, budget, round, training, and how many labels are right.
 
     \b
     Examples:
@@ -158,9 +158,9 @@ def status(place: Place = None, as_json: Json = False) -> None:
     with project_at(place_of(place)) as project:
         from activelab.project import insight
 
-        now = insight.overview(project)
+        now, said = insight.overview(project), insight.headline(project)
     if as_json:
-        typer.echo(json.dumps(now.model_dump(), ensure_ascii=False))
+        typer.echo(json.dumps({**now.model_dump(), "headline": said.model_dump()}, ensure_ascii=False))
         return
     typer.echo(now.title)
     spent = f"{now.spent:,} collected here"
@@ -174,13 +174,22 @@ def status(place: Place = None, as_json: Json = False) -> None:
         typer.echo("round      none yet: import examples first")
     else:
         kind = "trained" if now.round.trained else "no model yet"
+        truths = f" and {now.round.new_truths:,} known answers" if now.round.new_truths else ""
         typer.echo(
-            f"round      {now.round.number} ({kind}), {now.round.new_labels:,} new labels, "
+            f"round      {now.round.number} ({kind}), {now.round.new_labels:,} new labels{truths}, "
             f"the next after {now.round.train_every:,}"
         )
     why = f": {now.training.error}" if now.training.error else ""
     due = f"; due: {now.training.due}" if now.training.due else ""
     typer.echo(f"training   {now.training.state}{why}{due}")
+    for words in (
+        said.sentence,
+        said.audit,
+        "" if said.forecast is None else said.forecast.sentence,
+        said.stale,
+    ):
+        if words:
+            typer.echo(words)
 
 
 def report(

@@ -13,31 +13,21 @@ from activelab.cli._inputs import Request, class_names, read_inputs, with_featur
 from activelab.cli._large import SEPARATOR, bar, is_large, print_plan, require_scale, summary_of
 from activelab.cli._options import (
     Address,
-    AnnotatorColumn,
-    Classes,
     EngineOption,
-    ExampleColumn,
-    Examples,
     Explain,
     Features,
-    Fold,
-    From,
     Json,
-    Keep,
-    KeepOption,
-    LabelColumn,
     ManyLabelsFiles,
     Memory,
-    Missing,
     OptionalManyPredProbsFiles,
     Output,
-    Question,
     Seed,
     UnmatchedOption,
     WorkDir,
     Workers,
 )
 from activelab.cli._output import deliver, working
+from activelab.cli._reading import Reading, reads_files
 
 if TYPE_CHECKING:
     from activelab._typing import Ids
@@ -52,6 +42,7 @@ def _methods() -> list[str]:
     return strategies()
 
 
+@reads_files
 def suggest(
     labels: ManyLabelsFiles,
     pred_probs: OptionalManyPredProbsFiles = None,
@@ -104,16 +95,7 @@ def suggest(
             "--skip-settled", help="Leave out examples that are settled, or that nobody can settle."
         ),
     ] = False,
-    classes: Classes = None,
-    examples: Examples = None,
-    example_column: ExampleColumn = None,
-    annotator_column: AnnotatorColumn = None,
-    label_column: LabelColumn = None,
-    keep: KeepOption = Keep.error,
-    from_: From = None,
-    question: Question = None,
-    missing: Missing = None,
-    fold: Fold = False,
+    reading: Reading = Reading(),  # noqa: B008
     seed: Seed = 0,
     as_json: Json = False,
     output: Output = None,
@@ -160,9 +142,9 @@ def suggest(
     if prices is not None and strategy.assignment != "thompson":
         raise InputError("--prices go with --assignment thompson.")
     columns = {
-        "example_column": example_column,
-        "annotator_column": annotator_column,
-        "label_column": label_column,
+        "example_column": reading.example_column,
+        "annotator_column": reading.annotator_column,
+        "label_column": reading.label_column,
     }
     large = {
         "unmatched": unmatched,
@@ -177,13 +159,13 @@ def suggest(
             raise InputError("--assignment, --skip-settled and --batching are for pools that fit the memory.")
         if features is not None:
             raise InputError("--features are for pools that fit the memory.")
-        if missing or fold:
+        if reading.missing or reading.fold:
             raise InputError("--missing and --fold are for pools that fit the memory.")
-        if examples is not None:
+        if reading.examples is not None:
             raise InputError("--examples is for arrays; a pool in several files lists its examples itself.")
         chosen = {name: value for name, value in large.items() if value is not None}
         if explain:
-            names = None if classes is None else class_names(classes)
+            names = None if reading.classes is None else class_names(reading.classes)
             budget = {name: chosen[name] for name in ("workers", "memory") if name in chosen}
             print_plan(require_scale().plan(labels, models, classes=names, **columns, **budget), as_json)
             return
@@ -192,28 +174,15 @@ def suggest(
             models,
             batch_size,
             strategy,
-            classes,
+            reading.classes,
             output,
             **columns,
             **chosen,
-            keep=keep.value,
+            keep=reading.keep.value,
             seed=seed,
         )
     else:
-        request = Request(
-            Path(labels[0]),
-            [Path(names[0]) for names in models],
-            classes,
-            examples,
-            example_column,
-            annotator_column,
-            label_column,
-            keep,
-            from_,
-            question,
-            missing,
-            fold,
-        )
+        request = reading.request(Path(labels[0]), [Path(names[0]) for names in models])
         classifier = (features, model) if features is not None else None
         batch, summary = _in_memory(request, strategy, batch_size, prices, output, seed, classifier)
     deliver(_table(batch), {"method": method, **summary}, output=output, as_json=as_json)

@@ -7,6 +7,8 @@ from activelab.consensus._bayesian import (
     bayesian_consensus,
     bayesian_estimate,
     check_known,
+    consensus_by,
+    told,
 )
 from activelab.consensus._channels import Ability
 from activelab.consensus._consensus import Consensus
@@ -29,8 +31,10 @@ __all__ = [
     "bayesian_consensus",
     "bayesian_estimate",
     "check_known",
+    "consensus_by",
     "crowdkit",
     "crowdlab",
     "dawid_skene",
     "majority_vote",
+    "told",
 ]

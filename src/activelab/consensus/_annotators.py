@@ -12,6 +12,7 @@ from activelab._frames import Backend, make_frame
 from activelab._kernels import blocks
 from activelab._typing import Bools, Float64s, Ids, Ints
 from activelab._vocabulary import factorize
+from activelab.consensus._accuracy import LEAST_COMPARISONS, Accuracies
 from activelab.consensus._statistics import LabelSums
 from activelab.labels import Labels
 
@@ -28,6 +29,11 @@ class AnnotatorTable:
         Overall quality; NaN for an annotator who shares no example with another.
     agreement_with_consensus : ndarray of float64 in [0, 1]
         Share of the annotator's labels equal to the consensus; NaN without labels.
+    accuracy, accuracy_low, accuracy_high : ndarray of float64 in [0, 1]
+        Expected accuracy and its 95 % interval, from comparisons with known answers, models and what others
+        say; of `bayesian_consensus` alone, NaN by the other methods and of annotators who cannot be compared.
+    comparisons : ndarray of float64
+        How many comparisons with known answers would tell as much; see `too_few`.
     weight : ndarray of float64
         Weight in the consensus, w_j for CROWDLAB [A eq. 3].
     num_labels, num_overlapping : ndarray of int64
@@ -43,6 +49,10 @@ class AnnotatorTable:
     annotator: Ids
     quality: Float64s
     agreement_with_consensus: Float64s
+    accuracy: Float64s
+    accuracy_low: Float64s
+    accuracy_high: Float64s
+    comparisons: Float64s
     weight: Float64s
     num_labels: Ints
     num_overlapping: Ints
@@ -67,6 +77,11 @@ class AnnotatorTable:
         """Mask of annotators who share an example with another, so that quality can be estimated."""
         return self.num_overlapping > 0
 
+    @property
+    def too_few(self) -> Bools:
+        """Mask of annotators with fewer comparisons than 5, of whom the interval says what the crowd is."""
+        return self.comparisons < LEAST_COMPARISONS
+
     def to_dict(self) -> dict[str, Ids]:
         """The columns by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
@@ -86,6 +101,7 @@ def annotator_table(
     label_quality: Float64s | None = None,
     model_weight: Float64s | None = None,
     voice: Float64s | None = None,
+    accuracy: Accuracies | None = None,
 ) -> AnnotatorTable:
     """Annotator statistics.
 
@@ -104,6 +120,8 @@ def annotator_table(
         Weights of the models, used to balance the two.
     voice
         Voices a label of each annotator counts for; 1 by default.
+    accuracy
+        Accuracies with intervals; NaN by default.
     """
     size = labels.n_annotators
     n_labels, n_shared = np.zeros(size), np.zeros(size)
@@ -121,10 +139,15 @@ def annotator_table(
         mean_weight = float(model_weight.mean())
         share = mean_weight / (mean_weight + weight.sum() * sums.mean_labels / max(size, 1))
         overall = share * _ratio(total, n_labels) + (1 - share) * overall
+    accuracy = Accuracies.unknown(size) if accuracy is None else accuracy
     return AnnotatorTable(
         annotator=labels.annotators,
         quality=overall,
         agreement_with_consensus=_ratio(right, n_labels),
+        accuracy=accuracy.accuracy,
+        accuracy_low=accuracy.low,
+        accuracy_high=accuracy.high,
+        comparisons=accuracy.comparisons,
         weight=weight,
         num_labels=n_labels.astype(np.int64),
         num_overlapping=n_shared.astype(np.int64),

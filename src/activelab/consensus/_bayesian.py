@@ -10,6 +10,7 @@ import numpy as np
 from activelab._errors import InputError
 from activelab._kernels import Block, blocks, most_probable
 from activelab._typing import Bools, Float64s, Ints, Models
+from activelab.consensus._accuracy import accuracies
 from activelab.consensus._chance import chance_notes
 from activelab.consensus._channels import Ability, Channels, ChannelSums, ability_of
 from activelab.consensus._consensus import Consensus
@@ -18,7 +19,7 @@ from activelab.consensus._held_out import HeldOut, discounted
 from activelab.consensus._model_prior import ModelPrior
 from activelab.consensus._statistics import label_sums
 from activelab.labels import Labels
-from activelab.pred_probs import joined, remembered
+from activelab.pred_probs import Checked, joined, remembered
 
 _STEPS = 6
 _SAMPLE = 50_000  # labelled examples the first steps rest on; the last step takes all
@@ -91,11 +92,38 @@ def bayesian_consensus(
         labels, models = joined(labels, pred_probs)
     codes = check_known(known, labels)
     estimate = bayesian_estimate(labels, models, known=codes, families=family_codes(families, labels))
+    return consensus_by(estimate, labels, models, seed=seed)
+
+
+def told(labels: Labels, models: Models, *, known: Any, families: dict[Any, str] | None) -> Models:
+    """The models with what is known besides them, which every estimate from them then takes.
+
+    Raises
+    ------
+    InputError
+        If ``known`` or ``families`` does not match ``labels``.
+    """
+    codes, kin = check_known(known, labels), family_codes(families, labels)
+    if codes is None and kin is None:
+        return models
+    return Checked(models, labels, codes, kin)
+
+
+def consensus_by(
+    estimate: BayesianEstimate, labels: Labels, models: Models, *, seed: int = 0, untold: bool = False
+) -> Consensus:
+    """`bayesian_consensus` by an estimate there is.
+
+    With ``untold`` every example is judged by labels and models, as if its own answer were not known; how
+    annotators err is learnt from the known answers all the same.
+    """
+    known = None if untold else estimate.known
+    judge = replace(estimate, known=known)
     posterior = np.empty((labels.n_examples, labels.n_classes))
     for block in blocks(labels):
-        posterior[block.index] = estimate.posterior(block, models)
+        posterior[block.index] = judge.posterior(block, models)
     label = most_probable(posterior, slice(0, labels.n_examples), labels, seed)
-    label[~labels.labelled if codes is None else ~labels.labelled & (codes < 0)] = -1
+    label[~labels.labelled if known is None else ~labels.labelled & (known < 0)] = -1
     return Consensus.build(
         labels,
         label,
@@ -103,6 +131,7 @@ def bayesian_consensus(
         label_sums(labels),
         annotator_weight=estimate.ability.mean,
         annotator_voice=estimate.voices.mean_weight(labels),
+        annotator_accuracy=accuracies(estimate, labels, models),
         notes=(*estimate.voices.notes(labels.annotators), *chance_notes(labels, models)),
     )
 
@@ -154,6 +183,8 @@ class BayesianEstimate:
         What is known of each annotator's accuracy, by the calibrated posterior.
     known : ndarray of int, shape (n_examples,), or None
         The caller's known answers, -1 where unknown.
+    discount_range : tuple of float
+        What S may as well be, from the least to the most.
     """
 
     prior: ModelPrior
@@ -163,6 +194,7 @@ class BayesianEstimate:
     discount: float
     ability: Ability
     known: Ints | None = None
+    discount_range: tuple[float, float] = (0.0, 0.0)
 
     @property
     def betas(self) -> tuple[float, ...]:
@@ -196,6 +228,25 @@ class BayesianEstimate:
         given = block.counts.astype(np.float64) if weight is None else block.total(weight)
         return predicted, support, given + self.prior.voices
 
+    def expected_right(self, labels: Labels, models: Models) -> tuple[float, float]:
+        """Bounds on the share of consensus labels that is right, by `discount_range`; NaN without labels.
+
+        The consensus is the same at any discount. Of n labels of quality q a share right is drawn, with
+        variance Σ q (1 − q) / n²; known answers are right.
+        """
+        right, variance, number = np.zeros(2), np.zeros(2), 0
+        for block in blocks(labels, at_least=1):
+            _, support, voices = self._support(block, models)
+            number += block.size
+            for place, discount in enumerate(reversed(self.discount_range)):
+                quality = self._fixed(block, discounted(support, voices, discount)).max(axis=1)
+                right[place] += float(quality.sum())
+                variance[place] += float((quality * (1 - quality)).sum())
+        if not number:
+            return float("nan"), float("nan")
+        low, high = ((right + np.array([-1.96, 1.96]) * np.sqrt(variance)) / number).tolist()
+        return max(low, 0.0), min(high, 1.0)
+
     def evidence(self, block: Block) -> Float64s:
         """Log-support of each class by the annotators alone, up to a constant of each example."""
         return self.channels.evidence(block, self.voices.weight(block))
@@ -225,16 +276,18 @@ def bayesian_estimate(
 ) -> BayesianEstimate:
     """Accuracies, confusion matrices and temperatures by expectation-maximisation, then calibrated.
 
-    ``known`` are checked codes (`check_known`), ``families`` a code for each annotator, -1 for none. All but
-    the last step rest on at most `_SAMPLE` labelled examples, evenly spaced. Made once for checked
-    predictions.
+    ``known`` are checked codes (`check_known`), ``families`` a code for each annotator, -1 for none; by
+    default what checked predictions carry. All but the last step rest on at most `_SAMPLE` labelled examples,
+    evenly spaced. Made once for checked predictions and what they carry.
     """
     if steps < 1:
         raise InputError(f"steps must be at least 1, got {steps}.")
     if known is not None or families is not None:
         return _estimated(labels, models, steps, known, families)
+    if isinstance(models, Checked) and models.labels is labels:
+        known, families = models.known, models.families
     return remembered(
-        models, labels, ("bayesian", steps), lambda: _estimated(labels, models, steps, None, None)
+        models, labels, ("bayesian", steps), lambda: _estimated(labels, models, steps, known, families)
     )
 
 
@@ -267,8 +320,9 @@ def _estimated(
     if len(voices.dependence):
         # From the start: what copies made look right must not stay so.
         estimate = _improved(labels, models, replace(start, voices=voices), steps - 1, every)
-    discount = _held_out(labels, models, estimate, every).exponent(declared=families is not None)
-    estimate = replace(estimate, discount=discount if labels.n_labels else 0.0)
+    if labels.n_labels:
+        found = _held_out(labels, models, estimate, every).exponent(declared=families is not None)
+        estimate = replace(estimate, discount=found.best, discount_range=(found.low, found.high))
     return _improved(labels, models, estimate, 1, 1)
 
 

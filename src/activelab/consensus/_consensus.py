@@ -12,6 +12,7 @@ from activelab._errors import first
 from activelab._frames import Backend, make_frame
 from activelab._kernels import blocks
 from activelab._typing import Float64s, Ids, Ints
+from activelab.consensus._accuracy import Accuracies
 from activelab.consensus._annotators import AnnotatorTable, annotator_table
 from activelab.consensus._statistics import LabelSums
 from activelab.labels import Labels
@@ -64,6 +65,7 @@ class Consensus:
         *,
         annotator_weight: Float64s,
         annotator_voice: Float64s | None = None,
+        annotator_accuracy: Accuracies | None = None,
         model_weight: Float64s | None = None,
         use_label_quality: bool = False,
         notes: tuple[str, ...] = (),
@@ -82,6 +84,7 @@ class Consensus:
             label_quality=label_quality,
             model_weight=model_weight,
             voice=annotator_voice,
+            accuracy=annotator_accuracy,
         )
         return cls(
             labels=labels,

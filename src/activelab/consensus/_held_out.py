@@ -7,6 +7,7 @@ examples hard and make the same mistakes, so that m voices are worth m^(1 − S)
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from activelab.consensus._dependence import Voices
 
 SHARED = 1.5
 """S over what held-out labels show: mistakes that all make leave no disagreement behind (docs/honesty.md)."""
+
+_SHARED_AT_MOST = 1.9
+"""The most that S was over what held-out labels show, in any of those crowds."""
 
 EXPECTED, _SPREAD = 0.4, 0.1  # what held-out labels show in crowds: mean and deviation of the prior
 MOST = 0.75
@@ -48,28 +52,16 @@ class HeldOut:
         """Hold out every label of a block; ``truth`` is the known class of each example, -1 if unknown."""
         if self.channels.observed is None:
             return
-        channel = without_example(self.channels, block, posterior)
-        log_channel = np.log(channel)
-        weight = self.voices.weight(block)
-        weight = np.ones(len(channel)) if weight is None else weight
-        weighted = log_channel * weight[:, None]
-        # Labels of one family are one voice, held out together.
-        family = self.voices.family[block.annotator]
-        alone = len(self.voices.family) + np.arange(len(family))
-        key = block.row * (len(self.voices.family) + len(family)) + np.where(family >= 0, family, alone)
-        _, voice = np.unique(key, return_inverse=True)
-        own, own_count = _sums(voice, weighted), np.bincount(voice, weight).astype(np.float64)
-        support = log_prior + _sums(block.row, weighted, block.size)
-        voices = block.total(weight) + prior_voices
+        out = held_out(block, self.channels, self.voices, log_prior, posterior, prior_voices)
         unknown = truth < 0
         held = (unknown & (block.counts > 1))[block.row]
-        self._support.append((support[block.row] - own[voice])[held])
-        self._others.append((voices[block.row] - own_count[voice])[held])
-        self._channel.append(channel[held])
-        self._weight.append(weight[held])
+        self._support.append(out.support[held])
+        self._others.append(out.voices[held])
+        self._channel.append(out.channel[held])
+        self._weight.append(out.weight[held])
         if not unknown.all():
             here = ~unknown
-            self._known.append((support[here], voices[here], truth[here]))
+            self._known.append((out.of_example[here], out.voices_of_example[here], truth[here]))
 
     def likelihood(self, exponent: float) -> float:
         """Log-likelihood of the held-out labels if m voices are worth m^(1 − exponent)."""
@@ -83,23 +75,101 @@ class HeldOut:
             total += float(weight @ np.log(np.maximum(predicted, LEAST**2)))
         return total
 
-    def exponent(self, *, declared: bool = False) -> float:
+    def exponent(self, *, declared: bool = False) -> Exponent:
         """S: the most probable exponent given held-out labels, and known answers where there are some.
 
         With ``declared`` families, which no label can speak for, not less than what is expected of a crowd.
         """
         score = np.array([self.likelihood(s) for s in _GRID]) - ((_GRID - EXPECTED) / _SPREAD) ** 2 / 2
         shown = min(SHARED * _highest(_GRID, score), MOST)
+        low, high = _quantiles(score)
+        low, high = min(low, shown), max(min(_SHARED_AT_MOST * high, 1.0), shown)
         if declared:
             shown = max(shown, SHARED * EXPECTED)
+            high = max(high, shown)
         if not self._known:
-            return shown
+            return Exponent(shown, low, high)
         score = -(((_GRID - shown) / _BY_KNOWN) ** 2) / 2
         for support, voices, truth in self._known:
             for position, s in enumerate(_GRID):
                 at_truth = discounted(support, voices, s)[np.arange(len(truth)), truth]
                 score[position] += float(np.log(np.maximum(at_truth, LEAST**2)).sum())
-        return _highest(_GRID, score)
+        best, (low, high) = _highest(_GRID, score), _quantiles(score)
+        return Exponent(best, min(low, best), max(high, best))
+
+
+class Exponent(NamedTuple):
+    """S, and what it may as well be.
+
+    Attributes
+    ----------
+    best, low, high : float
+        From labels alone ``low`` takes annotators at their word, as if they shared no mistake that labels do
+        not show, and ``high`` has them share as many as in any crowd seen; both 95 % bounds besides.
+    """
+
+    best: float
+    low: float
+    high: float
+
+
+class Held(NamedTuple):
+    """Every label of a block held out, with those of its voice.
+
+    Attributes
+    ----------
+    support : ndarray, shape (n_labels, n_classes)
+        Log-support of each class by the models and the labels of other voices.
+    voices : ndarray, shape (n_labels,)
+        By how many voices.
+    channel : ndarray, shape (n_labels, n_classes)
+        Probability of the label given each class, learnt without its example.
+    weight : ndarray, shape (n_labels,)
+        Share of a voice it counts for.
+    of_example, voices_of_example : ndarray, shape (size, n_classes) and (size,)
+        Support and voices of each example with nothing held out.
+    """
+
+    support: Float64s
+    voices: Float64s
+    channel: Float64s
+    weight: Float64s
+    of_example: Float64s
+    voices_of_example: Float64s
+
+
+def held_out(
+    block: Block,
+    channels: Channels,
+    voices: Voices,
+    log_prior: Float64s,
+    posterior: Float64s,
+    prior_voices: float,
+) -> Held:
+    """What is left of each example of a block without each of its labels."""
+    channel = without_example(channels, block, posterior)
+    weight = voices.weight(block)
+    weight = np.ones(len(channel)) if weight is None else weight
+    weighted = np.log(channel) * weight[:, None]
+    support = log_prior + _sums(block.row, weighted, block.size)
+    count = block.total(weight) + prior_voices
+    own, own_count = weighted, weight
+    if len(voices.dependence):
+        # Labels of one family are one voice, held out together.
+        family = voices.family[block.annotator]
+        alone = len(voices.family) + np.arange(len(family))
+        key = block.row * (len(voices.family) + len(family)) + np.where(family >= 0, family, alone)
+        _, voice = np.unique(key, return_inverse=True)
+        own = _sums(voice, weighted)[voice]
+        own_count = np.bincount(voice, weight).astype(np.float64)[voice]
+    return Held(
+        support=support[block.row] - own,
+        voices=count[block.row] - own_count,
+        channel=channel,
+        weight=weight,
+        of_example=support,
+        voices_of_example=count,
+    )
 
 
 def discounted(support: Float64s, voices: Float64s, exponent: float) -> Float64s:
@@ -112,8 +182,8 @@ def discounted(support: Float64s, voices: Float64s, exponent: float) -> Float64s
 
 def without_example(channels: Channels, block: Block, posterior: Float64s) -> Float64s:
     """P(label given | class) of each label, from counts without the label's own example."""
-    assert channels.log_confusion is not None
-    assert channels.observed is not None
+    if channels.log_confusion is None or channels.observed is None:
+        return _by_accuracy(channels, block, posterior)
     row = block.annotator * channels.n_classes + block.label
     observed = channels.observed[block.annotator]
     share = posterior[block.row]
@@ -121,11 +191,32 @@ def without_example(channels: Channels, block: Block, posterior: Float64s) -> Fl
     return np.asarray(np.maximum(counts, LEAST) / np.maximum(observed - share, LEAST))
 
 
+def _by_accuracy(channels: Channels, block: Block, posterior: Float64s) -> Float64s:
+    """`without_example` where accuracies are all that is kept: errors are uniform."""
+    ability, cell = channels.ability, (np.arange(len(block.label)), block.label)
+    own = posterior[block.row, block.label]
+    right = ability.right[block.annotator] - own
+    total = right + ability.wrong[block.annotator] - (1 - own)
+    accuracy = np.clip(right / np.maximum(total, LEAST), LEAST, 1 - LEAST)
+    wrong = (1 - accuracy) / max(channels.n_classes - 1, 1)
+    channel = np.repeat(wrong[:, None], channels.n_classes, axis=1)
+    channel[cell] = accuracy
+    return channel
+
+
 def _sums(group: Ints, values: Float64s, size: int = 0) -> Float64s:
     """Sums of the rows of ``values`` in each group."""
     size = max(size, int(group.max(initial=-1)) + 1)
     columns = [np.bincount(group, column, size) for column in values.T]
     return np.stack(columns, axis=1) if columns else np.zeros((size, values.shape[1]))
+
+
+def _quantiles(score: Float64s) -> tuple[float, float]:
+    """Where the distribution with this log-density on the grid has 2.5 and 97.5 % below it."""
+    share = np.cumsum(np.exp(score - score.max()))
+    share = (share - np.diff(share, prepend=0) / 2) / share[-1]
+    low, high = np.interp([0.025, 0.975], share, _GRID)
+    return float(low), float(high)
 
 
 def _highest(grid: Float64s, score: Float64s) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 
 from activelab._typing import Floats, Ints
 from activelab.classifiers import CrossValidated, checked_rows, cross_val_pred_probs, deal_folds
+from activelab.consensus import told
 from activelab.consensus.parts import committee_targets
 from activelab.helpers._committee import Committee, fit_committee
 from activelab.helpers._student import teach
@@ -25,6 +26,7 @@ def teach_round(
     *,
     before: Floats | None = None,
     known: Ints | None = None,
+    families: dict[Any, str] | None = None,
     cv: Any = 5,
     seed: int = 0,
     n_jobs: int | None = None,
@@ -43,7 +45,7 @@ def teach_round(
         With helpers.
     before : ndarray of float, shape (n_examples, n_classes), optional
         Out-of-sample probabilities of the committee of the round before.
-    known, cv, seed, n_jobs
+    known, families, cv, seed, n_jobs
         As for `ActiveLearner.ask` and `cross_val_pred_probs`.
 
     Returns
@@ -71,7 +73,7 @@ def teach_round(
         before = committee.prior
     target = training_target(
         labels,
-        committee.pred_probs,
+        told(labels, committee.pred_probs, known=known, families=families),
         consensus=strategy.consensus,
         training=strategy.training,
         seed=seed,

@@ -437,6 +437,11 @@ class Project:
         """Class codes that are known, int32 of shape (n_examples,): decided, else gold; -1 elsewhere."""
         return self.database.read(decisions.load_truths).label
 
+    def families(self, labels: Labels) -> dict[str, str]:
+        """The family of those annotators of some labels who are said to err together."""
+        there = set(labels.annotators.tolist())
+        return {name: family for name, family in self.settings.family_of().items() if name in there}
+
     def class_code(self, label: str) -> int:
         """Code of a class.
 

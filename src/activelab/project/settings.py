@@ -45,6 +45,21 @@ def _priced(prices: tuple[str, ...]) -> tuple[str, ...]:
     return prices
 
 
+def _families(families: Iterable[str]) -> dict[str, str]:
+    members = {}
+    for text in families:
+        name, _, family = text.rpartition("=")
+        if not name or not family.strip():
+            raise InputError(f"families are written annotator=family, got {text!r}.")
+        members[name] = family.strip()
+    return members
+
+
+def _related(families: tuple[str, ...]) -> tuple[str, ...]:
+    _families(families)
+    return families
+
+
 def _distinct(classes: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(classes)) < len(classes) or not all(classes):
         raise InputError(f"classes must be distinct names, got {', '.join(map(repr, classes))}.")
@@ -138,6 +153,15 @@ class Settings(Worded):
     ] = ()
     """Price of a label of an annotator, as name=price, for the rule thompson; 1 for others."""
 
+    families: Annotated[
+        _Texts,
+        AfterValidator(_related),
+        Field(title="Annotators who err together"),
+        Shown(_WHO, none="found by themselves", lines=3, characters=(3, 200)),
+    ] = ()
+    """Family of an annotator, as name=family: language models, or people who copy. Together their labels
+    count for fewer voices. Copies are noticed anyway; who shares mistakes beyond that must be told."""
+
     labels_per_round: Annotated[
         int, Field(title="People who may label one example in a round", ge=1, le=100), Shown(_WHO)
     ] = 1
@@ -217,6 +241,10 @@ class Settings(Worded):
     def price_of(self) -> dict[str, float]:
         """The prices by name."""
         return _prices(self.prices)
+
+    def family_of(self) -> dict[str, str]:
+        """Families by the names of their members."""
+        return _families(self.families)
 
     def strategy(self) -> Strategy:
         """How a round is planned.

@@ -16,7 +16,7 @@ from activelab.project.insight.results import (
     AnnotatorRow,
     Case,
     CurvePoint,
-    Forecast,
+    Headline,
     Overview,
     PairAgreement,
     QualityHistogram,
@@ -25,6 +25,7 @@ from activelab.project.insight.results import (
 )
 
 _SHOWN = 20
+_QUALITY = "Quality of the labels"
 _UNTRAINED = "No round has been trained yet."
 _COEFFICIENTS = {
     "krippendorff_alpha": "Krippendorff’s alpha",
@@ -72,9 +73,9 @@ def project_report(project: Project) -> str:
     curve, quality = insight.learning_curve(project), insight.quality_histogram(project)
     charts = draw_charts(curve, quality, WIDE), draw_charts(curve, quality, NARROW)
     sections = [
+        _headline(insight.headline(project)),
         _state(now),
         _curve(curve, charts),
-        _forecast(insight.gain_forecast(project)),
         _quality(quality, charts),
         _audit(insight.audit_list(project)),
         _annotators(insight.annotator_table(project)),
@@ -116,7 +117,10 @@ def _curve(curve: Sequence[CurvePoint], charts: tuple[Charts, Charts]) -> _Secti
     title = "Learning curve"
     if not curve:
         return _Section(title, sentences=(_UNTRAINED,))
-    columns = ("Round", "Labels", "Labelled", "Expected", "Cross-validated", "Re-labels in the batch")
+    columns = (
+        "Round", "Labels", "Examples labelled", "Labels right, expected", "Model",
+        "Second opinions in the batch",
+    )  # fmt: skip
     rows = [
         (str(point.round), _count(point.num_labels), _count(point.num_labelled),
          _share(point.expected_accuracy), _share(point.cv_accuracy), _share(point.relabel_share))
@@ -126,25 +130,16 @@ def _curve(curve: Sequence[CurvePoint], charts: tuple[Charts, Charts]) -> _Secti
     return _Section(title, charts=drawn, tables=(_Table(title, columns, rows),))
 
 
-def _forecast(forecast: Forecast | None) -> _Section:
-    title = "Does more labelling pay?"
-    if forecast is None:
-        few = "Too few rounds to say: four with different numbers of labels are needed."
-        return _Section(title, sentences=(few,))
-    rows = [
-        (insight.METRICS[name], _share(metric.now), _gain(metric.gain),
-         f"{_gain(metric.low)} to {_gain(metric.high)}", _gain(metric.last_gains[-1]))
-        for name, metric in forecast.metrics.items()
-    ]  # fmt: skip
-    columns = ("Measure", "Now", f"Next {forecast.next_labels:,} labels", "80 % interval", "Last round")
-    words = f"{forecast.sentence} {forecast.expectation}", f"Based on {forecast.based_on}"
-    return _Section(title, sentences=words, tables=(_Table(title, columns, rows),))
+def _headline(said: Headline) -> _Section:
+    forecast = said.forecast
+    words = (said.sentence, said.audit, "" if forecast is None else forecast.sentence, said.stale)
+    return _Section("How good the labels are", sentences=tuple(one for one in words if one))
 
 
 def _quality(quality: QualityHistogram, charts: tuple[Charts, Charts]) -> _Section:
-    words = _UNTRAINED if quality.mean is None else f"Mean quality: {_share(quality.mean)}"
-    drawn = charts[0].quality, charts[1].quality
-    return _Section("Quality of the consensus", sentences=(words,), charts=drawn)
+    if quality.mean is None:
+        return _Section(_QUALITY, sentences=(_UNTRAINED,))
+    return _Section(_QUALITY, charts=(charts[0].quality, charts[1].quality))
 
 
 def _audit(audits: Sequence[AuditResult]) -> _Section:
@@ -177,12 +172,17 @@ def _audit(audits: Sequence[AuditResult]) -> _Section:
 
 def _annotators(people: Sequence[AnnotatorRow]) -> _Section:
     title = "Annotators"
+    kin = any(who.accuracy and (who.accuracy.voice or 1) < 0.995 for who in people)
     columns = (
-        "Name", "Labels", "Skips", "Unsure", "Median seconds", "Agrees with consensus", "Weight", "Gold"
+        "Name", "Labels", "Right of 100, expected", "Comparisons", *(("Voices",) if kin else ()),
+        "Known answers right", "Agrees with others", "Skips", "Unsure", "Median seconds",
     )  # fmt: skip
     rows = [
-        (who.name, _count(who.labels), _count(who.skips), _count(who.unsure), _plain(who.median_seconds),
-         _of(who.agreement, who.agreement_n), _plain(who.weight), _of(who.gold_accuracy, who.gold_n))
+        (who.name, _count(who.labels), who.accuracy_words,
+         _rounded(None if who.accuracy is None else who.accuracy.comparisons),
+         *((_plain(None if who.accuracy is None else who.accuracy.voice),) if kin else ()),
+         _of(who.gold_accuracy, who.gold_n), _of(who.agreement, who.agreement_n),
+         _count(who.skips), _count(who.unsure), _plain(who.median_seconds))
         for who in people
     ]  # fmt: skip
     return _Section(title, tables=(_Table(title, columns, rows),))
@@ -248,12 +248,12 @@ def _count(value: int | None) -> str:
     return "–" if value is None else f"{value:,}"
 
 
+def _rounded(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}"
+
+
 def _share(value: float | None) -> str:
     return "–" if value is None else f"{value:.1%}"
-
-
-def _gain(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:+.2f} points"
 
 
 def _plain(value: float | None) -> str:

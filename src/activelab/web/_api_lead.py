@@ -126,10 +126,10 @@ def decisions(site: Here, _: Adjudicator, limit: Limit = 20) -> list[insight.Dec
     return insight.decision_list(site.project, limit)
 
 
-@router.get("/forecast", summary="Does more labelling pay?")
-def forecast(site: Here, _: Adjudicator) -> insight.Forecast | None:
+@router.get("/headline", summary="How many labels are right, and does more labelling pay?")
+def headline(site: Here, _: Adjudicator) -> insight.Headline:
     """The expected gain of the next batch, and what it is based on."""
-    return site.shared("forecast", lambda: insight.gain_forecast(site.project))
+    return site.shared("headline", lambda: insight.headline(site.project), 5)
 
 
 @router.get("/why/{example_id}", summary="Why an example was served")

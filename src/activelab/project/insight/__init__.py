@@ -21,6 +21,7 @@ from activelab.project.insight.examples import (
     why_served,
 )
 from activelab.project.insight.final import FinalLabels, final_labels
+from activelab.project.insight.headlines import headline
 from activelab.project.insight.people import annotator_table, pair_agreement
 from activelab.project.insight.results import (
     AnnotatorRow,
@@ -30,6 +31,7 @@ from activelab.project.insight.results import (
     Decision,
     DecisionRow,
     Forecast,
+    Headline,
     Overview,
     PairAgreement,
     QualityHistogram,
@@ -38,14 +40,13 @@ from activelab.project.insight.results import (
     Vote,
     Why,
 )
-from activelab.project.insight.summary import METRICS, gain_forecast, learning_curve, overview, rounds_table
+from activelab.project.insight.summary import learning_curve, overview, rounds_table
 
 LOOK = Path(__file__).parent / "static" / "look.css"
 """Colours, and how charts are drawn, in light and dark."""
 
 __all__ = [
     "LOOK",
-    "METRICS",
     "AnnotatorRow",
     "AuditEstimate",
     "AuditResult",
@@ -57,6 +58,7 @@ __all__ = [
     "DecisionRow",
     "FinalLabels",
     "Forecast",
+    "Headline",
     "Overview",
     "PairAgreement",
     "QualityHistogram",
@@ -73,7 +75,7 @@ __all__ = [
     "draw_audit",
     "draw_charts",
     "final_labels",
-    "gain_forecast",
+    "headline",
     "learning_curve",
     "next_check",
     "overview",

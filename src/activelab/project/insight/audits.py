@@ -399,11 +399,11 @@ def audit_estimate(project: Project) -> AuditEstimate | None:
     answers do: how often the consensus of what annotators and models say, estimated without these answers,
     equals them, by strata of stated quality. Labels that are decided or known count as right.
     """
-    from activelab.audit import audit_report
-
     chosen = project.database.read(_telling)
     if chosen is None:
         return _by_known_answers(project)
+    from activelab.audit import audit_report
+
     state = _checked(project, chosen)
     report = audit_report(state.audit, state.right, confidence=CONFIDENCE)
     return _estimate(state, report.share, report.low, report.high, CONFIDENCE)

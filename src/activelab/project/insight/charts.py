@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 from pydantic import Field
 
 from activelab.project.insight.results import CurvePoint, QualityHistogram, Result
+from activelab.project.insight.words import of_hundred
 
 WIDE, NARROW = 520, 340
 """Widths to draw at; narrow ones for phones, on which words then keep their size."""
@@ -93,7 +94,7 @@ def _curve(curve: Sequence[CurvePoint], width: int) -> Chart | None:
                 "Model against the majority of the labels, cross-validated",
                 [point.cv_accuracy for point in curve],
             ),
-            ("Consensus labels, expected", [point.expected_accuracy for point in curve]),
+            ("Labels expected to be right", [point.expected_accuracy for point in curve]),
         )
         if any(value is not None for value in values)
     ]
@@ -102,19 +103,16 @@ def _curve(curve: Sequence[CurvePoint], width: int) -> Chart | None:
     last = curve[-1]
     label = (
         f"Accuracy over {len(curve)} rounds. Last: model {_percent(last.cv_accuracy)}, "
-        f"consensus {_percent(last.expected_accuracy)}."
+        f"labels expected to be right {_percent(last.expected_accuracy)}."
     )
-    return _lines(label, [point.num_labels for point in curve], series, "labels", width)
+    return _lines(label, [point.num_labels or 0 for point in curve], series, "labels", width)
 
 
 def _quality(quality: QualityHistogram, width: int) -> Chart | None:
     if quality.mean is None:
         return None
-    mean = f"on average {quality.mean:.2f}"
-    label, title = (
-        f"Quality of consensus labels, {mean}",
-        f"probability of being right; {mean}",
-    )
+    mean = f"{of_hundred(quality.mean)} of 100 expected to be right"
+    label, title = f"Quality of the labels: {mean}", f"quality; {mean}"
     return _histogram(label, quality.edges, quality.counts, title, width)
 
 

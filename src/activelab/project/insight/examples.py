@@ -14,6 +14,7 @@ from activelab._kernels import temper
 from activelab.consensus.parts import likelihood
 from activelab.project._project import Project
 from activelab.project.insight.final import FinalLabels, final_labels
+from activelab.project.insight.headlines import label_quality
 from activelab.project.insight.results import (
     Case,
     DecisionRow,
@@ -43,12 +44,7 @@ def quality_histogram(project: Project, bins: int = 20) -> QualityHistogram:
 
     The mean is None without a trained round.
     """
-    current, truths = project.database.read(lambda c: (scored(c), load_truths(c)))
-    quality = np.zeros(0)
-    if current is not None:
-        known = truths.known[: len(current.quality)]
-        quality = np.where(known, 1.0, current.quality[: len(known)])
-        quality = quality[np.isfinite(quality)]
+    current, quality = project.database.read(lambda c: (scored(c), label_quality(c)))
     counts, edges = np.histogram(quality, bins=bins, range=(0, 1))
     return QualityHistogram(
         round=None if current is None else current.round.id,

@@ -12,10 +12,11 @@ import numpy as np
 from sqlalchemy import Connection, func, select
 
 from activelab._typing import Bools, Float64s, Ids, Ints
-from activelab.consensus import bayesian_consensus, majority_vote
+from activelab.consensus import bayesian_estimate, consensus_by, majority_vote, told
+from activelab.pred_probs import check_pred_probs
 from activelab.project._project import Project
 from activelab.project.insight.values import Scored, class_name, number, scored
-from activelab.project.labelling.decisions import Truths, load_truths
+from activelab.project.labelling.decisions import Truths, load_truths, truth_changes
 from activelab.project.settings import load_settings, load_value
 from activelab.project.store.schema import answer, event, example
 from activelab.project.training.predictions import load_pred_probs
@@ -37,7 +38,7 @@ class FinalLabels:
     quality : ndarray of float64, shape (n_examples,)
         How sure the label is, with six digits; 1 where it is decided or known, NaN where there is none.
     consensus : ndarray of int32, shape (n_examples,)
-        What annotators and models say, whatever is decided or known; -1 without labels.
+        What annotators and models say, whatever is decided or known of the example; -1 without labels.
     classes : tuple of str
     notes : tuple of str
         What the consensus rests on, where that is not the round that is served.
@@ -127,6 +128,7 @@ class _State:
     current: Scored | None
     changed: Bools  # examples whose labels the round does not know
     last_event: int
+    truth_changes: int
 
 
 def _load(connection: Connection, codes: Sequence[int] | None) -> _State:
@@ -155,13 +157,17 @@ def _load(connection: Connection, codes: Sequence[int] | None) -> _State:
         current=current,
         changed=changed,
         last_event=connection.execute(select(func.coalesce(func.max(event.c.id), 0))).scalar_one(),
+        truth_changes=truth_changes(connection)[0],
     )
 
 
 def _estimate(project: Project, state: _State) -> _Estimate:
     """The consensus of all labels; made again only if there are others, or another round."""
     number_now = -1 if state.current is None else state.current.round.id
-    key = number_now, state.last_event, len(state.alone), state.classes
+    key = (
+        number_now, state.last_event, state.truth_changes, len(state.alone), state.classes,
+        project.refresh().families,
+    )  # fmt: skip
     with _estimating:
         if project not in _kept or _kept[project][0] != key:
             _kept[project] = key, _estimate_now(project, state, number_now)
@@ -174,7 +180,14 @@ def _estimate_now(project: Project, state: _State, number_now: int) -> _Estimate
     labels = labels.select(annotators=labels.annotators[np.unique(labels.annotator)])
     stored = project.database.read(lambda c: load_pred_probs(c, number_now))
     if stored and stored[0].shape == (labels.n_examples, labels.n_classes):
-        now = bayesian_consensus(labels, stored, seed=settings.seed + number_now)
+        models = told(
+            labels,
+            check_pred_probs(stored, labels),
+            known=state.truths.label[: labels.n_examples],
+            families=project.families(labels),
+        )
+        estimate = bayesian_estimate(labels, models)
+        now = consensus_by(estimate, labels, models, seed=settings.seed + number_now, untold=True)
         return _Estimate(now.label, now.quality, now.notes)
     vote = majority_vote(labels, seed=settings.seed)
     why = "examples or classes were added since the last round" if stored else "no model is trained yet"

@@ -13,6 +13,7 @@ from activelab.labels import Labels
 from activelab.project._project import Project
 from activelab.project.insight.results import AnnotatorRow, Coefficient, PairAgreement
 from activelab.project.insight.values import number, scored
+from activelab.project.insight.words import accuracy_words
 from activelab.project.labelling.decisions import load_truths
 from activelab.project.store.schema import annotator, answer, decision, event, example
 
@@ -59,13 +60,12 @@ def _people(connection: Connection, agreement: dict[str, tuple[int, int]]) -> li
         )
     }
     current = scored(connection)
-    weights = {} if current is None else current.round.summary.annotator_weight
+    accuracies = {} if current is None else current.round.summary.annotators
     people = []
     for row in connection.execute(select(annotator).order_by(annotator.c.id)):
         known, asked = gold.get(row.id, (0, 0))
         equal, shared = agreement.get(row.name, (0, 0))
         seconds = _seconds(connection, row.id) if (row.id, "label") in kinds else []
-        weight = weights.get(row.name)
         people.append(
             AnnotatorRow(
                 id=row.id,
@@ -79,7 +79,8 @@ def _people(connection: Connection, agreement: dict[str, tuple[int, int]]) -> li
                 median_seconds=number(np.median(seconds)) if seconds else None,
                 agreement=number(equal / shared) if shared else None,
                 agreement_n=shared,
-                weight=None if weight is None else number(weight),
+                accuracy=accuracies.get(row.name),
+                accuracy_words=accuracy_words(accuracies.get(row.name)),
                 gold_accuracy=number(known / asked) if asked else None,
                 gold_n=asked,
             )

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from activelab.project.labelling.summary import RoundMetrics
+from activelab.project.labelling.summary import AnnotatorAccuracy, RoundMetrics
 
 
 class Result(BaseModel):
@@ -28,6 +28,9 @@ class RoundNow(Result):
     trained: bool = Field(description="Whether models or probabilities from elsewhere order it.")
     finished: float | None = Field(description="Seconds since 1970.")
     new_labels: int = Field(description="Labels it does not know yet.")
+    new_truths: int = Field(
+        description="Decisions and known answers it does not know yet; they count as labels do."
+    )
     train_every: int = Field(description="After how many of them the next is trained.")
     share: float | None = Field(description="How much of that is done.")
 
@@ -67,14 +70,20 @@ class Overview(Result):
 # ------------------------------------------------------------------ rounds
 
 
-class RoundRow(RoundMetrics):
-    """A round with its models and what it measured."""
+class CurvePoint(RoundMetrics):
+    """What a round measured."""
 
     round: int
+    finished: float | None = Field(description="Seconds since 1970.")
+    seconds: float | None = Field(description="From its start to its end.")
+    new_share: float | None = Field(description="Share of the batch that had no label.")
+
+
+class RoundRow(CurvePoint):
+    """A round with its models and what it measured."""
+
     state: Literal["running", "ready", "failed"]
     started: float
-    finished: float | None
-    seconds: float | None = Field(description="From its start to its end.")
     last_event: int = Field(description="The round knows the answers up to this event.")
     method: str | None
     models: list[str]
@@ -85,53 +94,43 @@ class RoundRow(RoundMetrics):
     error: str | None
 
 
-class CurvePoint(Result):
-    """What a trained round measured."""
+# ------------------------------------------------------------------ the headline
 
-    round: int
-    num_labels: int
-    num_labelled: int | None
-    cv_accuracy: float | None = Field(
-        description="Share of labelled examples whose out-of-sample prediction is their majority vote, or "
-        "their label where it is decided or known."
-    )
-    expected_accuracy: float | None = Field(description="Mean quality of the labels.")
-    expected_errors: float | None = Field(description="Examples whose label is expected to be wrong.")
-    errors_removed: float | None = Field(description="How many of them the next batch is expected to remove.")
-    relabel_share: float | None = Field(description="Share of the batch that had a label already.")
-    new_share: float | None = Field(description="Share of the batch that had none.")
-    finished: float | None
-
-
-class MetricForecast(Result):
-    """A measure continued by one batch; low and high are an 80 % interval."""
-
-    now: float | None
-    gain: float | None
-    low: float | None
-    high: float | None
-    last_gains: list[float | None] = Field(description="From round to round, oldest first.")
-
-
-class ErrorForecast(Result):
-    """Examples whose label is expected to be wrong, and what the next batch does about them."""
-
-    now: float | None
-    removed: float | None
-    paid: bool | None = Field(description="Whether that is worth its price; None without prices.")
+Verdict = Literal["pays", "does not pay"]
 
 
 class Forecast(Result):
-    """Whether more labelling still pays."""
+    """What the next batch is expected to mend, and whether that pays."""
 
     next_labels: int
-    verdict: Literal["pays", "levels off", "unclear"]
-    sentence: str = Field(description="The verdict in words.")
-    expectation: str = Field(description="What the next batch may bring, in words.")
-    based_on: str = Field(description="What it rests on, in words.")
-    errors: ErrorForecast
-    metrics: dict[str, MetricForecast]
-    rounds: int = Field(description="Rounds it rests on.")
+    errors: float | None = Field(
+        description="Examples whose label, or prediction where there is none, is expected to be wrong."
+    )
+    mended: float | None = Field(description="How many of them the next batch is expected to set right.")
+    price: float | None = Field(description="Of the next batch; None without prices.")
+    saved: float | None = Field(description="What those wrong labels would cost; None without prices.")
+    verdict: Verdict
+    sentence: str = Field(description="The verdict with its numbers, in words.")
+
+
+class Headline(Result):
+    """How many labels are right, and whether more labelling pays."""
+
+    basis: Literal["checked", "expected", "unknown"] = Field(
+        description="Checks by an audit or by known answers; else what the round expects of its labels."
+    )
+    share: float | None = Field(description="Share of the labels that is right.")
+    low: float | None = Field(description="Of its interval.")
+    high: float | None = Field(description="Of its interval.")
+    confidence: float | None = Field(description="Of the interval, if labels were checked.")
+    n_checked: int
+    labels: int = Field(description="Labels the round has, decided and known ones too.")
+    round: int | None = Field(description="The round they are of.")
+    checks: int | None = Field(description="Labels an audit has to check for an interval of ± 2 of 100.")
+    sentence: str = Field(description="The same in words.")
+    audit: str = Field(description="What an audit would cost, in words; empty where labels were checked.")
+    stale: str = Field(description="What is not in it yet, in words; empty if nothing.")
+    forecast: Forecast | None = Field(description="None before the first trained round.")
 
 
 # ------------------------------------------------------------------ people
@@ -156,7 +155,10 @@ class AnnotatorRow(Result):
     agreement_n: int = Field(
         description="Over so many examples that others labelled too, or whose label is known."
     )
-    weight: float | None = Field(description="w_j in the current round.")
+    accuracy: AnnotatorAccuracy | None = Field(
+        description="How right their labels are, by the round that is served; None if it does not know them."
+    )
+    accuracy_words: str = Field(description="The same in words: right of 100, with the interval.")
     gold_accuracy: float | None
     gold_n: int
 

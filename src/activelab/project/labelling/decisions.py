@@ -16,12 +16,14 @@ from activelab._errors import InputError
 from activelab._typing import Bools, Ints
 from activelab.project.labelling.queue import ConflictError, Recorded, known_request
 from activelab.project.labelling.rounds import hold_round, settle_again
-from activelab.project.settings import load_settings, load_value
+from activelab.project.settings import load_settings, load_value, store_value
 from activelab.project.store.audit import write_audit
 from activelab.project.store.schema import annotator, decision, event, example
 
 SOURCE = "adjudication"
 """The source of the events; audits have their own."""
+
+_CHANGES = "truth_changes"
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +58,18 @@ def load_truths(connection: Connection) -> Truths:
     for code, right in connection.execute(select(decision.c.example_id, decision.c.class_code)):
         label[code], decided[code] = right, True
     return Truths(label, decided)
+
+
+def truths_changed(connection: Connection, number: int, now: float) -> None:
+    """Count that decisions or known answers have come, changed or gone, which no round knows yet."""
+    if number:
+        store_value(connection, _CHANGES, [truth_changes(connection)[0] + number, now])
+
+
+def truth_changes(connection: Connection) -> tuple[int, float]:
+    """How many decisions and known answers have come, changed or gone so far, and when the last did."""
+    number, when = load_value(connection, _CHANGES, [0, 0.0])
+    return int(number), float(when)
 
 
 def decided_among(connection: Connection, codes: Iterable[int]) -> dict[int, Any]:
@@ -106,6 +120,7 @@ def decide(
     ).scalar_one()
     connection.execute(insert(decision).values(**said, event_id=identity))
     settle_again(connection, load_settings(connection), [example_id])
+    truths_changed(connection, 1, now)
     _audit(connection, annotator_id, "decided", example_id, class_code)
     return Recorded(identity)
 
@@ -129,6 +144,7 @@ def undo_decision(
         raise ConflictError("there is nothing to undo: nobody has decided this example.")
     identity = _remove(connection, before, annotator_id, now, request)
     settle_again(connection, load_settings(connection), [example_id])
+    truths_changed(connection, 1, now)
     _audit(connection, annotator_id, "decision undone", example_id, before.class_code)
     return Recorded(identity)
 

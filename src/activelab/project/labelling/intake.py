@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from activelab._errors import InputError, first
 from activelab.project.labelling import queue as queueing
 from activelab.project.labelling import rounds
+from activelab.project.labelling.decisions import truths_changed
 from activelab.project.settings import load_settings, load_value
 from activelab.project.store import accounts
 from activelab.project.store.audit import write_audit
@@ -132,6 +133,10 @@ def put_gold(connection: Connection, answers: Mapping[str, str | None]) -> None:
         for name, label in answers.items()
     ]
     if changes:
+        before = select(example.c.id, example.c.gold).where(example.c.gold.is_not(None))
+        there = {row.id: row.gold for row in connection.execute(before)}
+        new = sum(there.get(one["code"]) != one["right"] for one in changes)
+        truths_changed(connection, new, time.time())
         right = bindparam("right", type_=example.c.gold.type)
         connection.execute(
             update(example).where(example.c.id == bindparam("code")).values(gold=right), changes

@@ -25,12 +25,15 @@ class RoundMetrics(_Stored):
         description="Share of labelled examples whose out-of-sample prediction is their majority vote.",
     )
     expected_accuracy: float | None = Field(default=None, description="Mean quality of the consensus labels.")
+    expected_low: float | None = Field(default=None, description="As little as that is to be expected.")
+    expected_high: float | None = Field(default=None, description="As much as that is to be expected.")
     expected_errors: float | None = Field(
         default=None, description="Examples whose label is expected to be wrong."
     )
     errors_removed: float | None = Field(
         default=None, description="How many of them the next batch is expected to remove."
     )
+    next_labels: int | None = Field(default=None, description="Labels of that batch.")
     settled: int | None = Field(
         default=None, description="Examples on which another label would change nothing, if they are skipped."
     )
@@ -38,6 +41,21 @@ class RoundMetrics(_Stored):
         default=None, description="Examples that more labels will not settle, if they are skipped."
     )
     seconds: float | None = Field(default=None, description="Time the round took.")
+
+
+class AnnotatorAccuracy(_Stored):
+    """How right an annotator is, as far as a round can tell; None is what it cannot."""
+
+    accuracy: float | None = Field(default=None, description="Expected accuracy.")
+    low: float | None = Field(default=None, description="Of its 95 % interval.")
+    high: float | None = Field(default=None, description="Of its 95 % interval.")
+    comparisons: float | None = Field(
+        default=None, description="Comparisons with known answers that would tell as much."
+    )
+    voice: float | None = Field(
+        default=None, description="Voices a label counts for; less than 1 where others say the same."
+    )
+    too_few: bool = Field(default=True, description="Whether that is too few to tell.")
 
 
 class RoundSummary(_Stored):
@@ -49,8 +67,12 @@ class RoundSummary(_Stored):
     model_weight: list[float | None] = Field(default_factory=list, description="Of each model, w_M.")
     annotator_accuracy: float | None = Field(default=None, description="P of CROWDLAB.")
     annotator_weight: dict[str, float | None] = Field(default_factory=dict, description="By name, w_j.")
+    annotators: dict[str, AnnotatorAccuracy] = Field(default_factory=dict, description="By name.")
     metrics: RoundMetrics | None = Field(default=None, description="None if no model was trained.")
     notes: list[str] = Field(default_factory=list, description="What could not be estimated, and why.")
+    truth_changes: int | None = Field(
+        default=None, description="Decisions and known answers that had come, changed or gone before."
+    )
     shares: dict[str, int] | None = Field(
         default=None,
         description="By name, how many examples fall to whom; None if whoever asks is served.",

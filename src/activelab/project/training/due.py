@@ -2,12 +2,57 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlalchemy import Connection, func, select
 
+from activelab.project.labelling.decisions import truth_changes
+from activelab.project.labelling.rounds import Round
 from activelab.project.store.schema import answer
 
 MIN_LABELLED = 5
 """Labelled examples without which nothing is trained."""
+
+
+@dataclass(frozen=True)
+class News:
+    """What a round does not know yet.
+
+    Attributes
+    ----------
+    labels : int
+    truths : int
+        Decisions and known answers that have come, changed or gone; none before the first trained round.
+    last_truth : float
+        When the last of these did, in seconds since 1970.
+    """
+
+    labels: int
+    truths: int
+    last_truth: float
+
+    @property
+    def number(self) -> int:
+        """Labels and truths: a decision tells at least as much as a label."""
+        return self.labels + self.truths
+
+    def __str__(self) -> str:
+        parts = [f"{self.labels:,} new labels"] if self.labels or not self.truths else []
+        if self.truths:
+            parts.append(f"{self.truths:,} new known answers")
+        return " and ".join(parts)
+
+
+def news_for(connection: Connection, current: Round) -> News:
+    """What a round does not know yet."""
+    labels = connection.execute(
+        select(func.count())
+        .select_from(answer)
+        .where(answer.c.event_id > current.last_event, answer.c.kind == "label")
+    ).scalar_one()
+    number, when = truth_changes(connection)
+    known = current.summary.truth_changes or 0
+    return News(labels, number - known if current.summary.trained else 0, when)
 
 
 def enough(connection: Connection) -> str | None:

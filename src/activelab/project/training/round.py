@@ -20,17 +20,18 @@ from sqlalchemy import Connection, delete, select, update
 from activelab._errors import InputError
 from activelab._frames import as_frame
 from activelab._typing import Bools, Float64s, Ids, Ints
-from activelab.consensus import Consensus, bayesian_consensus
+from activelab.consensus import AnnotatorTable, BayesianEstimate, Consensus, bayesian_estimate, consensus_by
 from activelab.consensus.parts import label_sums, vote_labels
 from activelab.labels import Labels
 from activelab.learner import ActiveLearner, Known, RoundResult
 from activelab.pred_probs import check_pred_probs
 from activelab.project._project import Project
 from activelab.project.labelling import rounds
+from activelab.project.labelling.decisions import truth_changes
 from activelab.project.labelling.processes import process_name
 from activelab.project.labelling.rounds import AlreadyTrainingError, Round
 from activelab.project.labelling.shares import Dealt, dealt
-from activelab.project.labelling.summary import RoundMetrics, RoundSummary
+from activelab.project.labelling.summary import AnnotatorAccuracy, RoundMetrics, RoundSummary
 from activelab.project.settings import Settings, load_settings, load_value
 from activelab.project.store.database import BusyError, StorageError
 from activelab.project.store.schema import round_, round_array
@@ -101,13 +102,17 @@ def train_round(
         result, models = _ask(project, settings, begun, labels, known, pred_probs, say)
         say("storing the round")
         order = result.plan.order().astype(np.int32)
-        # What a class is called a probability by, whatever the method scores by.
-        consensus = bayesian_consensus(labels, result.plan.models, seed=settings.seed + begun.id)
+        # What a class is called a probability by, whatever the method scores by. Beside what is known of an
+        # example stays what annotators and models say of it.
+        estimate = bayesian_estimate(labels, result.plan.models)
+        consensus = consensus_by(
+            estimate, labels, result.plan.models, seed=settings.seed + begun.id, untold=True
+        )
         _store(project, begun.id, result, consensus, order)
         _keep_up(project, begun.id, lambda c: rounds.extend_queue(c, settings, begun.id))
-        metrics = _metrics(settings, known, result, consensus, order, started)
+        metrics = _metrics(settings, known, result, consensus, estimate, order, started)
         notes = list(dict.fromkeys([*result.notes, *consensus.notes]))
-        summary = _summary(settings, labels, result, models, dealt(result.plan), metrics, notes)
+        summary = _summary(settings, begun, consensus, result, models, dealt(result.plan), metrics, notes)
         _write(project, lambda c: _publish(c, begun.id, labels.n_examples, summary))
     _forget_older_models(project, begun.id)
     return project.database.read(lambda c: rounds.get_round(c, begun.id))
@@ -151,9 +156,11 @@ def train_on_files(
 
 def _begin(connection: Connection) -> Round:
     begun = rounds.begin_round(connection)
-    running = RoundSummary(process=process_name(os.getpid())).stored()
+    running = RoundSummary(
+        process=process_name(os.getpid()), truth_changes=truth_changes(connection)[0]
+    ).stored()
     connection.execute(update(round_).where(round_.c.id == begun.id).values(summary=running))
-    return begun
+    return rounds.get_round(connection, begun.id)
 
 
 def _write(project: Project, work: Callable[[Connection], Any]) -> Any:
@@ -267,7 +274,15 @@ def _ask(
     learner.restore((_previous(project, labels), begun.id))
     say("training" if outside is None else "scoring")
     size, eligible = min(settings.batch_size, labels.n_examples), _eligible(project, labels)
-    learner.ask(X, labels, size, pred_probs=outside, eligible=eligible, known=known)
+    learner.ask(
+        X,
+        labels,
+        size,
+        pred_probs=outside,
+        eligible=eligible,
+        known=known,
+        families=project.families(labels),
+    )
     left = learner.state()[0]
     if left is not None and left.committee:
         names = [*names, COMMITTEE]
@@ -329,23 +344,24 @@ def _eligible(project: Project, labels: Labels) -> Bools:
 
 def _summary(
     settings: Settings,
-    labels: Labels,
+    begun: Round,
+    consensus: Consensus,
     result: RoundResult,
     models: list[str],
     deal: Dealt | None,
     metrics: RoundMetrics,
     notes: list[str],
 ) -> RoundSummary:
-    assessment = result.assessment
+    assessment, names = result.assessment, consensus.labels.annotators.tolist()
     summary = RoundSummary(
+        truth_changes=begun.summary.truth_changes,
         method=settings.method,
         models=models,
         temperature=_plain(assessment.temperature),
         model_weight=_plain(assessment.model_weight),
         annotator_accuracy=_number(assessment.annotator_accuracy),
-        annotator_weight=dict(
-            zip(labels.annotators.tolist(), _plain(assessment.annotator_weight), strict=True)
-        ),
+        annotator_weight=dict(zip(names, _plain(assessment.annotator_weight), strict=True)),
+        annotators=_annotators(consensus.annotators),
         metrics=metrics,
         notes=notes,
     )
@@ -354,8 +370,32 @@ def _summary(
     return summary.model_copy(update={"shares": deal.shares, "newcomer": deal.newcomer})
 
 
+def _annotators(table: AnnotatorTable) -> dict[str, AnnotatorAccuracy]:
+    columns = (table.accuracy, table.accuracy_low, table.accuracy_high, table.comparisons, table.voice)
+    rows = zip(*(_plain(column) for column in columns), strict=True)
+    return {
+        str(name): AnnotatorAccuracy(
+            accuracy=accuracy,
+            low=low,
+            high=high,
+            comparisons=comparisons,
+            voice=voice,
+            too_few=bool(few),
+        )
+        for name, few, (accuracy, low, high, comparisons, voice) in zip(
+            table["annotator"].tolist(), table.too_few.tolist(), rows, strict=True
+        )
+    }
+
+
 def _metrics(
-    settings: Settings, known: Ints, result: RoundResult, consensus: Consensus, order: Ints, started: float
+    settings: Settings,
+    known: Ints,
+    result: RoundResult,
+    consensus: Consensus,
+    estimate: BayesianEstimate,
+    order: Ints,
+    started: float,
 ) -> RoundMetrics:
     labels, assessment = consensus.labels, result.assessment
     # Any other consensus has seen the predictions of this round or of the one before, and would flatter.
@@ -364,6 +404,8 @@ def _metrics(
     some = judged >= 0
     right = assessment.predicted_label[some] == judged[some]
     quality = np.where(known >= 0, 1.0, consensus.quality)[some]
+    low, high = estimate.expected_right(labels, result.plan.models)
+    labelled = _mean(labels.labelled[some]) or 0.0  # the others are known though nobody labelled them
     expected = result.plan.forecast(settings.train_every or settings.batch_size)
     return RoundMetrics(
         num_labels=labels.n_labels,
@@ -372,6 +414,9 @@ def _metrics(
         relabel_share=_mean(labels.labelled[order[: settings.batch_size]]),
         cv_accuracy=_mean(right),
         expected_accuracy=_mean(quality),
+        expected_low=_number(1 - labelled * (1 - low)),
+        expected_high=_number(1 - labelled * (1 - high)),
+        next_labels=expected.labels,
         expected_errors=expected.errors_now,
         errors_removed=expected.errors_removed,
         settled=result.plan.n_settled,

@@ -10,20 +10,21 @@ import threading
 import time
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from activelab._errors import InputError
 from activelab.project._project import Project
 from activelab.project.labelling import rounds
 from activelab.project.settings import Settings, load_settings
 from activelab.project.store.database import Database, StorageError
-from activelab.project.store.schema import answer, lease, queue, round_
+from activelab.project.store.schema import lease, queue, round_
 from activelab.project.training import process
-from activelab.project.training.due import enough
+from activelab.project.training.due import News, enough, news_for
 from activelab.project.training.process import LIMIT_HOURS, Child
 
 CHECK_SECONDS = 5.0
 _START_SECONDS = 60.0  # until a process, on a busy machine, has begun its round
+_PAUSE = 600.0  # without another decision, before those made begin a round by themselves
 _FIRST_WAIT, _LONGEST_WAIT = 60.0, 3600.0  # between a failed training and the next try
 
 _log = logging.getLogger("activelab.training")
@@ -31,6 +32,10 @@ _log = logging.getLogger("activelab.training")
 
 def due(project: Project, now: float | None = None) -> str | None:
     """Why a round should be trained now.
+
+    Decisions and known answers count as labels do: each makes the round a little more out of date. Where
+    nothing is left to label, new labels are trained on at once; decisions when none has come for ten minutes,
+    so that somebody who decides one example after the other begins one round, not one each.
 
     Returns
     -------
@@ -48,26 +53,22 @@ def due_now(connection: Connection, settings: Settings, now: float) -> str | Non
     if number < 0 or not settings.automatic or _busy(connection, number, now):
         return None
     current = rounds.get_round(connection, number)
-    new = connection.execute(
-        select(func.count())
-        .select_from(answer)
-        .where(answer.c.event_id > current.last_event, answer.c.kind == "label")
-    ).scalar_one()
-    why = _reason(connection, settings, current, new, now) if new else None
+    news = news_for(connection, current)
+    why = _reason(connection, settings, current, news, now) if news.number else None
     return None if why is None or enough(connection) is not None else why
 
 
 def _reason(
-    connection: Connection, settings: Settings, current: rounds.Round, new: int, now: float
+    connection: Connection, settings: Settings, current: rounds.Round, news: News, now: float
 ) -> str | None:
     wanted = settings.train_every or settings.batch_size
-    if new >= wanted:
-        return f"{new:,} new labels; a round is trained every {wanted:,}"
+    if news.number >= wanted:
+        return f"{news}; a round is trained every {wanted:,}"
     hours = (now - (current.finished or now)) / 3600
     if settings.train_hours is not None and hours >= settings.train_hours:
-        return f"{new:,} new labels, and {hours:.1f} hours since the last round"
-    if _nothing_left(connection, current, now):
-        return f"{new:,} new labels, and nothing of the round is left to label"
+        return f"{news}, and {hours:.1f} hours since the last round"
+    if (news.labels or now - news.last_truth >= _PAUSE) and _nothing_left(connection, current, now):
+        return f"{news}, and nothing of the round is left to label"
     return None
 
 

@@ -45,7 +45,7 @@ function showStatus(status) {
       ? figure("Collected here", number(status.spent), "no budget is set")
       : figure("Budget left", number(status.left), `of ${number(status.budget)}; ${number(status.spent)} spent`),
     figure("Decided", number(status.decided), `${number(status.gold)} known answers`),
-    figure("Batch", round ? percent(round.share, 0) : "–", round ? `${number(round.new_labels)} of ${number(round.train_every)} labels` : "no round yet"),
+    figure("Batch", round ? percent(round.share, 0) : "–", round ? `${number(round.new_labels + round.new_truths)} of ${number(round.train_every)} labels${round.new_truths ? ` and known answers` : ""}` : "no round yet"),
     figure("Still to serve", number(status.queue_length), `${number(status.open_leases)} in hand now`),
   ];
   $("figures").replaceChildren(...items);
@@ -66,23 +66,20 @@ function showStatus(status) {
 }
 
 async function showRounds() {
-  const [charts, rounds, forecast, cases] = await Promise.all(
-    [`charts?width=${width}`, "rounds", "forecast", "adjudication?limit=6"].map(get),
-  );
+  const [charts, rounds, cases] = await Promise.all([`charts?width=${width}`, "rounds", "adjudication?limit=6"].map(get));
   showCases(cases);
   const drawn = (chart, missing) => (chart === null ? [quiet(missing)] : show(chart));
   $("curve").replaceChildren(...drawn(charts.learning_curve, "It begins with the first trained round."));
   $("share").replaceChildren(...drawn(charts.new_share, "It begins with the first trained round."));
   $("quality").replaceChildren(...drawn(charts.quality, "It is known after the first trained round."));
-  $("forecast").replaceChildren(...forecastWords(forecast));
   const columns = [
     ["Round", (row) => String(row.round)],
     ["State", (row) => (row.state === "failed" ? make("span", { class: "problem" }, `failed: ${row.error}`) : row.state)],
     ["Finished", (row) => when(row.finished)],
     ["Labels", (row) => number(row.num_labels), "numbers"],
     ["Model", (row) => row.models.join(", ") || make("span", { class: "quiet" }, "none")],
-    ["Accuracy", (row) => percent(row.cv_accuracy), "numbers", "cross-validated: share of the labelled examples whose prediction, made without them, is the majority of the labels people gave"],
-    ["Consensus", (row) => percent(row.expected_accuracy), "numbers", "expected accuracy of the consensus labels"],
+    ["Model right", (row) => percent(row.cv_accuracy), "numbers", "cross-validated: share of the labelled examples whose prediction, made without them, is the majority of the labels people gave"],
+    ["Labels right", (row) => percent(row.expected_accuracy), "numbers", "as expected by the round"],
     ["Temperature", (row) => row.temperature.map((one) => decimal(one)).join(", ") || null, "numbers"],
     ["Seconds", (row) => decimal(row.seconds, 1), "numbers"],
   ];
@@ -110,28 +107,30 @@ function showCases(cases) {
   );
 }
 
-function forecastWords(forecast) {
-  if (forecast === null) return [make("span", { class: "quiet" }, "Whether more labelling pays can be said after four trained rounds.")];
-  return [
-    make("strong", {}, forecast.sentence),
-    ` ${forecast.expectation} `,
-    make("span", { class: "quiet" }, `Based on ${forecast.based_on}`),
-  ];
+async function showHeadline() {
+  const said = await get("headline");
+  $("right").textContent = said.sentence;
+  $("check").textContent = said.audit;
+  $("pays").textContent = said.forecast?.sentence ?? "";
+  $("stale").textContent = said.stale;
 }
 
 async function showPeople() {
   const [people, pairs] = await Promise.all([get("annotator-quality"), get("pair-agreement")]);
   const active = people.filter((one) => one.labels || one.skips || one.unsure || !one.disabled);
+  const fewer = (accuracy) => accuracy !== null && accuracy.voice !== null && accuracy.voice < 0.995;
   const of = (value, count) => (value === null ? "–" : `${percent(value, 0)} of ${number(count)}`);
   const columns = [
     ["Annotator", (row) => [row.name, row.disabled ? make("span", { class: "quiet" }, " (disabled)") : null]],
     ["Labels", (row) => number(row.labels), "numbers"],
+    ["Right of 100, expected", (row) => row.accuracy_words, "numbers", "of the labels of this person, with a 95 % interval, by the round that is served"],
+    ["Comparisons", (row) => number(row.accuracy ? Math.round(row.accuracy.comparisons) : null), "numbers", "with models, other people and known answers; as many with known answers would tell as much"],
+    ...(active.some((row) => fewer(row.accuracy)) ? [["Voices", (row) => decimal(row.accuracy?.voice), "numbers", "how many voices a label counts for: less than 1 where others say the same"]] : []),
+    ["Known answers right", (row) => of(row.gold_accuracy, row.gold_n), "numbers"],
+    ["Agrees with others", (row) => of(row.agreement, row.agreement_n), "numbers", "over examples that others labelled too, or whose label is decided or known"],
     ["Skipped", (row) => number(row.skips), "numbers"],
     ["Unsure", (row) => number(row.unsure), "numbers"],
     ["Median time", (row) => (row.median_seconds === null ? "–" : `${decimal(row.median_seconds, 1)} s`), "numbers"],
-    ["Agrees with consensus", (row) => of(row.agreement, row.agreement_n), "numbers", "over examples that others labelled too, or whose label is decided or known"],
-    ["Known answers right", (row) => of(row.gold_accuracy, row.gold_n), "numbers"],
-    ["Weight", (row) => decimal(row.weight), "numbers", "how far this person's labels are trusted"],
   ];
   $("people").replaceChildren(active.length ? table("Annotators", columns, active) : quiet("Nobody is here yet."));
   const known = pairs.overall.filter((one) => one.value !== null);
@@ -194,7 +193,7 @@ async function update(status) {
   busy = true;
   try {
     const key = `${status.round?.number} ${status.training.state}`;
-    const work = [showPeople(), showQueue(), showAudit($("audit"))];
+    const work = [showHeadline(), showPeople(), showQueue(), showAudit($("audit"))];
     if (key !== shownRound) work.push(showRounds());
     await Promise.all(work);
     shownRound = key;

@@ -1,0 +1,76 @@
+"""The options by which labels and probabilities are read, given to every command that reads them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from activelab.cli._inputs import Request
+from activelab.cli._options import (
+    AnnotatorColumn,
+    Classes,
+    ExampleColumn,
+    Examples,
+    Fold,
+    From,
+    Keep,
+    KeepOption,
+    LabelColumn,
+    Missing,
+    Question,
+)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How files are read; each field is an option of the commands that `reads_files` decorates."""
+
+    classes: Classes = None
+    examples: Examples = None
+    example_column: ExampleColumn = None
+    annotator_column: AnnotatorColumn = None
+    label_column: LabelColumn = None
+    keep: KeepOption = Keep.error
+    from_: From = None
+    question: Question = None
+    missing: Missing = None
+    fold: Fold = False
+
+    def request(self, labels: Path, pred_probs: Sequence[Path] | None) -> Request:
+        """What is to be read."""
+        return Request(
+            labels,
+            pred_probs or (),
+            self.classes,
+            self.examples,
+            self.example_column,
+            self.annotator_column,
+            self.label_column,
+            self.keep,
+            self.from_,
+            self.question,
+            self.missing,
+            self.fold,
+        )
+
+
+def reads_files(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that takes the fields of `Reading` as options, in the place of its parameter ``reading``."""
+    options = inspect.signature(Reading, eval_str=True).parameters
+    signature = inspect.signature(command, eval_str=True)
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        reading = Reading(**{name: given.pop(name) for name in options})
+        command(reading=reading, **given)
+
+    parameters: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        parameters += options.values() if parameter.name == "reading" else [parameter]
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run

@@ -1,0 +1,136 @@
+"""How right each annotator is, and how sure that is: by what everybody else says of the same examples.
+
+A label is held out of its example: the models, the labels of other voices and the known answer say with
+probability s which class it is. An annotator of accuracy a then names that class with probability
+p = s a + (1 − s)(1 − a)/(K − 1). Against a known answer s is 1, and the comparison exact; where the others
+are undecided the label tells nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from activelab._kernels import blocks
+from activelab._typing import Float64s, Models
+from activelab.consensus._channels import PRIOR
+from activelab.consensus._held_out import discounted, held_out
+from activelab.labels import Labels
+
+if TYPE_CHECKING:
+    from activelab.consensus._bayesian import BayesianEstimate
+
+CONFIDENCE = 0.95
+LEAST_COMPARISONS = sum(PRIOR)
+"""With fewer, what is stated of an annotator is mostly what is known of the crowd."""
+
+_STEPS, _CLOSE = 30, 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class Accuracies:
+    """Of each annotator, shape (n_annotators,) each; NaN of those nobody and nothing could be compared with.
+
+    Attributes
+    ----------
+    accuracy, low, high : ndarray of float64 in [0, 1]
+        Expected accuracy and its 95 % interval.
+    comparisons : ndarray of float64
+        Comparisons with known answers that would tell as much.
+    """
+
+    accuracy: Float64s
+    low: Float64s
+    high: Float64s
+    comparisons: Float64s
+
+    @classmethod
+    def unknown(cls, n_annotators: int) -> Accuracies:
+        """Of methods that do not estimate it."""
+        nothing = np.full(n_annotators, np.nan)
+        return cls(nothing, nothing, nothing, nothing)
+
+
+def accuracies(estimate: BayesianEstimate, labels: Labels, models: Models) -> Accuracies:
+    """Accuracy of every annotator from held-out labels: posterior mean, and quantiles of a Beta distribution.
+
+    The prior is that of `Ability`. A label that is right with probability t counts for t right ones, in
+    expectation-maximisation; for the width of the interval it counts as the share of an exact comparison that
+    its Fisher information is, (dp/da)² a (1 − a) / (p (1 − p)).
+    """
+    from scipy.special import betaincinv  # on first use
+
+    size, n_classes = labels.n_annotators, labels.n_classes
+    if n_classes < 2:
+        return Accuracies.unknown(size)
+    who, right, wrong, sure = _compared(estimate, labels, models)
+    strength, mean = sum(PRIOR), estimate.ability.overall
+    number = np.bincount(who, minlength=size)
+    accuracy = np.clip(estimate.ability.mean, 1e-3, 1 - 1e-3)
+    for _ in range(_STEPS):
+        of_label = accuracy[who]
+        share = of_label * right
+        share /= np.maximum(share + (1 - of_label) * wrong, 1e-300)
+        before, accuracy = (
+            accuracy,
+            (strength * mean + np.bincount(who, share, size)) / (strength + number),
+        )
+        if np.abs(accuracy - before).max(initial=0) < _CLOSE:
+            break
+    of_label = accuracy[who]
+    slope = sure - (1 - sure) / (n_classes - 1)
+    agrees = sure * of_label + (1 - sure) * (1 - of_label) / (n_classes - 1)
+    told = slope**2 * of_label * (1 - of_label) / np.maximum(agrees * (1 - agrees), 1e-12)
+    comparisons = np.bincount(who, told, size).astype(np.float64)
+    # Whom an annotator is compared with is only estimated, too, but for known answers.
+    doubt = np.bincount(who, sure < 1, size) / np.maximum(number, 1)
+    variance = accuracy * (1 - accuracy) / (strength + comparisons + 1)
+    variance += doubt**2 * mean * (1 - mean) / (strength + comparisons.sum())
+    total = np.maximum(accuracy * (1 - accuracy) / variance - 1, 1e-3)
+    tail = (1 - CONFIDENCE) / 2
+    low, high = (betaincinv(accuracy * total, (1 - accuracy) * total, at) for at in (tail, 1 - tail))
+    nobody = number == 0
+    accuracy, low, high = (np.where(nobody, np.nan, value) for value in (accuracy, low, high))
+    return Accuracies(accuracy, low, high, comparisons)
+
+
+def _compared(
+    estimate: BayesianEstimate, labels: Labels, models: Models
+) -> tuple[Float64s, Float64s, Float64s, Float64s]:
+    """For every label that can be compared: who gave it, how likely it is if right, if wrong, and s.
+
+    Errors of an annotator go where the channel says, scaled to other accuracies than the channel's. As in the
+    channels, right is what annotators who err independently would make of the labels.
+    """
+    n_classes = labels.n_classes
+    columns = [(np.empty(0, dtype=np.int64), np.empty(0), np.empty(0), np.empty(0))]
+    for block in blocks(labels, at_least=1):
+        confident, _ = estimate.confident_and_calibrated(block, models)
+        held = held_out(
+            block,
+            estimate.channels,
+            estimate.voices,
+            estimate.log_prior(block, models),
+            confident,
+            estimate.prior.voices,
+        )
+        others = discounted(held.support, held.voices, 0.0)
+        compared = held.voices > 1e-9
+        if estimate.known is not None:
+            truth = estimate.known[block.index][block.row]
+            exact = truth >= 0
+            others[exact] = np.eye(n_classes)[truth[exact]]
+            compared |= exact
+        label = block.label
+        cell = np.arange(len(label)), label
+        accuracy = np.clip(estimate.channels.ability.mean[block.annotator], 1e-3, 1 - 1e-3)
+        joint = others * held.channel
+        right = joint[cell] / accuracy
+        wrong = np.maximum(joint.sum(axis=1) - joint[cell], 0) / (1 - accuracy)
+        columns.append(
+            (block.annotator[compared], right[compared], wrong[compared], others.max(axis=1)[compared])
+        )
+    who, right, wrong, sure = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+    return who, right, wrong, sure

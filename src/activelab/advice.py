@@ -15,7 +15,8 @@ from activelab._kernels import blocks
 from activelab._progress import Show, shown
 from activelab._typing import Float64s, Ints, Models
 from activelab.classifiers import cross_val_pred_probs, rows_of
-from activelab.consensus import bayesian_estimate, told
+from activelab.consensus import bayesian_estimate
+from activelab.consensus.parts import told
 from activelab.labels import Labels
 from activelab.learner import ActiveLearner
 from activelab.pred_probs import Checked, check_pred_probs, joined

@@ -19,7 +19,8 @@ from activelab._progress import Show, shown
 from activelab._typing import Bools, Float64s, Floats, Ids, Ints, Models
 from activelab.acquisition import Acquisition, Assessment
 from activelab.classifiers import CrossValidated, FoldModel, cross_val_pred_probs
-from activelab.consensus import check_known, told
+from activelab.consensus import check_known
+from activelab.consensus.parts import told
 from activelab.helpers import Committee, agreement_note, helper_features, teach_round
 from activelab.labels import Labels
 from activelab.planning import Batch, Plan, plan_round

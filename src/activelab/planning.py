@@ -14,8 +14,8 @@ from activelab._frames import Backend, make_frame
 from activelab._typing import Bools, Float64s, Ids, Ints, Models
 from activelab.acquisition import Acquisition, Assessment
 from activelab.assignment import RULES, assign
-from activelab.consensus import bayesian_estimate, told
-from activelab.consensus.parts import chance_notes
+from activelab.consensus import bayesian_estimate
+from activelab.consensus.parts import chance_notes, told
 from activelab.labels import Labels
 from activelab.pred_probs import check_pred_probs, joined
 from activelab.selection import check_batch_size, select_batch

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import activelab as al
-from activelab.consensus import bayesian_estimate, consensus_by, told
+from activelab.consensus import bayesian_estimate
+from activelab.consensus.parts import consensus_by, told
 from activelab.planning import plan_round
 from activelab.pred_probs import Checked
 from activelab.strategies import Strategy

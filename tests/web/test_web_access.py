@@ -175,8 +175,9 @@ def test_the_landmarks_of_the_dashboard(full: RunningSite, visit: Visits):
         if one.evaluate("(one) => one.tagName") == "SECTION"
     ]
     assert landmarks == [
+        "How good the labels are",
         "Accuracy over rounds",
-        "Quality of the consensus labels",
+        "Quality of the labels",
         "What each batch asked for",
         "Agreement",
         "Annotators",

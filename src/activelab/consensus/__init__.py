@@ -7,8 +7,6 @@ from activelab.consensus._bayesian import (
     bayesian_consensus,
     bayesian_estimate,
     check_known,
-    consensus_by,
-    told,
 )
 from activelab.consensus._channels import Ability
 from activelab.consensus._consensus import Consensus
@@ -31,10 +29,8 @@ __all__ = [
     "bayesian_consensus",
     "bayesian_estimate",
     "check_known",
-    "consensus_by",
     "crowdkit",
     "crowdlab",
     "dawid_skene",
     "majority_vote",
-    "told",
 ]

@@ -5,6 +5,7 @@ returns the tables of another library; everybody else calls the methods themselv
 """
 
 from activelab.consensus._annotators import annotator_table
+from activelab.consensus._bayesian import consensus_by, told
 from activelab.consensus._chance import chance_notes
 from activelab.consensus._committee import CommitteePool, committee_pool, committee_targets, pooled
 from activelab.consensus._consensus import agreement_with_label, lone_annotators_note, overlap_notes
@@ -43,6 +44,7 @@ __all__ = [
     "chance_notes",
     "committee_pool",
     "committee_targets",
+    "consensus_by",
     "consensus_sums",
     "crowdlab_consensus",
     "crowdlab_estimate",
@@ -54,5 +56,6 @@ __all__ = [
     "overlap_notes",
     "pooled",
     "predicted_classes",
+    "told",
     "vote_labels",
 ]

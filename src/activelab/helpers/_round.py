@@ -8,8 +8,7 @@ import numpy as np
 
 from activelab._typing import Floats, Ints
 from activelab.classifiers import CrossValidated, checked_rows, cross_val_pred_probs, deal_folds
-from activelab.consensus import told
-from activelab.consensus.parts import committee_targets
+from activelab.consensus.parts import committee_targets, told
 from activelab.helpers._committee import Committee, fit_committee
 from activelab.helpers._student import teach
 from activelab.labels import Labels

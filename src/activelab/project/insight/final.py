@@ -12,7 +12,8 @@ import numpy as np
 from sqlalchemy import Connection, func, select
 
 from activelab._typing import Bools, Float64s, Ids, Ints
-from activelab.consensus import bayesian_estimate, consensus_by, majority_vote, told
+from activelab.consensus import bayesian_estimate, majority_vote
+from activelab.consensus.parts import consensus_by, told
 from activelab.pred_probs import check_pred_probs
 from activelab.project._project import Project
 from activelab.project.insight.values import Scored, class_name, number, scored

@@ -20,8 +20,8 @@ from sqlalchemy import Connection, delete, select, update
 from activelab._errors import InputError
 from activelab._frames import as_frame
 from activelab._typing import Bools, Float64s, Ids, Ints
-from activelab.consensus import AnnotatorTable, BayesianEstimate, Consensus, bayesian_estimate, consensus_by
-from activelab.consensus.parts import label_sums, vote_labels
+from activelab.consensus import AnnotatorTable, BayesianEstimate, Consensus, bayesian_estimate
+from activelab.consensus.parts import consensus_by, label_sums, vote_labels
 from activelab.labels import Labels
 from activelab.learner import ActiveLearner, Known, RoundResult
 from activelab.pred_probs import check_pred_probs

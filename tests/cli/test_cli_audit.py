@@ -152,7 +152,7 @@ def test_integers_as_ids_and_classes():
         ("draw labels.csv -o to_check.csv", "name two files"),
         ("draw labels.csv -o a.csv --pool a.csv", "a.csv"),
         ("draw labels.csv -o a.csv --pool b.csv --mix-in 3", "--known"),
-        ("draw labels.csv -n 1 -o a.csv --pool b.csv", "greater than or equal to 2"),
+        ("draw labels.csv -n 1 -o a.csv --pool b.csv", "--number"),
         ("draw labels.csv -o a.csv --pool b.csv --known strange.csv", "'wolf' is none of the classes"),
         ("report labels.csv to_check.csv", "has no column 'quality', 'stratum'"),
         ("report pool.csv other.csv", "'x' was not drawn"),
@@ -161,7 +161,7 @@ def test_integers_as_ids_and_classes():
         ("report pool.csv to_check.csv --checker-answers many", "RIGHT,WRONG"),
         ("report pool.csv to_check.csv --checker-answers 3,97", "as often as chance"),
         ("report pool.csv to_check.csv --checker-answers 3,1 --checker-error 0.1", "not both"),
-        ("report pool.csv to_check.csv --epsilon 2", "less than or equal to"),
+        ("report pool.csv to_check.csv --epsilon 2", "--epsilon"),
         ("report broken.csv to_check.csv", "is not what audit draw wrote"),
         ("show nowhere.db", "no such project"),
         ("enter nowhere.db", "name the list"),
@@ -225,7 +225,7 @@ def test_an_audit_of_a_project(truth, tickets):
         ("enter tickets.db to_check.csv", "who has checked"),
         ("enter tickets.db to_check.csv --by lea --audit 4", "does not ask for"),
         ("show tickets.db --audit 4", "there is no audit 4"),
-        ("start tickets.db -n 1", "greater than or equal to 2"),
+        ("start tickets.db -n 1", "--number"),
     ],
 )
 def test_bad_input_of_a_project_ends_in_one_line(truth, tickets, command, message):

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from web_browser import WINDOWS, Visits, settled
 from web_site import RunningSite, running
 
+from activelab.audit import Checker
 from activelab.project import insight
 from activelab.report import project_report
 
@@ -99,6 +100,7 @@ def test_what_is_refused(site: RunningSite):
         body = {"example": min(asked), "label": "wolf"}
         assert "none of the classes" in refused(jude.post("/api/v1/audits/1/checks", json=body))
         assert "422" in refused(jude.get("/api/v1/audits/1?epsilon=0"))
+        assert "422" in refused(jude.get("/api/v1/audits/1?checker_error=1"))
 
 
 def checks(site: RunningSite):
@@ -204,6 +206,11 @@ def test_limits_a_second_audit_and_the_dashboard(site: RunningSite, visit: Visit
     with page.expect_download() as download:
         page.get_by_role("link", name="Download them").click()
     assert len(download.value.path().read_text().splitlines()) == safe + 1
+    page.get_by_label("Checks that are wrong, %").fill("10")
+    page.get_by_role("button", name="Count again").click()
+    expect(page.locator("#results")).to_contain_text("by 52 checks of which 10 % are wrong themselves")
+    doubted = insight.audit_result(site.project, number, checker=Checker.erring(0.1))
+    expect(page.locator("#results")).to_contain_text(doubted.sentence)
     page.get_by_label("Labels to check").fill("4")
     page.get_by_role("button", name="Draw").click()
     at(page, 0, 4)

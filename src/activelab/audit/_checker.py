@@ -27,6 +27,24 @@ class Checker:
         if not (self.right >= 0 and self.wrong >= 0):
             raise InputError("a checker's numbers of right and wrong answers cannot be negative.")
 
+    @classmethod
+    def erring(cls, rate: float) -> Checker:
+        """Checkers whose error rate is known; with a rate of 0 they are taken at their word.
+
+        Raises
+        ------
+        InputError
+            If the rate is not in [0, 1).
+        """
+        if not 0 <= rate < 1:
+            raise InputError(f"a checker's error rate should be at least 0 and below 1, not {rate}.")
+        return cls(1e9 * (1 - rate), 1e9 * rate) if rate else cls()
+
+    @property
+    def error(self) -> float:
+        """Share of their answers that were wrong."""
+        return 0.0 if self.trusted else self.wrong / (self.right + self.wrong)
+
     @property
     def trusted(self) -> bool:
         """Whether answers are taken as they are."""

@@ -182,7 +182,7 @@ def checker_of(error: float | None, answers: str | None) -> Checker | None:
     if error is not None and answers is not None:
         raise InputError("give --checker-error or --checker-answers, not both.")
     if error is not None:
-        return Checker(1e9 * (1 - error), 1e9 * error) if error else Checker()
+        return Checker.erring(error)
     if answers is None:
         return None
     try:

@@ -10,10 +10,10 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from activelab.project import Project, insight
-from activelab.project.insight.audits import AuditResult
 from activelab.project.insight.charts import NARROW, WIDE, Chart, Charts, draw_charts
 from activelab.project.insight.results import (
     AnnotatorRow,
+    AuditResult,
     Case,
     CurvePoint,
     Headline,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, Response
@@ -22,6 +22,9 @@ Epsilon = Annotated[
     float, Query(gt=0, lt=1, description="Of labels safe to ship at most this share is wrong.")
 ]
 Delta = Annotated[float, Query(gt=0, lt=1, description="… but with this probability.")]
+CheckerError = Annotated[
+    float, Query(ge=0, lt=1, description="How often those who check err; 0 takes them at their word.")
+]
 After = Annotated[
     int, Query(ge=-1, lt=2**31, description="A position; behind the last it goes on from the start.")
 ]
@@ -29,11 +32,15 @@ After = Annotated[
 
 @router.get("/audits", summary="Audits")
 def audits(
-    site: Here, _: Adjudicator, epsilon: Epsilon = 0.05, delta: Delta = 0.05
+    site: Here,
+    _: Adjudicator,
+    epsilon: Epsilon = 0.05,
+    delta: Delta = 0.05,
+    checker_error: CheckerError = 0.0,
 ) -> list[insight.AuditResult]:
     """All audits, the latest first, with the share of right labels, class shares and labels safe to ship."""
     known = site.project.database.read(list_audits)
-    return [_result(site, one.id, epsilon, delta) for one in known]
+    return [_result(site, one.id, epsilon, delta, checker_error) for one in known]
 
 
 @router.post("/audits", status_code=201, summary="Begin an audit")
@@ -45,11 +52,16 @@ def begin(body: AuditIn, site: Here, visitor: Adjudicator) -> insight.AuditResul
 
 @router.get("/audits/{audit_id}", summary="An audit")
 def audit(
-    audit_id: Number, site: Here, _: Adjudicator, epsilon: Epsilon = 0.05, delta: Delta = 0.05
+    audit_id: Number,
+    site: Here,
+    _: Adjudicator,
+    epsilon: Epsilon = 0.05,
+    delta: Delta = 0.05,
+    checker_error: CheckerError = 0.0,
 ) -> insight.AuditResult:
     """What the checks of an audit say of the labels there were when it was drawn."""
     _there(site, audit_id)
-    return _result(site, audit_id, epsilon, delta)
+    return _result(site, audit_id, epsilon, delta, checker_error)
 
 
 @router.get("/audits/{audit_id}/next", summary="What to check next")
@@ -95,17 +107,20 @@ async def safe(
     _: Adjudicator,
     epsilon: Epsilon = 0.05,
     delta: Delta = 0.05,
+    checker_error: CheckerError = 0.0,
     format: Annotated[Literal["csv", "parquet", "jsonl"], Query(description="As which file.")] = "csv",
 ) -> Response:
     """Example, label, source and quality of labels of which at most a share epsilon is wrong."""
+    from activelab.audit import Checker
     from activelab.project.files.export import safe_table, write_for_people
 
     _there(site, audit_id)
+    limits: dict[str, Any] = {"epsilon": epsilon, "delta": delta, "checker": Checker.erring(checker_error)}
     return await table_file(
         site,
         "safe",
         format,
-        lambda path: write_for_people(path, safe_table(site.project, audit_id, epsilon=epsilon, delta=delta)),
+        lambda path: write_for_people(path, safe_table(site.project, audit_id, **limits)),
     )
 
 
@@ -114,5 +129,10 @@ def _there(site: Site, audit_id: int) -> None:
         raise Failure(404, f"there is no audit {audit_id}.")
 
 
-def _result(site: Site, audit_id: int, epsilon: float = 0.05, delta: float = 0.05) -> insight.AuditResult:
-    return insight.audit_result(site.project, audit_id, epsilon=epsilon, delta=delta)
+def _result(
+    site: Site, audit_id: int, epsilon: float = 0.05, delta: float = 0.05, checker_error: float = 0.0
+) -> insight.AuditResult:
+    from activelab.audit import Checker
+
+    checker = Checker.erring(checker_error)
+    return insight.audit_result(site.project, audit_id, epsilon=epsilon, delta=delta, checker=checker)

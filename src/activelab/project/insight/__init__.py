@@ -3,8 +3,6 @@
 from pathlib import Path
 
 from activelab.project.insight.audits import (
-    AuditEstimate,
-    AuditResult,
     audit_estimate,
     audit_list,
     audit_result,
@@ -25,6 +23,8 @@ from activelab.project.insight.headlines import headline
 from activelab.project.insight.people import annotator_table, pair_agreement
 from activelab.project.insight.results import (
     AnnotatorRow,
+    AuditEstimate,
+    AuditResult,
     Case,
     CaseFacts,
     CurvePoint,

@@ -1,85 +1,33 @@
-"""How many labels are right, measured: by audits, and by known answers that annotators did not see."""
+"""How many labels are right, measured by audits."""
 
 from __future__ import annotations
 
 import secrets
-import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from pydantic import Field
 from sqlalchemy import Connection, func, select
 
 from activelab._errors import InputError
 from activelab._typing import Bools, Float64s, Ints
-from activelab.consensus import Consensus, bayesian_consensus, majority_vote
 from activelab.project._project import Project
 from activelab.project.insight.final import final_labels
-from activelab.project.insight.results import Result
+from activelab.project.insight.known_answers import estimate_by_known_answers
+from activelab.project.insight.results import CONFIDENCE, AuditEstimate, AuditResult, ClassShare
 from activelab.project.insight.values import scored
 from activelab.project.labelling import audits
 from activelab.project.labelling.decisions import load_truths
 from activelab.project.settings import load_settings
-from activelab.project.store.schema import event, example
-from activelab.project.training.predictions import load_pred_probs
+from activelab.project.store.schema import event
 
 if TYPE_CHECKING:
     from activelab.audit import Audit, Checker, SafeLabels
 
 # What computes an audit is imported where it is computed: most of what imports this shows something else.
-
-CONFIDENCE = 0.95
-
-
-class AuditEstimate(Result):
-    """Share of the labels that are right, estimated from those that were checked."""
-
-    share: float
-    low: float
-    high: float
-    confidence: float = Field(description="Of the interval from low to high.")
-    n_checked: int = Field(description="Labels that were checked.")
-    as_of: int = Field(description="The labels up to this event are judged.")
-    round: int | None = Field(description="The round they are of; None before the first trained one.")
-    basis: Literal["audit", "gold"] = Field(
-        description="An audit, or known answers, which say as much only if they were chosen at random."
-    )
-
-
-class ClassShare(Result):
-    """How common a class is; low and high are an interval."""
-
-    label: str
-    share: float
-    low: float
-    high: float
-
-
-class AuditResult(Result):
-    """An audit: what it asked for, and what its checks say of the labels as they were when it was drawn."""
-
-    id: int
-    time: float = Field(description="When it was drawn, in seconds since 1970.")
-    by: str | None = Field(description="Who drew it; None for the command line.")
-    seed: int
-    drawn: int = Field(description="Labels to check.")
-    checked: int
-    wrong: int = Field(description="Checked labels that were wrong; the check has corrected them.")
-    labels: int = Field(description="Labels there were, decided and known ones too.")
-    known: int = Field(description="Of these decided or known: they count as right, and need no check.")
-    estimate: AuditEstimate | None = Field(description="None before the first check.")
-    stated: float = Field(description="Mean quality that was stated of the same labels.")
-    classes: list[ClassShare] = Field(description="Empty before the first check.")
-    epsilon: float
-    delta: float
-    safe: int = Field(
-        description="Labels of which at most a share epsilon is wrong, with confidence 1 - delta."
-    )
-    sentence: str = Field(description="The result in words.")
 
 
 def draw_audit(project: Project, number: int = 100, *, by: int | None = None, seed: int | None = None) -> int:
@@ -205,19 +153,21 @@ def audit_result(
         classes=classes,
         epsilon=epsilon,
         delta=delta,
+        checker_error=0.0 if checker is None else checker.error,
         safe=count,
-        sentence=audit_words(estimate, state.of.drawn),
+        sentence=audit_words(estimate, state.of.drawn, 0.0 if checker is None else checker.error),
     )
 
 
-def audit_words(estimate: AuditEstimate | None, drawn: int) -> str:
+def audit_words(estimate: AuditEstimate | None, drawn: int, checker_error: float = 0.0) -> str:
     """What an audit found, in a sentence."""
     if estimate is None:
         return f"None of {drawn:,} labels is checked yet."
     share, low, high = (f"{100 * value:.1f}" for value in (estimate.share, estimate.low, estimate.high))
+    whose = f" of which {100 * checker_error:.3g} % are wrong themselves" if checker_error else ""
     return (
         f"{share} of 100 labels are right ({low} to {high} with {estimate.confidence:.0%} confidence), "
-        f"by {estimate.n_checked:,} checks."
+        f"by {estimate.n_checked:,} checks{whose}."
     )
 
 
@@ -388,10 +338,6 @@ def _estimate(state: _Checked, share: float, low: float, high: float, confidence
 # ------------------------------------------------------------------ the headline
 
 
-_kept: WeakKeyDictionary[Project, tuple[object, AuditEstimate | None]] = WeakKeyDictionary()
-_estimating = threading.Lock()
-
-
 def audit_estimate(project: Project) -> AuditEstimate | None:
     """The share of the labels that count that is right, from checks; None if nothing was checked.
 
@@ -401,7 +347,7 @@ def audit_estimate(project: Project) -> AuditEstimate | None:
     """
     chosen = project.database.read(_telling)
     if chosen is None:
-        return _by_known_answers(project)
+        return estimate_by_known_answers(project)
     from activelab.audit import audit_report
 
     state = _checked(project, chosen)
@@ -419,85 +365,3 @@ def _telling(connection: Connection) -> int | None:
         if done:
             begun = (*begun, one.id)
     return begun[0] if begun else None
-
-
-def _by_known_answers(project: Project) -> AuditEstimate | None:
-    state = project.database.read(_known_answers)
-    if not (state.gold >= 0).any():
-        return None
-    key = state.round, state.as_of, state.gold.tobytes(), state.decided.tobytes()
-    with _estimating:
-        if project not in _kept or _kept[project][0] != key:
-            _kept[project] = key, _estimate_by_known(project, state)
-        return _kept[project][1]
-
-
-@dataclass(frozen=True, eq=False)
-class _Known:
-    round: int
-    as_of: int
-    gold: Ints  # right classes of the examples whose answer was known, -1 elsewhere
-    decided: Bools  # examples that are decided, and whose answer was not known
-
-
-def _known_answers(connection: Connection) -> _Known:
-    current, truths = scored(connection), load_truths(connection)
-    size = len(truths.label)
-    known = np.zeros(size, dtype=bool)
-    query = select(example.c.id).where(example.c.gold.is_not(None), example.c.id < size)
-    known[[*connection.execute(query).scalars()]] = True
-    if current is None:
-        as_of = connection.execute(select(func.coalesce(func.max(event.c.id), 0))).scalar_one()
-    else:
-        as_of = current.round.last_event
-    return _Known(
-        -1 if current is None else current.round.id,
-        as_of,
-        np.where(known, truths.label, -1),
-        truths.decided & ~known,
-    )
-
-
-def _estimate_by_known(project: Project, state: _Known) -> AuditEstimate | None:
-    from activelab.audit import audit_of_known, audit_report
-
-    consensus = _untold_consensus(project, state.round, state.as_of)
-    # Examples may have been added since.
-    gold = np.append(state.gold, np.full(max(len(consensus.label) - len(state.gold), 0), -1))
-    gold, decided = gold[: len(consensus.label)], np.flatnonzero(state.decided)
-    label = consensus.label.copy()
-    label[decided[decided < len(label)]] = -1
-    consensus = replace(consensus, label=label)
-    if not ((gold >= 0) & (label >= 0)).any():
-        return None
-    audit = audit_of_known(consensus, gold)
-    right = label[audit.examples] == gold[audit.examples]
-    report = audit_report(audit, right, confidence=CONFIDENCE)
-    # A known answer that the consensus contradicts is the label that counts, and so is a decision.
-    judged, mended = int(audit.size.sum()), int((~right).sum())
-    low, share, high = (
-        min(1 - ((1 - value) * judged - mended) / (judged + len(decided)), 1.0)
-        for value in (report.low, report.share, report.high)
-    )
-    return AuditEstimate(
-        share=share,
-        low=low,
-        high=high,
-        confidence=CONFIDENCE,
-        n_checked=report.n_checked,
-        as_of=state.as_of,
-        round=None if state.round < 0 else state.round,
-        basis="gold",
-    )
-
-
-def _untold_consensus(project: Project, round_id: int, as_of: int) -> Consensus:
-    """The consensus of what annotators and models say, which no known answer has entered."""
-    labels = project.labels(as_of)
-    labels = labels.select(annotators=labels.annotators[np.unique(labels.annotator)])
-    stored, seed = project.database.read(
-        lambda c: (load_pred_probs(c, round_id) if round_id >= 0 else [], load_settings(c).seed)
-    )
-    if stored and stored[0].shape == (labels.n_examples, labels.n_classes):
-        return bayesian_consensus(labels, stored, seed=seed + round_id)
-    return majority_vote(labels, seed=seed)

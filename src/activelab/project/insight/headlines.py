@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 
 from activelab._typing import Float64s
 from activelab.project._project import Project
-from activelab.project.insight.audits import AuditEstimate, audit_estimate
-from activelab.project.insight.results import Forecast, Headline, Verdict
+from activelab.project.insight.audits import audit_estimate
+from activelab.project.insight.results import AuditEstimate, Forecast, Headline, Verdict
 from activelab.project.insight.values import number, scored
 from activelab.project.insight.words import (
     audit_sentence,

@@ -300,3 +300,56 @@ class Case(CaseFacts):
     """An example somebody should decide, with its content as it was imported."""
 
     content: dict[str, Any]
+
+
+# ------------------------------------------------------------------ audits
+
+CONFIDENCE = 0.95
+
+
+class AuditEstimate(Result):
+    """Share of the labels that are right, estimated from those that were checked."""
+
+    share: float
+    low: float
+    high: float
+    confidence: float = Field(description="Of the interval from low to high.")
+    n_checked: int = Field(description="Labels that were checked.")
+    as_of: int = Field(description="The labels up to this event are judged.")
+    round: int | None = Field(description="The round they are of; None before the first trained one.")
+    basis: Literal["audit", "gold"] = Field(
+        description="An audit, or known answers, which say as much only if they were chosen at random."
+    )
+
+
+class ClassShare(Result):
+    """How common a class is; low and high are an interval."""
+
+    label: str
+    share: float
+    low: float
+    high: float
+
+
+class AuditResult(Result):
+    """An audit: what it asked for, and what its checks say of the labels as they were when it was drawn."""
+
+    id: int
+    time: float = Field(description="When it was drawn, in seconds since 1970.")
+    by: str | None = Field(description="Who drew it; None for the command line.")
+    seed: int
+    drawn: int = Field(description="Labels to check.")
+    checked: int
+    wrong: int = Field(description="Checked labels that were wrong; the check has corrected them.")
+    labels: int = Field(description="Labels there were, decided and known ones too.")
+    known: int = Field(description="Of these decided or known: they count as right, and need no check.")
+    estimate: AuditEstimate | None = Field(description="None before the first check.")
+    stated: float = Field(description="Mean quality that was stated of the same labels.")
+    classes: list[ClassShare] = Field(description="Empty before the first check.")
+    epsilon: float
+    delta: float
+    checker_error: float = Field(description="How often those who check err, as was given.")
+    safe: int = Field(
+        description="Labels of which at most a share epsilon is wrong, with confidence 1 - delta."
+    )
+    sentence: str = Field(description="The result in words.")

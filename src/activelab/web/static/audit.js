@@ -8,7 +8,7 @@ let shown = null; // what is to be checked
 let last = null; // what was checked last, to undo
 let busy = false; // until the next example is there, answers are not taken: they would be for another
 let since = 0;
-let limits = { epsilon: 0.05, delta: 0.05 };
+const limits = { epsilon: 0.05, delta: 0.05, checker_error: 0 };
 
 const buttons = classes.map((label, place) =>
   make(
@@ -98,7 +98,7 @@ document.addEventListener("keydown", (event) => {
 
 // The latest audit in full, those before in a sentence.
 async function showResults() {
-  const rows = await get(`audits?epsilon=${limits.epsilon}&delta=${limits.delta}`);
+  const rows = await get(`audits?${new URLSearchParams(limits)}`);
   const [latest, ...earlier] = rows;
   $("results-panel").hidden = !latest;
   if (!latest) return null;
@@ -115,12 +115,12 @@ async function showResults() {
 }
 
 function safety(audit) {
-  const field = (name, words) =>
+  const field = (name, words, least = 0.1) =>
     make(
       "div",
       {},
       make("label", { for: name }, words),
-      make("input", { id: name, type: "number", min: 0.1, max: 50, step: 0.1, required: true, value: String(+(100 * audit[name]).toFixed(4)) }),
+      make("input", { id: name, type: "number", min: least, max: 50, step: 0.1, required: true, value: String(+(100 * audit[name]).toFixed(4)) }),
     );
   const form = make(
     "form",
@@ -128,13 +128,14 @@ function safety(audit) {
       class: "row together",
       onsubmit: async (event) => {
         event.preventDefault();
-        limits = { epsilon: $("epsilon").valueAsNumber / 100, delta: $("delta").valueAsNumber / 100 };
+        for (const name of Object.keys(limits)) limits[name] = $(name).valueAsNumber / 100;
         await showResults();
         $("recount").focus();
       },
     },
     field("epsilon", "Wrong at most, %"),
     field("delta", "Risk of more, %"),
+    field("checker_error", "Checks that are wrong, %", 0),
     make("button", { type: "submit", id: "recount" }, "Count again"),
     audit.safe ? make("a", { class: "button", href: safeAddress(audit), download: true }, "Download them") : null,
   );

@@ -38,7 +38,7 @@ export function safeWords(audit) {
   return `${number(audit.safe)} of ${number(audit.labels)} labels are safe to ship: ${limits}.`;
 }
 
-export const safeAddress = (audit) => `/api/v1/audits/${audit.id}/safe?epsilon=${audit.epsilon}&delta=${audit.delta}`;
+export const safeAddress = (audit) => `/api/v1/audits/${audit.id}/safe?epsilon=${audit.epsilon}&delta=${audit.delta}&checker_error=${audit.checker_error}`;
 
 // The panel of the dashboard: the latest audit.
 export async function showAudit(place) {

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from activelab._errors import first
 from activelab.project._project import Project
@@ -204,18 +204,16 @@ def _is_order(values: Any, size: int) -> bool:
 
 def _lost_events(connection: Connection) -> str:
     """Events that are gone, or cannot be true, although nobody may change or delete them."""
-    there = select(event.c.id)
-    lost = connection.execute(
-        select(func.count()).select_from(answer).where(answer.c.event_id.not_in(there))
-    ).scalar_one()
-    lost += connection.execute(
-        select(func.count())
-        .select_from(event)
-        .where(event.c.undoes.is_not(None), event.c.undoes.not_in(there))
-    ).scalar_one()
-    lost += connection.execute(
-        select(func.count()).select_from(decision).where(decision.c.event_id.not_in(there))
-    ).scalar_one()
+    named = event.alias()
+    lost = 0
+    for table, column in (
+        (answer, answer.c.event_id),
+        (event, event.c.undoes),
+        (decision, decision.c.event_id),
+    ):
+        # An anti-join: NOT IN is quadratic in PostgreSQL once the numbers outgrow its working memory.
+        gone = column.is_not(None) & ~exists().where(named.c.id == column)
+        lost += connection.execute(select(func.count()).select_from(table).where(gone)).scalar_one()
     if connection.dialect.name == "sqlite":
         # SQLite numbers without gaps; in PostgreSQL a transaction that fails leaves one.
         last, number = connection.execute(select(func.coalesce(func.max(event.c.id), 0), func.count())).one()

@@ -2,7 +2,7 @@
 
 The file is yours: tests/test_multiannotator.py of a checkout of cleanlab. Nothing is fetched and cleanlab
 need not be installed. Two differences are set aside: rows of probabilities are scaled to sum to 1, since rows
-that do not are refused, and errors may be worded differently. What the file takes from other modules of cleanlab
+that do not are refused, and errors may be worded differently. What the file takes from other cleanlab modules
 to make its data (noise, cross-validation) is made here; checks of cleanlab's internals are put to the public
 function that makes them.
 """

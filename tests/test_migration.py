@@ -28,14 +28,16 @@ PAGES = sorted((ROOT / "docs" / "how-to").glob("migrate-from-*.md"))
 def test_862_work_does_not_grow_with_the_number_of_annotators():
     # As a matrix of floats these labels would take 16 GB.
     rng = np.random.default_rng(0)
-    example = np.repeat(np.arange(1000), 2)
-    annotator = rng.choice(2_000_000, 2000, replace=False)
-    label = rng.integers(3, size=2000)
-    few = al.Labels(example, np.arange(2000), label, examples=1000, annotators=2000, classes=3)
-    many = al.Labels(example, annotator, label, examples=1000, annotators=2_000_000, classes=3)
+    truth = rng.integers(3, size=1000)
+    example, annotator = np.repeat(np.arange(1000), 2), np.tile(np.arange(40), 50)
+    label = np.where(rng.random(2000) < 0.8, truth[example], rng.integers(3, size=2000))
+    few, many = (
+        al.Labels(example, annotator * step, label, examples=1000, annotators=40 * step, classes=3)
+        for step in (1, 50_000)
+    )
     pred_probs = rng.dirichlet(np.ones(3), size=1000)
     np.testing.assert_allclose(
-        al.ActiveLab().score(many, pred_probs), al.ActiveLab().score(few, pred_probs), rtol=1e-12
+        al.ActiveLab().score(many, pred_probs), al.ActiveLab().score(few, pred_probs), rtol=1e-9
     )
 
 

@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="same as --scale 0.05")
     options = parser.parse_args()
     scale = 0.05 if options.quick else options.scale
-    print_machine("cleanlab", "pandas", "scikit-learn")
+    print_machine("cleanlab", "pandas")
 
     rows = []
     for size, n_annotators in SIZES:

@@ -134,7 +134,7 @@ def main() -> int:
         return 0
     if not options.path.is_file():
         parser.error(f"there is no file {options.path}: give tests/test_multiannotator.py of cleanlab")
-    print_machine("pandas", "scikit-learn")
+    print_machine("pandas")
     stand_in()
     counter = _Counter()
     where = str(options.path.resolve())

@@ -171,16 +171,21 @@ def markdown(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in padded)
 
 
+def versions(*packages: str) -> str:
+    """The versions a measurement belongs to: of Python, activelab, numpy, scipy, scikit-learn and others."""
+    names = dict.fromkeys(("activelab", "numpy", "scipy", "scikit-learn", *packages))
+    shown = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
+    return f"Python {platform.python_version()}, {shown}"
+
+
 def print_machine(*packages: str) -> None:
     """The machine and the versions a measurement belongs to."""
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
         model = next(line for line in info.read_text().splitlines() if "model name" in line).split(": ")[1]
-    names = ("activelab", "numpy", "scipy", *packages)
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
     memory = psutil.virtual_memory().total / 2**30
-    print(f"{model}, {os.cpu_count()} cores, {memory:.0f} GB; Python {platform.python_version()}, {versions}")
+    print(f"{model}, {os.cpu_count()} cores, {memory:.0f} GB; {versions(*packages)}")
     print(f"load average before: {os.getloadavg()[0]:.2f}", flush=True)
 
 

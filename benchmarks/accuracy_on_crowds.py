@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import activelab as al
-from _common import print_table
+from _common import print_table, versions
 
 CROWDS = ["dog", "duck", "face", "product", "bluebirds", "labelme", "sentiment_polarity"]
 METHODS = ["majority vote", "Dawid-Skene", "CROWDLAB", "model alone", "GLAD", "MACE"]
@@ -150,6 +150,7 @@ def main() -> None:
     if "ACTIVELAB_DATA" not in os.environ:
         parser.exit(message="Set ACTIVELAB_DATA to the folder of the datasets; nothing to do without.\n")
     folder = Path(os.environ["ACTIVELAB_DATA"])
+    print(versions("crowd-kit"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         crowds(folder, seeds=1 if options.quick else 5)

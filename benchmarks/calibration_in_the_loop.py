@@ -13,6 +13,7 @@ import sys
 import numpy as np
 from joblib import Parallel, delayed
 
+from _common import versions
 from activelab import ActiveLab
 from activelab._conventions import REFERENCE
 from activelab.simulation import get_figure, simulate_rounds
@@ -39,6 +40,7 @@ def main() -> None:
     trials = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     jobs = (delayed(final_accuracy)(variant, trial) for variant in VARIANTS for trial in range(trials))
     table = np.reshape(Parallel(n_jobs=-1)(jobs), (len(VARIANTS), trials))
+    print(f"{versions()}\n")
     print("| calibration | final accuracy | each trial |\n|---|---|---|")
     for variant, row in zip(VARIANTS, table, strict=True):
         print(f"| {variant} | {row.mean():.3f} | {', '.join(f'{one:.3f}' for one in row)} |")

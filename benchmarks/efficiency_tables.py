@@ -32,7 +32,8 @@ def efficiency_markdown(settings: Mapping[str, Mapping[str, Curves]], baseline: 
     trials = sorted({len(curves[baseline].accuracy) for curves in settings.values()})
     lines = [
         f"Share of the annotations of `{baseline}` with which a strategy reaches its final accuracy, with "
-        f"95 % intervals; {', '.join(map(str, trials))} paired trials.",
+        f"95 % intervals; {', '.join(map(str, trials))} paired trials. At the start: the initial labels are "
+        "enough, the least a share can be.",
         "",
         _row(["setting", f"final accuracy of `{baseline}`", *(f"`{name}`" for name in others)]),
         _row(["---"] * (len(others) + 2)),
@@ -95,15 +96,20 @@ def _shown(one: Efficiency | None) -> str:
         return "–"
     if np.isnan(one.share):
         return "not reached"
-    return f"{one.share:.2f} ({one.low:.2f}–{one.high:.2f})"
+    return f"{one.share:.2f} ({one.low:.2f}–{one.high:.2f}){', at the start' if one.at_start else ''}"
 
 
 def _mean(found: list[Efficiency | None]) -> str:
-    """Mean share; where the accuracy was never reached it counts as 1."""
-    shares = [1.0 if np.isnan(one.share) else one.share for one in found if one is not None]
-    missed = sum(one is not None and bool(np.isnan(one.share)) for one in found)
-    text = f"**{np.mean(shares):.2f}**"
-    return text + (f" at least, {missed} not reached" if missed else "")
+    """Mean share, in which never reached counts as 1; and without those that rest on the initial labels."""
+    given = [one for one in found if one is not None]
+    shares = np.array([1.0 if np.isnan(one.share) else one.share for one in given])
+    start = np.array([one.at_start for one in given], dtype=bool)
+    missed = sum(bool(np.isnan(one.share)) for one in given)
+    text = f"**{shares.mean():.2f}**"
+    text += f" at least, {missed} not reached" if missed else ""
+    if start.any() and not start.all():
+        text += f"; {shares[~start].mean():.2f} without {start.sum()} at the start"
+    return text
 
 
 def _gain(one: Efficiency | None) -> str:

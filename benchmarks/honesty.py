@@ -408,6 +408,10 @@ def main() -> None:
         parser.error("set ACTIVELAB_DATA to the folder of the datasets.")
     folder = Path(os.environ["ACTIVELAB_DATA"])
     warnings.filterwarnings("ignore", "Mean of empty slice")
+    if not options.only_numbers:
+        from _common import versions
+
+        print(versions())
     if options.only_audits:
         audits(folder, options.cache, options.replays)
         return

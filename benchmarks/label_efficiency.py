@@ -32,6 +32,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from _common import versions
 from activelab.simulation import (
     Curves,
     Experiment,
@@ -339,7 +340,7 @@ def main() -> None:
     if options.methods:
         made = [replace(one, methods=tuple(options.methods.split(","))) for one in made]
     tables = strategies_markdown if options.group == "parts" else efficiency_markdown
-    page = tables(dict(run(made, place)), baseline=ACTIVELAB)
+    page = f"{versions()}\n\n{tables(dict(run(made, place)), baseline=ACTIVELAB)}"
     if options.report is None:
         print(page)
         return

@@ -58,7 +58,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--tasks", type=int, default=10_000)
     size = arguments.parse_args().tasks
-    print_machine("httpx", "sqlalchemy", "scikit-learn")
+    print_machine("httpx", "sqlalchemy")
     rng = random.Random(0)
     truth = [rng.choice(["pos", "neg"]) for _ in range(size)]
     texts = [" ".join(rng.choices(WORDS[kind].split(), k=6)) + f" {at}" for at, kind in enumerate(truth)]

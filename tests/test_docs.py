@@ -212,6 +212,7 @@ def documented() -> list[Any]:
     [
         "activelab",
         "activelab.acquisition",
+        "activelab.aggregation",
         "activelab.agreement",
         "activelab.calibration",
         "activelab.classifiers",

@@ -25,6 +25,7 @@ ROOMS = {
     "label_studio": ("label-studio",),
     "scale": ("scale",),
     "images.py": ("torch",),
+    "aggregation.py": ("pandas",),
     "multiannotator.py": ("pandas",),
     "cli/_demo_project.py": ("project",),
 }
@@ -138,6 +139,7 @@ def command(line: str) -> str:
 @pytest.mark.parametrize(
     ("extra", "hidden", "code"),
     [
+        ("pandas", "pandas", "import activelab.aggregation"),
         ("pandas", "pandas", "import activelab.multiannotator"),
         ("pandas", "pandas", "from activelab import Labels; Labels.from_wide([[0, 1]]).to_wide()"),
         ("pandas", "pandas", "from activelab import Labels; Labels.from_wide([[0, 1]]).to_long()"),

@@ -66,6 +66,13 @@ def test_reliability_is_the_share_right_in_bins_of_equal_size():
             plots.reliability(wrong, np.ones(7, dtype=bool))
 
 
+@pytest.mark.parametrize("size", range(1, 60))
+def test_reliability_of_a_bin_in_which_all_or_none_are_right(size):
+    for right in (0, 1):
+        axes = plots.reliability(np.linspace(0.5, 0.9, size), np.full(size, right == 1), bins=1).axes[0]
+        assert axes.lines[1].get_ydata() == [right]
+
+
 def test_annotators_stand_worst_first_with_their_intervals():
     records = [
         (i, who, int(i % 2 != (who == "bad" and i < 6))) for i in range(20) for who in ("a", "b", "bad")

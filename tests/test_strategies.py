@@ -285,6 +285,18 @@ def test_the_table_says_what_was_not_reached():
             tables(settings, baseline="random")
 
 
+def test_the_table_tells_apart_what_rests_on_the_initial_labels():
+    base = curves("activelab", [[0.5, 0.6, 0.7], [0.5, 0.6, 0.9]])
+    settings = {
+        "first": {"activelab": base, "other": curves("other", [[0.9, 0.9, 0.9]] * 2)},
+        "second": {"activelab": base, "other": curves("other", [[0.5, 0.7, 0.9]] * 2)},
+    }
+    page = efficiency_markdown(settings)
+    assert "0.33 (0.33–0.33), at the start |" in page
+    assert "**0.58**; 0.83 without 1 at the start" in page
+    assert efficiency(base, base).at_start is False
+
+
 def test_uniform_probabilities_do_not_break_a_round():
     matrix, _ = make_pool(0)
     labels = al.Labels.from_wide(matrix, classes=3)

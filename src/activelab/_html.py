@@ -18,12 +18,12 @@ ROWS = 10
 _STYLE = """<style>
 .activelab {font-size: 0.95em; margin: 0.4em 0; overflow-x: auto}
 .activelab p {margin: 0.2em 0}
-.activelab table {border-collapse: collapse; margin: 0.4em 0}
-.activelab table th, .activelab table td {padding: 0.15em 0.7em; text-align: left; max-width: 22em;
+.activelab.activelab table {border-collapse: collapse; margin: 0.4em 0}
+.activelab.activelab table :is(th, td) {padding: 0.15em 0.7em; text-align: left; max-width: 22em;
   overflow: hidden; text-overflow: ellipsis; white-space: nowrap; border: 0}
 .activelab table thead th {border-bottom: 1px solid rgba(128, 128, 128, 0.6); font-weight: 600}
 .activelab table tbody td {border-bottom: 1px solid rgba(128, 128, 128, 0.2)}
-.activelab table .number {text-align: right; font-variant-numeric: tabular-nums}
+.activelab.activelab table .number {text-align: right; font-variant-numeric: tabular-nums}
 .activelab .quiet {opacity: 0.7}
 </style>"""
 

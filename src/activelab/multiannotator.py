@@ -5,6 +5,8 @@ whole migration. The numbers are those of cleanlab 2.6.4, the last release whose
 labels correctly (mathematics.md §15). Unlike cleanlab, these functions never change their arguments, never
 touch numpy's global random state (ties that nothing else settles are drawn with a fixed seed), and refuse
 probabilities that are NaN, negative or do not sum to 1. They return pandas frames (extra: pandas).
+
+`format_multiannotator_labels`, which cleanlab keeps among its internals and recommends for text, is here too.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ with needs("pandas", "activelab.multiannotator"):
 
 __all__ = [
     "convert_long_to_wide_dataset",
+    "format_multiannotator_labels",
     "get_active_learning_scores",
     "get_active_learning_scores_ensemble",
     "get_label_quality_multiannotator",
@@ -325,6 +328,44 @@ def convert_long_to_wide_dataset(labels_multiannotator_long: pd.DataFrame) -> pd
     """
     wide = labels_multiannotator_long.pivot(index="task", columns="annotator", values="label")
     return wide.rename_axis(index=None, columns=None)
+
+
+def format_multiannotator_labels(labels: Wide) -> tuple[pd.DataFrame, dict[int, Any]]:
+    """Labels of any kind as integers 0..K-1, as the functions of this module take them.
+
+    Parameters
+    ----------
+    labels : DataFrame or ndarray, shape (n_examples, n_annotators)
+        Text or numbers, NaN, None or NA where missing.
+
+    Returns
+    -------
+    formatted : DataFrame of float, shape (n_examples, n_annotators)
+        Codes of the labels, NaN where missing.
+    mapping : dict
+        The label behind each code.
+
+    Raises
+    ------
+    InputError
+        If the matrix holds no label or does not have two dimensions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from activelab.multiannotator import format_multiannotator_labels
+    >>> formatted, mapping = format_multiannotator_labels(np.array([["dog", None], ["cat", "dog"]]))
+    >>> formatted.to_numpy().tolist(), mapping
+    ([[1.0, nan], [0.0, 1.0]], {0: 'cat', 1: 'dog'})
+    """
+    if isinstance(labels, np.ndarray) and labels.dtype.kind == "U":
+        labels = labels.astype(object)
+        labels[labels == "nan"] = None  # what NaN becomes among texts
+    table = Labels.from_wide(labels)
+    cells = np.full((table.n_examples, table.n_annotators), np.nan)
+    cells[table.example, table.annotator] = table.label
+    formatted = pd.DataFrame(cells, index=table.examples, columns=table.annotators)
+    return formatted, dict(enumerate(table.classes.tolist()))
 
 
 class _Wide:

@@ -436,7 +436,8 @@ def _wilson(share: Float64s, size: Ints) -> tuple[Float64s, Float64s]:
     n = np.where(size > 0, size, np.nan)
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n**2))) / (1 + z2 / n)
-    return middle - half, middle + half
+    # With all or none right a bound is the share itself, which rounding would miss.
+    return np.fmin(middle - half, share), np.fmax(middle + half, share)
 
 
 def _codes(values: Any, labels: Labels, name: str) -> Ints:

@@ -171,6 +171,21 @@ def test_label_efficiency():
     assert "| x | 0.700 ± 0.200 |" in text
 
 
+def test_labels_needed_count_trials_that_never_reach_it_with_all_they_had():
+    labels = np.array([[100.0, 200, 300, 400]] * 2)
+    half = Curves("x", labels, np.array([[0.5, 0.7, 0.9, 0.9], [0.5, 0.5, 0.5, 0.5]]))
+    both = Curves("activelab", labels, np.array([[0.5, 0.7, 0.9, 0.9]] * 2))
+    none = Curves("random", labels, np.full((2, 4), 0.5))
+    assert half.labels_needed(0.7) == (pytest.approx((150 + 400) / 2), 1)
+    assert both.labels_needed(0.7) == (pytest.approx(150), 2)
+    assert none.labels_needed(0.7) == (400, 0)
+    text = summary_markdown({"x": half, "activelab": both, "random": none})
+    # The first target is half of the way from 0.5 to 0.9.
+    assert "| x | ≥ 275 (1/2); –, ≥ 1.83 |" in text
+    assert "| activelab | 150 (2/2); ≤ 0.37" in text or "| activelab | 150 (2/2); ≤ 0.38" in text
+    assert "| random | not reached |" in text
+
+
 def test_curves_of_a_table_are_cut_to_the_shortest_trial():
     import pyarrow as pa
 

@@ -37,6 +37,11 @@ class Efficiency:
     gain: float
     error: float
 
+    @property
+    def at_start(self) -> bool:
+        """Whether the initial labels are enough: the share is then the least there is, whatever was asked."""
+        return self.new_share < 1e-9
+
 
 def efficiency(curves: Curves, baseline: Curves, *, seed: int = 0) -> Efficiency:
     """Compare two strategies whose trials are paired; the longer run is cut to the shorter."""

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
     from activelab.simulation._paper import Published
 
+NEEDED = (
+    "Labels needed for an accuracy: the mean over all trials (how many reach it). A trial that does not "
+    "reach it counts with all it had, so that ≥ is a lower bound. Then the ratios to random's mean and to "
+    "ActiveLab's, – where both are bounds:"
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Curves:
@@ -50,6 +56,17 @@ class Curves:
         smooth = (self.accuracy[:, :-1] + self.accuracy[:, 1:]) / 2
         trials = zip(self.num_annotations, smooth, strict=True)
         return np.array([labels_to_reach(labels, curve, accuracy) for labels, curve in trials])
+
+    def labels_needed(self, accuracy: float) -> tuple[float, int]:
+        """Mean over all trials of the labels for an accuracy, and how many trials reach it.
+
+        A trial that does not reach it would have needed more than it had: it counts with all it had, so that
+        the mean is a lower bound unless all reach it. Where trials have one budget this is the mean
+        restricted to it that Kaplan & Meier (1958) estimate.
+        """
+        needed = self.annotations_to_reach(accuracy)
+        reached = ~np.isnan(needed)
+        return float(np.where(reached, needed, self.num_annotations[:, -1]).mean()), int(reached.sum())
 
 
 def labels_to_reach(labels: Float64s, accuracy: Float64s, target: float) -> float:
@@ -138,8 +155,7 @@ def summary_markdown(curves: dict[str, Curves], published: Published | None = No
     if targets:
         lines += [
             "",
-            "Labels needed for an accuracy (mean of the trials that reach it, how many do), and their "
-            "ratio to random's and to ActiveLab's in the same trials:",
+            NEEDED,
             "",
             "| method | " + " | ".join(f"{target:.3f}" for target in targets) + " |",
             "|---" * (len(targets) + 1) + "|",
@@ -178,20 +194,22 @@ def _targets(curves: dict[str, Curves]) -> list[float]:
 
 
 def _needed(one: Curves, curves: dict[str, Curves], target: float) -> str:
-    needed = one.annotations_to_reach(target)
-    reached = int(np.count_nonzero(~np.isnan(needed)))
+    mean, reached = one.labels_needed(target)
+    size = len(one.accuracy)
     if not reached:
         return "not reached"
-    text = f"{np.nanmean(needed):,.0f} ({reached}/{len(needed)})"
     ratios = []
     for other in ("random", "activelab"):
+        ratio = "–"
         if other in curves and other != one.method:
-            ratio = needed / curves[other].annotations_to_reach(target)
-            mean, _ = mean_and_error(ratio)
-            ratios.append("–" if np.isnan(mean) else f"{mean:.2f}")
-        else:
-            ratios.append("–")
-    return f"{text}; {ratios[0]}, {ratios[1]}"
+            base, base_reached = curves[other].labels_needed(target)
+            # A lower bound above makes the ratio one, a lower bound below an upper one.
+            mark = {(True, True): "", (False, True): "≥ ", (True, False): "≤ "}
+            whole = reached == size, base_reached == len(curves[other].accuracy)
+            ratio = f"{mark[whole]}{mean / base:.2f}" if whole in mark else "–"
+        ratios.append(ratio)
+    bound = "" if reached == size else "≥ "
+    return f"{bound}{mean:,.0f} ({reached}/{size}); {ratios[0]}, {ratios[1]}"
 
 
 def _shown(mean: float, error: float, signed: bool = False) -> str:

@@ -31,11 +31,11 @@ def advise(
         str, typer.Option(help="Classifier for --features, as in simulate.")
     ] = "logistic-regression",
     strategy: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "--strategy",
             "-s",
-            help="Strategies to replay, with commas, as in simulate --method.",
+            help="Strategies to replay, as in simulate --method.",
             show_default="recommended, recommended+assignment=thompson, activelab, good_random",
         ),
     ] = None,
@@ -71,6 +71,7 @@ def advise(
     from activelab.advice import STRATEGIES
     from activelab.advice import advise as advice_of
     from activelab.simulation import make_model
+    from activelab.strategies import split_strategies
     from activelab.tables import to_arrow
 
     if features is None and not pred_probs:
@@ -88,7 +89,7 @@ def advise(
             models or None,
             X=X,
             model=classifier,
-            strategies=STRATEGIES if strategy is None else strategy.split(","),
+            strategies=STRATEGIES if not strategy else split_strategies(";".join(strategy)),
             next_labels=next_labels,
             label_price=label_price,
             error_cost=error_cost,

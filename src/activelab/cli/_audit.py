@@ -126,7 +126,7 @@ def draw(
     """
     from activelab.audit import draw_audit
     from activelab.cli._audit_pool import known_codes, tables_of
-    from activelab.tables import check_output, write_table
+    from activelab.tables import write_table
 
     if (output is None and format_ is None) or pool is None:
         raise InputError(
@@ -139,8 +139,9 @@ def draw(
     known = None if known is None else source(known)
     inputs = (*request.files, *(() if known is None else (str(known),)))
     output = target(output, format_, (*inputs, str(pool)))
+    pool = target(pool, inputs=inputs)
     assert output is not None
-    check_output(pool, inputs)
+    assert pool is not None
     with working("Reading the files"):
         given, models = read_inputs(request)
         codes = (

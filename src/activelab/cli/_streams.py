@@ -119,10 +119,15 @@ def target(
         raise InputError(f"--format {chosen} is not one of {', '.join(formats)}.")
     if _streams.output is not None:
         raise InputError("- stands for standard output, which takes one table; name a file for the other.")
-    if chosen in _BINARY and sys.stdout.isatty():
+    if chosen in _BINARY and is_terminal():
         raise InputError(f"{chosen} is not text for a terminal; name a file, or send it on with | or >.")
     _streams.output = _streams.place(f"{_OUTPUT}.{chosen}")
     return _streams.output
+
+
+def is_terminal() -> bool:
+    """Whether somebody reads standard output on a terminal."""
+    return sys.stdout.isatty()
 
 
 def takes_stdout(path: Path | None = None) -> bool:

@@ -4,7 +4,7 @@ BIN := .venv/bin
 # One test process a core: threads of the linear algebra would fight over them.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test fast lint types docs bench floors bare size dist audit clean
+.PHONY: demo test fast lint types docs bench floors bare size dist wheel site audit clean
 
 demo: .venv/base.done
 	$(BIN)/activelab demo --folder demo
@@ -70,7 +70,19 @@ size: .venv/bin/python
 
 dist: .venv/dev.done
 	rm -rf dist && $(BIN)/python -m pip install --quiet --group release
-	$(BIN)/python -m build --outdir dist . && $(BIN)/twine check --strict dist/*
+	$(BIN)/python -m build --outdir dist . && $(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
+
+# What a stranger gets: the wheel, which is built from the sdist, in an environment with nothing else, and the demo there.
+wheel: dist
+	rm -rf .venv/wheel && $(PYTHON) -m venv .venv/wheel && mkdir .venv/wheel/empty
+	.venv/wheel/bin/python -m pip install --quiet dist/*.whl
+	cd .venv/wheel/empty && ../bin/activelab --version && ../bin/activelab demo
+
+# This version of the documentation beside the others, as a commit on the local branch gh-pages; nothing is pushed.
+site: .venv/dev.done
+	$(BIN)/mike deploy --config-file docs/versions.yml --update-aliases \
+	  $$($(BIN)/python -c "import activelab; print('.'.join(activelab.__version__.split('.')[:2]))") latest
+	$(BIN)/mike set-default --config-file docs/versions.yml latest
 
 # Known weaknesses of what a server installs, and the list of it (SBOM, CycloneDX) in dist/.
 audit: .venv/bin/python

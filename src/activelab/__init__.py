@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from activelab.selection import select_batch
     from activelab.strategies import Strategy, register, strategies
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Acquisition",

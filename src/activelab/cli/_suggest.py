@@ -166,9 +166,15 @@ def suggest(
         if strategy.assignment is not None or strategy.skip_settled or strategy.batching != "top":
             raise InputError("--assignment, --skip-settled and --batching are for pools that fit the memory.")
         if features is not None:
-            raise InputError("--features are for pools that fit the memory.")
+            raise InputError(
+                "--features are for pools that fit the memory. Train a classifier on them, and give its "
+                "out-of-sample probabilities with --pred-probs."
+            )
         if reading.missing or reading.fold:
-            raise InputError("--missing and --fold are for pools that fit the memory.")
+            raise InputError(
+                "--missing and --fold are for pools that fit the memory. Clean the labels first, with: "
+                "activelab convert LABELS labels.parquet --missing WORD --fold --classes LIST"
+            )
         if reading.examples is not None:
             raise InputError("--examples is for arrays; a pool in several files lists its examples itself.")
         chosen = {name: value for name, value in large.items() if value is not None}

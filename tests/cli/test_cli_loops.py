@@ -14,6 +14,7 @@ from activelab.cli import app
 from activelab.simulation import (
     Curves,
     Experiment,
+    dataset_names,
     get_figure,
     learning_curves_of,
     read_published,
@@ -205,3 +206,36 @@ def test_stored_results_are_drawn_by_simulate_and_by_plot(tmp_path):
         done = run(*arguments)
         assert done.exit_code == 2
         assert message in done.output
+
+
+def test_simulate_shows_the_defaults_of_an_experiment():
+    shown = " ".join(run("simulate", "--help").stdout.split())
+    default = Experiment()
+    for option, value in {
+        "--dataset": default.dataset,
+        "--model": default.model,
+        "--method": ",".join(default.methods),
+        "--rounds": default.rounds,
+        "--batch-size": default.batch_size,
+        "--trials": default.trials,
+        "--noise": default.noise,
+        "--num-annotators": default.num_annotators,
+        "--seed": default.seed,
+    }.items():
+        about = shown.split(f"{option} ", 1)[1].split(" --", 1)[0]
+        assert f"[default: ({value})]" in about, option
+    for value in (default.labelled, default.unlabelled, default.test, default.annotators):
+        assert str(value) in shown
+
+
+def test_simulate_lists_the_datasets_by_name():
+    done = run("simulate", "--datasets")
+    assert [line.split()[0] for line in done.stdout.splitlines()] == dataset_names()
+
+
+def test_simulate_takes_lists_of_strategies_whose_parts_are_lists(tmp_path):
+    line = ("-m", "taught+helpers=trees,logistic,random", "-m", "entropy", "--rounds", 0, "--trials", 1)
+    done = run("simulate", *SMALL, *line, "-o", tmp_path / "results.csv", "--json")
+    assert done.exit_code == 0, done.output
+    methods = json.loads(done.stdout)["experiment"]["methods"]
+    assert methods == ["taught+helpers=trees,logistic", "random", "entropy"]

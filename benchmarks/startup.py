@@ -1,4 +1,4 @@
-"""How long importing the core takes beyond numpy and scipy, and `--help`, completion and `status` from a shell.
+"""How long importing the core takes beyond numpy and scipy, and help, completion and `status` from a shell.
 
 The median of ten fresh processes each, run in turn, by the clock and by the processor. The base is
 `import numpy, scipy, scipy.sparse`.

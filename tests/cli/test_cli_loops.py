@@ -209,7 +209,7 @@ def test_stored_results_are_drawn_by_simulate_and_by_plot(tmp_path):
 
 
 def test_simulate_shows_the_defaults_of_an_experiment():
-    shown = " ".join(run("simulate", "--help").stdout.split())
+    shown = " ".join(run("simulate", "--help").stdout.partition("Options:")[2].split())
     default = Experiment()
     for option, value in {
         "--dataset": default.dataset,
@@ -234,8 +234,8 @@ def test_simulate_lists_the_datasets_by_name():
 
 
 def test_simulate_takes_lists_of_strategies_whose_parts_are_lists(tmp_path):
-    line = ("-m", "taught+helpers=trees,logistic,random", "-m", "entropy", "--rounds", 0, "--trials", 1)
+    line = ("-m", "taught+helpers=extra_trees,logistic,random", "-m", "entropy", "--rounds", 0, "--trials", 1)
     done = run("simulate", *SMALL, *line, "-o", tmp_path / "results.csv", "--json")
     assert done.exit_code == 0, done.output
     methods = json.loads(done.stdout)["experiment"]["methods"]
-    assert methods == ["taught+helpers=trees,logistic", "random", "entropy"]
+    assert methods == ["taught+helpers=extra_trees,logistic", "random", "entropy"]

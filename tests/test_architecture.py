@@ -86,7 +86,7 @@ def test_every_public_name_is_there_and_stays_what_it_is():
 def test_help_and_completion_compute_nothing(asked):
     code = (
         "import atexit, sys\n"
-        "heavy = ('numpy', 'pyarrow', 'sklearn', 'rich')\n"
+        "heavy = ('numpy', 'pyarrow', 'sklearn', 'rich', 'pydantic')\n"
         "atexit.register(lambda: print([name for name in heavy if name in sys.modules]))\n"
         "from activelab.cli import app\n"
         "app(['--help'], prog_name='activelab')"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -222,8 +223,9 @@ def test_simulate_shows_the_defaults_of_an_experiment():
         "--num-annotators": default.num_annotators,
         "--seed": default.seed,
     }.items():
-        about = shown.split(f"{option} ", 1)[1].split(" --", 1)[0]
-        assert f"[default: ({value})]" in about, option
+        found = re.search(rf"{option} (?:<\w+>|METHODS) .*?\[default: \((.*?)\)\]", shown)
+        assert found
+        assert found[1] == str(value)
     for value in (default.labelled, default.unlabelled, default.test, default.annotators):
         assert str(value) in shown
 

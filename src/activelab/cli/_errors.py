@@ -26,6 +26,12 @@ class CommandError(Exception):
 class CommandGroup(TyperGroup):
     """The group of commands, which words errors in one line."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Where a shell completes the first word there is nothing to parse, nor a library to load for it."""
+        if ctx.resilient_parsing and not args:
+            return []
+        return list(super().parse_args(ctx, args))
+
     def main(self, *args: Any, **options: Any) -> Any:
         """Run a command and exit with its status."""
         standalone = options.pop("standalone_mode", True)

@@ -80,9 +80,9 @@ wheel: dist
 
 # This version of the documentation beside the others, as a commit on the local branch gh-pages; nothing is pushed.
 site: .venv/dev.done
-	$(BIN)/mike deploy --config-file docs/versions.yml --update-aliases \
+	$(BIN)/mike deploy --config-file mkdocs.versions.yml --update-aliases \
 	  $$($(BIN)/python -c "import activelab; print('.'.join(activelab.__version__.split('.')[:2]))") latest
-	$(BIN)/mike set-default --config-file docs/versions.yml latest
+	$(BIN)/mike set-default --config-file mkdocs.versions.yml latest
 
 # Known weaknesses of what a server installs, and the list of it (SBOM, CycloneDX) in dist/. What cannot be looked up
 # is a failure; ActiveLab itself is not.

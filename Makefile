@@ -79,10 +79,11 @@ wheel: dist
 	cd .venv/wheel/empty && ../bin/activelab --version && ../bin/activelab demo
 
 # This version of the documentation beside the others, as a commit on the local branch gh-pages; nothing is pushed.
+site: export PATH := $(CURDIR)/$(BIN):$(PATH)
 site: .venv/dev.done
-	$(BIN)/mike deploy --config-file mkdocs.versions.yml --update-aliases \
-	  $$($(BIN)/python -c "import activelab; print('.'.join(activelab.__version__.split('.')[:2]))") latest
-	$(BIN)/mike set-default --config-file mkdocs.versions.yml latest
+	mike deploy --config-file mkdocs.versions.yml --update-aliases \
+	  $$(python -c "import activelab; print('.'.join(activelab.__version__.split('.')[:2]))") latest
+	mike set-default --config-file mkdocs.versions.yml latest
 
 # Known weaknesses of what a server installs, and the list of it (SBOM, CycloneDX) in dist/. What cannot be looked up
 # is a failure; ActiveLab itself is not.

@@ -4,7 +4,7 @@ BIN := .venv/bin
 # One test process a core: threads of the linear algebra would fight over them.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test fast lint types docs bench floors bare size dist audit clean
+.PHONY: demo test fast lint types docs bench floors bare size dist wheel site audit clean
 
 demo: .venv/base.done
 	$(BIN)/activelab demo --folder demo
@@ -70,15 +70,30 @@ size: .venv/bin/python
 
 dist: .venv/dev.done
 	rm -rf dist && $(BIN)/python -m pip install --quiet --group release
-	$(BIN)/python -m build --outdir dist . && $(BIN)/twine check --strict dist/*
+	$(BIN)/python -m build --outdir dist . && $(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
 
-# Known weaknesses of what a server installs, and the list of it (SBOM, CycloneDX) in dist/.
+# What a stranger gets: the wheel, which is built from the sdist, in an environment with nothing else, and the demo there.
+wheel: dist
+	rm -rf .venv/wheel && $(PYTHON) -m venv .venv/wheel && mkdir .venv/wheel/empty
+	.venv/wheel/bin/python -m pip install --quiet dist/*.whl
+	cd .venv/wheel/empty && ../bin/activelab --version && ../bin/activelab demo
+
+# This version of the documentation beside the others, as a commit on the local branch gh-pages; nothing is pushed.
+site: export PATH := $(CURDIR)/$(BIN):$(PATH)
+site: .venv/dev.done
+	mike deploy --config-file mkdocs.versions.yml --update-aliases \
+	  $$(python -c "import activelab; print('.'.join(activelab.__version__.split('.')[:2]))") latest
+	mike set-default --config-file mkdocs.versions.yml latest
+
+# Known weaknesses of what a server installs, and the list of it (SBOM, CycloneDX) in dist/. What cannot be looked up
+# is a failure; ActiveLab itself is not.
 audit: .venv/bin/python
-	rm -rf .venv/audit && $(PYTHON) -m venv .venv/audit && mkdir -p dist
-	.venv/audit/bin/python -m pip install --quiet ".[web,postgresql,label-studio,plots]"
+	rm -rf .venv/audit && $(PYTHON) -m venv --without-pip .venv/audit && mkdir -p dist
+	$(BIN)/python -m pip --python .venv/audit install --quiet ".[web,postgresql,label-studio,plots]"
 	$(BIN)/python -m pip install --quiet --group release
 	$(BIN)/cyclonedx-py environment .venv/audit --pyproject pyproject.toml --output-file dist/activelab.cdx.json
-	$(BIN)/pip-audit --path .venv/audit/lib/python3*/site-packages
+	$(BIN)/python -m pip --python .venv/audit uninstall --quiet --yes activelab
+	$(BIN)/pip-audit --strict --path .venv/audit/lib/python3*/site-packages
 
 # Debian ships venv apart from Python.
 .venv/bin/python:

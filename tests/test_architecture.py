@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -68,6 +69,35 @@ def test_private_imports_are_seen(tmp_path, line, seen):
     assert bool(private_imports("project", tmp_path)) is seen
 
 
+def test_every_public_name_is_there_and_stays_what_it_is():
+    code = (
+        "import activelab as al, activelab.strategies, types\n"
+        "assert not [name for name in al.__all__ if isinstance(getattr(al, name), types.ModuleType)]\n"
+        "assert set(al.__all__) <= set(dir(al))\n"
+        "print(al.strategies()[0])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == al.strategies()[0]
+
+
+@pytest.mark.parametrize(
+    "asked", [{}, {"_ACTIVELAB_COMPLETE": "complete_bash", "COMP_WORDS": "activelab ", "COMP_CWORD": "1"}]
+)
+def test_help_and_completion_compute_nothing(asked):
+    code = (
+        "import atexit, sys\n"
+        "heavy = ('numpy', 'pyarrow', 'sklearn', 'rich', 'pydantic')\n"
+        "atexit.register(lambda: print([name for name in heavy if name in sys.modules]))\n"
+        "from activelab.cli import app\n"
+        "app(['--help'], prog_name='activelab')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **asked}, capture_output=True, text=True, check=True
+    )
+    assert "suggest" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 def test_import_loads_no_heavy_library():
     heavy = [
         "sklearn",
@@ -80,7 +110,11 @@ def test_import_loads_no_heavy_library():
         "scipy.sparse",
         "scipy.optimize",
     ]
-    code = f"import activelab, sys; print([m for m in {heavy} if m in sys.modules])"
+    code = (
+        "import activelab as al, sys\n"
+        "for name in {*al.__all__} - {'ActiveLearner', 'cross_val_pred_probs'}: getattr(al, name)\n"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -150,7 +150,7 @@ def check_command(line: str) -> None:
         assert words[0].startswith("-"), f"no command {words[0]!r}: {line}"
     known = {name for parameter in command.params for name in parameter.opts} | {"-h", "--help"}
     for word in words:
-        if word.startswith("-") and not re.fullmatch(r"-\d+", word):
+        if word.startswith("-") and not re.fullmatch(r"-\d*", word):
             assert word.split("=")[0] in known, f"no option {word}: {line}"
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+import activelab
+
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "activelab"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -222,6 +224,13 @@ def test_links_of_the_readme_reach_the_repository_from_the_package_index():
         assert (kind, branch) in {("blob", "main"), ("tree", "main")}
         assert (ROOT / path.partition("#")[0]).exists(), link
     assert source in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
+def test_the_version_is_one_everywhere():
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.findall(r"^version: (.*)$", citation, re.MULTILINE) == [activelab.__version__]
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## (\d\S*)", changes, re.MULTILINE)[0] == activelab.__version__
 
 
 def test_sections_of_the_mathematics_that_the_code_names_exist():

@@ -22,7 +22,7 @@ from activelab.simulation import (
     simulate_rounds,
 )
 from activelab.simulation._experiment import prepare
-from activelab.strategies import Strategy
+from activelab.strategies import Strategy, split_strategies
 from activelab.training import training_target
 from conftest import make_pool
 from efficiency_tables import efficiency_markdown, strategies_markdown
@@ -302,3 +302,38 @@ def test_uniform_probabilities_do_not_break_a_round():
     labels = al.Labels.from_wide(matrix, classes=3)
     batch = al.suggest(labels, np.full((40, 3), 1 / 3), 5, "recommended", batching="diverse")
     assert len(batch) == 5
+
+
+# ---------------------------------------------------------------------- lists of strategies
+
+HELPERS = st.lists(st.sampled_from(["trees", "own_parts:helper", "logistic"]), min_size=1).map(",".join)
+PRICES = st.lists(st.sampled_from(["ann:1", "bob:0.5", "random:2"]), min_size=1).map(",".join)
+TEXTS = st.lists(
+    st.builds(
+        lambda name, parts: "+".join([name, *parts]),
+        st.sampled_from(["activelab", "taught", "recommended", "random"]),
+        st.lists(
+            st.one_of(
+                HELPERS.map("helpers={}".format), PRICES.map("prices={}".format), st.just("training=soft")
+            ),
+            max_size=2,
+        ),
+    ),
+    min_size=1,
+)
+
+
+@given(TEXTS, st.sampled_from([",", ";", " , ", " ; "]))
+def test_a_list_of_strategies_is_what_it_was_joined_of(texts, separator):
+    assert split_strategies(separator.join(texts)) == texts
+
+
+def test_a_semicolon_separates_where_a_comma_would_not():
+    assert split_strategies("taught+helpers=trees;my_parts:margin") == [
+        "taught+helpers=trees",
+        "my_parts:margin",
+    ]
+    assert split_strategies("taught+helpers=trees,my_parts:helper") == [
+        "taught+helpers=trees,my_parts:helper"
+    ]
+    assert split_strategies("my_parts:margin,random") == ["my_parts:margin", "random"]

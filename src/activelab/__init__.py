@@ -1,41 +1,43 @@
 """ActiveLab: what to label next, a new example or one that deserves another opinion."""
 
+import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from activelab._errors import InputError
-from activelab.acquisition import (
-    Acquisition,
-    ActiveLab,
-    ActiveLabelCleaning,
-    Disagreement,
-    Entropy,
-    GoodRandom,
-    Random,
-    Uncertainty,
-    get_method,
-    methods,
-)
-from activelab.assignment import assign
-from activelab.calibration import TemperatureScaling
-from activelab.consensus import (
-    Consensus,
-    bayesian_consensus,
-    crowdkit,
-    crowdlab,
-    dawid_skene,
-    majority_vote,
-)
-from activelab.labels import Labels
-from activelab.planning import Batch, suggest
-from activelab.pred_probs import Checked, check_pred_probs
-from activelab.selection import select_batch
-from activelab.strategies import Strategy, register, strategies
-
 if TYPE_CHECKING:
+    from activelab._errors import InputError
+    from activelab.acquisition import (
+        Acquisition,
+        ActiveLab,
+        ActiveLabelCleaning,
+        Disagreement,
+        Entropy,
+        GoodRandom,
+        Random,
+        Uncertainty,
+        get_method,
+        methods,
+    )
+    from activelab.assignment import assign
+    from activelab.calibration import TemperatureScaling
     from activelab.classifiers import cross_val_pred_probs
+    from activelab.consensus import (
+        Consensus,
+        bayesian_consensus,
+        crowdkit,
+        crowdlab,
+        dawid_skene,
+        majority_vote,
+    )
+    from activelab.labels import Labels
     from activelab.learner import ActiveLearner
+    from activelab.planning import Batch, suggest
+    from activelab.pred_probs import Checked, check_pred_probs
+    from activelab.selection import select_batch
+    from activelab.strategies import Strategy, register, strategies
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Acquisition",
@@ -70,17 +72,59 @@ __all__ = [
     "suggest",
 ]
 
-# scikit-learn takes most of a second to import: what needs it is loaded on first use.
-_LAZY = {"ActiveLearner": "activelab.learner", "cross_val_pred_probs": "activelab.classifiers"}
+# Loaded on first use: numpy, scipy and scikit-learn take longer to import than a command to complete.
+_HOMES = {
+    "activelab._errors": ("InputError",),
+    "activelab.acquisition": (
+        "Acquisition",
+        "ActiveLab",
+        "ActiveLabelCleaning",
+        "Disagreement",
+        "Entropy",
+        "GoodRandom",
+        "Random",
+        "Uncertainty",
+        "get_method",
+        "methods",
+    ),
+    "activelab.assignment": ("assign",),
+    "activelab.calibration": ("TemperatureScaling",),
+    "activelab.classifiers": ("cross_val_pred_probs",),
+    "activelab.consensus": (
+        "Consensus",
+        "bayesian_consensus",
+        "crowdkit",
+        "crowdlab",
+        "dawid_skene",
+        "majority_vote",
+    ),
+    "activelab.labels": ("Labels",),
+    "activelab.learner": ("ActiveLearner",),
+    "activelab.planning": ("Batch", "suggest"),
+    "activelab.pred_probs": ("Checked", "check_pred_probs"),
+    "activelab.selection": ("select_batch",),
+    "activelab.strategies": ("Strategy", "register", "strategies"),
+}
+_LAZY = {name: module for module, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        import importlib
-
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    raise AttributeError(f"module 'activelab' has no attribute {name!r}")
+    if name not in _LAZY:
+        raise AttributeError(f"module 'activelab' has no attribute {name!r}")
+    found = globals()[name] = getattr(importlib.import_module(_LAZY[name]), name)
+    return found
 
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_LAZY})
+
+
+class _Package(ModuleType):
+    """A package in which a name stays what it is although a module has the same one."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _LAZY and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

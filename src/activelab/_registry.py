@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
+import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
@@ -48,7 +51,7 @@ class Registry(Generic[T]):
 
     def names(self) -> list[str]:
         """All names: built in, registered, and of installed packages."""
-        installed = [entry.name for entry in entry_points(group=self.group)]
+        installed = [entry.name for entry in _installed().select(group=self.group)]
         return list(dict.fromkeys([*self._parts, *installed]))
 
     def get(self, part: Any) -> T:
@@ -65,7 +68,7 @@ class Registry(Generic[T]):
             return self._make(part, self._parts[part])
         if ":" in part:
             return self._make(part, import_object(part, self.kind))
-        for entry in entry_points(group=self.group, name=part):
+        for entry in _installed().select(group=self.group, name=part):
             return self._make(part, entry.load())
         raise unknown(self.kind, part, [*self.names(), *self.aliases])
 
@@ -101,6 +104,17 @@ class Registry(Generic[T]):
         return add
 
 
+def _installed() -> Any:
+    """The entry points of all installed packages."""
+    return _entry_points(tuple(sys.path))
+
+
+@functools.cache
+def _entry_points(path: tuple[str, ...]) -> Any:
+    # A look into every installed package, which is asked for by each setting that is a name.
+    return entry_points()
+
+
 def import_object(path: str, kind: str) -> Any:
     """What is at an import path ``module:attribute``.
 
@@ -119,20 +133,32 @@ def import_object(path: str, kind: str) -> Any:
     return found
 
 
-def instance_of(base: Any, kind: str) -> Callable[[str, Any], Any]:
-    """A ``make`` that takes instances of a class, and subclasses that need no arguments."""
+def instance_of(
+    base: Any, kind: str, function: Callable[[str, Callable[..., Any]], Any] | None = None
+) -> Callable[[str, Any], Any]:
+    """A ``make`` that takes instances of a class, and subclasses that need no arguments.
+
+    ``function(name, it)``, if given, makes a part of a plain function.
+    """
 
     def make(name: str, part: Any) -> Any:
         if isinstance(part, base):
             return part
         if isinstance(part, type) and issubclass(part, base):
             return part()
+        if function is not None and callable(part) and not isinstance(part, type):
+            return function(name or getattr(part, "__name__", kind), part)
         raise InputError(
             f"{kind} must be a name, an import path module:attribute or {base.__name__}, "
             f"got {name or type(part).__name__!r}."
         )
 
     return make
+
+
+def seeded(function: Callable[..., Any], seed: int) -> dict[str, int]:
+    """The options to call a function with: its seed, if it takes one."""
+    return {"seed": seed} if "seed" in inspect.signature(function).parameters else {}
 
 
 def function_of(kind: str) -> Callable[[str, Any], Any]:

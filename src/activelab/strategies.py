@@ -217,6 +217,31 @@ def strategies() -> list[str]:
     return list(dict.fromkeys([*_PRESETS, *METHODS.names()]))
 
 
+def split_strategies(text: str) -> list[str]:
+    """The texts of several strategies in one text.
+
+    A semicolon separates them, and so does a comma; but after ``helpers=`` or ``prices=``, which are lists
+    themselves, only one before a name that a strategy can begin with (see `strategies`).
+
+    Examples
+    --------
+    >>> from activelab.strategies import split_strategies
+    >>> split_strategies("taught+helpers=trees,logistic,activelab,random")
+    ['taught+helpers=trees,logistic', 'activelab', 'random']
+    """
+    known, found = strategies(), list[str]()
+    for stretch in text.split(";"):
+        before = ""
+        for word in stretch.split(","):
+            part = before.rpartition("+")[2].partition("=")[0].strip()
+            if part in _TEXTS and word.partition("+")[0].strip() not in known:
+                before = found[-1] = f"{found[-1]},{word.strip()}"
+            else:
+                before = word.strip()
+                found.append(before)
+    return found
+
+
 def register(name: str, kind: str = "acquisition") -> Callable[[Any], Any]:
     """A decorator that registers a part of one's own under a name, for this process.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from activelab.cli import app
 from activelab.simulation import (
     Curves,
     Experiment,
+    dataset_names,
     get_figure,
     learning_curves_of,
     read_published,
@@ -220,3 +222,37 @@ def test_stored_results_are_drawn_by_simulate_and_by_plot(tmp_path):
         done = run(*arguments)
         assert done.exit_code == 2
         assert message in done.output
+
+
+def test_simulate_shows_the_defaults_of_an_experiment():
+    shown = " ".join(run("simulate", "--help").stdout.partition("Options:")[2].split())
+    default = Experiment()
+    for option, value in {
+        "--dataset": default.dataset,
+        "--model": default.model,
+        "--method": ",".join(default.methods),
+        "--rounds": default.rounds,
+        "--batch-size": default.batch_size,
+        "--trials": default.trials,
+        "--noise": default.noise,
+        "--num-annotators": default.num_annotators,
+        "--seed": default.seed,
+    }.items():
+        found = re.search(rf"{option} (?:<\w+>|METHODS) .*?\[default: \((.*?)\)\]", shown)
+        assert found
+        assert found[1] == str(value)
+    for value in (default.labelled, default.unlabelled, default.test, default.annotators):
+        assert str(value) in shown
+
+
+def test_simulate_lists_the_datasets_by_name():
+    done = run("simulate", "--datasets")
+    assert [line.split()[0] for line in done.stdout.splitlines()] == dataset_names()
+
+
+def test_simulate_takes_lists_of_strategies_whose_parts_are_lists(tmp_path):
+    line = ("-m", "taught+helpers=extra_trees,logistic,random", "-m", "entropy", "--rounds", 0, "--trials", 1)
+    done = run("simulate", *SMALL, *line, "-o", tmp_path / "results.csv", "--json")
+    assert done.exit_code == 0, done.output
+    methods = json.loads(done.stdout)["experiment"]["methods"]
+    assert methods == ["taught+helpers=extra_trees,logistic", "random", "entropy"]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from activelab._errors import InputError
-from activelab._registry import Registry, instance_of
+from activelab._registry import Registry, instance_of, seeded
 from activelab._typing import Float64s, Models
 from activelab.acquisition._active_label_cleaning import ActiveLabelCleaning
 from activelab.acquisition._activelab import ActiveLab
@@ -38,12 +37,12 @@ class _FunctionMethod(Acquisition):
 
     def __init__(self, name: str, function: Callable[..., Any]) -> None:
         self.name, self.function = name, function
-        self.seeded = "seed" in inspect.signature(function).parameters
 
     def score_models(self, labels: Labels, models: Models, *, seed: int = 0) -> Float64s:
         pred_probs = models[0][None] if len(models) == 1 else np.stack(models)
-        options = {"seed": seed} if self.seeded else {}
-        scores = np.asarray(self.function(labels, pred_probs, **options), dtype=np.float64)
+        scores = np.asarray(
+            self.function(labels, pred_probs, **seeded(self.function, seed)), dtype=np.float64
+        )
         if scores.shape != (labels.n_examples,) or np.isnan(scores).any():
             raise InputError(
                 f"method {self.name!r} must return {labels.n_examples} scores without NaN, "
@@ -52,18 +51,12 @@ class _FunctionMethod(Acquisition):
         return scores
 
 
-_of_class = instance_of(Acquisition, "method")
-
-
-def _make(name: str, part: Any) -> Acquisition:
-    if callable(part) and not isinstance(part, type | Acquisition):
-        return _FunctionMethod(name or getattr(part, "__name__", "method"), part)
-    method: Acquisition = _of_class(name, part)
-    return method
-
-
 METHODS: Registry[Acquisition] = Registry(
-    "method", "activelab.acquisition", _BUILT_IN, _make, aliases=["recommended", "taught"]
+    "method",
+    "activelab.acquisition",
+    _BUILT_IN,
+    instance_of(Acquisition, "method", _FunctionMethod),
+    aliases=["recommended", "taught"],
 )
 
 

@@ -15,9 +15,11 @@ from activelab.cli._options import (
     OptionalPredProbsFiles,
     Output,
     Seed,
+    TableFormat,
 )
 from activelab.cli._output import deliver, progress_bar, working
 from activelab.cli._reading import Reading, reads_files
+from activelab.cli._streams import source, target
 
 
 @reads_files
@@ -29,11 +31,11 @@ def advise(
         str, typer.Option(help="Classifier for --features, as in simulate.")
     ] = "logistic-regression",
     strategy: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "--strategy",
             "-s",
-            help="Strategies to replay, with commas, as in simulate --method.",
+            help="Strategies to replay, as in simulate --method.",
             show_default="recommended, recommended+assignment=thompson, activelab, good_random",
         ),
     ] = None,
@@ -47,6 +49,7 @@ def advise(
     seed: Seed = 0,
     as_json: Json = False,
     output: Output = None,
+    format_: TableFormat = None,
 ) -> None:
     """Which strategy and how many labels an example your labels speak for, and what the next ones buy.
 
@@ -68,13 +71,14 @@ def advise(
     from activelab.advice import STRATEGIES
     from activelab.advice import advise as advice_of
     from activelab.simulation import make_model
-    from activelab.tables import check_output, to_arrow
+    from activelab.strategies import split_strategies
+    from activelab.tables import to_arrow
 
     if features is None and not pred_probs:
         raise InputError("give --features, --pred-probs, or both.")
     request = reading.request(labels, pred_probs)
-    if output is not None:
-        check_output(output, (*request.files, *(() if features is None else (str(features),))))
+    features = None if features is None else source(features)
+    output = target(output, format_, (*request.files, *(() if features is None else (str(features),))))
     classifier = make_model(model)
     with working("Reading the files"):
         pool, models = read_inputs(request)
@@ -85,7 +89,7 @@ def advise(
             models or None,
             X=X,
             model=classifier,
-            strategies=STRATEGIES if strategy is None else strategy.split(","),
+            strategies=STRATEGIES if not strategy else split_strategies(";".join(strategy)),
             next_labels=next_labels,
             label_price=label_price,
             error_cost=error_cost,

@@ -14,9 +14,11 @@ from activelab.cli._options import (
     OptionalPredProbsFiles,
     Output,
     Seed,
+    TableFormat,
 )
 from activelab.cli._output import deliver, working
 from activelab.cli._reading import Reading, reads_files
+from activelab.cli._streams import target
 
 if TYPE_CHECKING:
     from activelab.agreement import Agreement
@@ -35,6 +37,7 @@ def annotators(
     seed: Seed = 0,
     as_json: Json = False,
     output: Output = None,
+    format_: TableFormat = None,
 ) -> None:
     """How far each annotator can be trusted; the summary says how far annotators agree beyond chance.
 
@@ -51,12 +54,11 @@ def annotators(
     worst_class.
     """
     from activelab.agreement import agreement_statistics
-    from activelab.tables import check_output, to_arrow
+    from activelab.tables import to_arrow
 
     request = reading.request(labels, pred_probs)
     check_method(method, with_models=bool(pred_probs))
-    if output is not None:
-        check_output(output, request.files)
+    output = target(output, format_, request.files)
     with working("Reading the files"):
         pool, models = read_inputs(request)
     with working("Estimating consensus and agreement"):

@@ -12,25 +12,11 @@ import typer
 
 from activelab._errors import InputError
 from activelab.cli._consensus import ConsensusMethod, check_method, run_method
-from activelab.cli._inputs import Request, missing_words, read_inputs
-from activelab.cli._options import (
-    AnnotatorColumn,
-    Classes,
-    ExampleColumn,
-    Examples,
-    Fold,
-    From,
-    Json,
-    Keep,
-    KeepOption,
-    LabelColumn,
-    LabelsFile,
-    Missing,
-    OptionalPredProbsFiles,
-    Question,
-    Seed,
-)
+from activelab.cli._inputs import missing_words, read_inputs
+from activelab.cli._options import Json, LabelsFile, Missing, OptionalPredProbsFiles, Seed, TableFormat
 from activelab.cli._output import say, working
+from activelab.cli._reading import Reading, reads_files
+from activelab.cli._streams import source, target
 
 audit = typer.Typer(name="audit", rich_markup_mode=None)
 
@@ -91,6 +77,7 @@ def _audit(context: typer.Context) -> None:
 
 
 @audit.command()
+@reads_files
 def draw(
     labels: LabelsFile,
     pred_probs: OptionalPredProbsFiles = None,
@@ -120,18 +107,10 @@ def draw(
         typer.Option(min=0, help="Mix in so many known answers, to learn how often whoever checks errs."),
     ] = 0,
     method: ConsensusMethod = "auto",
-    classes: Classes = None,
-    examples: Examples = None,
-    example_column: ExampleColumn = None,
-    annotator_column: AnnotatorColumn = None,
-    label_column: LabelColumn = None,
-    keep: KeepOption = Keep.error,
-    from_: From = None,
-    question: Question = None,
-    missing: Missing = None,
-    fold: Fold = False,
+    reading: Reading = Reading(),  # noqa: B008
     seed: Seed = 0,
     as_json: Json = False,
+    format_: TableFormat = None,
 ) -> None:
     """Draw the labels that a trusted person should check: most where the consensus is least sure.
 
@@ -147,28 +126,30 @@ def draw(
     """
     from activelab.audit import draw_audit
     from activelab.cli._audit_pool import known_codes, tables_of
-    from activelab.tables import check_output, write_table
+    from activelab.tables import write_table
 
-    if output is None or pool is None:
+    if (output is None and format_ is None) or pool is None:
         raise InputError(
             "name two files: the list to fill in with -o, and with --pool what the report needs."
         )
     if mix_in and known is None:
         raise InputError("--mix-in needs right answers: give --known.")
-    request = Request(
-        labels, pred_probs or (), classes, examples, example_column, annotator_column, label_column, keep,
-        from_, question, missing, fold,
-    )  # fmt: skip
     check_method(method, with_models=bool(pred_probs))
+    request = reading.request(labels, pred_probs)
+    known = None if known is None else source(known)
     inputs = (*request.files, *(() if known is None else (str(known),)))
-    check_output(output, (*inputs, str(pool)))
-    check_output(pool, inputs)
+    output = target(output, format_, (*inputs, str(pool)))
+    pool = target(pool, inputs=inputs)
+    assert output is not None
+    assert pool is not None
     with working("Reading the files"):
         given, models = read_inputs(request)
         codes = (
             None
             if known is None
-            else known_codes(known, given, example_column, label_column, missing_words(missing))
+            else known_codes(
+                known, given, reading.example_column, reading.label_column, missing_words(reading.missing)
+            )
         )
     with working("Estimating the consensus"):
         consensus, used, _ = run_method(method, given, models, seed)
@@ -217,6 +198,7 @@ def report(
     safe: SafeFile = None,
     missing: Missing = None,
     as_json: Json = False,
+    format_: TableFormat = None,
 ) -> None:
     """What the checks say: the share of right labels and of each class, and labels safe to ship.
 
@@ -230,11 +212,11 @@ def report(
     mixed in, and from examples that stand in the list twice, as two people checked them; the first counts.
     """
     from activelab.cli._audit_pool import checker_of, measured, read_pool, safe_table
-    from activelab.tables import check_output, write_table
+    from activelab.tables import write_table
 
     checker = checker_of(checker_error, checker_answers)
-    if safe is not None:
-        check_output(safe, (str(pool), str(checks)))
+    pool, checks = source(pool), source(checks)
+    safe = target(safe, format_, (str(pool), str(checks)))
     with working("Reading the files"):
         checked = read_pool(pool, checks, missing_words(missing))
     values, ship = measured(checked, checker, confidence, epsilon, delta)

@@ -20,9 +20,10 @@ from activelab.cli._audit import (
     audit,
     words_of,
 )
-from activelab.cli._options import Json
+from activelab.cli._options import Json, TableFormat
 from activelab.cli._output import say, working
 from activelab.cli._place import Place, place_of, project_at, split_place
+from activelab.cli._streams import source, target
 
 _Audit = Annotated[
     int | None, typer.Option("--audit", min=1, help="Number of the audit.", show_default="the latest")
@@ -38,6 +39,7 @@ def start(
     ] = None,
     output: ToCheck = None,
     as_json: Json = False,
+    format_: TableFormat = None,
 ) -> None:
     """Draw the labels of a project that somebody should check, on the page Audit or in a list.
 
@@ -46,10 +48,9 @@ def start(
       activelab audit start tickets.db -n 60
       activelab audit start tickets.db -n 100 -o to_check.csv
     """
-    from activelab.tables import check_output, write_table
+    from activelab.tables import write_table
 
-    if output is not None:
-        check_output(output)
+    output = target(output, format_)
     with project_at(place_of(place)) as project, working("Drawing"):
         import pyarrow as pa
 
@@ -99,7 +100,7 @@ def enter(
         from activelab.project.files.checks import enter_checks
 
         identity = _number(project, number)
-        entered = enter_checks(project, identity, Path(rest[0]), by)
+        entered = enter_checks(project, identity, source(Path(rest[0])), by)
     say(f"Entered {entered:,} checks.", {"audit": identity, "entered": entered}, as_json)
 
 
@@ -114,6 +115,7 @@ def show(
     checker_answers: CheckerAnswers = None,
     safe: SafeFile = None,
     as_json: Json = False,
+    format_: TableFormat = None,
 ) -> None:
     """What an audit of a project says, and labels safe to ship; they are those of when it was drawn.
 
@@ -122,10 +124,7 @@ def show(
       activelab audit show tickets.db
       activelab audit show tickets.db --epsilon 0.02 --safe safe.parquet
     """
-    from activelab.tables import check_output
-
-    if safe is not None:
-        check_output(safe)
+    safe = target(safe, format_)
     with project_at(place_of(place)) as project, working("Measuring"):
         from activelab.cli._audit_pool import checker_of
         from activelab.project import insight

@@ -13,9 +13,11 @@ from activelab.cli._options import (
     OptionalPredProbsFiles,
     Output,
     Seed,
+    TableFormat,
 )
 from activelab.cli._output import deliver, working
 from activelab.cli._reading import Reading, reads_files
+from activelab.cli._streams import target
 
 if TYPE_CHECKING:
     from activelab._typing import Ids, Models
@@ -70,6 +72,7 @@ def consensus(
     seed: Seed = 0,
     as_json: Json = False,
     output: Output = None,
+    format_: TableFormat = None,
 ) -> None:
     """The most likely label of every labelled example, and how far it can be trusted.
 
@@ -82,12 +85,11 @@ def consensus(
     The table has the columns example, consensus_label, quality, agreement, num_labels and
     predicted_label, which is empty without probabilities.
     """
-    from activelab.tables import check_output, to_arrow
+    from activelab.tables import to_arrow
 
     request = reading.request(labels, pred_probs)
     check_method(method, with_models=bool(pred_probs))
-    if output is not None:
-        check_output(output, request.files)
+    output = target(output, format_, request.files)
     with working("Reading the files"):
         pool, models = read_inputs(request)
     with working("Estimating the consensus"):

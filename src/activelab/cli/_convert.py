@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +9,8 @@ import typer
 
 from activelab.cli._inputs import class_names, missing_words
 from activelab.cli._options import AnnotatorColumn, ExampleColumn, Fold, Json, LabelColumn, Missing, Question
-from activelab.cli._output import working
+from activelab.cli._output import say, tell, working
+from activelab.cli._streams import source, target
 
 if TYPE_CHECKING:
     from activelab.formats import Conversion
@@ -25,11 +25,17 @@ def _formats() -> list[str]:
 
 
 def convert(
-    source: Annotated[
-        Path, typer.Argument(metavar="IN", help="File of labels.", readable=False, show_default=False)
+    given: Annotated[
+        Path,
+        typer.Argument(
+            metavar="IN", help="File of labels; - is standard input.", readable=False, show_default=False
+        ),
     ],
-    target: Annotated[
-        Path, typer.Argument(metavar="OUT", help="File to write.", readable=False, show_default=False)
+    wanted: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT", help="File to write; - is standard output.", readable=False, show_default=False
+        ),
     ],
     to: Annotated[
         str, typer.Option("--to", metavar="FORMAT", help="Format of OUT.", autocompletion=_formats)
@@ -63,6 +69,15 @@ def convert(
         typer.Option(metavar="FILE", help="List the rows that are wrong there.", readable=False),
     ] = None,
     as_json: Json = False,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="ENDING",
+            help="Ending that a file like OUT would have, for standard output: csv, jsonl, zip, …",
+            show_default="the first of --to",
+        ),
+    ] = None,
 ) -> None:
     """Write the labels of a file in the format of another tool, and account for every row.
 
@@ -79,15 +94,16 @@ def convert(
     Of several labels of one annotator on an example the latest is kept. In CSV, texts that a spreadsheet
     would run as formulas begin with an apostrophe, which is taken off again at reading.
     """
-    from activelab.formats import convert_file, summary_of
-    from activelab.tables import check_output
+    from activelab.formats import convert_file, get_format, summary_of
 
-    if rejected is not None:
-        check_output(rejected, (str(source), str(target)))
+    given, formats = source(given), [ending[1:] for ending in get_format(to).endings]
+    out = target(wanted, format_, formats=formats)
+    assert out is not None
+    rejected = target(rejected, inputs=(str(given), str(out)))
     with working("Converting"):
         done = convert_file(
-            source,
-            target,
+            given,
+            out,
             to,
             from_=from_,
             question=question,
@@ -98,22 +114,20 @@ def convert(
         )
     if rejected is not None:
         _list(rejected, done)
-    if as_json:
-        typer.echo(json.dumps(summary_of(done) | {"output": str(target)}, ensure_ascii=False))
-        return
     dropped = sum(done.dropped.values())
-    typer.echo(
-        f"{source} ({done.source}): {done.read:,} read, {dropped:,} dropped, {done.kept:,} kept in {target} "
-        f"({done.target})."
-    )
-    for why, number in done.dropped.most_common():
-        typer.echo(f"dropped {number:,}: {why}")
+    words = [
+        f"{given} ({done.source}): {done.read:,} read, {dropped:,} dropped, {done.kept:,} kept in {out} "
+        f"({done.target}).",
+        *(f"dropped {number:,}: {why}" for why, number in done.dropped.most_common()),
+    ]
+    say("\n".join(words), summary_of(done) | {"output": str(out)}, as_json)
+    if as_json:
+        return
     for line, why in done.rejected[:_NAMED]:
         typer.echo(f"rejected: entry {line:,}: {why}", err=True)
     if len(done.rejected) > _NAMED and rejected is None:
         typer.echo(f"and {len(done.rejected) - _NAMED:,} more; --rejected FILE lists them.", err=True)
-    for note in done.notes:
-        typer.echo(f"note: {note}", err=True)
+    tell(done.notes)
 
 
 def _list(path: Path, done: Conversion) -> None:

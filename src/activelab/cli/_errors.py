@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from activelab._errors import InputError
 from activelab._extras import MissingPackageError
+from activelab.cli import _streams
 from activelab.cli._advice import ADVICE
 
 # typer has its own copy of click or depends on click, by version; both are reached from here.
@@ -25,19 +26,27 @@ class CommandError(Exception):
 class CommandGroup(TyperGroup):
     """The group of commands, which words errors in one line."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Where a shell completes the first word there is nothing to parse, nor a library to load for it."""
+        if ctx.resilient_parsing and not args:
+            return []
+        return list(super().parse_args(ctx, args))
+
     def main(self, *args: Any, **options: Any) -> Any:
         """Run a command and exit with its status."""
         standalone = options.pop("standalone_mode", True)
         options["standalone_mode"] = False
         command = functools.partial(super().main, *args, **options)
-        if not standalone:
-            return command()
-        sys.exit(_run(command))
+        with _streams.streams():
+            if not standalone:
+                return command()
+            sys.exit(_run(command))
 
 
 def _run(command: Callable[[], Any]) -> int:
     try:
         status = command()
+        _streams.send()
     except _UsageError as error:
         page = error.ctx.command_path if error.ctx else "activelab"
         message = error.format_message().replace("Value error, ", "").rstrip(".")
@@ -57,5 +66,5 @@ def _run(command: Callable[[], Any]) -> int:
 
 
 def _say(message: str, status: int) -> int:
-    typer.echo(f"error: {' '.join(message.split())}", err=True)
+    typer.echo(f"error: {_streams.named(' '.join(message.split()))}", err=True)
     return status

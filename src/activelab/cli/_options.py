@@ -16,7 +16,8 @@ LabelsFile = Annotated[
     typer.Argument(
         metavar="LABELS",
         help="Table with one row a label: example, annotator, label. CSV, TSV, Parquet or JSON lines by "
-        "ending (.csv .tsv .parquet .jsonl, text also .gz). Files of other tools are recognised.",
+        "ending (.csv .tsv .parquet .jsonl, text also .gz). Files of other tools are recognised; - is "
+        "standard input.",
         show_default=False,
         readable=False,
     ),
@@ -141,9 +142,19 @@ Output = Annotated[
         "--output",
         "-o",
         metavar="FILE",
-        help="Write the table there, by ending. Without it: a summary on a terminal, CSV in a pipe.",
+        help="Write the table there, by ending; - is standard output. Without it: a summary on a terminal, "
+        "CSV in a pipe.",
         show_default=False,
         readable=False,
+    ),
+]
+TableFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help="Format on standard output: csv, tsv, jsonl or parquet.",
+        show_default="csv",
     ),
 ]
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from activelab._progress import Show
+from activelab.cli import _streams
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,13 +62,22 @@ def progress_bar(unit: str | None = None) -> Iterator[Show]:
 
 
 def say(words: str, values: dict[str, Any], as_json: bool, *, notes: Iterable[str] = ()) -> None:
-    """Say what a command has done: in words with notes, or as one JSON object."""
+    """Say what a command has done: in words with notes, or as one JSON object.
+
+    It is said on standard output, unless that is for a table.
+    """
+    aside = _streams.takes_stdout()
     if as_json:
-        typer.echo(json.dumps(values, ensure_ascii=False))
+        typer.echo(_streams.named(json.dumps(values, ensure_ascii=False)), err=aside)
         return
-    typer.echo(words)
+    typer.echo(_streams.named(words), err=aside)
+    tell(notes)
+
+
+def tell(notes: Iterable[str]) -> None:
+    """Say on standard error what is worth knowing."""
     for note in notes:
-        typer.echo(f"note: {note}", err=True)
+        typer.echo(f"note: {_streams.named(note)}", err=True)
 
 
 def deliver(
@@ -81,7 +91,8 @@ def deliver(
     summary : dict
         What is worth knowing about the table; ``notes`` are what could not be estimated.
     output : path, optional
-        File to write. Without one the table goes to a pipe as CSV, and its first rows to a terminal.
+        File to write, as `_streams.target` gives it. Without one the table goes to a pipe as CSV, and its
+        first rows to a terminal.
     as_json : bool
         Print the summary as JSON and nothing else.
     absent : str
@@ -93,15 +104,14 @@ def deliver(
     if output is not None:
         write_table(output, table)
     if as_json:
-        typer.echo(json.dumps(summary, ensure_ascii=False))
+        say("", summary, as_json)
         return
-    if sys.stdout.isatty():
+    if sys.stdout.isatty() and not _streams.takes_stdout():
         _show(table, summary, absent)
     elif output is None:
         for block in csv_blocks(table):
             typer.echo(block, nl=False)
-    for note in summary["notes"]:
-        typer.echo(f"note: {note}", err=True)
+    tell(summary["notes"])
 
 
 def _plain(value: Any) -> Any:

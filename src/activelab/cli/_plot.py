@@ -10,6 +10,7 @@ import typer
 
 from activelab._errors import InputError, first
 from activelab._whole import whole_file
+from activelab.cli._streams import source
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,6 +42,7 @@ def plot(
       activelab plot results.parquet
       activelab plot digits.parquet labelme.parquet --measure consensus_accuracy -o curves.pdf
     """
+    results = [source(path) for path in results]
     check_figure(output, tuple(str(path) for path in results))
     draw(output, {path.stem: _read(path, measure) for path in results}, measure)
     typer.echo(str(output))

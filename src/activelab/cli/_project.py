@@ -13,6 +13,7 @@ from activelab.cli._inputs import class_names, missing_words
 from activelab.cli._options import Fold, Json, Missing
 from activelab.cli._output import progress_bar, say
 from activelab.cli._place import Place, place_of, project_at, project_errors, split_place
+from activelab.cli._streams import source, target
 
 if TYPE_CHECKING:
     from activelab.project.fields import FieldView
@@ -168,14 +169,17 @@ def import_(
         raise InputError(f"one file of examples at a time; got {', '.join(rest)}.")
     if not rest and labels is None and gold is None:
         raise InputError("name a file: EXAMPLES, --labels FILE or --gold FILE.")
+    rest = [source(one) for one in rest]
+    labels, gold, features = (None if one is None else source(one) for one in (labels, gold, features))
+    rejected = target(
+        rejected, inputs=[str(one) for one in (*rest, labels, gold, features) if one is not None]
+    )
     with project_at(place) as project, progress_bar() as progress:
         import pyarrow as pa
 
         from activelab.project.files.importing import Columns, import_files
-        from activelab.tables import check_output, write_table
+        from activelab.tables import write_table
 
-        if rejected is not None:
-            check_output(rejected, tuple(map(str, filter(None, (*rest, labels, gold, features)))))
         done = import_files(
             project,
             rest[0] if rest else None,

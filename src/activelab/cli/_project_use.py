@@ -13,9 +13,10 @@ from activelab._errors import InputError
 from activelab._extras import needs
 from activelab._whole import whole_file
 from activelab.cli._errors import CommandError
-from activelab.cli._options import ExampleColumn, Json, OptionalPredProbsFiles
+from activelab.cli._options import ExampleColumn, Json, OptionalPredProbsFiles, TableFormat
 from activelab.cli._output import say, working
 from activelab.cli._place import Place, check_report, place_of, project_at, project_errors, split_place
+from activelab.cli._streams import source, target
 
 if TYPE_CHECKING:
     from activelab.project import Project
@@ -45,6 +46,7 @@ def train(
     Labelling goes on meanwhile. With --pred-probs nothing is trained: the probabilities of your own models
     are used, out-of-sample, in the order of the pool or with a column of ids.
     """
+    files = [source(one) for one in pred_probs or ()]
     with project_at(place_of(place)) as project:
         if cancel:
             _cancel(project, as_json)
@@ -52,7 +54,7 @@ def train(
         from activelab.project.training.round import train_on_files
 
         with working("Training"):
-            done = train_on_files(project, pred_probs or (), example_column, limit_hours=limit, given_up=_end)
+            done = train_on_files(project, files, example_column, limit_hours=limit, given_up=_end)
     summary = done.summary
     assert summary.metrics is not None
     say(
@@ -222,10 +224,15 @@ def export(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="File to write; WHAT.csv if not given.", readable=False
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="File to write, - for standard output; WHAT.csv if not given.",
+            readable=False,
         ),
     ] = None,
     as_json: Json = False,
+    format_: TableFormat = None,
 ) -> None:
     """Write labels, the consensus, the next batch, all events or the checks of audits to a table.
 
@@ -238,14 +245,14 @@ def export(
     CSV, Parquet or JSON lines by ending. In CSV, texts that a spreadsheet would run as formulas begin with an
     apostrophe. Times are UTC.
     """
-    target = output or Path(f"{what}.csv")
+    file = target(output, format_) or Path(f"{what}.csv")
     with project_at(place_of(place)) as project, working("Writing the table"):
         from activelab.project.files.export import export_table
 
-        done = export_table(project, what, target)
+        done = export_table(project, what, file)
     say(
-        f"Wrote {done.rows:,} rows to {target}.",
-        {"rows": done.rows, "output": str(target), "notes": list(done.notes)},
+        f"Wrote {done.rows:,} rows to {file}.",
+        {"rows": done.rows, "output": str(file), "notes": list(done.notes)},
         as_json,
         notes=done.notes,
     )

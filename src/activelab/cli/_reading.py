@@ -23,6 +23,7 @@ from activelab.cli._options import (
     Missing,
     Question,
 )
+from activelab.cli._streams import source
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,10 @@ class Reading:
     def request(self, labels: Path, pred_probs: Sequence[Path] | None) -> Request:
         """What is to be read."""
         return Request(
-            labels,
-            pred_probs or (),
+            source(labels),
+            [source(path) for path in pred_probs or ()],
             self.classes,
-            self.examples,
+            None if self.examples is None else source(self.examples),
             self.example_column,
             self.annotator_column,
             self.label_column,

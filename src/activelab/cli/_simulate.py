@@ -11,11 +11,27 @@ import typer
 from activelab._whole import whole_file
 from activelab.cli._output import deliver, progress_bar
 from activelab.cli._plot import check_figure, draw
+from activelab.cli._streams import STREAM
 
 if TYPE_CHECKING:
     from activelab.simulation import Experiment, Panel
 
 Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Trials run in parallel; -1 for one a core.")]
+
+
+def _dataset_names() -> list[str]:
+    from activelab.simulation import dataset_names
+
+    return dataset_names()
+
+
+def _list_datasets(wanted: bool) -> None:
+    if wanted:
+        from activelab.simulation import dataset_origins
+
+        for name, origin in dataset_origins().items():
+            typer.echo(f"{name:<20} {origin}")
+        raise typer.Exit
 
 
 def simulate(
@@ -25,30 +41,74 @@ def simulate(
     config: Annotated[
         Path | None, typer.Option("--config", "-c", help="TOML file that states the experiment.")
     ] = None,
-    dataset: Annotated[str | None, typer.Option(help="A name, or a folder.")] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            help="A name, or a folder; --datasets lists the names.",
+            show_default="wall-robot",
+            autocompletion=_dataset_names,
+        ),
+    ] = None,
+    datasets: Annotated[
+        bool,
+        typer.Option(
+            "--datasets", callback=_list_datasets, is_eager=True, help="List the datasets by name, and stop."
+        ),
+    ] = False,
     model: Annotated[
         str | None,
         typer.Option(
             help="extra-trees, mlp, knn, logistic-regression, linear-head, linear-heads, ensemble, or "
-            "module:attribute."
+            "module:attribute.",
+            show_default="extra-trees",
         ),
     ] = None,
-    method: Annotated[str | None, typer.Option("--method", "-m", help="Methods, with commas.")] = None,
-    labelled: Annotated[int | None, typer.Option(help="Examples labelled at the start.")] = None,
-    unlabelled: Annotated[int | None, typer.Option(help="Other examples of the pool; -1 for all.")] = None,
-    test: Annotated[int | None, typer.Option(help="Examples kept apart; 0 for the dataset's own.")] = None,
-    rounds: Annotated[int | None, typer.Option(help="Batches.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Labels a batch.")] = None,
-    trials: Annotated[int | None, typer.Option(help="Repetitions, each on other draws.")] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--method",
+            "-m",
+            metavar="METHODS",
+            help="Methods or strategies: repeat the option, or put commas between. After helpers= or prices= "
+            "a comma separates only before a method's name; a semicolon always does.",
+            show_default="activelab,random",
+        ),
+    ] = None,
+    labelled: Annotated[
+        int | None,
+        typer.Option(help="Examples labelled at the start.", show_default="500, or a sixth of the dataset"),
+    ] = None,
+    unlabelled: Annotated[
+        int | None,
+        typer.Option(
+            help="Other examples of the pool; -1 for all.", show_default="1500, or half of the dataset"
+        ),
+    ] = None,
+    test: Annotated[
+        int | None,
+        typer.Option(
+            help="Examples kept apart; 0 for the dataset's own.",
+            show_default="its own, 1000, or a third of the dataset",
+        ),
+    ] = None,
+    rounds: Annotated[int | None, typer.Option(help="Batches.", show_default="20")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Labels a batch.", show_default="100")] = None,
+    trials: Annotated[
+        int | None, typer.Option(help="Repetitions, each on other draws.", show_default="5")
+    ] = None,
     annotators: Annotated[
         str | None,
         typer.Option(
-            help="homogeneous, heterogeneous, class-conditional, adversarial, difficulty or replay."
+            help="homogeneous, heterogeneous, class-conditional, adversarial, difficulty, replay or "
+            "module:attribute.",
+            show_default="replay if labels are recorded, else class-conditional",
         ),
     ] = None,
-    noise: Annotated[float | None, typer.Option(help="Mean probability of an error.")] = None,
-    num_annotators: Annotated[int | None, typer.Option(help="Size of the team.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    noise: Annotated[
+        float | None, typer.Option(help="Mean probability of an error.", show_default="0.15")
+    ] = None,
+    num_annotators: Annotated[int | None, typer.Option(help="Size of the team.", show_default="30")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.", show_default="0")] = None,
     figure: Annotated[
         Path | None,
         typer.Option("--figure", metavar="FILE", help="Draw the learning curves: .png, .pdf or .svg."),
@@ -60,9 +120,7 @@ def simulate(
 ) -> None:
     """Compare methods where the truth is known: rounds of labelling by simulated or recorded annotators.
 
-    Options override the configuration. Without one, a quarter of the pool is labelled at the start, a
-    third of the dataset is the test, and recorded labels are replayed. What an interrupted run has
-    finished is kept and not run again.
+    Options override the configuration. What an interrupted run has finished is kept and not run again.
 
     \b
     Examples:
@@ -76,12 +134,13 @@ def simulate(
 
     from activelab._errors import InputError
     from activelab.simulation import Experiment, learning_curves_of, results_table
+    from activelab.strategies import split_strategies
     from activelab.tables import check_output, to_arrow, write_table
 
     given = {
         "dataset": dataset,
         "model": model,
-        "methods": None if method is None else tuple(name.strip() for name in method.split(",")),
+        "methods": tuple(split_strategies(";".join(method))) if method else None,
         "labelled": labelled,
         "unlabelled": unlabelled,
         "test": test,
@@ -101,6 +160,8 @@ def simulate(
     else:
         stated = Experiment.from_toml(config)
     experiment = replace(stated, **changes)
+    if str(output) == STREAM:
+        raise InputError("the results are kept in a file, to go on from; name it with -o.")
     check_output(output, ())
     if figure is not None:
         check_figure(figure, (str(output),))

@@ -22,12 +22,14 @@ from activelab.cli._options import (
     OptionalManyPredProbsFiles,
     Output,
     Seed,
+    TableFormat,
     UnmatchedOption,
     WorkDir,
     Workers,
 )
 from activelab.cli._output import deliver, working
 from activelab.cli._reading import Reading, reads_files
+from activelab.cli._streams import source, target
 
 if TYPE_CHECKING:
     from activelab._typing import Ids
@@ -99,6 +101,7 @@ def suggest(
     seed: Seed = 0,
     as_json: Json = False,
     output: Output = None,
+    format_: TableFormat = None,
     unmatched: UnmatchedOption = None,
     engine: EngineOption = None,
     address: Address = None,
@@ -131,7 +134,10 @@ def suggest(
 
     if (features is None) == (not pred_probs):
         raise InputError("give either --pred-probs or --features.")
-    models = [one.split(SEPARATOR) for one in pred_probs or ()]
+    labels = [source(one) for one in labels]
+    models = [[source(name) for name in one.split(SEPARATOR)] for one in pred_probs or ()]
+    features = None if features is None else source(features)
+    prices = None if prices is None else source(prices)
     strategy = Strategy.of(
         method,
         batching=batching,
@@ -141,6 +147,8 @@ def suggest(
     )
     if prices is not None and strategy.assignment != "thompson":
         raise InputError("--prices go with --assignment thompson.")
+    others = [str(one) for one in (features, prices, reading.examples) if one is not None]
+    output = target(output, format_, [*labels, *(name for names in models for name in names), *others])
     columns = {
         "example_column": reading.example_column,
         "annotator_column": reading.annotator_column,
@@ -158,9 +166,15 @@ def suggest(
         if strategy.assignment is not None or strategy.skip_settled or strategy.batching != "top":
             raise InputError("--assignment, --skip-settled and --batching are for pools that fit the memory.")
         if features is not None:
-            raise InputError("--features are for pools that fit the memory.")
+            raise InputError(
+                "--features are for pools that fit the memory. Train a classifier on them, and give its "
+                "out-of-sample probabilities with --pred-probs."
+            )
         if reading.missing or reading.fold:
-            raise InputError("--missing and --fold are for pools that fit the memory.")
+            raise InputError(
+                "--missing and --fold are for pools that fit the memory. Clean the labels first, with: "
+                "activelab convert LABELS labels.parquet --missing WORD --fold --classes LIST"
+            )
         if reading.examples is not None:
             raise InputError("--examples is for arrays; a pool in several files lists its examples itself.")
         chosen = {name: value for name, value in large.items() if value is not None}
@@ -175,7 +189,6 @@ def suggest(
             batch_size,
             strategy,
             reading.classes,
-            output,
             **columns,
             **chosen,
             keep=reading.keep.value,
@@ -184,7 +197,7 @@ def suggest(
     else:
         request = reading.request(Path(labels[0]), [Path(names[0]) for names in models])
         classifier = (features, model) if features is not None else None
-        batch, summary = _in_memory(request, strategy, batch_size, prices, output, seed, classifier)
+        batch, summary = _in_memory(request, strategy, batch_size, prices, seed, classifier)
     deliver(_table(batch), {"method": method, **summary}, output=output, as_json=as_json)
 
 
@@ -194,14 +207,9 @@ def _in_parts(
     batch_size: int,
     strategy: Strategy,
     classes: str | None,
-    output: Path | None,
     **options: Any,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Columns and summary of the batch of a pool that is read in parts."""
-    from activelab.tables import check_output
-
-    if output is not None:
-        check_output(output, tuple(labels + [name for names in models for name in names]))
     with bar() as shown:
         found = require_scale().suggest(
             labels,
@@ -221,7 +229,6 @@ def _in_memory(
     strategy: Strategy,
     batch_size: int,
     prices: Path | None,
-    output: Path | None,
     seed: int,
     classifier: tuple[Path, str] | None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -231,10 +238,6 @@ def _in_memory(
     """
     from dataclasses import replace
 
-    from activelab.tables import check_output
-
-    if output is not None:
-        check_output(output, (*request.files, *(() if classifier is None else (str(classifier[0]),))))
     with working("Reading the files"):
         pool, models = read_inputs(request)
         if classifier is not None:

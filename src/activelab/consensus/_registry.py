@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -11,7 +10,7 @@ import numpy as np
 
 from activelab._errors import InputError
 from activelab._kernels import blocks, most_probable, normalised
-from activelab._registry import Registry, instance_of
+from activelab._registry import Registry, instance_of, seeded
 from activelab._typing import Float64s, Ints, Models
 from activelab.consensus._bayesian import bayesian_consensus, bayesian_estimate
 from activelab.consensus._committee import pooled
@@ -174,11 +173,9 @@ class _FunctionConsensus(ConsensusMethod):
 
     def __init__(self, name: str, function: Callable[..., Any]) -> None:
         self.name, self.function = name, function
-        self.seeded = "seed" in inspect.signature(function).parameters
 
     def estimate(self, labels: Labels, models: Models, *, seed: int = 0) -> Consensus:
-        options = {"seed": seed} if self.seeded else {}
-        result = self.function(labels, np.stack(models) if models else None, **options)
+        result = self.function(labels, np.stack(models) if models else None, **seeded(self.function, seed))
         if isinstance(result, Consensus):
             return result
         posterior = np.asarray(result, dtype=np.float64)
@@ -200,16 +197,6 @@ def _distributions(rows: Float64s) -> bool:
     return bool((rows >= 0).all() and (np.abs(rows.sum(axis=1) - 1) < 1e-6).all())
 
 
-_of_class = instance_of(ConsensusMethod, "consensus")
-
-
-def _make(name: str, part: Any) -> ConsensusMethod:
-    if callable(part) and not isinstance(part, type | ConsensusMethod):
-        return _FunctionConsensus(name or getattr(part, "__name__", "consensus"), part)
-    method: ConsensusMethod = _of_class(name, part)
-    return method
-
-
 CONSENSUS: Registry[ConsensusMethod] = Registry(
     "consensus",
     "activelab.consensus",
@@ -221,5 +208,5 @@ CONSENSUS: Registry[ConsensusMethod] = Registry(
         "dawid_skene": DawidSkene,
         **{name: _Crowdkit(name) for name in CROWDKIT_METHODS},
     },
-    _make,
+    instance_of(ConsensusMethod, "consensus", _FunctionConsensus),
 )

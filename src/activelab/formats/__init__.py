@@ -10,6 +10,7 @@ from activelab.formats._labels import read_label_table as read_label_table
 from activelab.formats._record import Record
 from activelab.formats._record import is_later as is_later
 from activelab.formats._registry import FORMATS, FileFormat
+from activelab.formats._registry import get_format as get_format
 from activelab.formats._spelling import class_notes as class_notes
 from activelab.formats._spelling import meeting as meeting
 

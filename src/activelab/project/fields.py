@@ -150,7 +150,7 @@ class FieldView:
 class Worded(BaseModel):
     """A model that refuses a value in one sentence: the field, what it should be, what was got."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     checks_characters: ClassVar[bool] = False
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from activelab._errors import InputError, unknown
@@ -88,6 +88,8 @@ class Settings(Worded):
 
     title: Annotated[str, Field(title="Title"), Shown(_PROJECT, characters=(1, 200))] = "Untitled project"
     """What annotators read above the page."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     kind: Annotated[
         str, Field(title="Kind of the examples"), Choice(lambda: KINDS, "kind"), Shown(_PROJECT, remote=False)

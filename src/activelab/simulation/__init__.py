@@ -1,7 +1,7 @@
 """Datasets, annotators that err or are replayed, and rounds with them where the truth is known."""
 
 from activelab.simulation._annotators import TEAMS, ReplayedTeam, SimulatedTeam, Team, make_team
-from activelab.simulation._datasets import Dataset, dataset_names, load_dataset
+from activelab.simulation._datasets import Dataset, dataset_names, dataset_origins, load_dataset
 from activelab.simulation._efficiency import Efficiency, efficiency
 from activelab.simulation._experiment import (
     Experiment,
@@ -43,6 +43,7 @@ __all__ = [
     "Simulation",
     "Team",
     "dataset_names",
+    "dataset_origins",
     "efficiency",
     "get_figure",
     "initial_labels",

@@ -88,7 +88,7 @@ def load_dataset(name: str | os.PathLike[str]) -> Dataset:
     Dataset('digits', 1,797 examples × 64 features, 10 classes, no recorded labels)
     """
     if str(name) in _NAMED:
-        return _NAMED[str(name)](str(name))
+        return _NAMED[str(name)][0](str(name))
     folder = Path(name)
     if not folder.is_dir():
         raise unknown("dataset (and no folder)", str(name), dataset_names())
@@ -98,6 +98,18 @@ def load_dataset(name: str | os.PathLike[str]) -> Dataset:
 def dataset_names() -> list[str]:
     """Names `load_dataset` knows."""
     return list(_NAMED)
+
+
+def dataset_origins() -> dict[str, str]:
+    """What each dataset that `load_dataset` knows by name is, and where it comes from.
+
+    Examples
+    --------
+    >>> from activelab.simulation import dataset_origins
+    >>> dataset_origins()["digits"]
+    'handwritten digits; they come with scikit-learn'
+    """
+    return {name: origin for name, (_, origin) in _NAMED.items()}
 
 
 def _from_folder(folder: Path, name: str) -> Dataset:
@@ -303,15 +315,23 @@ def _data_folder(folder: str, file: str) -> Path | None:
     return path if path.exists() else None
 
 
-_NAMED: dict[str, Callable[[str], Dataset]] = {
-    "wall-robot": _wall_robot(4),
-    "wall-robot-24": _wall_robot(24),
-    "wall-robot-complete": _wall_robot(4),
-    "cifar10h": _cifar10h,
-    "cifar10h-images": _cifar10h_images,
-    "digits": _digits,
-    "product": _crowd("product"),
-    "sentiment-polarity": _crowd("sentiment_polarity"),
-    "labelme": _crowd("labelme"),
-    "bluebirds": _crowd("bluebirds"),
+_OPENML = "Wall-following robot; $ACTIVELAB_DATA/wall_robot, else fetched from OpenML"
+_CIFAR = "CIFAR-10H with what people said; $ACTIVELAB_DATA/cifar10h"
+
+_NAMED: dict[str, tuple[Callable[[str], Dataset], str]] = {
+    "digits": (_digits, "handwritten digits; they come with scikit-learn"),
+    "wall-robot": (_wall_robot(4), f"{_OPENML}, 4 readings"),
+    "wall-robot-24": (_wall_robot(24), f"{_OPENML}, 24 readings"),
+    "wall-robot-complete": (_wall_robot(4), f"{_OPENML}, all labelled at the start"),
+    "cifar10h": (_cifar10h, f"{_CIFAR}, embeddings"),
+    "cifar10h-images": (_cifar10h_images, f"{_CIFAR}, images"),
+    **{
+        name: (_crowd(folder), f"labels of people; $ACTIVELAB_DATA/{folder}")
+        for name, folder in {
+            "product": "product",
+            "sentiment-polarity": "sentiment_polarity",
+            "labelme": "labelme",
+            "bluebirds": "bluebirds",
+        }.items()
+    },
 }

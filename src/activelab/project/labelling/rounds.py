@@ -36,6 +36,8 @@ KNOWN = select(example.c.id).where(example.c.gold.is_not(None)).union(select(dec
 """Examples whose right answer is known or that are decided: nobody is asked about them."""
 
 _LOCK_ROUND = 7_206_001
+_SHARE_ROUND = select(func.pg_advisory_xact_lock_shared(_LOCK_ROUND))
+_HOLD_ROUND = select(func.pg_advisory_xact_lock(_LOCK_ROUND))
 _BINDABLE = 10_000  # numbers that a statement may list
 _NEVER = -1_000_000  # slots of an example that is not for the queue
 
@@ -73,13 +75,13 @@ class Round:
 def share_round(connection: Connection) -> None:
     """Keep the current round from being replaced until the transaction ends."""
     if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock_shared(_LOCK_ROUND)))
+        connection.execute(_SHARE_ROUND)
 
 
 def hold_round(connection: Connection) -> None:
     """Wait until nobody is in the middle of a lease or an answer, and keep them out until the end."""
     if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(_LOCK_ROUND)))
+        connection.execute(_HOLD_ROUND)
 
 
 def current_round(connection: Connection) -> int:

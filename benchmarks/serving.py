@@ -143,13 +143,15 @@ def durable_inserts(place: str, seconds: float = 3.0) -> str:
 
 def importing(place: str, kind: str, pool: int, labels: int, folder: str) -> list[Row]:
     hired = make_project(place, pool, 5)
-    each = -(-labels // pool)  # annotators who have labelled every example
+    # Labels of one half of the pool: those at work always have something to do.
+    half = pool // 2
+    each = -(-labels // half)  # annotators who have labelled every example of it
     table = Path(folder, f"{uuid4().hex}.csv")
     with open(table, "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["example", "annotator", "label"])
         writer.writerows(
-            (f"text-{i % pool}", f"old-{i // pool}", CLASSES[i % pool % len(CLASSES)]) for i in range(labels)
+            (f"text-{i % half}", f"old-{i // half}", CLASSES[i % half % len(CLASSES)]) for i in range(labels)
         )
     server = Server(place, "--no-train")
     with Crew([server.port], hired, think=0.5) as crew:

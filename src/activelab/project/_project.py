@@ -248,18 +248,15 @@ class Project:
     def set_gold(self, answers: Mapping[str, str | None], by: int | None = None) -> int:
         """Say what the right answer of some examples is; None takes it back.
 
+        They are stored in small transactions, so that labelling goes on.
+
         Raises
         ------
         InputError
             If an example or a class is unknown.
         """
-
-        def store(connection: Connection) -> int:
-            given.put_gold(connection, answers)
-            write_audit(connection, by, "gold answers set", {"count": len(answers)})
-            return len(answers)
-
-        return self.database.write(store)
+        given.add_gold(self.database, answers, by)
+        return len(answers)
 
     def labels(self, up_to_event: int | None = None) -> Labels:
         """All labels, over the whole pool; skips and undone labels are none.

@@ -18,8 +18,8 @@ from activelab._errors import InputError
 from activelab._typing import Floats
 from activelab.formats import Record, latest_labels, meeting, read_records
 from activelab.project._project import Project
-from activelab.project.labelling.intake import add_labels, put_gold
-from activelab.project.labelling.pool import BLOCK
+from activelab.project.labelling.intake import add_gold, add_labels, class_codes
+from activelab.project.labelling.pool import BLOCK, add_examples
 from activelab.project.settings import load_settings, store_settings
 from activelab.project.store.audit import write_audit
 from activelab.project.store.database import StorageError
@@ -146,26 +146,37 @@ def import_files(
         raise _refusal(done.rejected)
     values = None if features is None or pool is None else _features(features, pool, columns)
 
+    rights = {} if right is None else {e: k for e, k, _ in right.good()}
+    there = project.example_codes(rights)
+    # Nobody is to be asked about a new example before it is known that its answer is known.
+    new = {e: k for e, k in rights.items() if e not in there}
+    old = {e: k for e, k in rights.items() if e in there}
+
     def finish(connection: Connection) -> None:
         if root != project.settings.image_root:
             store_settings(connection, load_settings(connection).changed({"image_root": root}))
-        if right is not None:
-            progress("Importing gold answers", 0, None)
-            answers = {e: k for e, k, _ in right.good()}
-            put_gold(connection, answers)
-            done.gold = len(answers)
-            write_audit(connection, None, "gold answers set", {"count": done.gold})
+        if new:
+            write_audit(connection, None, "gold answers set", {"count": len(new)})
 
     if pool is None:
         project.database.write(finish)
     else:
-        total = pool.good
-        done.examples = project.add_examples(
+        total, codes = pool.good, class_codes(project.settings.classes, new.values())
+        done.examples = add_examples(
+            project.database,
             pool.rows(),
-            features=values,
-            progress=lambda n: progress("Importing examples", n, total),
-            finish=finish,
+            values,
+            lambda n: progress("Importing examples", n, total),
+            finish,
+            {e: codes[k] for e, k in new.items()},
         )
+    if old:
+        add_gold(
+            project.database,
+            old,
+            progress=lambda n: progress("Importing gold answers", min(n, len(old)), len(old)),
+        )
+    done.gold = len(rights)
     if votes is not None:
         labelled = {(e, a): k for e, k, a in votes.good()}
         try:

@@ -328,9 +328,7 @@ def _lease(
     if any(not now < row.expires <= latest for row in rows):
         reclaim(connection, now, latest)
     leases = [
-        _leased(row)
-        for row in rows
-        if row.annotator_id == annotator_id and now < row.expires <= latest
+        _leased(row) for row in rows if row.annotator_id == annotator_id and now < row.expires <= latest
     ][:count]
     wanted = count - len(leases)
     if settings.budget is not None and wanted:

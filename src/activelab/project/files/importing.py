@@ -147,10 +147,10 @@ def import_files(
     values = None if features is None or pool is None else _features(features, pool, columns)
 
     rights = {} if right is None else {e: k for e, k, _ in right.good()}
-    there = project.example_codes(rights)
+    present = project.example_codes(rights)
     # Nobody is to be asked about a new example before it is known that its answer is known.
-    new = {e: k for e, k in rights.items() if e not in there}
-    old = {e: k for e, k in rights.items() if e in there}
+    new = {e: k for e, k in rights.items() if e not in present}
+    old = {e: k for e, k in rights.items() if e in present}
 
     def finish(connection: Connection) -> None:
         if root != project.settings.image_root:
@@ -170,27 +170,24 @@ def import_files(
             finish,
             {e: codes[k] for e, k in new.items()},
         )
-    if old:
-        add_gold(
-            project.database,
-            old,
-            progress=lambda n: progress("Importing gold answers", min(n, len(old)), len(old)),
-        )
-    done.gold = len(rights)
-    if votes is not None:
-        labelled = {(e, a): k for e, k, a in votes.good()}
-        try:
-            counts = add_labels(
-                project.database,
-                labelled,
-                progress=lambda n: progress("Importing labels", min(n, len(labelled)), len(labelled)),
-            )
-        except StorageError as error:
-            there = f"The {done.examples:,} examples are imported. " if pool is not None else ""
-            raise StorageError(
-                f"{error} {there}Import the labels alone again: those stored already are not stored twice."
-            ) from error
-        done.labels = sum(counts)
+        done.gold = len(new)
+    labelled = {} if votes is None else {(e, a): k for e, k, a in votes.good()}
+
+    def tell(what: str, total: int) -> Callable[[int], None]:
+        return lambda n: progress(what, min(n, total), total)
+
+    try:
+        if old:
+            add_gold(project.database, old, progress=tell("Importing gold answers", len(old)))
+            done.gold += len(old)
+        if votes is not None:
+            counts = add_labels(project.database, labelled, progress=tell("Importing labels", len(labelled)))
+            done.labels = sum(counts)
+    except StorageError as error:
+        there = f"The {done.examples:,} examples are imported. " if pool is not None else ""
+        raise StorageError(
+            f"{error} {there}Import the labels alone again: those stored already are not stored twice."
+        ) from error
     project.refresh(0)
     return done
 

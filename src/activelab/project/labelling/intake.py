@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
@@ -85,11 +86,11 @@ def add_labels(
     new = changed = 0
     for at in range(0, len(rows), BLOCK):
         block = rows[at : at + BLOCK]
-        fresh, others = _in_turn(database, lambda c, block=block: _put_new(c, block))
+        fresh, others = _in_turn(database, partial(_put_new, rows=block))
         new += fresh
         changed += len(others)
         for turn in range(0, len(others), CHANGES):
-            _in_turn(database, lambda c, some=others[turn : turn + CHANGES]: _put_changed(c, some))
+            _in_turn(database, partial(_put_changed, rows=others[turn : turn + CHANGES]))
         if database.read(rounds.needs_filling):
             # Else somebody who asks for an example would have to wait while this is done.
             _in_turn(database, _fill)
@@ -153,7 +154,7 @@ def add_gold(
 
     rights = database.read(check)
     for at in range(0, len(rights), BLOCK):
-        _in_turn(database, lambda c, block=rights[at : at + BLOCK]: _put_gold(c, block))
+        _in_turn(database, partial(_put_gold, rights=rights[at : at + BLOCK]))
         progress(at + BLOCK)
 
     def finish(connection: Connection) -> None:

@@ -272,7 +272,7 @@ _APPEND = (
     )
     .returning(event.c.id)
 )
-_SAID = {
+_SAID: dict[str, Any] = {
     "example_id": bindparam("example", type_=Integer),
     "annotator_id": bindparam("who", type_=Integer),
     "kind": bindparam("kind", type_=String),
@@ -297,7 +297,7 @@ _ANSWERED_NOW = (
 _appended = _APPEND.cte("appended")
 _STORE = (
     insert(answer)
-    .from_select([*_SAID, "event_id"], select(*_SAID.values(), _appended.c.id))
+    .from_select([*_SAID, "event_id"], select(*_SAID.values()).add_columns(_appended.c.id))
     .add_cte(*(one.cte() for one in (_COUNT_EXAMPLE, _COUNT_ANNOTATOR, _ANSWERED_NOW)))
     .returning(answer.c.event_id)
 )

@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import activelab as al
+from activelab import _registry
 from activelab.classifiers import weight_parameter
 from activelab.simulation import (
     Curves,
@@ -22,7 +23,7 @@ from activelab.simulation import (
     simulate_rounds,
 )
 from activelab.simulation._experiment import prepare
-from activelab.strategies import Strategy
+from activelab.strategies import Strategy, strategies
 from activelab.training import training_target
 from conftest import make_pool
 from efficiency_tables import efficiency_markdown, strategies_markdown
@@ -290,3 +291,18 @@ def test_uniform_probabilities_do_not_break_a_round():
     labels = al.Labels.from_wide(matrix, classes=3)
     batch = al.suggest(labels, np.full((40, 3), 1 / 3), 5, "recommended", batching="diverse")
     assert len(batch) == 5
+
+
+def test_packages_are_looked_through_again_only_when_one_is_installed(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    looks, look = [], _registry.entry_points
+    monkeypatch.setattr(_registry, "entry_points", lambda: looks.append(1) or look())
+    assert "mine" not in strategies()
+    assert "mine" not in strategies()
+    assert len(looks) == 1
+    installed = tmp_path / "mine-1.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
+    (installed / "entry_points.txt").write_text("[activelab.acquisition]\nmine = mine:Method\n")
+    assert "mine" in strategies()
+    assert len(looks) == 2

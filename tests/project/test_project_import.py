@@ -401,9 +401,7 @@ def test_labels_come_in_small_transactions_between_which_people_label(place, mak
     assert [one.name for one in examine(project) if one.problem] == []
 
 
-def test_gold_answers_come_in_small_transactions_new_examples_with_theirs(
-    place, make, write, monkeypatch
-):
+def test_gold_answers_come_in_small_transactions_new_examples_with_theirs(place, make, write, monkeypatch):
     project, people = make(place, 0, classes=("bug", "praise"))
     monkeypatch.setattr(given, "BLOCK", 10)
     table = write("e.csv", "id,text\n" + "".join(f"{i},text\n" for i in range(30)))

@@ -83,7 +83,7 @@ def add_labels(
     codes, classes = database.read(check)
     people = database.write(know)
     rows = [(codes[e], people[a], classes[label]) for (e, a), label in labels.items()]
-    new = changed = 0
+    new, changed, more = 0, 0, True
     for at in range(0, len(rows), BLOCK):
         block = rows[at : at + BLOCK]
         fresh, others = _in_turn(database, partial(_put_new, rows=block))
@@ -91,9 +91,9 @@ def add_labels(
         changed += len(others)
         for turn in range(0, len(others), CHANGES):
             _in_turn(database, partial(_put_changed, rows=others[turn : turn + CHANGES]))
-        if database.read(rounds.needs_filling):
+        if more and database.read(rounds.needs_filling):
             # Else somebody who asks for an example would have to wait while this is done.
-            _in_turn(database, _fill)
+            more = _in_turn(database, _fill)
         progress(at + BLOCK)
     counts = {"new": new, "changed": changed}
     database.write(lambda c: write_audit(c, by, "labels imported", counts))
@@ -123,10 +123,10 @@ def _put_changed(connection: Connection, rows: list[_Given]) -> None:
         queueing.put_answer(connection, a, e, queueing.Answer("label", code, source="import"), time.time())
 
 
-def _fill(connection: Connection) -> None:
+def _fill(connection: Connection) -> bool:
+    """Write more of the round's order into the queue; whether there was more."""
     rounds.share_round(connection)
-    if rounds.needs_filling(connection):
-        rounds.extend_queue(connection, load_settings(connection), rounds.current_round(connection))
+    return rounds.extend_queue(connection, load_settings(connection), rounds.current_round(connection))
 
 
 def add_gold(

@@ -279,16 +279,16 @@ _SAID: dict[str, Any] = {
     "class_code": bindparam("class", type_=Integer),
 }
 _ANSWER = insert(answer).values(**_SAID, event_id=bindparam("event"))
-# What an answer changes; the lease is none where nobody was asked.
+# What an answer changes; the lease is none where nobody was asked. A row that stays as it is is not locked.
 _COUNT_EXAMPLE = (
     update(example)
-    .where(example.c.id == bindparam("example"))
-    .values(num_labels=example.c.num_labels + bindparam("votes"))
+    .where(example.c.id == bindparam("example"), bindparam("votes", type_=Integer) != 0)
+    .values(num_labels=example.c.num_labels + bindparam("votes", type_=Integer))
 )
 _COUNT_ANNOTATOR = (
     update(annotator)
-    .where(annotator.c.id == bindparam("who"))
-    .values(num_labels=annotator.c.num_labels + bindparam("asked"))
+    .where(annotator.c.id == bindparam("who"), bindparam("asked", type_=Integer) != 0)
+    .values(num_labels=annotator.c.num_labels + bindparam("asked", type_=Integer))
 )
 _ANSWERED_NOW = (
     update(lease).where(lease.c.id == bindparam("lease")).values(state="done", round_id=bindparam("round"))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from activelab._errors import first
 from activelab.project._project import Project
@@ -204,18 +204,11 @@ def _is_order(values: Any, size: int) -> bool:
 
 def _lost_events(connection: Connection) -> str:
     """Events that are gone, or cannot be true, although nobody may change or delete them."""
-    there = select(event.c.id)
-    lost = connection.execute(
-        select(func.count()).select_from(answer).where(answer.c.event_id.not_in(there))
-    ).scalar_one()
-    lost += connection.execute(
-        select(func.count())
-        .select_from(event)
-        .where(event.c.undoes.is_not(None), event.c.undoes.not_in(there))
-    ).scalar_one()
-    lost += connection.execute(
-        select(func.count()).select_from(decision).where(decision.c.event_id.not_in(there))
-    ).scalar_one()
+    there, lost = event.alias(), 0
+    for named in (answer.c.event_id, event.c.undoes, decision.c.event_id):
+        # Not "NOT IN": PostgreSQL would go through all events for each.
+        gone = named.is_not(None) & ~exists().where(there.c.id == named)
+        lost += connection.execute(select(func.count()).select_from(named.table).where(gone)).scalar_one()
     if connection.dialect.name == "sqlite":
         # SQLite numbers without gaps; in PostgreSQL a transaction that fails leaves one.
         last, number = connection.execute(select(func.coalesce(func.max(event.c.id), 0), func.count())).one()

@@ -1,7 +1,7 @@
 """Fifty annotators on real servers: labels a second, waiting times, and nothing lost, whatever is killed.
 
     python benchmarks/serving.py [--seconds 20] [--kills 20] [--pool 100000]
-                                [--labels 1000000] [--only PART ...]
+                                [--labels 1000000] [--only PART ...] [--on DATABASE ...]
 
 Every part runs `activelab serve` as a process of its own on this machine, with the crew on the same cores,
 once on a SQLite file and once on a PostgreSQL cluster that is made for it (Debian's programs, fsync on).
@@ -143,13 +143,15 @@ def durable_inserts(place: str, seconds: float = 3.0) -> str:
 
 def importing(place: str, kind: str, pool: int, labels: int, folder: str) -> list[Row]:
     hired = make_project(place, pool, 5)
-    each = -(-labels // pool)  # annotators who have labelled every example
+    # Labels of one half of the pool: those at work always have something to do.
+    half = pool // 2
+    each = -(-labels // half)  # annotators who have labelled every example of it
     table = Path(folder, f"{uuid4().hex}.csv")
     with open(table, "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["example", "annotator", "label"])
         writer.writerows(
-            (f"text-{i % pool}", f"old-{i // pool}", CLASSES[i % pool % len(CLASSES)]) for i in range(labels)
+            (f"text-{i % half}", f"old-{i // half}", CLASSES[i % half % len(CLASSES)]) for i in range(labels)
         )
     server = Server(place, "--no-train")
     with Crew([server.port], hired, think=0.5) as crew:
@@ -310,12 +312,14 @@ def million(place: str, kind: str, folder: str, seconds: float) -> list[Row]:
 
 def main() -> None:
     parts = ("pace", "import", "think", "kills", "two", "database", "million")
+    databases = ("SQLite", "PostgreSQL")
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     options.add_argument("--seconds", type=float, default=20)
     options.add_argument("--kills", type=int, default=20)
     options.add_argument("--pool", type=int, default=100_000)
     options.add_argument("--labels", type=int, default=MILLION, help="labels that are imported")
     options.add_argument("--only", nargs="+", choices=parts, default=parts, metavar="PART")
+    options.add_argument("--on", nargs="+", choices=databases, default=databases, metavar="DATABASE")
     chosen = options.parse_args()
     print_machine("sqlalchemy", "fastapi", "uvicorn", "psycopg")
     rows: list[Row] = []
@@ -323,7 +327,7 @@ def main() -> None:
         print(f"synchronised writes a second of this disk: {synchronised_writes(folder):,.0f}")
         places = Places(folder)
         try:
-            for kind in ("SQLite", "PostgreSQL"):
+            for kind in chosen.on:
                 print(f"{kind}: durable inserts {durable_inserts(places.fresh(kind))}", flush=True)
                 if "import" in chosen.only:
                     rows += importing(places.fresh(kind), kind, chosen.pool, chosen.labels, folder)

@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import activelab as al
+from activelab import _registry
 from activelab.classifiers import weight_parameter
 from activelab.simulation import (
     Curves,
@@ -22,7 +23,7 @@ from activelab.simulation import (
     simulate_rounds,
 )
 from activelab.simulation._experiment import prepare
-from activelab.strategies import Strategy, split_strategies
+from activelab.strategies import Strategy, split_strategies, strategies
 from activelab.training import training_target
 from conftest import make_pool
 from efficiency_tables import efficiency_markdown, strategies_markdown
@@ -337,3 +338,18 @@ def test_a_semicolon_separates_where_a_comma_would_not():
         "taught+helpers=trees,my_parts:helper"
     ]
     assert split_strategies("my_parts:margin,random") == ["my_parts:margin", "random"]
+
+
+def test_packages_are_looked_through_again_only_when_one_is_installed(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    looks, look = [], _registry.entry_points
+    monkeypatch.setattr(_registry, "entry_points", lambda: looks.append(1) or look())
+    assert "mine" not in strategies()
+    assert "mine" not in strategies()
+    assert len(looks) == 1
+    installed = tmp_path / "mine-1.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
+    (installed / "entry_points.txt").write_text("[activelab.acquisition]\nmine = mine:Method\n")
+    assert "mine" in strategies()
+    assert len(looks) == 2

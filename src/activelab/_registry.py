@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 import inspect
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import entry_points
+from functools import lru_cache
+from importlib.metadata import EntryPoints, entry_points
 from typing import Any, Generic, TypeVar
 
 from activelab._errors import InputError, unknown
@@ -51,8 +52,7 @@ class Registry(Generic[T]):
 
     def names(self) -> list[str]:
         """All names: built in, registered, and of installed packages."""
-        installed = [entry.name for entry in _installed().select(group=self.group)]
-        return list(dict.fromkeys([*self._parts, *installed]))
+        return list(dict.fromkeys([*self._parts, *(entry.name for entry in _installed(self.group))]))
 
     def get(self, part: Any) -> T:
         """The part of a name or import path, or made of an object.
@@ -68,7 +68,7 @@ class Registry(Generic[T]):
             return self._make(part, self._parts[part])
         if ":" in part:
             return self._make(part, import_object(part, self.kind))
-        for entry in _installed().select(group=self.group, name=part):
+        for entry in _installed(self.group).select(name=part):
             return self._make(part, entry.load())
         raise unknown(self.kind, part, [*self.names(), *self.aliases])
 
@@ -104,15 +104,23 @@ class Registry(Generic[T]):
         return add
 
 
-def _installed() -> Any:
-    """The entry points of all installed packages."""
-    return _entry_points(tuple(sys.path))
+def _installed(group: str) -> EntryPoints:
+    """The entry points of a group, of the packages that are installed now."""
+    return _entry_points(tuple((place, _changed(place)) for place in sys.path)).select(group=group)
 
 
-@functools.cache
-def _entry_points(path: tuple[str, ...]) -> Any:
-    # A look into every installed package, which is asked for by each setting that is a name.
+@lru_cache(maxsize=1)
+def _entry_points(places: tuple[tuple[str, float], ...]) -> EntryPoints:
+    # A file of each package is read: a server that looked again each time would do little else.
     return entry_points()
+
+
+def _changed(place: str) -> float:
+    """When a package was last added to a folder, or taken away."""
+    try:
+        return os.stat(place or ".").st_mtime
+    except OSError:
+        return 0.0
 
 
 def import_object(path: str, kind: str) -> Any:

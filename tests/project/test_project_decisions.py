@@ -390,3 +390,21 @@ def test_the_report_and_the_histogram_know_them(place, crowd):
     assert after.counts[-1] >= 40
     assert after.mean > before.mean
     assert "Decided by adjudicators" in project_report(project)
+
+
+def test_labels_of_other_examples_do_not_make_a_page_estimate_again(place, crowd, monkeypatch):
+    project, people, _ = crowd(place)
+    project.put_label(people[0], 55, "b", source="api")
+    reads, real = [], project.labels
+    monkeypatch.setattr(project, "labels", lambda *arguments: reads.append(1) or real(*arguments))
+    assert insight.why_served(project, 55).label == "b"
+    for code in (50, 51, 52):
+        project.put_label(people[0], code, "a", source="api")
+        assert insight.why_served(project, 55).label == "b"
+    assert len(reads) == 1
+    assert insight.why_served(project, 52).quality == insight.final_labels(project).quality[52]
+    assert len(reads) == 2
+    before = insight.final_labels(project, [55]).quality[55]
+    project.put_label(people[1], 55, "c", source="api")
+    assert insight.final_labels(project, [55]).quality[55] != before
+    assert len(reads) == 3

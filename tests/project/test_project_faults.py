@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 from project_store import add_person
+from sqlalchemy import func, select
 
 from activelab.project import Settings, StorageError, create_project, open_project
 from activelab.project.files.doctor import examine
+from activelab.project.store.schema import example
 
 pytestmark = pytest.mark.slow
 
@@ -171,6 +173,52 @@ def test_a_file_that_may_only_be_read(filled, tmp_path, arguments):
     assert "project.db: " in said
     assert "read-only" in said or "cannot be opened" in said
     assert well(filled) == before
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_what_may_only_be_read_is_read(filled, tmp_path, closed):
+    folder = tmp_path / "medium"
+    folder.mkdir()
+    with open_project(filled) as project:
+        if not closed:  # as after a power failure
+            add_person(project, "bob")
+        for file in tmp_path.glob("project.db*"):
+            shutil.copy(file, folder)
+    for file in folder.glob("*-shm"):
+        file.unlink()
+    if closed:
+        for file in folder.glob("*-wal"):
+            file.unlink()
+    for file in folder.iterdir():
+        file.chmod(0o444)
+    folder.chmod(0o555)
+    place, table = str(folder / "project.db"), tmp_path / "labels.csv"
+    try:
+        if not closed:
+            assert "ends in -wal. Copy both" in one_line(command("status", place, without_rights=True))
+            return
+        for words in (("status",), ("doctor",), ("export", "--what", "labels", "-o", str(table))):
+            done = command(words[0], place, *words[1:], without_rights=True)
+            assert (done.returncode, done.stderr) == (0, "")
+        said = one_line(command("annotator", "add", place, "eve", without_rights=True))
+        assert "read-only. Nothing was stored" in said
+    finally:
+        folder.chmod(0o755)
+    assert len(table.read_text().splitlines()) == 1 + 4
+
+
+def test_an_import_that_is_told_to_end_clears_up_and_is_repeated_at_once(filled, tmp_path):
+    rows = select(func.count()).select_from(example)
+    words = [sys.executable, "-m", "activelab", "import", str(filled), str(tmp_path / "more.csv")]
+    with open_project(filled) as project:
+        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        while project.database.read(lambda c: c.execute(rows).scalar_one()) == 20:
+            assert process.poll() is None, process.communicate()[1]
+        process.terminate()
+        assert (process.wait(), process.communicate()[1]) == (143, "")
+        assert project.database.read(lambda c: c.execute(rows).scalar_one()) == 20
+    done = command(*words[3:])
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_folder_in_which_nothing_may_be_made(filled, tmp_path):

@@ -401,6 +401,39 @@ def test_labels_come_in_small_transactions_between_which_people_label(place, mak
     assert [one.name for one in examine(project) if one.problem] == []
 
 
+def test_gold_answers_come_in_small_transactions_new_examples_with_theirs(place, make, write, monkeypatch):
+    project, people = make(place, 0, classes=("bug", "praise"))
+    monkeypatch.setattr(given, "BLOCK", 10)
+    table = write("e.csv", "id,text\n" + "".join(f"{i},text\n" for i in range(30)))
+    gold = write("g.csv", "id,label\n" + "".join(f"{i},bug\n" for i in range(0, 30, 2)))
+    assert import_files(project, table, gold=gold).gold == 15
+    assert project.known_truths().tolist() == [0, -1] * 15
+
+    def label(what, done, end):
+        if what == "Importing gold answers":
+            (lease,) = project.lease(people[0], 1)
+            assert lease.example_id % 2, "the answers of the others are known"
+            project.record(people[0], lease.id, "label", label="praise")
+            steps.append((done, end))
+
+    steps = []
+    more = write("more.csv", "id,text\n" + "".join(f"{i},text\n" for i in range(30, 60)))
+    gold = write("g2.csv", "id,label\n" + "".join(f"{i},praise\n" for i in range(0, 60, 2)))
+    done = import_files(project, more, gold=gold, progress=label)
+    assert (done.examples, done.gold, steps) == (30, 30, [(10, 15), (15, 15)])
+    assert project.known_truths().tolist() == [1, -1] * 30
+    assert [one.name for one in examine(project) if one.problem] == []
+    while leases := project.lease(people[0], 5):
+        for one in leases:
+            assert one.example_id % 2
+            project.record(people[0], one.id, "skip")
+    project.set_gold({"0": None})
+    assert project.known_truths()[0] == -1
+    with pytest.raises(InputError, match=r"not in the project: 'no'"):
+        project.set_gold({"2": "bug", "no": "bug"})
+    assert project.known_truths()[2] == 1
+
+
 def test_an_import_of_labels_that_is_stopped_is_repeated(place, make, write, monkeypatch):
     project, _ = make(place, 0, classes=("bug", "praise"))
     monkeypatch.setattr(given, "BLOCK", 10)

@@ -13,6 +13,7 @@ import pytest
 
 from activelab import InputError
 from activelab.project import ConflictError, Lease, Project
+from activelab.project.files.doctor import examine
 from activelab.project.labelling import queue as queueing
 from activelab.project.labelling import rounds
 from activelab.project.labelling.summary import RoundSummary
@@ -515,3 +516,38 @@ def test_leases_of_a_clock_that_was_ahead_end(place, make, monkeypatch):
     monkeypatch.setattr(time, "time", lambda: now)
     assert len(project.lease(people[1], 3)) == 3
     assert project.lease(people[0], 3) == []
+
+
+def test_examples_that_others_labelled_meanwhile_are_passed_over(place, make, monkeypatch):
+    monkeypatch.setattr(rounds, "CHUNK", 10)
+    project, people = make(place, 60, 1)
+    order = list(range(60))
+    publish(project, order)
+    project.add_labels((f"e{i}", "elsewhere", "a") for i in order if i not in (3, 30, 58, 59))
+    served = []
+    while leases := project.lease(people[0], 1):
+        served.append(leases[0].example_id)
+        project.record(people[0], leases[0].id, "label", label="b")
+    assert served == [3, 30, 58, 59]
+    assert [one.name for one in examine(project) if one.problem] == []
+
+
+def test_settings_are_read_by_one_and_not_by_all_who_label(place, make, monkeypatch):
+    project, _ = make(place, 1, 0)
+    real, reading, go_on, reads = project.database.read, threading.Event(), threading.Event(), []
+
+    def slow(work):
+        reads.append(work)
+        reading.set()
+        assert go_on.wait(60)
+        return real(work)
+
+    monkeypatch.setattr(project.database, "read", slow)
+    monkeypatch.setattr(project, "_settings_read", time.monotonic() - 3)
+    reader = threading.Thread(target=project.refresh)
+    reader.start()
+    assert reading.wait(60)
+    assert project.refresh() is project.settings  # it does not wait
+    go_on.set()
+    reader.join()
+    assert len(reads) == 1

@@ -6,6 +6,7 @@ What computes is imported inside the commands, so that ``--help`` and completion
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Annotated, Any
 
@@ -103,4 +104,6 @@ def main() -> None:
     """Run the command line."""
     # Parts of one's own are import paths; last, so that nothing there hides an installed module.
     sys.path.append(os.getcwd())
+    # As after Ctrl-C: what is half done is cleared up.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     app(prog_name="activelab")

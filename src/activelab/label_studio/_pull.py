@@ -19,7 +19,6 @@ from activelab.project import Project
 from activelab.project.labelling import rounds
 from activelab.project.labelling.intake import insert_labels
 from activelab.project.labelling.queue import Answer, put_answer, take_back
-from activelab.project.settings import load_settings
 from activelab.project.store import accounts
 from activelab.project.store.schema import annotator, answer
 from activelab.tables import id_text, plain_cell
@@ -354,8 +353,6 @@ class _Apply:
             key = (table.c.task_id == number) & (table.c.user_id == who)
             connection.execute(delete(table).where(key))
         insert_labels(connection, fresh, now, self.source)
-        if fresh:
-            rounds.settle_again(connection, load_settings(connection), [code for code, _, _ in fresh])
         for name in ("labels", "changed", "skips", "deleted"):
             setattr(tally, name, getattr(tally, name) + getattr(self.done, name))
         self.done = tally

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -70,6 +71,7 @@ class Project:
         self.database = database
         self.settings = database.read(load_settings)
         self._settings_read = time.monotonic()
+        self._reading_settings = threading.Lock()
 
     def __repr__(self) -> str:
         return f"Project({self.database.name!r}, {self.settings.title!r})"
@@ -88,9 +90,17 @@ class Project:
 
     def refresh(self, seconds: float = 2.0) -> Settings:
         """The settings, read again if they are older than some seconds: another process may change them."""
-        if time.monotonic() - self._settings_read > seconds:
-            self.settings = self.database.read(load_settings)
-            self._settings_read = time.monotonic()
+        asked = time.monotonic()
+        age = asked - self._settings_read
+        # One reads; others take what is a little older: else all who label would read at the same moment.
+        if age > seconds and self._reading_settings.acquire(blocking=age > 2 * seconds):
+            try:
+                if self._settings_read < asked - seconds:
+                    began = time.monotonic()
+                    self.settings = self.database.read(load_settings)
+                    self._settings_read = began
+            finally:
+                self._reading_settings.release()
         return self.settings
 
     def change_settings(self, changes: Mapping[str, Any], by: int | None = None) -> Settings:
@@ -238,18 +248,15 @@ class Project:
     def set_gold(self, answers: Mapping[str, str | None], by: int | None = None) -> int:
         """Say what the right answer of some examples is; None takes it back.
 
+        They are stored in small transactions, so that labelling goes on.
+
         Raises
         ------
         InputError
             If an example or a class is unknown.
         """
-
-        def store(connection: Connection) -> int:
-            given.put_gold(connection, answers)
-            write_audit(connection, by, "gold answers set", {"count": len(answers)})
-            return len(answers)
-
-        return self.database.write(store)
+        given.add_gold(self.database, answers, by)
+        return len(answers)
 
     def labels(self, up_to_event: int | None = None) -> Labels:
         """All labels, over the whole pool; skips and undone labels are none.

@@ -42,7 +42,7 @@ async def take(body: LeaseIn, site: Here, visitor: Annotator) -> ItemsOut:
 
     def work() -> ItemsOut:
         leases = site.project.lease(visitor.account.id, body.count)
-        return ItemsOut(items=items_of(site.project, leases))
+        return ItemsOut(items=items_of(leases))
 
     return await run_in_threadpool(work)
 
@@ -66,7 +66,7 @@ async def answer(lease_id: BigNumber, body: AnswerIn, site: Here, visitor: Annot
             request=body.request,
             then_lease=body.then_lease,
         )
-        items = items_of(site.project, leases)
+        items = items_of(leases)
         return AnswerOut(event=stored.event_id, repeated=stored.repeated, items=items)
 
     return await run_in_threadpool(work)
@@ -81,7 +81,7 @@ async def undo(body: UndoIn, site: Here, visitor: Annotator) -> UndoOut:
 
     def work() -> UndoOut:
         lease = site.project.undo(visitor.account.id, source=source_of(visitor), request=body.request)
-        items = items_of(site.project, [] if lease is None else [lease])
+        items = items_of([] if lease is None else [lease])
         return UndoOut(item=items[0] if items else None)
 
     return await run_in_threadpool(work)

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, case, func, or_, select
 
-from activelab.project import Lease, Project
+from activelab.project import Lease
 from activelab.project.settings import load_value
 from activelab.project.store.schema import annotator, answer, example, lease
 from activelab.web._bodies import Content, FoundOut, Item, NamedValue
 from activelab.web._failures import Failure
 
 
-def items_of(project: Project, leases: Sequence[Lease]) -> list[Item]:
+def items_of(leases: Iterable[Lease]) -> list[Item]:
     """Leases with the contents of their examples; neither their names nor whether the answer is known."""
-    if not leases:
-        return []
-    examples = project.examples([lease.example_id for lease in leases])
     return [
-        Item(lease=lease.id, expires=lease.expires, content=content_of(one.id, one.content))
-        for lease, one in zip(leases, examples, strict=True)
+        Item(lease=one.id, expires=one.expires, content=content_of(one.example_id, one.content))
+        for one in leases
     ]
 
 

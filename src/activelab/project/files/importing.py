@@ -18,8 +18,8 @@ from activelab._errors import InputError
 from activelab._typing import Floats
 from activelab.formats import Record, latest_labels, meeting, read_records
 from activelab.project._project import Project
-from activelab.project.labelling.intake import add_labels, put_gold
-from activelab.project.labelling.pool import BLOCK
+from activelab.project.labelling.intake import add_gold, add_labels, class_codes
+from activelab.project.labelling.pool import BLOCK, add_examples
 from activelab.project.settings import load_settings, store_settings
 from activelab.project.store.audit import write_audit
 from activelab.project.store.database import StorageError
@@ -146,40 +146,48 @@ def import_files(
         raise _refusal(done.rejected)
     values = None if features is None or pool is None else _features(features, pool, columns)
 
+    rights = {} if right is None else {e: k for e, k, _ in right.good()}
+    present = project.example_codes(rights)
+    # Nobody is to be asked about a new example before it is known that its answer is known.
+    new = {e: k for e, k in rights.items() if e not in present}
+    old = {e: k for e, k in rights.items() if e in present}
+
     def finish(connection: Connection) -> None:
         if root != project.settings.image_root:
             store_settings(connection, load_settings(connection).changed({"image_root": root}))
-        if right is not None:
-            progress("Importing gold answers", 0, None)
-            answers = {e: k for e, k, _ in right.good()}
-            put_gold(connection, answers)
-            done.gold = len(answers)
-            write_audit(connection, None, "gold answers set", {"count": done.gold})
+        if new:
+            write_audit(connection, None, "gold answers set", {"count": len(new)})
 
     if pool is None:
         project.database.write(finish)
     else:
-        total = pool.good
-        done.examples = project.add_examples(
+        total, codes = pool.good, class_codes(project.settings.classes, new.values())
+        done.examples = add_examples(
+            project.database,
             pool.rows(),
-            features=values,
-            progress=lambda n: progress("Importing examples", n, total),
-            finish=finish,
+            values,
+            lambda n: progress("Importing examples", n, total),
+            finish,
+            {e: codes[k] for e, k in new.items()},
         )
-    if votes is not None:
-        labelled = {(e, a): k for e, k, a in votes.good()}
-        try:
-            counts = add_labels(
-                project.database,
-                labelled,
-                progress=lambda n: progress("Importing labels", min(n, len(labelled)), len(labelled)),
-            )
-        except StorageError as error:
-            there = f"The {done.examples:,} examples are imported. " if pool is not None else ""
-            raise StorageError(
-                f"{error} {there}Import the labels alone again: those stored already are not stored twice."
-            ) from error
-        done.labels = sum(counts)
+        done.gold = len(new)
+    labelled = {} if votes is None else {(e, a): k for e, k, a in votes.good()}
+
+    def tell(what: str, total: int) -> Callable[[int], None]:
+        return lambda n: progress(what, min(n, total), total)
+
+    try:
+        if old:
+            add_gold(project.database, old, progress=tell("Importing gold answers", len(old)))
+            done.gold += len(old)
+        if votes is not None:
+            counts = add_labels(project.database, labelled, progress=tell("Importing labels", len(labelled)))
+            done.labels = sum(counts)
+    except StorageError as error:
+        there = f"The {done.examples:,} examples are imported. " if pool is not None else ""
+        raise StorageError(
+            f"{error} {there}Import the labels alone again: those stored already are not stored twice."
+        ) from error
     project.refresh(0)
     return done
 

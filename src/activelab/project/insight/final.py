@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -64,14 +65,17 @@ class FinalLabels:
 
 @dataclass(frozen=True, eq=False)
 class _Estimate:
-    """The consensus of the labels there are now."""
+    """The consensus of the labels up to an event."""
 
     consensus: Ints
     quality: Float64s
     notes: tuple[str, ...]
+    last_event: int
+    made: float
 
 
 _kept: WeakKeyDictionary[Project, tuple[object, _Estimate]] = WeakKeyDictionary()
+_BELIEVED_SECONDS = 60.0
 _estimating = threading.Lock()
 
 
@@ -86,7 +90,8 @@ def final_labels(project: Project, codes: Sequence[int] | None = None) -> FinalL
     ----------
     project : Project
     codes : sequence of int, optional
-        The examples that are looked at; others may be as the round left them, which takes less time.
+        The examples that are looked at; others may be as the round left them, which takes less time. What
+        labels of other examples say of annotators may then be a minute old.
 
     Returns
     -------
@@ -101,7 +106,7 @@ def final_labels(project: Project, codes: Sequence[int] | None = None) -> FinalL
     asked = state.changed if codes is None else state.changed & np.isin(np.arange(size), codes)
     notes: tuple[str, ...] = ()
     if asked.any():
-        now = _estimate(project, state)
+        now = _estimate(project, state, codes)
         # Examples may have been added meanwhile.
         consensus[asked], quality[asked] = now.consensus[:size][asked], now.quality[:size][asked]
         notes = now.notes
@@ -162,21 +167,35 @@ def _load(connection: Connection, codes: Sequence[int] | None) -> _State:
     )
 
 
-def _estimate(project: Project, state: _State) -> _Estimate:
-    """The consensus of all labels; made again only if there are others, or another round."""
+def _estimate(project: Project, state: _State, codes: Sequence[int] | None) -> _Estimate:
+    """The consensus of all labels; made again only if there are others, or another round.
+
+    All labels are read for it: while answers arrive it is made again for whoever looks at what they are
+    about, and not for everybody else.
+    """
     number_now = -1 if state.current is None else state.current.round.id
-    key = (
-        number_now, state.last_event, state.truth_changes, len(state.alone), state.classes,
-        project.refresh().families,
-    )  # fmt: skip
+    key = number_now, state.truth_changes, len(state.alone), state.classes, project.refresh().families
     with _estimating:
-        if project not in _kept or _kept[project][0] != key:
+        before, kept = _kept.get(project, (None, None))
+        if kept is None or before != key or not _still_holds(project, kept, state, codes):
             _kept[project] = key, _estimate_now(project, state, number_now)
         return _kept[project][1]
 
 
+def _still_holds(project: Project, kept: _Estimate, state: _State, codes: Sequence[int] | None) -> bool:
+    """Whether an estimate knows all labels of the examples that are looked at."""
+    if kept.last_event >= state.last_event:
+        return True
+    if codes is None or time.monotonic() - kept.made > _BELIEVED_SECONDS:
+        return False
+    newer = select(event.c.id).where(
+        event.c.id > kept.last_event, event.c.kind.in_(("label", "undo")), event.c.example_id.in_([*codes])
+    )
+    return project.database.read(lambda c: c.execute(newer.limit(1)).first()) is None
+
+
 def _estimate_now(project: Project, state: _State, number_now: int) -> _Estimate:
-    settings = project.refresh()
+    settings, made = project.refresh(), time.monotonic()
     labels = project.labels(state.last_event)
     labels = labels.select(annotators=labels.annotators[np.unique(labels.annotator)])
     stored = project.database.read(lambda c: load_pred_probs(c, number_now))
@@ -189,8 +208,9 @@ def _estimate_now(project: Project, state: _State, number_now: int) -> _Estimate
         )
         estimate = bayesian_estimate(labels, models)
         now = consensus_by(estimate, labels, models, seed=settings.seed + number_now, untold=True)
-        return _Estimate(now.label, now.quality, now.notes)
+        return _Estimate(now.label, now.quality, now.notes, state.last_event, made)
     vote = majority_vote(labels, seed=settings.seed)
     why = "examples or classes were added since the last round" if stored else "no model is trained yet"
     which = " of the examples labelled since the last round" if stored else ""
-    return _Estimate(vote.label, vote.quality, (f"consensus{which} by majority vote: {why}.",))
+    notes = (f"consensus{which} by majority vote: {why}.",)
+    return _Estimate(vote.label, vote.quality, notes, state.last_event, made)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from functools import partial
+from typing import TypeVar
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
 
 from activelab._errors import InputError, first
 from activelab.project.labelling import queue as queueing
@@ -23,6 +24,12 @@ from activelab.project.store.schema import annotator, answer, event, example
 BLOCK = 200
 """Labels stored in one transaction."""
 
+CHANGES = 10
+"""Labels replaced in one transaction; each takes as long as an answer."""
+
+Result = TypeVar("Result")
+_Given = tuple[int, int, int]  # example, annotator, class
+_Right = tuple[int, int | None]  # example, class
 _AT_A_TIME = 10_000
 _LONGEST_PAUSE = 0.1
 
@@ -66,7 +73,7 @@ def add_labels(
             )
         for name in names:
             check_name(name)
-        return codes, _class_codes(load_settings(connection).classes, labels.values())
+        return codes, class_codes(load_settings(connection).classes, labels.values())
 
     def know(connection: Connection) -> dict[str, int]:
         people = dict(connection.execute(select(annotator.c.name, annotator.c.id)).all())
@@ -76,76 +83,111 @@ def add_labels(
     codes, classes = database.read(check)
     people = database.write(know)
     rows = [(codes[e], people[a], classes[label]) for (e, a), label in labels.items()]
-    new = changed = 0
+    new, changed, more = 0, 0, True
     for at in range(0, len(rows), BLOCK):
-        began = time.perf_counter()
-        last = at + BLOCK >= len(rows)
-        before = (new, changed)
-
-        def store(connection: Connection, at: int = at, last: bool = last, before: Any = before) -> Any:
-            more = _put_block(connection, rows[at : at + BLOCK])
-            total = before[0] + more[0], before[1] + more[1]
-            if last:
-                write_audit(connection, by, "labels imported", {"new": total[0], "changed": total[1]})
-            return total
-
-        new, changed = database.write(store)
+        block = rows[at : at + BLOCK]
+        fresh, others = _in_turn(database, partial(_put_new, rows=block))
+        new += fresh
+        changed += len(others)
+        for turn in range(0, len(others), CHANGES):
+            _in_turn(database, partial(_put_changed, rows=others[turn : turn + CHANGES]))
+        if more and database.read(rounds.needs_filling):
+            # Else somebody who asks for an example would have to wait while this is done.
+            more = _in_turn(database, _fill)
         progress(at + BLOCK)
-        if database.is_sqlite and not last:
-            # Another process that waits to write only looks now and then whether it may.
-            time.sleep(min(time.perf_counter() - began, _LONGEST_PAUSE))
+    counts = {"new": new, "changed": changed}
+    database.write(lambda c: write_audit(c, by, "labels imported", counts))
     return new, changed
 
 
-def _put_block(connection: Connection, rows: list[tuple[int, int, int]]) -> tuple[int, int]:
+def _in_turn(database: Database, work: Callable[[Connection], Result]) -> Result:
+    """Write something, and then let others write for as long as it took."""
+    began = time.perf_counter()
+    result = database.write(work)
+    time.sleep(min(time.perf_counter() - began, _LONGEST_PAUSE))
+    return result
+
+
+def _put_new(connection: Connection, rows: list[_Given]) -> tuple[int, list[_Given]]:
+    """Store labels of people who have not answered the example; how many, and labels that differ."""
     rounds.hold_round(connection)
-    settings, now = load_settings(connection), time.time()
     there = _answers(connection, sorted({e for e, _, _ in rows}))
-    fresh, changed = [], 0
+    fresh = [(e, a, code) for e, a, code in rows if (e, a) not in there]
+    insert_labels(connection, fresh, time.time())
+    return len(fresh), [(e, a, code) for e, a, code in rows if there.get((e, a), code) != code]
+
+
+def _put_changed(connection: Connection, rows: list[_Given]) -> None:
+    rounds.hold_round(connection)
     for e, a, code in rows:
-        if (e, a) not in there:
-            fresh.append((e, a, code))
-        elif there[e, a] != code:
-            reply = queueing.Answer("label", code, source="import")
-            queueing.put_answer(connection, a, e, reply, now)
-            changed += 1
-    insert_labels(connection, fresh, now)
-    rounds.settle_again(connection, settings, sorted({e for e, _, _ in rows}))
-    return len(fresh), changed
+        queueing.put_answer(connection, a, e, queueing.Answer("label", code, source="import"), time.time())
 
 
-def put_gold(connection: Connection, answers: Mapping[str, str | None]) -> None:
+def _fill(connection: Connection) -> bool:
+    """Write more of the round's order into the queue; whether there was more."""
+    rounds.share_round(connection)
+    return rounds.extend_queue(connection, load_settings(connection), rounds.current_round(connection))
+
+
+def add_gold(
+    database: Database,
+    answers: Mapping[str, str | None],
+    by: int | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> None:
     """Store the right answer of each example; None takes it back.
+
+    All is checked before anything is stored, in small transactions as by `add_labels`.
 
     Raises
     ------
     InputError
         If an example or a class is unknown; the message names the first ten.
     """
+
+    def check(connection: Connection) -> list[_Right]:
+        codes = codes_of(connection, answers)
+        if missing := [name for name in answers if name not in codes]:
+            raise InputError(f"examples that are not in the project: {first(missing)}.")
+        known = class_codes(load_settings(connection).classes, filter(None, answers.values()))
+        return [(codes[e], None if label is None else known[label]) for e, label in answers.items()]
+
+    rights = database.read(check)
+    for at in range(0, len(rights), BLOCK):
+        _in_turn(database, partial(_put_gold, rights=rights[at : at + BLOCK]))
+        progress(at + BLOCK)
+
+    def finish(connection: Connection) -> None:
+        rounds.hold_round(connection)
+        rounds.drop_from_order(connection, [code for code, right in rights if right is not None])
+        write_audit(connection, by, "gold answers set", {"count": len(answers)})
+
+    database.write(finish)
+
+
+def _put_gold(connection: Connection, rights: list[_Right]) -> None:
     rounds.hold_round(connection)
-    settings = load_settings(connection)
-    codes = codes_of(connection, answers)
-    if missing := [name for name in answers if name not in codes]:
-        raise InputError(f"examples that are not in the project: {first(missing)}.")
-    known = _class_codes(settings.classes, (label for label in answers.values() if label is not None))
-    changes = [
-        {"code": codes[name], "right": None if label is None else known[label]}
-        for name, label in answers.items()
-    ]
+    codes = [code for code, _ in rights]
+    before = select(example.c.id, example.c.gold).where(example.c.id.in_(codes))
+    there = {row.id: row.gold for row in connection.execute(before)}
+    changes = [{"code": code, "right": right} for code, right in rights if there.get(code) != right]
     if changes:
-        before = select(example.c.id, example.c.gold).where(example.c.gold.is_not(None))
-        there = {row.id: row.gold for row in connection.execute(before)}
-        new = sum(there.get(one["code"]) != one["right"] for one in changes)
-        truths_changed(connection, new, time.time())
+        truths_changed(connection, len(changes), time.time())
         right = bindparam("right", type_=example.c.gold.type)
         connection.execute(
             update(example).where(example.c.id == bindparam("code")).values(gold=right), changes
         )
-    rounds.drop_from_order(connection, [codes[name] for name, label in answers.items() if label is not None])
-    rounds.settle_again(connection, settings, [codes[name] for name in answers])
+        rounds.settle_again(connection, load_settings(connection), codes)
 
 
-def _class_codes(classes: tuple[str, ...], used: Iterable[str]) -> dict[str, int]:
+def class_codes(classes: tuple[str, ...], used: Iterable[str]) -> dict[str, int]:
+    """Codes of the classes of a project.
+
+    Raises
+    ------
+    InputError
+        If one that is used is none of them; the message names the first ten.
+    """
     codes = {name: code for code, name in enumerate(classes)}
     strange = [label for label in dict.fromkeys(used) if label not in codes]
     if strange:
@@ -166,10 +208,8 @@ def _answers(connection: Connection, codes: list[int]) -> dict[tuple[int, int], 
     return found
 
 
-def insert_labels(
-    connection: Connection, fresh: list[tuple[int, int, int]], now: float, source: str = "import"
-) -> None:
-    """Store many labels (example, annotator, class) of people who have not answered these examples yet."""
+def insert_labels(connection: Connection, fresh: list[_Given], now: float, source: str = "import") -> None:
+    """Store many labels of people who have not answered these examples yet; slots of the queue are taken."""
     if not fresh:
         return
     begin = connection.execute(select(func.coalesce(func.max(event.c.id), 0))).scalar_one() + 1
@@ -177,7 +217,6 @@ def insert_labels(
         sequence = func.pg_get_serial_sequence("event", "id")
         begin = connection.execute(select(func.nextval(sequence))).scalar_one()
         connection.execute(select(func.setval(sequence, begin + len(fresh))))
-    counts: dict[int, int] = {}
     for at in range(0, len(fresh), _AT_A_TIME):
         rows = [
             {"example_id": e, "annotator_id": a, "class_code": k, "event_id": begin + at + turn}
@@ -186,19 +225,18 @@ def insert_labels(
         stored = insert(event).values(time=now, kind="label", source=source, id=bindparam("event_id"))
         connection.execute(stored, rows)
         connection.execute(insert(answer).values(kind="label"), rows)
-        for row in rows:
-            counts[row["example_id"]] = counts.get(row["example_id"], 0) + 1
-    connection.execute(
-        update(example)
-        .where(example.c.id == bindparam("code"))
-        .values(num_labels=example.c.num_labels + bindparam("more")),
-        [{"code": code, "more": more} for code, more in counts.items()],
-    )
+    counts = Counter(e for e, _, _ in fresh)
+    _raise(connection, example, counts)
+    rounds.labels_came(connection, counts)
     if source in queueing.ASKED:
-        given = Counter(a for _, a, _ in fresh)
-        connection.execute(
-            update(annotator)
-            .where(annotator.c.id == bindparam("who"))
-            .values(num_labels=annotator.c.num_labels + bindparam("more")),
-            [{"who": who, "more": more} for who, more in given.items()],
-        )
+        _raise(connection, annotator, Counter(a for _, a, _ in fresh))
+
+
+def _raise(connection: Connection, table: Table, counts: Mapping[int, int]) -> None:
+    """Count more labels for some rows of a table."""
+    connection.execute(
+        update(table)
+        .where(table.c.id == bindparam("code"))
+        .values(num_labels=table.c.num_labels + bindparam("more")),
+        [{"code": code, "more": more} for code, more in sorted(counts.items())],
+    )

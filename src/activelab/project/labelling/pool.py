@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from activelab._errors import InputError, first
 from activelab._typing import Floats
 from activelab.project.labelling import rounds
+from activelab.project.labelling.decisions import truths_changed
 from activelab.project.settings import load_settings, load_value, store_value
 from activelab.project.store.database import Database
 from activelab.project.store.schema import audit, example, feature_block, setting
@@ -33,13 +34,14 @@ def add_examples(
     features: Floats | None,
     progress: Callable[[int], None],
     finish: Callable[[Connection], None],
+    gold: Mapping[str, int] | None = None,
 ) -> int:
-    """See `Project.add_examples`."""
-    import_ = _Import(database)
+    """See `Project.add_examples`; ``gold`` are the right answers of some of them, as class codes."""
+    import_, gold = _Import(database), gold or {}
     try:
         done = 0
         for block in _blocks(examples):
-            import_.write(functools.partial(_add_block, block=block, at=done))
+            import_.write(functools.partial(_add_block, block=block, at=done, gold=gold))
             done += len(block)
             progress(done)
         width = _add_features(import_, features, done)
@@ -123,7 +125,9 @@ def _blocks(examples: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[list[
         yield block
 
 
-def _add_block(connection: Connection, size: int, block: list[tuple[str, str]], at: int) -> None:
+def _add_block(
+    connection: Connection, size: int, block: list[tuple[str, str]], at: int, gold: Mapping[str, int]
+) -> None:
     names = dict.fromkeys(name for name, _ in block)
     there = connection.execute(select(example.c.name, example.c.id).where(example.c.name.in_(names))).all()
     before = [row.name for row in there if row.id < size]
@@ -136,7 +140,7 @@ def _add_block(connection: Connection, size: int, block: list[tuple[str, str]], 
     connection.execute(
         insert(example),
         [
-            {"id": size + at + turn, "name": name, "content": content}
+            {"id": size + at + turn, "name": name, "content": content, "gold": gold.get(name)}
             for turn, (name, content) in enumerate(block)
         ],
     )
@@ -183,6 +187,9 @@ def _show(
     connection.execute(update(setting).where(setting.c.name == "import").values(value="null"))
     if count:
         store_value(connection, "num_examples", size + count)
+        new = (example.c.id >= size) & example.c.gold.is_not(None)
+        known = connection.execute(select(func.count()).select_from(example).where(new)).scalar_one()
+        truths_changed(connection, known, time.time())
         if width is not None:
             store_value(connection, "num_features", width)
         detail = json.dumps({"count": count})
@@ -190,5 +197,6 @@ def _show(
         if rounds.current_round(connection) < 0:
             rounds.start_first_round(connection, settings)
         else:
-            rounds.append_to_order(connection, settings, np.arange(size, size + count))
+            new_codes = rounds.without_known(connection, np.arange(size, size + count))
+            rounds.append_to_order(connection, settings, new_codes)
     finish(connection)

@@ -8,11 +8,28 @@ condition changes it, so that two servers cannot both take the last slot.
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Float,
+    Integer,
+    String,
+    bindparam,
+    delete,
+    exists,
+    false,
+    func,
+    insert,
+    literal,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from activelab._errors import InputError
@@ -48,12 +65,15 @@ class Lease:
         Whether its right answer is known. Never shown to the annotator.
     expires : float
         Seconds since 1970.
+    content : dict
+        What there is to see of it.
     """
 
     id: int
     example_id: int
     gold: bool
     expires: float
+    content: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -128,7 +148,9 @@ _OPEN = (
         lease.c.annotator_id,
         lease.c.gold,
         lease.c.expires,
+        example.c.content,
     )
+    .join(example, example.c.id == lease.c.example_id)
     .where(
         lease.c.state == "open",
         or_(lease.c.annotator_id == bindparam("who"), _over),
@@ -181,7 +203,45 @@ _GIVE_BACK = (
     .where(queue.c.round_id == bindparam("round"), queue.c.example_id == bindparam("example"))
     .values(remaining=queue.c.remaining + 1)
 )
-_KEEP = insert(lease).returning(lease.c.id)
+_of_lease = literal_column("lease.example_id", Integer)  # lest the table be searched again
+_SHOWN = (
+    lease.c.id,
+    lease.c.example_id,
+    lease.c.gold,
+    lease.c.expires,
+    select(example.c.content).where(example.c.id == _of_lease).scalar_subquery().label("content"),
+)
+_KEEP = (
+    insert(lease)
+    .values(
+        round_id=bindparam("round"),
+        example_id=bindparam("example"),
+        annotator_id=bindparam("who"),
+        gold=bindparam("known"),
+        leased=bindparam("now"),
+        expires=bindparam("ends"),
+        state="open",
+    )
+    .returning(*_SHOWN)
+)
+# Where a database can take and keep at one stroke.
+_taken = _TAKE_BEST.cte("taken")
+_TAKE_AND_KEEP = (
+    insert(lease)
+    .from_select(
+        ["round_id", "example_id", "annotator_id", "gold", "leased", "expires", "state"],
+        select(
+            bindparam("round", type_=Integer),
+            _taken.c.example_id,
+            bindparam("who", type_=Integer),
+            false(),
+            bindparam("now", type_=Float),
+            bindparam("ends", type_=Float),
+            literal("open"),
+        ).order_by(_taken.c.position),
+    )
+    .returning(*_SHOWN)
+)
 _REQUEST = (event.c.id, event.c.annotator_id, event.c.example_id, event.c.kind)
 _LEASED = (
     select(
@@ -197,20 +257,49 @@ _LEASED = (
     .where(lease.c.id == bindparam("lease"))
     .with_for_update(of=lease)
 )
-_ANSWERED_NOW = (
-    update(lease).where(lease.c.id == bindparam("lease")).values(state="done", round_id=bindparam("round"))
+_APPEND = (
+    insert(event)
+    .values(
+        time=bindparam("now"),
+        annotator_id=bindparam("who"),
+        example_id=bindparam("example"),
+        kind=bindparam("kind"),
+        class_code=bindparam("class"),
+        reason=bindparam("reason"),
+        seconds=bindparam("seconds"),
+        source=bindparam("source"),
+        request=bindparam("request"),
+    )
+    .returning(event.c.id)
 )
-_APPEND = insert(event).returning(event.c.id)
-_ANSWER = insert(answer)
+_SAID: dict[str, Any] = {
+    "example_id": bindparam("example", type_=Integer),
+    "annotator_id": bindparam("who", type_=Integer),
+    "kind": bindparam("kind", type_=String),
+    "class_code": bindparam("class", type_=Integer),
+}
+_ANSWER = insert(answer).values(**_SAID, event_id=bindparam("event"))
+# What an answer changes; the lease is none where nobody was asked. A row that stays as it is is not locked.
 _COUNT_EXAMPLE = (
     update(example)
-    .where(example.c.id == bindparam("example"))
-    .values(num_labels=example.c.num_labels + bindparam("change"))
+    .where(example.c.id == bindparam("example"), bindparam("votes", type_=Integer) != 0)
+    .values(num_labels=example.c.num_labels + bindparam("votes", type_=Integer))
 )
 _COUNT_ANNOTATOR = (
     update(annotator)
-    .where(annotator.c.id == bindparam("who"))
-    .values(num_labels=annotator.c.num_labels + bindparam("change"))
+    .where(annotator.c.id == bindparam("who"), bindparam("asked", type_=Integer) != 0)
+    .values(num_labels=annotator.c.num_labels + bindparam("asked", type_=Integer))
+)
+_ANSWERED_NOW = (
+    update(lease).where(lease.c.id == bindparam("lease")).values(state="done", round_id=bindparam("round"))
+)
+# Where a database can do all of it at one stroke.
+_appended = _APPEND.cte("appended")
+_STORE = (
+    insert(answer)
+    .from_select([*_SAID, "event_id"], select(*_SAID.values()).add_columns(_appended.c.id))
+    .add_cte(*(one.cte() for one in (_COUNT_EXAMPLE, _COUNT_ANNOTATOR, _ANSWERED_NOW)))
+    .returning(answer.c.event_id)
 )
 
 
@@ -239,9 +328,7 @@ def _lease(
     if any(not now < row.expires <= latest for row in rows):
         reclaim(connection, now, latest)
     leases = [
-        Lease(row.id, row.example_id, row.gold, row.expires)
-        for row in rows
-        if row.annotator_id == annotator_id and now < row.expires <= latest
+        _leased(row) for row in rows if row.annotator_id == annotator_id and now < row.expires <= latest
     ][:count]
     wanted = count - len(leases)
     if settings.budget is not None and wanted:
@@ -254,12 +341,9 @@ def _lease(
         wanted -= 1
     wanted = wanted if share is None else min(wanted, share)
     while wanted > 0 and who.round >= 0:
-        taken = connection.execute(
-            _TAKE_BEST, {"round": who.round, "who": annotator_id, "count": wanted}
-        ).all()
-        for _, example_id in sorted(taken):
-            leases.append(_keep(connection, settings, annotator_id, who.round, example_id, False, now))
-            wanted -= 1
+        taken = _take_best(connection, settings, annotator_id, who.round, wanted, now)
+        leases += taken
+        wanted -= len(taken)
         if not taken and not extend_queue(connection, settings, who.round):
             break
     return leases
@@ -279,6 +363,26 @@ def _working(connection: Connection, annotator_id: int) -> _Working:
     if row is None or row.disabled:
         raise InputError("this account is disabled; ask whoever leads the project.")
     return _Working(row.num_labels, -1 if row.round is None else int(row.round))
+
+
+def _take_best(
+    connection: Connection, settings: Settings, annotator_id: int, number: int, count: int, now: float
+) -> list[Lease]:
+    """Lease the best examples of a round that are free and new to somebody."""
+    wanted = {"round": number, "who": annotator_id, "count": count}
+    if connection.dialect.name == "postgresql":
+        circumstances = {"now": now, "ends": now + settings.lease_seconds}
+        rows = connection.execute(_TAKE_AND_KEEP, wanted | circumstances).all()
+        return [_leased(row) for row in sorted(rows)]
+    taken = connection.execute(_TAKE_BEST, wanted).all()
+    return [
+        _keep(connection, settings, annotator_id, number, example_id, False, now)
+        for _, example_id in sorted(taken)
+    ]
+
+
+def _leased(row: Any) -> Lease:
+    return Lease(row.id, row.example_id, row.gold, row.expires, json.loads(row.content))
 
 
 def _take(connection: Connection, number: int, example_id: int) -> bool:
@@ -346,20 +450,15 @@ def _keep(
     gold: bool,
     now: float,
 ) -> Lease:
-    expires = now + settings.lease_seconds
-    identity = connection.execute(
-        _KEEP,
-        {
-            "round_id": number,
-            "example_id": example_id,
-            "annotator_id": annotator_id,
-            "gold": gold,
-            "leased": now,
-            "expires": expires,
-            "state": "open",
-        },
-    ).scalar_one()
-    return Lease(identity, example_id, gold, expires)
+    kept = {
+        "round": number,
+        "example": example_id,
+        "who": annotator_id,
+        "known": gold,
+        "now": now,
+        "ends": now + settings.lease_seconds,
+    }
+    return _leased(connection.execute(_KEEP, kept).one())
 
 
 def record(
@@ -416,10 +515,9 @@ def _store_answer(
             raise ConflictError("it took too long: the budget is spent meanwhile.")
         if not row.gold and not _take(connection, current, row.example_id):
             raise ConflictError("it took too long: the example has gone to somebody else.")
-    stored = _append(connection, row.annotator_id, row.example_id, reply, now)
     # A lease that had ended is of the round it was taken again in.
     number = current if row.state == "expired" else row.round_id
-    connection.execute(_ANSWERED_NOW, {"lease": row.id, "round": number})
+    stored = _append(connection, row.annotator_id, row.example_id, reply, now, row.id, number)
     if reply.kind != "label" and not row.gold:
         _give_back(connection, number, row.example_id)
     return stored
@@ -516,7 +614,7 @@ def undo(
             rows = connection.execute(_OPEN, held).all()
             return next(
                 (
-                    Lease(row.id, row.example_id, row.gold, row.expires)
+                    _leased(row)
                     for row in rows
                     if row.annotator_id == annotator_id and row.example_id == undone and row.expires > now
                 ),
@@ -567,28 +665,38 @@ def _repeated(
 
 
 def _append(
-    connection: Connection, annotator_id: int, example_id: int, reply: Answer, now: float
+    connection: Connection,
+    annotator_id: int,
+    example_id: int,
+    reply: Answer,
+    now: float,
+    lease_id: int | None = None,
+    number: int | None = None,
 ) -> Recorded:
-    said = {
-        "annotator_id": annotator_id,
-        "example_id": example_id,
-        "kind": reply.kind,
-        "class_code": reply.class_code,
-    }
+    """Store an answer, and what it changes: counts, and the lease and its round if it is one to a lease."""
+    said = {"example": example_id, "who": annotator_id, "kind": reply.kind, "class": reply.class_code}
     circumstances = {
-        "time": now,
+        "now": now,
         "reason": reply.reason,
         "seconds": reply.seconds,
         "source": reply.source,
         "request": reply.request,
     }
+    votes = int(reply.kind == "label")
+    # The budget counts what was asked for here, not imports.
+    asked = votes if reply.source in ASKED else 0
+    leased = {"lease": lease_id, "round": number}
     try:
+        if connection.dialect.name == "postgresql":
+            everything = said | circumstances | leased | {"votes": votes, "asked": asked}
+            return Recorded(connection.execute(_STORE, everything).scalar_one())
         identity = connection.execute(_APPEND, said | circumstances).scalar_one()
-        connection.execute(_ANSWER, said | {"event_id": identity})
+        connection.execute(_ANSWER, said | {"event": identity})
     except IntegrityError as error:
         raise ConflictError("this annotator has answered this example already.") from error
-    if reply.kind == "label":
-        _count(connection, annotator_id, example_id, +1, reply.source)
+    _count(connection, annotator_id, example_id, votes, asked)
+    if lease_id is not None:
+        connection.execute(_ANSWERED_NOW, leased)
     return Recorded(identity)
 
 
@@ -616,14 +724,14 @@ def _remove(connection: Connection, before: Any, now: float, source: str, reques
     )
     if before.kind == "label":
         origin = connection.execute(select(event.c.source).where(event.c.id == before.event_id)).scalar_one()
-        _count(connection, before.annotator_id, before.example_id, -1, origin)
+        _count(connection, before.annotator_id, before.example_id, -1, -(origin in ASKED))
 
 
-def _count(connection: Connection, annotator_id: int, example_id: int, change: int, source: str) -> None:
-    connection.execute(_COUNT_EXAMPLE, {"example": example_id, "change": change})
-    # The budget counts what was asked for here, not imports.
-    if source in ASKED:
-        connection.execute(_COUNT_ANNOTATOR, {"who": annotator_id, "change": change})
+def _count(connection: Connection, annotator_id: int, example_id: int, votes: int, asked: int) -> None:
+    if votes:
+        connection.execute(_COUNT_EXAMPLE, {"example": example_id, "votes": votes})
+    if asked:
+        connection.execute(_COUNT_ANNOTATOR, {"who": annotator_id, "asked": asked})
 
 
 ASKED = ("page", "api", "connector")

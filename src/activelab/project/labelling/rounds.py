@@ -8,12 +8,22 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, func, insert, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    bindparam,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.exc import IntegrityError
 
@@ -36,6 +46,13 @@ KNOWN = select(example.c.id).where(example.c.gold.is_not(None)).union(select(dec
 """Examples whose right answer is known or that are decided: nobody is asked about them."""
 
 _LOCK_ROUND = 7_206_001
+_SHARE_ROUND = select(func.pg_advisory_xact_lock_shared(_LOCK_ROUND))
+_HOLD_ROUND = select(func.pg_advisory_xact_lock(_LOCK_ROUND))
+_CAME = (
+    update(queue)
+    .where(queue.c.round_id == bindparam("number"), queue.c.example_id == bindparam("code"))
+    .values(remaining=queue.c.remaining - bindparam("labels"))
+)
 _BINDABLE = 10_000  # numbers that a statement may list
 _NEVER = -1_000_000  # slots of an example that is not for the queue
 
@@ -73,13 +90,13 @@ class Round:
 def share_round(connection: Connection) -> None:
     """Keep the current round from being replaced until the transaction ends."""
     if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock_shared(_LOCK_ROUND)))
+        connection.execute(_SHARE_ROUND)
 
 
 def hold_round(connection: Connection) -> None:
     """Wait until nobody is in the middle of a lease or an answer, and keep them out until the end."""
     if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(_LOCK_ROUND)))
+        connection.execute(_HOLD_ROUND)
 
 
 def current_round(connection: Connection) -> int:
@@ -221,8 +238,12 @@ def publish_round(connection: Connection, settings: Settings, round_id: int, sum
 
 
 def extend_queue(connection: Connection, settings: Settings, round_id: int) -> bool:
-    """Write the next rows of a round's order into the queue; False if there are none left."""
-    query = select(round_.c.filled, round_.c.state).where(round_.c.id == round_id)
+    """Write the next rows of a round's order into the queue; False if there are none left.
+
+    Examples of which no label is wanted any more, since labels came from elsewhere or their right answer is
+    known, are left out: the next round will know.
+    """
+    query = select(round_.c.filled, round_.c.state, round_.c.last_event).where(round_.c.id == round_id)
     seen = connection.execute(query).one_or_none()
     row = connection.execute(query.with_for_update()).one_or_none()
     if seen is not None and row is not None and row.filled > seen.filled:
@@ -230,19 +251,25 @@ def extend_queue(connection: Connection, settings: Settings, round_id: int) -> b
     order: Ints | None = None if row is None else load_array(connection, round_id, "order")
     if row is None or order is None or row.filled >= len(order):
         return False
-    end = min(row.filled + CHUNK, len(order))
-    connection.execute(
-        insert(queue),
-        [
-            {
-                "round_id": round_id,
-                "example_id": code,
-                "position": place,
-                "remaining": settings.labels_per_round,
-            }
-            for place, code in enumerate(order[row.filled : end].tolist(), start=row.filled)
-        ],
-    )
+    wanted, end, step = list[tuple[int, int]](), row.filled, CHUNK
+    while end < len(order) and len(wanted) < CHUNK:
+        codes = order[end : end + step].tolist()
+        done = _done(connection, settings, row.last_event, codes) if row.state == "ready" else set[int]()
+        wanted += [(place, code) for place, code in enumerate(codes, start=end) if code not in done]
+        end, step = end + len(codes), min(2 * step, _BINDABLE)
+    if len(wanted) > CHUNK:
+        end = wanted[CHUNK][0]
+    rows = [
+        {
+            "round_id": round_id,
+            "example_id": code,
+            "position": place,
+            "remaining": settings.labels_per_round,
+        }
+        for place, code in wanted[:CHUNK]
+    ]
+    if rows:
+        connection.execute(insert(queue), rows)
     connection.execute(update(round_).where(round_.c.id == round_id).values(filled=end))
     if row.state == "ready":
         new = (queue.c.round_id == round_id) & (queue.c.position >= row.filled) & (queue.c.position < end)
@@ -250,18 +277,46 @@ def extend_queue(connection: Connection, settings: Settings, round_id: int) -> b
     return True
 
 
-def _settle(connection: Connection, settings: Settings, of: Round, rows: ColumnElement[bool]) -> None:
-    """Count the slots of some rows: those wanted, less labels since the round began, and leases."""
-    given = (
+def _done(connection: Connection, settings: Settings, last_event: int, codes: list[int]) -> set[int]:
+    """Those of some examples that are not asked about any more, whoever holds them."""
+    enough = _given(example.c.id, last_event) >= settings.labels_per_round
+    if settings.max_labels is not None:
+        enough |= example.c.num_labels >= settings.max_labels
+    query = select(example.c.id).where(example.c.id.in_(codes), enough | example.c.id.in_(KNOWN))
+    return {*connection.execute(query).scalars()}
+
+
+def needs_filling(connection: Connection) -> bool:
+    """Whether few examples are left in the queue of the current round, though there may be more."""
+    number = current_round(connection)
+    if number < 0:
+        return False
+    free = select(literal(1)).where(queue.c.round_id == number, queue.c.remaining > 0).limit(CHUNK // 2)
+    count = connection.execute(select(func.count()).select_from(free.subquery())).scalar_one()
+    return count < CHUNK // 2
+
+
+def labels_came(connection: Connection, counts: Mapping[int, int]) -> None:
+    """Take slots of the current round from examples that were given so many labels nobody was asked for."""
+    number = current_round(connection)
+    if number >= 0 and counts:
+        rows = [{"code": code, "number": number, "labels": count} for code, count in sorted(counts.items())]
+        connection.execute(_CAME, rows)
+
+
+def _given(example_id: ColumnElement[int], last_event: int) -> ScalarSelect[int]:
+    """How many labels an example was given since an event."""
+    return (
         select(func.count())
         .select_from(answer)
-        .where(
-            answer.c.example_id == queue.c.example_id,
-            answer.c.event_id > of.last_event,
-            answer.c.kind == "label",
-        )
+        .where(answer.c.example_id == example_id, answer.c.event_id > last_event, answer.c.kind == "label")
         .scalar_subquery()
     )
+
+
+def _settle(connection: Connection, settings: Settings, of: Round, rows: ColumnElement[bool]) -> None:
+    """Count the slots of some rows: those wanted, less labels since the round began, and leases."""
+    given = _given(queue.c.example_id, of.last_event)
     leased = (
         select(func.count())
         .select_from(lease)

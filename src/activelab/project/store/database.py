@@ -30,6 +30,7 @@ _RETRIES = 20
 _SIDE_BY_SIDE = (
     8  # writes of one process to PostgreSQL; more of them only take the interpreter from each other
 )
+_AS_IT_IS = "as it is"
 _IDLE_SECONDS = 5.0  # a connection that was not used for so long may be dead
 
 
@@ -112,7 +113,7 @@ class Database:
                 connection.exec_driver_sql("BEGIN")
                 return work(connection)
         except (DBAPIError, PoolTimeoutError) as error:
-            raise self._explained(error) from error
+            raise self._explained(error, reading=True) from error
 
     def write(self, work: Callable[[Connection], Result]) -> Result:
         """Run a function in a transaction that is durable when this returns; all of it or nothing.
@@ -152,17 +153,29 @@ class Database:
             self._writer = None
         self.engine.dispose()
 
-    def _explained(self, error: DBAPIError | PoolTimeoutError) -> StorageError:
+    def _explained(self, error: DBAPIError | PoolTimeoutError, *, reading: bool = False) -> StorageError:
         cause = getattr(error, "orig", error)
         busy = getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
         kind = BusyError if busy else StorageError
         said = re.sub(r"\s+", " ", str(cause)).strip()
-        for pattern, advice in _ADVICE:
+        for pattern, advice in (*(_READ_ADVICE if reading else ()), *_ADVICE):
             if re.search(pattern, said, re.IGNORECASE):
                 return kind(f"{self.name}: {advice}")
         return kind(f"{self.name}: {said}")
 
 
+_READ_ADVICE = (
+    (
+        "disk is full|No space left",
+        "the disk is full, and reading needs a little room beside the file; free some space and repeat.",
+    ),
+    ("disk I/O error", "the disk cannot be read, or has no room for what reading needs beside the file."),
+    (
+        "readonly|read-only|unable to open",
+        "it cannot be opened where nothing may be written: labels are in the file beside it that ends in "
+        "-wal. Copy both to a folder that may be written, and open the copy.",
+    ),
+)
 _ADVICE = (
     (
         "disk is full|No space left",
@@ -267,19 +280,46 @@ class _Writer:
 def _sqlite(url: URL) -> Engine:
     engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 30})
 
-    @event.listens_for(engine, "connect")
-    def configure(connection: Any, _: Any) -> None:
-        # Transactions are begun by hand: the driver would begin one late, and never for a read.
-        connection.isolation_level = None
-        for pragma in (
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            "foreign_keys = ON",
-            "cache_size = -65536",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
+    @event.listens_for(engine, "do_connect")
+    def connect(_: Any, record: ConnectionPoolEntry, arguments: Any, options: Any) -> Any:
+        connection = sqlite3.connect(*arguments, **options)
+        try:
+            _set_up(connection)
+        except sqlite3.OperationalError:
+            connection.close()
+            path = Path(str(url.database))
+            if not _may_be_read_as_it_is(path):
+                raise
+            # Where nothing can be written beside the file, and for as long as nobody else can either.
+            record.info[_AS_IT_IS] = True
+            connection = sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True, **options)
+            _set_up(connection)
+        return connection
+
+    @event.listens_for(engine, "checkin")
+    def look_again(_: Any, record: ConnectionPoolEntry) -> None:
+        if record.info.pop(_AS_IT_IS, False):
+            record.invalidate()
 
     return engine
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
+    # Transactions are begun by hand: the driver would begin one late, and never for a read.
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        "cache_size = -65536",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _may_be_read_as_it_is(path: Path) -> bool:
+    """Whether all that is stored is in the file itself, and nobody is at work on it."""
+    log = Path(f"{path}-wal")
+    return path.is_file() and path.stat().st_size > 0 and not (log.exists() and log.stat().st_size)
 
 
 def _postgresql(url: URL) -> Engine:

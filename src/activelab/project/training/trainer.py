@@ -199,10 +199,11 @@ class Trainer:
         try:
             while not self._stopping.is_set():
                 try:
-                    why = "asked for" if self._wanted else due(project)
-                    if why is not None and (self._wanted or time.monotonic() >= self._not_before):
+                    asked = self._wanted
+                    why = "asked for" if asked else due(project)
+                    if why is not None and (asked or time.monotonic() >= self._not_before):
                         _log.info("training a round: %s", why)
-                        self._train(project)
+                        self._train(project, asked)
                 except Exception:  # the thread must outlive whatever happens to one training
                     _log.exception("training could not be started")
                 self._wake.wait(self.check_seconds)
@@ -210,12 +211,14 @@ class Trainer:
         finally:
             project.close()
 
-    def _train(self, project: Project) -> None:
+    def _train(self, project: Project, asked: bool) -> None:
+        # Not under the lock: whoever asks for a training or cancels one would wait for the database.
+        before = len(project.database.read(rounds.list_rounds))
         with self._lock:
+            cancelled = asked and not self._wanted
             self._wanted = False
-            if self._stopping.is_set():
+            if cancelled or self._stopping.is_set():
                 return
-            before = len(project.database.read(rounds.list_rounds))
             child = self._child = Child(self.place, self.command())
         self._attend(project, child, before)
         with self._lock:

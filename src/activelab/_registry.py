@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from importlib.metadata import EntryPoints, entry_points
+from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
 from activelab._errors import InputError, unknown
@@ -104,13 +104,13 @@ class Registry(Generic[T]):
         return add
 
 
-def _installed(group: str) -> EntryPoints:
+def _installed(group: str) -> Any:
     """The entry points of a group, of the packages that are installed now."""
     return _entry_points(tuple((place, _changed(place)) for place in sys.path)).select(group=group)
 
 
 @lru_cache(maxsize=1)
-def _entry_points(places: tuple[tuple[str, float], ...]) -> EntryPoints:
+def _entry_points(places: tuple[tuple[str, float], ...]) -> Any:
     # A file of each package is read: a server that looked again each time would do little else.
     return entry_points()
 

@@ -24,6 +24,7 @@ from activelab.consensus import (
     crowdlab,
     dawid_skene,
     majority_vote,
+    ordinal_consensus,
 )
 from activelab.labels import Labels
 from activelab.planning import Batch, suggest
@@ -64,6 +65,7 @@ __all__ = [
     "get_method",
     "majority_vote",
     "methods",
+    "ordinal_consensus",
     "register",
     "select_batch",
     "strategies",

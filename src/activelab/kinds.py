@@ -9,10 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-
 from activelab._errors import InputError, unknown
-from activelab._ordered import order_notes, positions
+from activelab._ordered import order_notes
 from activelab._registry import Registry, instance_of
 from activelab.agreement import Agreement, agreement_statistics
 from activelab.consensus import AUTO, CONSENSUS, ConsensusMethod, Ordinal
@@ -73,17 +71,14 @@ class Kind:
 
 def _offers_scale(labels: Labels) -> tuple[str, ...]:
     """A note where classes look like points of a scale: 1 to K, or as far below zero as above."""
-    values = positions(labels)
-    size = len(values)
-    numbers = np.array_equal([str(name) for name in labels.classes.tolist()], values.astype(int).astype(str))
-    marks = np.array_equal(np.sort(values), np.arange(1, size + 1))
-    balance = np.array_equal(np.sort(values), np.arange(size) - size // 2) and size % 2 == 1
-    if not (3 <= size <= 11 and numbers and (marks or balance)):
-        return ()
-    return (
-        f"the classes are the numbers {values.min():g} to {values.max():g}: if they are points of a scale, "
-        "--kind ordinal counts near misses for less.",
-    )
+    size, names = labels.n_classes, {str(name) for name in labels.classes.tolist()}
+    for lowest in (1, -(size // 2)) if size % 2 else (1,):
+        if 3 <= size <= 11 and names == {str(lowest + step) for step in range(size)}:
+            return (
+                f"the classes are the numbers {lowest} to {lowest + size - 1}: if they are points of a "
+                "scale, --kind ordinal counts near misses for less.",
+            )
+    return ()
 
 
 def _check_scale(labels: Labels) -> tuple[str, ...]:

@@ -319,7 +319,7 @@ def _estimated(
     every = -(-n_labelled // _SAMPLE) or 1
     channels = Channels.at_first(labels, where)
     start = BayesianEstimate(
-        prior=ModelPrior.fitted(labels, models),
+        prior=ModelPrior.fitted(labels, models, where=where),
         log_shares=None,
         channels=channels,
         voices=Voices.independent(labels.n_annotators),

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         crowdlab,
         dawid_skene,
         majority_vote,
+        ordinal_consensus,
     )
     from activelab.labels import Labels
     from activelab.learner import ActiveLearner
@@ -66,6 +67,7 @@ __all__ = [
     "get_method",
     "majority_vote",
     "methods",
+    "ordinal_consensus",
     "register",
     "select_batch",
     "strategies",
@@ -97,6 +99,7 @@ _HOMES = {
         "crowdlab",
         "dawid_skene",
         "majority_vote",
+        "ordinal_consensus",
     ),
     "activelab.labels": ("Labels",),
     "activelab.learner": ("ActiveLearner",),

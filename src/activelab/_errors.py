@@ -33,6 +33,7 @@ ADVICE = {
     "has a column 'example' and one a class.",
     "question": "Choose one with question=.",
     "rows": "If row i is example i of the pool, give X.reset_index(drop=True), without a column of ids.",
+    "scale": "Pass them as classes= to Labels.",
     "token": "Set it to a token of your Label Studio account, or name a file that holds one.",
     "unmatched": "Give the missing rows, or leave these examples out with unmatched='drop'.",
     "work_dir": "Pass it as work_dir=.",

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from activelab._errors import InputError, unknown
 from activelab._registry import Registry, import_object
-from activelab.acquisition import METHODS, Acquisition, ActiveLab, Frugal
+from activelab.acquisition import METHODS, Acquisition, ActiveLab, ExpectedLoss, Frugal
 from activelab.assignment import RULES, AssignmentRule, Thompson
 from activelab.consensus import CONSENSUS, ConsensusMethod
 from activelab.labels import Labels
@@ -38,10 +38,15 @@ _PRESETS = {
     "activelab": _Preset("activelab", "crowdlab"),
     "recommended": _Preset("frugal", "bayesian", "cautious", 2),
     "frugal": _Preset("frugal", "bayesian", "cautious", 2),
+    "expected_loss": _Preset("expected_loss", "ordinal", "cautious", 2),
     "taught": _Preset("frugal", "committee", "taught", 1, _HELPERS),
 }
 _WITHOUT_HELPERS = _PRESETS["recommended"]
-_BY_CLASS: tuple[tuple[type[Acquisition], str], ...] = ((ActiveLab, "activelab"), (Frugal, "frugal"))
+_BY_CLASS: tuple[tuple[type[Acquisition], str], ...] = (
+    (ActiveLab, "activelab"),
+    (ExpectedLoss, "expected_loss"),
+    (Frugal, "frugal"),
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,8 @@ class Strategy:
     consensus : str or ConsensusMethod
         Consensus a classifier is trained on: "crowdlab", "majority_vote", "dawid_skene", "bayesian", or
         another of `activelab.consensus.CONSENSUS`. By default that of the method: CROWDLAB for ActiveLab, the
-        majority vote for the paper's other methods, as in the paper; Bayesian for "recommended".
+        majority vote for the paper's other methods, as in the paper; Bayesian for "recommended", and for
+        "expected_loss" the ordinal one.
     training : str or callable
         How consensus labels are trained on. "hard": as if they were right. "weights": weighted by the
         probability that they are. "soft": one row for each class an example may be of, weighted by its

@@ -19,6 +19,7 @@ from activelab.agreement import (
     cohen_kappa_matrix,
     fleiss_kappa,
     gwet_ac1,
+    gwet_ac2,
     krippendorff_alpha,
 )
 
@@ -111,6 +112,85 @@ def test_libraries_and_definitions(seed):
     assert values(labels) == pytest.approx(by_definition(votes), abs=1e-12)
     oracle = krippendorff.alpha(value_counts=votes.astype(int), level_of_measurement="nominal")
     assert krippendorff_alpha(labels).value == pytest.approx(oracle, abs=1e-12)
+
+
+# What irrCAC 0.4.4, the Python edition of Gwet's package, computes of the same table, by weights.
+IRRCAC = {
+    "gwet_ac2": {"linear": 0.858739136433, "quadratic": 0.914000723552, "ordinal": 0.898939769908},
+    "fleiss_kappa": {"linear": 0.817944767097, "quadratic": 0.864935064935, "ordinal": 0.850206189397},
+}
+
+
+@pytest.mark.parametrize("function", [gwet_ac2, fleiss_kappa])
+@pytest.mark.parametrize("weights", ["linear", "quadratic", "ordinal"])
+def test_weights_equal_irrcac(function, weights):
+    found = function(Labels.from_wide(GWET), weights=weights, n_bootstrap=200)
+    assert found.value == pytest.approx(IRRCAC[function.__name__][weights], abs=1e-9)
+    assert found.name == f"{function.__name__}_{weights}"
+    assert found.low < found.value < found.high <= 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("level", ["ordinal", "interval"])
+def test_alpha_on_a_scale_equals_krippendorff(level, seed):
+    rng = np.random.default_rng(seed)
+    labels = crowd(60, 12, 6, rng.integers(0, 7, size=60), seed=seed)
+    # Uneven, and in no order: where a number lies does not depend on its column.
+    scale = [2, 7, 1, 4, 11, 3]
+    named = labels.with_classes(6)
+    named = Labels(named.example, named.annotator, named.label, examples=60, annotators=12, classes=scale)
+    order = np.argsort(scale)
+    oracle = krippendorff.alpha(
+        value_counts=votes_of(named)[:, order].astype(int),
+        value_domain=sorted(scale),
+        level_of_measurement=level,
+    )
+    assert krippendorff_alpha(named, level=level).value == pytest.approx(oracle, abs=1e-9)
+
+
+def test_a_scale_has_its_own_coefficients():
+    labels = Labels.from_wide(GWET)
+    options = {"n_bootstrap": 50, "confidence": 0.8, "seed": 3}
+    found = agreement_statistics(labels, scale=True, **options)
+    assert found == [
+        krippendorff_alpha(labels, level="ordinal", **options),
+        krippendorff_alpha(labels, level="interval", **options),
+        fleiss_kappa(labels, weights="linear", **options),
+        fleiss_kappa(labels, weights="quadratic", **options),
+        gwet_ac2(labels, weights="linear", **options),
+        gwet_ac2(labels, weights="quadratic", **options),
+    ]
+    assert len({one.name for one in found}) == len(found)
+
+
+def test_words_lie_one_step_apart_in_the_order_given():
+    words = ["low", "middle", "high"]
+    named = Labels.from_wide(np.array([["low", "middle"], ["high", "high"], ["low", "low"]]), classes=words)
+    numbered = Labels.from_wide(np.array([[1, 2], [3, 3], [1, 1]]), classes=[1, 2, 3])
+    for one, other in zip(*(agreement_statistics(x, scale=True) for x in (named, numbered)), strict=True):
+        assert one == other
+
+
+def test_two_classes_are_a_scale_on_which_weights_change_nothing():
+    labels = crowd(80, 10, 2, 3)
+    alpha, kappa, ac1 = values(labels)
+    expected = [alpha, alpha, kappa, kappa, ac1, ac1]
+    found = [one.value for one in agreement_statistics(labels, scale=True, n_bootstrap=0)]
+    assert found == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda labels: krippendorff_alpha(labels, level="ratio"),
+        lambda labels: fleiss_kappa(labels, weights="squared"),
+        lambda labels: gwet_ac2(labels, weights="quadratc"),
+        lambda labels: cohen_kappa_matrix(labels, weights="ordinal"),
+    ],
+)
+def test_unknown_levels_and_weights(wrong):
+    with pytest.raises(InputError, match=r"Known: (linear|nominal)"):
+        wrong(Labels.from_wide(GWET))
 
 
 @pytest.mark.parametrize("n_raters", [2, 3, 8])
@@ -315,6 +395,24 @@ def test_pairs_equal_scikit_learn():
         assert [m[one, other] for m in matrices] == pytest.approx(expected, abs=1e-12, nan_ok=True)
         assert [m[other, one] for m in matrices] == pytest.approx(expected, abs=1e-12, nan_ok=True)
     assert np.isnan(np.diag(matrices[0])).all()
+
+
+@pytest.mark.parametrize("weights", ["linear", "quadratic"])
+def test_weighted_pairs_equal_scikit_learn(weights):
+    labels = crowd(150, 7, 5, np.random.default_rng(0).integers(0, 5, size=150), accuracy=0.3)
+    pairs = cohen_kappa_matrix(labels, weights=weights)
+    plain = cohen_kappa_matrix(labels)
+    assert np.array_equal(pairs.agreement, plain.agreement)
+    assert len(pairs) == len(plain) > 10
+    for one, other, kappa in zip(pairs.first, pairs.second, pairs.kappa, strict=True):
+        given = [
+            dict(zip(labels.example[w], labels.label[w], strict=True))
+            for w in (labels.annotator == one, labels.annotator == other)
+        ]
+        shared = sorted(given[0].keys() & given[1].keys())
+        first, second = ([g[e] for e in shared] for g in given)
+        oracle = cohen_kappa_score(first, second, weights=weights, labels=range(5))
+        assert kappa == pytest.approx(oracle, abs=1e-12)
 
 
 def test_pairs_many_annotators():

@@ -725,3 +725,57 @@ def test_the_end_is_no_error():
     found = summary("suggest l.csv -p p.csv --skip-settled -m recommended -o none.parquet")
     assert (found["batch_size"], found["settled"]) == (0, 16)
     assert pd.read_parquet("none.parquet").empty
+
+
+RATINGS = "example,annotator,label\n" + "".join(
+    f"{example},{who},{label}\n"
+    for example, labels in {"a": "453", "b": "231", "c": "554", "d": "121", "e": "342"}.items()
+    for who, label in zip(("ann", "bob", "cem"), labels, strict=True)
+)
+
+
+def test_ratings_on_the_command_line():
+    write("ratings.csv", RATINGS)
+    found = table("consensus ratings.csv --scale 1,2,3,4,5")
+    assert list(found.columns)[-5:-1] == ["mean", "low", "high", "expected_loss"]
+    labels = al.Labels.from_long(pd.read_csv("ratings.csv"), classes=[1, 2, 3, 4, 5])
+    expected = al.ordinal_consensus(labels)
+    assert found["consensus_label"].tolist() == [str(label) for label in expected.label_ids]
+    assert found["mean"].astype(float).tolist() == pytest.approx(expected.mean)
+    people = table("annotators ratings.csv --kind ordinal")
+    assert people.set_index("annotator")["shift"].astype(float).idxmin() == "cem"
+    told = summary("annotators ratings.csv --kind ordinal -o people.csv")
+    assert told["method"] == "ordinal"
+    assert told["agreement"][0]["name"] == "krippendorff_alpha_ordinal"
+    write("probs.csv", "example,1,2,3,4,5\n" + "".join(f"{e},.2,.2,.2,.2,.2\n" for e in "abcdef"))
+    batch = summary("suggest ratings.csv -p probs.csv --scale 1,2,3,4,5 -n 2 -o batch.csv")
+    assert (batch["method"], batch["batch_size"]) == ("expected_loss", 2)
+    quadratic = table("consensus ratings.csv --kind ordinal --loss quadratic")
+    assert quadratic["expected_loss"].tolist() != found["expected_loss"].tolist()
+
+
+def test_a_scale_that_nobody_mentions_is_offered():
+    write("ratings.csv", RATINGS)
+    (note,) = [note for note in summary("consensus ratings.csv -o out.csv")["notes"] if "scale" in note]
+    assert "1 to 5" in note
+    assert "--kind ordinal" in note
+    assert not [
+        n for n in summary("consensus ratings.csv --kind ordinal -o out.csv")["notes"] if "--kind" in n
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--kind ordnal", "Did you mean 'ordinal'"),
+        ("--scale 1,2,3", "label 4 is not one of the 3 classes"),
+        ("--scale 1,2,3,4,5 --kind single", "--scale goes with --kind ordinal"),
+        ("--scale 1,2,3,4,5 --classes 1,2,3,4,5", "leave out --classes"),
+        ("--kind ordinal --loss cubic", "unknown loss of ordinal answers 'cubic'"),
+        ("--loss absolute", "unknown loss of single answers"),
+        ("--kind ordinal --method majority_vote --loss absolute", "--loss goes with"),
+    ],
+)
+def test_kinds_that_make_no_sense(options, message):
+    write("ratings.csv", RATINGS)
+    assert message in run(f"consensus ratings.csv {options}", 2).stderr

@@ -68,7 +68,7 @@ def test_blocks_and_many_annotators_do_not_change_results(monkeypatch):
     whole = al.bayesian_consensus(labels, probs).posterior
     monkeypatch.setattr("activelab._kernels._CELLS_A_BLOCK", 30)
     np.testing.assert_allclose(al.bayesian_consensus(labels, probs).posterior, whole, atol=1e-10)
-    monkeypatch.setattr("activelab.consensus._channels._MOST_CELLS", 0)
+    monkeypatch.setattr("activelab.consensus._channels.MOST_CELLS", 0)
     coarse = al.bayesian_consensus(labels, probs)
     assert (coarse.label == al.bayesian_consensus(labels, probs).label).all()
     # With accuracies alone the same annotators stand out.

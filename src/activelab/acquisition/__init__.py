@@ -6,6 +6,7 @@ from activelab.acquisition._assessment import Assessment
 from activelab.acquisition._assessment import score_pool as score_pool
 from activelab.acquisition._base import Acquisition
 from activelab.acquisition._disagreement import Disagreement
+from activelab.acquisition._expected_loss import ExpectedLoss
 from activelab.acquisition._frugal import Frugal
 from activelab.acquisition._random import GoodRandom, Random, RelabelRandom
 from activelab.acquisition._registry import METHODS, get_method, methods
@@ -19,6 +20,7 @@ __all__ = [
     "Assessment",
     "Disagreement",
     "Entropy",
+    "ExpectedLoss",
     "Frugal",
     "GoodRandom",
     "Random",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from activelab._kernels import blocks, most_probable
-from activelab._typing import Float64s, Models
+from activelab._typing import Float64s, Index, Ints, Models
 from activelab.acquisition._assessment import Assessment
 from activelab.acquisition._base import Acquisition
-from activelab.consensus import bayesian_estimate
+from activelab.consensus import BayesianEstimate, bayesian_estimate
 from activelab.consensus.parts import label_sums, overlap_notes
 from activelab.labels import Labels
 
@@ -37,21 +37,21 @@ class Frugal(Acquisition):
 
     def assess_models(self, labels: Labels, models: Models, *, seed: int = 0) -> Assessment:
         """Scores with the Bayesian consensus, temperatures and abilities they rest on."""
-        estimate = bayesian_estimate(labels, models)
+        estimate = self.estimate(labels, models)
         size = labels.n_examples
-        scores = np.empty(size)
+        scores, quality = np.empty(size), np.empty(size)
         label, predicted = np.empty(size, dtype=np.int32), np.empty(size, dtype=np.int32)
         for block in blocks(labels):
             here = block.index
             predicted[here], posterior = estimate.predicted_and_posterior(block, models)
-            label[here] = most_probable(posterior, here, labels, seed)
-            scores[here] = posterior[np.arange(block.size), label[here]]
+            label[here], scores[here] = self.decide(estimate, posterior, here, labels, seed)
+            quality[here] = posterior[np.arange(block.size), label[here]]
         unlabelled = ~labels.labelled
         label[unlabelled] = -1
         return Assessment(
             scores=scores,
             consensus_label=label,
-            quality=np.where(unlabelled, np.nan, scores),
+            quality=np.where(unlabelled, np.nan, quality),
             predicted_label=predicted,
             temperature=1 / np.array(estimate.betas),
             model_weight=np.ones(len(models)),
@@ -61,3 +61,14 @@ class Frugal(Acquisition):
             ability=estimate.ability,
             lapse=np.array(estimate.prior.lapses),
         )
+
+    def estimate(self, labels: Labels, models: Models) -> BayesianEstimate:
+        """What the posterior rests on."""
+        return bayesian_estimate(labels, models)
+
+    def decide(
+        self, estimate: BayesianEstimate, posterior: Float64s, index: Index, labels: Labels, seed: int
+    ) -> tuple[Ints, Float64s]:
+        """Consensus label and score of each row of posteriors, a part of the pool."""
+        label = most_probable(posterior, index, labels, seed)
+        return label, posterior[np.arange(len(label)), label]

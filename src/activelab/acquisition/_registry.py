@@ -14,6 +14,7 @@ from activelab.acquisition._active_label_cleaning import ActiveLabelCleaning
 from activelab.acquisition._activelab import ActiveLab
 from activelab.acquisition._base import Acquisition
 from activelab.acquisition._disagreement import Disagreement
+from activelab.acquisition._expected_loss import ExpectedLoss
 from activelab.acquisition._frugal import Frugal
 from activelab.acquisition._random import GoodRandom, Random, RelabelRandom
 from activelab.acquisition._uncertainty import Entropy, Uncertainty
@@ -22,6 +23,7 @@ from activelab.labels import Labels
 _BUILT_IN = {
     "activelab": ActiveLab,
     "frugal": Frugal,
+    "expected_loss": ExpectedLoss,
     "random": Random,
     "good_random": GoodRandom,
     "relabel_random": RelabelRandom,

@@ -2,7 +2,7 @@
 
 Own code, because the libraries need a dense table of examples × annotators or N·K² memory
 (krippendorff), the same number of labels for every example (statsmodels), or numpy < 2 (irrCAC);
-the tests hold it to the first two, to scikit-learn and to published values.
+the tests hold it to the first two, to scikit-learn and to values of irrCAC.
 """
 
 from activelab.agreement._coefficients import (
@@ -10,6 +10,7 @@ from activelab.agreement._coefficients import (
     agreement_statistics,
     fleiss_kappa,
     gwet_ac1,
+    gwet_ac2,
     krippendorff_alpha,
 )
 from activelab.agreement._pairwise import PairwiseKappa, cohen_kappa_matrix
@@ -21,5 +22,6 @@ __all__ = [
     "cohen_kappa_matrix",
     "fleiss_kappa",
     "gwet_ac1",
+    "gwet_ac2",
     "krippendorff_alpha",
 ]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
 
 from activelab import _html
-from activelab._errors import InputError
+from activelab._errors import InputError, unknown
 from activelab._frames import Backend, make_frame
+from activelab._ordered import positions
 from activelab._typing import Float64s, Ids, Ints
 from activelab.labels import Labels
 
@@ -84,7 +87,9 @@ class PairwiseKappa:
         )
 
 
-def cohen_kappa_matrix(labels: Labels, min_overlap: int = 1) -> PairwiseKappa:
+def cohen_kappa_matrix(
+    labels: Labels, min_overlap: int = 1, *, weights: Literal["linear", "quadratic"] | None = None
+) -> PairwiseKappa:
     """Cohen's kappa of every pair of annotators, each over the examples both labelled.
 
     Time grows with the squared number of labels of an example, summed over examples; memory with
@@ -96,6 +101,10 @@ def cohen_kappa_matrix(labels: Labels, min_overlap: int = 1) -> PairwiseKappa:
         Any number of labels per example.
     min_overlap : int
         Least number of shared examples, at least 1; pairs with fewer are not listed.
+    weights : {"linear", "quadratic"}, optional
+        Weighted kappa, for a scale: two labels disagree by their distance, or its square. Classes that are
+        numbers lie where they say, words one step apart in the order of ``labels.classes``. By default
+        two labels disagree or not.
 
     Returns
     -------
@@ -104,12 +113,12 @@ def cohen_kappa_matrix(labels: Labels, min_overlap: int = 1) -> PairwiseKappa:
     Raises
     ------
     InputError
-        If ``min_overlap`` is less than 1.
+        If ``min_overlap`` is less than 1 or ``weights`` is unknown.
 
     References
     ----------
     J. Cohen, A coefficient of agreement for nominal scales, Educational and Psychological
-    Measurement 20, 1960.
+    Measurement 20, 1960; Weighted kappa, Psychological Bulletin 70, 1968.
 
     Examples
     --------
@@ -125,15 +134,18 @@ def cohen_kappa_matrix(labels: Labels, min_overlap: int = 1) -> PairwiseKappa:
 
     if min_overlap < 1:
         raise InputError(f"min_overlap must be at least 1, got {min_overlap}.")
+    if weights not in (None, "linear", "quadratic"):
+        raise unknown("weights", weights, ["linear", "quadratic"])
     size, several = labels.n_annotators, labels.counts > 1
     of_several = np.repeat(several, labels.counts)
     annotator, label = labels.annotator[of_several], labels.label[of_several]
     row = np.repeat(np.arange(np.count_nonzero(several)), labels.counts[several])
     shape = (size, int(np.count_nonzero(several)))
 
-    def who_gave(which: Any) -> Any:
+    def who_gave(which: Any, values: Float64s | None = None) -> Any:
         cells = annotator[which], row[which]
-        return sparse.csr_array((np.ones(len(cells[0])), cells), shape=shape)
+        entries = np.ones(len(cells[0])) if values is None else values
+        return sparse.csr_array((entries, cells), shape=shape)
 
     everyone = who_gave(slice(None)).T.tocsr()
     pairs = sparse.triu(everyone.T @ everyone, k=1, format="coo")
@@ -154,7 +166,26 @@ def cohen_kappa_matrix(labels: Labels, min_overlap: int = 1) -> PairwiseKappa:
 
     # Counts are whole numbers, exact in float64: the denominator is 0 only where kappa is undefined.
     numerator, denominator = agreeing * shared - by_chance, shared**2 - by_chance
+    if weights is not None:
+        apart, denominator = np.zeros(len(first)), np.zeros(len(first))
+        for feature in _features(weights, positions(labels)):
+            given, squares = (who_gave(slice(None), feature[label] ** power) for power in (1, 2))
+            sums, of_squares = given @ everyone, squares @ everyone
+            of_squares = of_squares + of_squares.T
+            add(apart, of_squares - 2 * (given @ given.T))
+            add(denominator, everyone.T @ everyone * of_squares - 2 * sums.multiply(sums.T.tocsr()))
+        numerator = denominator - apart * shared
     kappa = np.divide(numerator, denominator, out=np.full(len(first), np.nan), where=denominator > 0)
     kept = shared >= min_overlap
     columns = (first, second, shared.astype(np.int64), agreeing / shared, kappa)
     return PairwiseKappa(labels.annotators, *(column[kept] for column in columns))
+
+
+def _features(weights: str, where: Float64s) -> Iterator[Float64s]:
+    """Numbers for each class whose squared differences add up to the disagreement of two classes."""
+    if weights == "quadratic":
+        yield where - where.min(initial=np.inf)
+        return
+    points = np.unique(where)
+    for low, high in pairwise(points.tolist()):
+        yield np.sqrt(high - low) * (where >= high)

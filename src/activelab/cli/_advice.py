@@ -26,6 +26,7 @@ ADVICE = {
     "has a column 'example' and one a class.",
     "question": "Choose one with --question.",
     "rows": "Give the missing rows.",
+    "scale": "List them with --scale.",
     "token": "Set it to a token of your Label Studio account, or name --token-file.",
     "unmatched": "Give the missing rows, or leave these examples out with --unmatched drop.",
     "work_dir": "Name it with --work-dir.",

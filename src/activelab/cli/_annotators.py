@@ -8,6 +8,7 @@ import typer
 
 from activelab.cli._consensus import ConsensusMethod, check_method, run_method
 from activelab.cli._inputs import read_inputs
+from activelab.cli._kind import KindOption, Scale, kind_of
 from activelab.cli._options import (
     Json,
     LabelsFile,
@@ -30,6 +31,8 @@ def annotators(
     labels: LabelsFile,
     pred_probs: OptionalPredProbsFiles = None,
     method: ConsensusMethod = "auto",
+    kind: KindOption = None,
+    scale: Scale = None,
     bootstrap: Annotated[
         int, typer.Option(min=0, help="Resamples for the intervals of the agreement; 0 for none.")
     ] = 1000,
@@ -45,25 +48,27 @@ def annotators(
     Examples:
       activelab annotators labels.csv -o annotators.csv
       activelab annotators labels.csv --pred-probs probs.csv -o annotators.csv
+      activelab annotators ratings.csv --scale 1,2,3,4,5 -o annotators.csv
       activelab annotators labels.csv --json | jq '.agreement[0].value'
 
     The table has a row an annotator, the lowest quality first, with the columns annotator, quality,
     agreement_with_consensus, accuracy with its 95 % interval (accuracy_low, accuracy_high), comparisons
     (with known answers, that would tell as much; fewer than 5 are too few to tell), weight, num_labels,
     num_overlapping (labels on examples that others labelled too), voice (voices a label counts for) and
-    worst_class.
+    worst_class. Of ratings it also has shift (severity: how far the labels lie above the truth) and spread.
     """
-    from activelab.agreement import agreement_statistics
     from activelab.tables import to_arrow
 
+    answers, reading = kind_of(kind, scale, reading)
     request = reading.request(labels, pred_probs)
-    check_method(method, with_models=bool(pred_probs))
+    check_method(method, with_models=bool(pred_probs), kind=answers)
     output = target(output, format_, request.files)
     with working("Reading the files"):
         pool, models = read_inputs(request)
+    notes = answers.check(pool)
     with working("Estimating consensus and agreement"):
-        result, used, reason = run_method(method, pool, models, seed)
-        agreement = agreement_statistics(pool, n_bootstrap=bootstrap, seed=seed)
+        result, used, reason = run_method(method, pool, models, seed, kind=answers)
+        agreement = answers.agreement(pool, n_bootstrap=bootstrap, seed=seed)
     summary = {
         "method": used,
         "method_reason": reason,
@@ -74,7 +79,7 @@ def annotators(
         "n_models": len(models),
         "model_weight": result.model_weight,
         "agreement": [_statistic(one) for one in agreement],
-        "notes": [*request.notes, *result.notes, *_too_few(result.annotators)],
+        "notes": list(dict.fromkeys([*request.notes, *notes, *result.notes, *_too_few(result.annotators)])),
     }
     table = to_arrow(_worst_first(result.annotators.to_dict()))
     deliver(table, summary, output=output, as_json=as_json, absent="not estimable")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from activelab.cli._inputs import read_inputs
+from activelab.cli._kind import KindOption, LossOption, Scale, kind_of
 from activelab.cli._options import (
     Json,
     LabelsFile,
@@ -22,6 +23,7 @@ from activelab.cli._streams import target
 if TYPE_CHECKING:
     from activelab._typing import Ids, Models
     from activelab.consensus import Consensus
+    from activelab.kinds import Kind
     from activelab.labels import Labels
 
 
@@ -38,29 +40,48 @@ ConsensusMethod = Annotated[
         "--method",
         "-m",
         help="crowdlab (needs probabilities), bayesian, majority_vote, dawid_skene, or by crowd-kit glad, "
-        "mace, one_coin_dawid_skene, mmsr, kos, or module:attribute of one of your own. auto: bayesian.",
+        "mace, one_coin_dawid_skene, mmsr, kos, or module:attribute of one of your own. auto: bayesian, or "
+        "ordinal with --kind ordinal.",
         autocompletion=consensus_methods,
     ),
 ]
 
 
-def check_method(method: str, *, with_models: bool) -> None:
-    """Raise unless the method exists and has what it needs, before any file is read."""
+def check_method(
+    method: str, *, with_models: bool, kind: Kind | None = None, loss: str | None = None
+) -> None:
+    """Raise unless method and loss exist and have what they need, before any file is read."""
     from activelab._errors import InputError
     from activelab.consensus import CONSENSUS
 
-    if method != "auto" and CONSENSUS.get(method).needs_models and not with_models:
-        raise InputError(f"method {method} needs the predictions of a model: give --pred-probs.")
+    if method != "auto":
+        if loss is not None:
+            raise InputError("--loss goes with --kind ordinal and no --method.")
+        if CONSENSUS.get(method).needs_models and not with_models:
+            raise InputError(f"method {method} needs the predictions of a model: give --pred-probs.")
+    if kind is not None:
+        kind.method(loss)
 
 
-def run_method(method: str, labels: Labels, models: Models, seed: int) -> tuple[Consensus, str, str]:
+def run_method(
+    method: str,
+    labels: Labels,
+    models: Models,
+    seed: int,
+    *,
+    kind: Kind | None = None,
+    loss: str | None = None,
+) -> tuple[Consensus, str, str]:
     """The consensus, the name of the method that gave it, and why that method."""
     from activelab.consensus import AUTO, CONSENSUS
 
-    reason = "chosen with --method"
-    if method == "auto":
-        method, reason = AUTO, "with --pred-probs" if models else "without --pred-probs"
-    return CONSENSUS.get(method).estimate(labels, models, seed=seed), method, reason
+    if method != "auto":
+        return CONSENSUS.get(method).estimate(labels, models, seed=seed), method, "chosen with --method"
+    if kind is None or kind.name == "single":
+        result = CONSENSUS.get(AUTO).estimate(labels, models, seed=seed)
+        return result, AUTO, "with --pred-probs" if models else "without --pred-probs"
+    result = kind.method(loss).estimate(labels, models, seed=seed)
+    return result, kind.name, f"for answers of the kind {kind.name}"
 
 
 @reads_files
@@ -68,6 +89,9 @@ def consensus(
     labels: LabelsFile,
     pred_probs: OptionalPredProbsFiles = None,
     method: ConsensusMethod = "auto",
+    kind: KindOption = None,
+    scale: Scale = None,
+    loss: LossOption = None,
     reading: Reading = Reading(),  # noqa: B008
     seed: Seed = 0,
     as_json: Json = False,
@@ -80,20 +104,25 @@ def consensus(
     Examples:
       activelab consensus labels.csv -o consensus.csv
       activelab consensus labels.csv --pred-probs probs.csv -o consensus.parquet
+      activelab consensus ratings.csv --scale 1,2,3,4,5 -o consensus.csv
       activelab consensus labels.csv --method glad --label-column answer | sort -t, -k3 -g | head
 
     The table has the columns example, consensus_label, quality, agreement, num_labels and
-    predicted_label, which is empty without probabilities.
+    predicted_label, which is empty without probabilities. Of ratings it also has the mean of the posterior,
+    between which points the truth lies with a probability of 0.9 (low, high), and what the label is expected
+    to cost (expected_loss).
     """
     from activelab.tables import to_arrow
 
+    answers, reading = kind_of(kind, scale, reading)
     request = reading.request(labels, pred_probs)
-    check_method(method, with_models=bool(pred_probs))
+    check_method(method, with_models=bool(pred_probs), kind=answers, loss=loss)
     output = target(output, format_, request.files)
     with working("Reading the files"):
         pool, models = read_inputs(request)
+    notes = answers.check(pool)
     with working("Estimating the consensus"):
-        result, used, reason = run_method(method, pool, models, seed)
+        result, used, reason = run_method(method, pool, models, seed, kind=answers, loss=loss)
     columns = {**result.to_dict(), "predicted_label": _predicted(pool, models)}
     table = to_arrow(columns)
     table = to_arrow(columns, {"predicted_label": table["consensus_label"].type})
@@ -109,7 +138,7 @@ def consensus(
         "mean_quality": float(columns["quality"].mean()),
         "mean_agreement": float(columns["agreement"].mean()),
         "model_weight": result.model_weight,
-        "notes": [*request.notes, *result.notes],
+        "notes": list(dict.fromkeys([*request.notes, *notes, *result.notes])),
     }
     deliver(table, summary, output=output, as_json=as_json)
 

@@ -10,6 +10,7 @@ import typer
 
 from activelab._errors import InputError
 from activelab.cli._inputs import Request, class_names, read_inputs, with_features
+from activelab.cli._kind import KindOption, Scale, kind_of
 from activelab.cli._large import SEPARATOR, bar, is_large, print_plan, require_scale, summary_of
 from activelab.cli._options import (
     Address,
@@ -33,6 +34,7 @@ from activelab.cli._streams import source, target
 
 if TYPE_CHECKING:
     from activelab._typing import Ids
+    from activelab.kinds import Kind
     from activelab.labels import Labels
     from activelab.planning import Plan
     from activelab.strategies import Strategy
@@ -54,16 +56,18 @@ def suggest(
     ] = "logistic-regression",
     batch_size: Annotated[int, typer.Option("--batch-size", "-n", help="Number of examples.")] = 100,
     method: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--method",
             "-m",
+            show_default="activelab; expected_loss with --kind ordinal",
             help="recommended, taught (with --features), activelab (the paper's), random, good_random, "
             "relabel_random, entropy, "
-            "uncertainty, active_label_cleaning, disagreement, or module:attribute of one of your own.",
+            "uncertainty, active_label_cleaning, disagreement, expected_loss, or module:attribute of one of "
+            "your own.",
             autocompletion=_methods,
         ),
-    ] = "activelab",
+    ] = None,
     batching: Annotated[
         str | None,
         typer.Option(
@@ -97,6 +101,8 @@ def suggest(
             "--skip-settled", help="Leave out examples that are settled, or that nobody can settle."
         ),
     ] = False,
+    kind: KindOption = None,
+    scale: Scale = None,
     reading: Reading = Reading(),  # noqa: B008
     seed: Seed = 0,
     as_json: Json = False,
@@ -121,6 +127,7 @@ def suggest(
       activelab suggest labels.csv -p model_a.parquet -p model_b.parquet --batch-size 500 -o batch.csv
       activelab suggest labels.csv -p probs.npy --examples ids.txt --classes cat,dog,fox
       activelab suggest labels.csv --features features.csv --method taught -o batch.csv
+      activelab suggest ratings.csv -p probs.csv --scale 1,2,3,4,5 -o batch.csv
       activelab suggest labels.csv -p probs.npz:resnet --method entropy --json -o batch.jsonl
       activelab suggest 'labels/*.parquet' -p s3://bucket/probs/ --memory 4GB -n 100000 -o batch.parquet
 
@@ -138,6 +145,8 @@ def suggest(
     models = [[source(name) for name in one.split(SEPARATOR)] for one in pred_probs or ()]
     features = None if features is None else source(features)
     prices = None if prices is None else source(prices)
+    answers, reading = kind_of(kind, scale, reading)
+    method = method or answers.strategy
     strategy = Strategy.of(
         method,
         batching=batching,
@@ -197,7 +206,7 @@ def suggest(
     else:
         request = reading.request(Path(labels[0]), [Path(names[0]) for names in models])
         classifier = (features, model) if features is not None else None
-        batch, summary = _in_memory(request, strategy, batch_size, prices, seed, classifier)
+        batch, summary = _in_memory(request, answers, strategy, batch_size, prices, seed, classifier)
     deliver(_table(batch), {"method": method, **summary}, output=output, as_json=as_json)
 
 
@@ -226,6 +235,7 @@ def _in_parts(
 
 def _in_memory(
     request: Request,
+    kind: Kind,
     strategy: Strategy,
     batch_size: int,
     prices: Path | None,
@@ -242,6 +252,7 @@ def _in_memory(
         pool, models = read_inputs(request)
         if classifier is not None:
             pool, X = with_features(pool, classifier[0], request.example_column, False)
+    checked = kind.check(pool)
     if prices is not None:
         strategy = replace(strategy, prices=_prices(prices, pool))
     if classifier is None:
@@ -266,7 +277,7 @@ def _in_memory(
         "n_models": len(plan.models),
         "temperature": plan.assessment.temperature,
         "model_weight": plan.assessment.model_weight,
-        "notes": [*request.notes, *notes],
+        "notes": [*request.notes, *checked, *notes],
     }
     if plan.states is not None:
         summary |= {"settled": plan.n_settled, "ambiguous": plan.n_ambiguous}

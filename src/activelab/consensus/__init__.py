@@ -14,7 +14,8 @@ from activelab.consensus._crowdkit import CROWDKIT_METHODS, crowdkit
 from activelab.consensus._crowdlab import crowdlab
 from activelab.consensus._dawid_skene import dawid_skene
 from activelab.consensus._majority_vote import majority_vote
-from activelab.consensus._registry import CONSENSUS, ConsensusMethod
+from activelab.consensus._ordinal import OrdinalAnnotatorTable, OrdinalConsensus, ordinal_consensus
+from activelab.consensus._registry import CONSENSUS, ConsensusMethod, Ordinal
 
 __all__ = [
     "AUTO",
@@ -25,6 +26,9 @@ __all__ = [
     "BayesianEstimate",
     "Consensus",
     "ConsensusMethod",
+    "Ordinal",
+    "OrdinalAnnotatorTable",
+    "OrdinalConsensus",
     "auto_consensus",
     "bayesian_consensus",
     "bayesian_estimate",
@@ -33,4 +37,5 @@ __all__ = [
     "crowdlab",
     "dawid_skene",
     "majority_vote",
+    "ordinal_consensus",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -110,19 +111,27 @@ def told(labels: Labels, models: Models, *, known: Any, families: dict[Any, str]
 
 
 def consensus_by(
-    estimate: BayesianEstimate, labels: Labels, models: Models, *, seed: int = 0, untold: bool = False
+    estimate: BayesianEstimate,
+    labels: Labels,
+    models: Models,
+    *,
+    seed: int = 0,
+    untold: bool = False,
+    decision: Callable[[Float64s, slice], Ints] | None = None,
 ) -> Consensus:
     """`bayesian_consensus` by an estimate there is.
 
-    With ``untold`` every example is judged by labels and models, as if its own answer were not known; how
-    annotators err is learnt from the known answers all the same.
+    ``decision`` is the consensus label of each row of posteriors and part of the pool, by default the most
+    probable class. With ``untold`` every example is judged by labels and models, as if its own answer were
+    not known; how annotators err is learnt from the known answers all the same.
     """
     known = None if untold else estimate.known
     judge = replace(estimate, known=known)
     posterior = np.empty((labels.n_examples, labels.n_classes))
     for block in blocks(labels):
         posterior[block.index] = judge.posterior(block, models)
-    label = most_probable(posterior, slice(0, labels.n_examples), labels, seed)
+    whole = slice(0, labels.n_examples)
+    label = most_probable(posterior, whole, labels, seed) if decision is None else decision(posterior, whole)
     label[~labels.labelled if known is None else ~labels.labelled & (known < 0)] = -1
     return Consensus.build(
         labels,
@@ -185,6 +194,8 @@ class BayesianEstimate:
         The caller's known answers, -1 where unknown.
     discount_range : tuple of float
         What S may as well be, from the least to the most.
+    where : ndarray of float64, shape (n_classes,), or None
+        Positions of the classes, if they are points of a scale.
     """
 
     prior: ModelPrior
@@ -195,6 +206,7 @@ class BayesianEstimate:
     ability: Ability
     known: Ints | None = None
     discount_range: tuple[float, float] = (0.0, 0.0)
+    where: Float64s | None = None
 
     @property
     def betas(self) -> tuple[float, ...]:
@@ -272,6 +284,7 @@ def bayesian_estimate(
     *,
     known: Ints | None = None,
     families: Ints | None = None,
+    where: Float64s | None = None,
     steps: int = _STEPS,
 ) -> BayesianEstimate:
     """Accuracies, confusion matrices and temperatures by expectation-maximisation, then calibrated.
@@ -283,28 +296,37 @@ def bayesian_estimate(
     if steps < 1:
         raise InputError(f"steps must be at least 1, got {steps}.")
     if known is not None or families is not None:
-        return _estimated(labels, models, steps, known, families)
+        return _estimated(labels, models, steps, known, families, where)
     if isinstance(models, Checked) and models.labels is labels:
         known, families = models.known, models.families
     return remembered(
-        models, labels, ("bayesian", steps), lambda: _estimated(labels, models, steps, known, families)
+        models,
+        labels,
+        ("bayesian", steps, None if where is None else tuple(where.tolist())),
+        lambda: _estimated(labels, models, steps, known, families, where),
     )
 
 
 def _estimated(
-    labels: Labels, models: Models, steps: int, known: Ints | None, families: Ints | None
+    labels: Labels,
+    models: Models,
+    steps: int,
+    known: Ints | None,
+    families: Ints | None,
+    where: Float64s | None,
 ) -> BayesianEstimate:
     n_labelled = int(np.count_nonzero(labels.labelled))
     every = -(-n_labelled // _SAMPLE) or 1
-    channels = Channels.at_first(labels)
+    channels = Channels.at_first(labels, where)
     start = BayesianEstimate(
-        prior=ModelPrior.fitted(labels, models),
+        prior=ModelPrior.fitted(labels, models, where=where),
         log_shares=None,
         channels=channels,
         voices=Voices.independent(labels.n_annotators),
         discount=0.0,
         ability=channels.ability,
         known=known,
+        where=where,
     )
     estimate = _improved(labels, models, start, steps - 1, every)
     if not models and labels.n_classes > 1:
@@ -331,7 +353,7 @@ def _improved(
 ) -> BayesianEstimate:
     """The estimate after some steps of expectation-maximisation over one labelled example in ``every``."""
     for _ in range(steps):
-        sums, of_class = ChannelSums(labels), np.zeros(labels.n_classes)
+        sums, of_class = ChannelSums(labels, estimate.where), np.zeros(labels.n_classes)
         right, given = np.zeros(labels.n_annotators), np.zeros(labels.n_annotators)
         for whole in blocks(labels, at_least=1, every=every):
             block = _telling(whole, models, estimate.known)

@@ -8,6 +8,7 @@ import numpy as np
 
 from activelab._kernels import Block
 from activelab._typing import Float64s, Ints
+from activelab.consensus._banded import banded, first_guess
 from activelab.labels import Labels
 
 PRIOR = (4.0, 1.0)
@@ -15,7 +16,7 @@ PRIOR = (4.0, 1.0)
 
 _POOLED = 5.0  # times K: pseudo-labels a class that pull the shared confusion towards uniform errors
 _OWN = 1.0  # times K²: pseudo-labels a class that pull an annotator's confusion towards the shared one
-_MOST_CELLS = 1 << 22  # more confusion cells than this, and annotators differ in accuracy alone
+MOST_CELLS = 1 << 22  # more confusion cells than this, and annotators differ in accuracy alone
 LEAST = 1e-4
 """Least probability of a confusion."""
 
@@ -68,11 +69,17 @@ class Channels:
     observed: Float64s | None = None
 
     @classmethod
-    def at_first(cls, labels: Labels) -> Channels:
-        """Before any label is known to be right: everybody at the prior accuracy."""
+    def at_first(cls, labels: Labels, where: Float64s | None = None) -> Channels:
+        """Before any label is known to be right: everybody at the prior accuracy.
+
+        ``where`` are the positions of the classes on a scale, if they are its points.
+        """
         right = np.full(labels.n_annotators, PRIOR[0])
         wrong = np.full(labels.n_annotators, PRIOR[1])
-        return cls(Ability(right, wrong, labels.n_classes), None, labels.n_classes)
+        ability, log_confusion = Ability(right, wrong, labels.n_classes), None
+        if where is not None and labels.n_classes > 1:
+            log_confusion = np.tile(np.log(first_guess(where)), (labels.n_annotators, 1))
+        return cls(ability, log_confusion, labels.n_classes)
 
     def evidence(self, block: Block, weight: Float64s | None = None) -> Float64s:
         """Σ_j w_ij log P(Y_ij | class k) over a block, up to a constant of each example.
@@ -109,15 +116,19 @@ def ability_of(right: Float64s, given: Float64s, n_classes: int) -> Ability:
 
 
 class ChannelSums:
-    """Expected counts of who says what of which class, gathered block by block."""
+    """Expected counts of who says what of which class, gathered block by block.
 
-    def __init__(self, labels: Labels) -> None:
+    ``where`` are the positions of the classes on a scale, if they are its points.
+    """
+
+    def __init__(self, labels: Labels, where: Float64s | None = None) -> None:
+        self.where = where
         self.n_classes, self.n_annotators = labels.n_classes, labels.n_annotators
         self.right, self.given = np.zeros(self.n_annotators), np.zeros(self.n_annotators)
         cells = self.n_annotators * self.n_classes**2
         self.counts = (
             np.zeros((self.n_annotators * self.n_classes, self.n_classes))
-            if cells <= _MOST_CELLS and self.n_classes > 1
+            if cells <= MOST_CELLS and self.n_classes > 1
             else None
         )
         self._waiting: list[tuple[Ints, Float64s]] = []
@@ -157,7 +168,7 @@ class ChannelSums:
         own = self.counts.reshape(
             self.n_annotators, self.n_classes, self.n_classes
         )  # annotator, label, class
-        prior = self._shared(own, float(mean), ability)
+        prior = self._shared(own, float(mean), ability) if self.where is None else banded(own, self.where)
         strength = _OWN * self.n_classes**2
         confusion = own + strength * prior
         observed = own.sum(axis=1) + strength

@@ -8,6 +8,7 @@ import numpy as np
 
 from activelab._kernels import Block, blocks, log_probs, normalised
 from activelab._typing import Float64s, Floats, Models
+from activelab.consensus._banded import first_guess
 from activelab.labels import Labels
 
 _BETAS = np.concatenate([[1.0], np.geomspace(0.05, 5.0, 25)])
@@ -35,9 +36,14 @@ class ModelPrior:
     voices: float = 0.0
 
     @classmethod
-    def fitted(cls, labels: Labels, models: Models, *, steady: bool = False) -> ModelPrior:
-        """Each model calibrated by itself; ``steady`` calibrations are tied to none by a prior."""
-        calibration = [_calibrated(labels, model, steady) for model in models]
+    def fitted(
+        cls, labels: Labels, models: Models, *, steady: bool = False, where: Float64s | None = None
+    ) -> ModelPrior:
+        """Each model calibrated by itself; ``steady`` calibrations are tied to none by a prior.
+
+        ``where`` are the positions of the classes on a scale, if they are its points.
+        """
+        calibration = [_calibrated(labels, model, steady, where) for model in models]
         prior = cls(tuple(beta for beta, _ in calibration), tuple(lapse for _, lapse in calibration))
         return replace(prior, voices=_MOST_VOICES * prior._certainty(labels, models))
 
@@ -75,14 +81,19 @@ def every_of(labels: Labels) -> int:
     return -(-int(np.count_nonzero(labels.labelled)) * labels.n_classes // _CELLS) or 1
 
 
-def labels_likelihood(block: Block) -> Float64s:
+def labels_likelihood(block: Block, where: Float64s | None = None) -> Float64s:
     """Π_j θ(Y_ij | k) of each example and class, up to a factor, with θ the same for everybody."""
     n_classes = block.labels.n_classes
-    votes = block.votes() * np.log(_ASSUMED * max(n_classes - 1, 1) / (1 - _ASSUMED))
+    if where is None:
+        votes = block.votes() * np.log(_ASSUMED * max(n_classes - 1, 1) / (1 - _ASSUMED))
+    else:
+        votes = block.votes() @ np.log(first_guess(where))
     return np.asarray(np.exp(votes - votes.max(axis=1)[:, None]))
 
 
-def _calibrated(labels: Labels, model: Floats, steady: bool = False) -> tuple[float, float]:
+def _calibrated(
+    labels: Labels, model: Floats, steady: bool = False, where: Float64s | None = None
+) -> tuple[float, float]:
     """β and ε that make the labels likeliest, on a sample.
 
     The likelihood is Π_i Σ_k ((1 − ε) softmax(β log p_i)_k + ε/K) Π_j θ(Y_ij | k): ε is how often the model
@@ -95,7 +106,7 @@ def _calibrated(labels: Labels, model: Floats, steady: bool = False) -> tuple[fl
     logs, likely = [], []
     for block in blocks(labels, at_least=1, every=every_of(labels)):
         logs.append(log_probs(model[block.index]))
-        likely.append(labels_likelihood(block))
+        likely.append(labels_likelihood(block, where))
     if not logs:
         return 1.0, 0.0
     log_p, weight = np.concatenate(logs), np.concatenate(likely)

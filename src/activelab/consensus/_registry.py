@@ -18,7 +18,9 @@ from activelab.consensus._consensus import Consensus
 from activelab.consensus._crowdkit import CROWDKIT_METHODS, crowdkit
 from activelab.consensus._crowdlab import Betas, crowdlab, crowdlab_consensus, crowdlab_estimate
 from activelab.consensus._dawid_skene import dawid_skene
+from activelab.consensus._loss import Loss, decide, loss_table
 from activelab.consensus._majority_vote import majority_vote
+from activelab.consensus._ordinal import OrdinalConsensus, ordinal_consensus_by, scale_positions
 from activelab.consensus._statistics import label_sums
 from activelab.labels import Labels
 
@@ -141,6 +143,34 @@ class Bayesian(ConsensusMethod):
         return label
 
 
+class Ordinal(ConsensusMethod):
+    """`ordinal_consensus`; models are the prior.
+
+    Parameters
+    ----------
+    loss : {"absolute", "quadratic", "zero_one"}
+    """
+
+    def __init__(self, loss: Loss = "absolute") -> None:
+        loss_table(loss, np.zeros(0))
+        self.loss = loss
+
+    def estimate(self, labels: Labels, models: Models, *, seed: int = 0) -> OrdinalConsensus:
+        where = scale_positions(labels)
+        estimate = bayesian_estimate(labels, models, where=where)
+        return ordinal_consensus_by(estimate, labels, models, loss_table(self.loss, where), seed=seed)
+
+    def label_of_annotators(self, labels: Labels, models: Models, *, seed: int = 0) -> Ints:
+        """What they say, by how each of them uses the scale."""
+        where = scale_positions(labels)
+        estimate, table = bayesian_estimate(labels, models, where=where), loss_table(self.loss, where)
+        label = np.full(labels.n_examples, -1, dtype=np.int32)
+        for block in blocks(labels, at_least=1):
+            likely = normalised(estimate.evidence(block))
+            label[block.index] = decide(likely, table, block.index, labels, seed)[0]
+        return label
+
+
 class Committee(Bayesian):
     """`bayesian_consensus` with the models pooled log-linearly in place of their mean as the prior."""
 
@@ -203,6 +233,7 @@ CONSENSUS: Registry[ConsensusMethod] = Registry(
     {
         "crowdlab": Crowdlab,
         "bayesian": Bayesian,
+        "ordinal": Ordinal,
         "committee": Committee,
         "majority_vote": MajorityVote,
         "dawid_skene": DawidSkene,

@@ -19,7 +19,9 @@ from activelab.consensus._crowdlab import (
     likelihood,
     mixture,
 )
+from activelab.consensus._loss import LOSSES, Loss, decide, loss_table
 from activelab.consensus._majority_vote import vote_labels
+from activelab.consensus._ordinal import scale_positions
 from activelab.consensus._statistics import (
     ConsensusSums,
     LabelSums,
@@ -31,10 +33,12 @@ from activelab.consensus._statistics import (
 )
 
 __all__ = [
+    "LOSSES",
     "Betas",
     "CommitteePool",
     "ConsensusSums",
     "LabelSums",
+    "Loss",
     "Trust",
     "add_consensus_sums",
     "add_label_sums",
@@ -48,14 +52,17 @@ __all__ = [
     "consensus_sums",
     "crowdlab_consensus",
     "crowdlab_estimate",
+    "decide",
     "estimate_trust",
     "label_sums",
     "likelihood",
     "lone_annotators_note",
+    "loss_table",
     "mixture",
     "overlap_notes",
     "pooled",
     "predicted_classes",
+    "scale_positions",
     "told",
     "vote_labels",
 ]

@@ -1,0 +1,69 @@
+"""The options that say what kind of answers the labels are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from activelab._errors import InputError
+from activelab.cli._reading import Reading
+
+if TYPE_CHECKING:
+    from activelab.kinds import Kind
+
+
+def _kinds() -> list[str]:
+    from activelab.kinds import KINDS
+
+    return KINDS.names()
+
+
+KindOption = Annotated[
+    str | None,
+    typer.Option(
+        "--kind",
+        help="Kind of answers: single, one of several classes; ordinal, a point of a scale, on which near "
+        "misses cost less.",
+        show_default="single",
+        autocompletion=_kinds,
+    ),
+]
+Scale = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LIST|FILE",
+        help="Every point of the scale in its order, used or not, as in --classes; implies --kind ordinal.",
+        show_default=False,
+    ),
+]
+LossOption = Annotated[
+    str | None,
+    typer.Option(
+        "--loss",
+        help="What a wrong label costs, for --kind ordinal: absolute, its distance from the truth; "
+        "quadratic, the square; zero_one, the same whatever the distance.",
+        show_default="absolute",
+    ),
+]
+
+
+def kind_of(name: str | None, scale: str | None, reading: Reading) -> tuple[Kind, Reading]:
+    """The kind that is asked for, and how files are read with the points of its scale as classes.
+
+    Raises
+    ------
+    InputError
+        If there is no such kind, or options contradict one another.
+    """
+    from activelab.kinds import KINDS
+
+    kind = KINDS.get(name or ("single" if scale is None else "ordinal"))
+    if scale is None:
+        return kind, reading
+    if kind.name != "ordinal":
+        raise InputError(f"--scale goes with --kind ordinal, not {kind.name}.")
+    if reading.classes is not None:
+        raise InputError("--scale lists the classes: leave out --classes.")
+    return kind, replace(reading, classes=scale)

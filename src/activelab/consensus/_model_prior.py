@@ -75,11 +75,30 @@ def every_of(labels: Labels) -> int:
     return -(-int(np.count_nonzero(labels.labelled)) * labels.n_classes // _CELLS) or 1
 
 
-def labels_likelihood(block: Block) -> Float64s:
-    """Π_j θ(Y_ij | k) of each example and class, up to a factor, with θ the same for everybody."""
-    n_classes = block.labels.n_classes
-    votes = block.votes() * np.log(_ASSUMED * max(n_classes - 1, 1) / (1 - _ASSUMED))
+def labels_likelihood(block: Block, log_odds: Float64s | None = None) -> Float64s:
+    """Π_j θ(Y_ij | k) of each example and class, up to a factor, with θ the same for everybody.
+
+    ``log_odds`` is what a label of each class says for it, by default what it does if errors are even.
+    """
+    if log_odds is None:
+        log_odds = np.full(block.labels.n_classes, _log_odds(block.labels.n_classes))
+    votes = block.votes() * log_odds
     return np.asarray(np.exp(votes - votes.max(axis=1)[:, None]))
+
+
+def _log_odds(n_classes: int) -> float:
+    return float(np.log(_ASSUMED * max(n_classes - 1, 1) / (1 - _ASSUMED)))
+
+
+def log_odds_of_guesses(labels: Labels) -> Float64s:
+    """What a label of each class says for it, if whoever errs guesses: w_k = log(1 + (1 − g) / (g m_k)).
+
+    m_k is the share of the labels, g such that the accuracy is the assumed one where all shares are equal.
+    If errors were even, all labels of a class rarer than the errors would pass for errors.
+    """
+    n_classes = labels.n_classes
+    share = (np.bincount(labels.label, minlength=n_classes) + 1) / (labels.n_labels + n_classes)
+    return np.asarray(np.log1p((np.exp(_log_odds(n_classes)) - 1) / (n_classes * share)))
 
 
 def _calibrated(labels: Labels, model: Floats, steady: bool = False) -> tuple[float, float]:
@@ -92,10 +111,10 @@ def _calibrated(labels: Labels, model: Floats, steady: bool = False) -> tuple[fl
 
     ``steady`` adds the prior −2 (ln β)² + 4 ln(1 − ε) to the logarithm of the likelihood.
     """
-    logs, likely = [], []
+    logs, likely, log_odds = [], [], log_odds_of_guesses(labels) if steady else None
     for block in blocks(labels, at_least=1, every=every_of(labels)):
         logs.append(log_probs(model[block.index]))
-        likely.append(labels_likelihood(block))
+        likely.append(labels_likelihood(block, log_odds))
     if not logs:
         return 1.0, 0.0
     log_p, weight = np.concatenate(logs), np.concatenate(likely)

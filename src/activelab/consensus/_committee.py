@@ -10,7 +10,7 @@ import numpy as np
 from activelab._kernels import blocks, log_probs, normalised
 from activelab._typing import Float64s, Floats, Ints, Models
 from activelab.consensus._bayesian import bayesian_estimate
-from activelab.consensus._model_prior import ModelPrior, every_of, labels_likelihood, log_odds_of_guesses
+from activelab.consensus._model_prior import ModelPrior, assumed_evidence, every_of, labels_likelihood
 from activelab.labels import Labels
 from activelab.pred_probs import Checked, remembered
 
@@ -43,11 +43,10 @@ class CommitteePool:
         if not models:
             return cls(ModelPrior((), ()), ())
         prior = ModelPrior.fitted(labels, models, steady=True)
-        log_odds = log_odds_of_guesses(labels)
         every, rows, likely = every_of(labels), list[list[Float64s]](), list[Float64s]()
         for block in blocks(labels, at_least=1, every=every):
             rows.append([log_probs(prior.calibrated(h, one[block.index])) for h, one in enumerate(models)])
-            likely.append(labels_likelihood(block, log_odds))
+            likely.append(labels_likelihood(block))
         if not rows or labels.n_classes < 2:
             return cls(prior, (1 / len(models),) * len(models))
         members = np.stack([np.concatenate(part) for part in zip(*rows, strict=True)])
@@ -128,10 +127,9 @@ def committee_targets(labels: Labels, before: Floats | None, known: Ints | None 
     """
     target = np.full((labels.n_examples, labels.n_classes), np.nan)
     estimate = None if before is None else bayesian_estimate(labels, Checked((before,), labels))
-    log_odds = log_odds_of_guesses(labels)
     for block in blocks(labels, at_least=1):
         if estimate is None or before is None:
-            target[block.index] = normalised(block.votes() * log_odds)
+            target[block.index] = normalised(assumed_evidence(block))
         else:
             memory = _MEMORY * log_probs(before[block.index])
             target[block.index] = normalised(estimate.evidence(block) + memory)

@@ -13,6 +13,7 @@ from activelab.labels import Labels
 _BETAS = np.concatenate([[1.0], np.geomspace(0.05, 5.0, 25)])
 _LAPSES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7)
 _ASSUMED = 0.8  # accuracy of every annotator while the models are calibrated
+_MOST_ERRORS = 0.5  # share of the labels of a class that may be errors meanwhile
 _CELLS = 1 << 17  # probabilities the calibration rests on
 _MOST_VOICES = 2.0  # of models that are sure
 
@@ -75,30 +76,22 @@ def every_of(labels: Labels) -> int:
     return -(-int(np.count_nonzero(labels.labelled)) * labels.n_classes // _CELLS) or 1
 
 
-def labels_likelihood(block: Block, log_odds: Float64s | None = None) -> Float64s:
-    """Π_j θ(Y_ij | k) of each example and class, up to a factor, with θ the same for everybody.
-
-    ``log_odds`` is what a label of each class says for it, by default what it does if errors are even.
-    """
-    if log_odds is None:
-        log_odds = np.full(block.labels.n_classes, _log_odds(block.labels.n_classes))
-    votes = block.votes() * log_odds
+def labels_likelihood(block: Block) -> Float64s:
+    """Π_j θ(Y_ij | k) of each example and class, up to a factor, with θ the same for everybody."""
+    votes = assumed_evidence(block)
     return np.asarray(np.exp(votes - votes.max(axis=1)[:, None]))
 
 
-def _log_odds(n_classes: int) -> float:
-    return float(np.log(_ASSUMED * max(n_classes - 1, 1) / (1 - _ASSUMED)))
+def assumed_evidence(block: Block) -> Float64s:
+    """log Π_j θ(Y_ij | k), up to a constant of each example, with θ the same for everybody.
 
-
-def log_odds_of_guesses(labels: Labels) -> Float64s:
-    """What a label of each class says for it, if whoever errs guesses: w_k = log(1 + (1 − g) / (g m_k)).
-
-    m_k is the share of the labels, g such that the accuracy is the assumed one where all shares are equal.
-    If errors were even, all labels of a class rarer than the errors would pass for errors.
+    Errors are even, but at most half the labels of a class are taken for errors: even ones alone would
+    explain all labels of a rare class.
     """
-    n_classes = labels.n_classes
-    share = (np.bincount(labels.label, minlength=n_classes) + 1) / (labels.n_labels + n_classes)
-    return np.asarray(np.log1p((np.exp(_log_odds(n_classes)) - 1) / (n_classes * share)))
+    labels = block.labels
+    share = (np.bincount(labels.label, minlength=labels.n_classes) + 1) / (labels.n_labels + labels.n_classes)
+    errors = np.minimum((1 - _ASSUMED) / max(labels.n_classes - 1, 1), _MOST_ERRORS * share)
+    return np.asarray(block.votes() * np.log(_ASSUMED / errors))
 
 
 def _calibrated(labels: Labels, model: Floats, steady: bool = False) -> tuple[float, float]:
@@ -111,10 +104,10 @@ def _calibrated(labels: Labels, model: Floats, steady: bool = False) -> tuple[fl
 
     ``steady`` adds the prior −2 (ln β)² + 4 ln(1 − ε) to the logarithm of the likelihood.
     """
-    logs, likely, log_odds = [], [], log_odds_of_guesses(labels) if steady else None
+    logs, likely = [], []
     for block in blocks(labels, at_least=1, every=every_of(labels)):
         logs.append(log_probs(model[block.index]))
-        likely.append(labels_likelihood(block, log_odds))
+        likely.append(labels_likelihood(block))
     if not logs:
         return 1.0, 0.0
     log_p, weight = np.concatenate(logs), np.concatenate(likely)

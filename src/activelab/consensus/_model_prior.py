@@ -13,7 +13,6 @@ from activelab.labels import Labels
 _BETAS = np.concatenate([[1.0], np.geomspace(0.05, 5.0, 25)])
 _LAPSES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7)
 _ASSUMED = 0.8  # accuracy of every annotator while the models are calibrated
-_MOST_ERRORS = 0.5  # share of the labels of a class that may be errors meanwhile
 _CELLS = 1 << 17  # probabilities the calibration rests on
 _MOST_VOICES = 2.0  # of models that are sure
 
@@ -85,12 +84,12 @@ def labels_likelihood(block: Block) -> Float64s:
 def assumed_evidence(block: Block) -> Float64s:
     """log Π_j θ(Y_ij | k), up to a constant of each example, with θ the same for everybody.
 
-    Errors are even, but at most half the labels of a class are taken for errors: even ones alone would
-    explain all labels of a rare class.
+    Errors are even, but on a class rarer than the mean they fall in proportion to its labels: even ones
+    would explain all labels of a rare class.
     """
     labels = block.labels
     share = (np.bincount(labels.label, minlength=labels.n_classes) + 1) / (labels.n_labels + labels.n_classes)
-    errors = np.minimum((1 - _ASSUMED) / max(labels.n_classes - 1, 1), _MOST_ERRORS * share)
+    errors = (1 - _ASSUMED) / max(labels.n_classes - 1, 1) * np.minimum(labels.n_classes * share, 1)
     return np.asarray(block.votes() * np.log(_ASSUMED / errors))
 
 

@@ -235,7 +235,7 @@ def calibration(rows, model):
     n_classes = len(model[0])
     given = [label for row in rows for _, label in row]
     share = [(given.count(k) + 1) / (len(given) + n_classes) for k in range(n_classes)]
-    error = [0.2 / (n_classes - 1) * min(1, n_classes * one) for one in share]
+    error = [0.2 / (n_classes - 1) * min(1, 2 * n_classes * one) ** 2 for one in share]
     best, found = -math.inf, (1.0, 0.0)
     for beta in [1.0, *np.geomspace(0.05, 5.0, 25).tolist()]:
         for lapse in (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7):

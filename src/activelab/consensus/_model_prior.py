@@ -84,12 +84,12 @@ def labels_likelihood(block: Block) -> Float64s:
 def assumed_evidence(block: Block) -> Float64s:
     """log Π_j θ(Y_ij | k), up to a constant of each example, with θ the same for everybody.
 
-    Errors are even, but on a class rarer than the mean they fall in proportion to its labels: even ones
-    would explain all labels of a rare class.
+    Errors are even, but fewer on a class with less than half its even share of the labels: even ones would
+    explain all labels of a rare class.
     """
     labels = block.labels
     share = (np.bincount(labels.label, minlength=labels.n_classes) + 1) / (labels.n_labels + labels.n_classes)
-    errors = (1 - _ASSUMED) / max(labels.n_classes - 1, 1) * np.minimum(labels.n_classes * share, 1)
+    errors = (1 - _ASSUMED) / max(labels.n_classes - 1, 1) * np.minimum(2 * labels.n_classes * share, 1) ** 2
     return np.asarray(block.votes() * np.log(_ASSUMED / errors))
 
 

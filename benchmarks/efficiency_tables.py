@@ -160,7 +160,7 @@ def _shown(one: Efficiency | None) -> str:
         return "–"
     if np.isnan(one.share):
         return "not reached"
-    return f"{one.share:.2f} ({one.low:.2f}–{one.high:.2f})"
+    return f"{one.share:.2f}" if one.low == one.high else f"{one.share:.2f} ({one.low:.2f}–{one.high:.2f})"
 
 
 def _share(share: float) -> str:
@@ -180,7 +180,9 @@ def _mean_share(found: list[float | None]) -> str:
 
 
 def _gain(one: Efficiency | None) -> str:
-    return "–" if one is None else f"{one.gain:+.4f} ± {one.error:.4f}"
+    if one is None:
+        return "–"
+    return f"{one.gain:+.4f}" + ("" if np.isnan(one.error) else f" ± {one.error:.4f}")
 
 
 def strategies_markdown(settings: Mapping[str, Mapping[str, Curves]], baseline: str = "activelab") -> str:

@@ -228,8 +228,14 @@ def lapsing(probs, beta, lapse):
 
 
 def calibration(rows, model):
-    """The pair (β, ε) of a grid that makes the labels likeliest if annotators are right at a rate of 0.8."""
+    """The pair (β, ε) of a grid that makes the labels likeliest if annotators are right at a rate of 0.8.
+
+    A label that is a rare class is an error the less often, the rarer it is.
+    """
     n_classes = len(model[0])
+    given = [label for row in rows for _, label in row]
+    share = [(given.count(k) + 1) / (len(given) + n_classes) for k in range(n_classes)]
+    error = [0.2 / (n_classes - 1) * min(1, 2 * n_classes * one) ** 2 for one in share]
     best, found = -math.inf, (1.0, 0.0)
     for beta in [1.0, *np.geomspace(0.05, 5.0, 25).tolist()]:
         for lapse in (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7):
@@ -237,8 +243,12 @@ def calibration(rows, model):
             for row, probs in zip(rows, model, strict=True):
                 if not row:
                     continue
-                agree = [sum(label == k for _, label in row) for k in range(n_classes)]
-                right = 0.8 ** np.array(agree) * (0.2 / (n_classes - 1)) ** (len(row) - np.array(agree))
+                right = np.array(
+                    [
+                        math.prod(0.8 if label == k else error[label] for _, label in row)
+                        for k in range(n_classes)
+                    ]
+                )
                 total.append(math.log(np.dot(lapsing(probs, beta, lapse), right / right.max())))
             if total and np.mean(total) > best + 1e-9:
                 best, found = float(np.mean(total)), (beta, lapse)

@@ -330,12 +330,13 @@ class ActiveLearner:
                 with shown(progress) as show:
                     target, trained = self._train(X, labels, strategy, seed, evidence, show)
             else:
-                target, trained, committee = self._teach(X, features, labels, seed, evidence)
+                target, trained, committee, prior = self._teach(X, features, labels, seed, evidence)
             fit_seconds = time.perf_counter() - started
             fold_models, notes = trained.fold_models, (*notes, *trained.notes)
-            models = self._checked(trained, labels, committee)
+            models = self._checked(trained, labels)
             if committee is not None:
-                notes = (*notes, agreement_note(labels, models[:-1], committee))
+                notes = (*notes, agreement_note(labels, models, committee))
+                models = Checked((*models, prior), labels)
         models = told(labels, models, **evidence)
         plan = plan_round(
             labels,
@@ -431,7 +432,7 @@ class ActiveLearner:
 
     def _teach(
         self, X: Any, features: Floats, labels: Labels, seed: int, evidence: dict[str, Any]
-    ) -> tuple[Target, CrossValidated, Committee]:
+    ) -> tuple[Target, CrossValidated, Committee, Float64s]:
         """A round with helpers, whose committee goes on from that of the round before."""
         last = self._before(labels)
         return teach_round(
@@ -447,12 +448,9 @@ class ActiveLearner:
             n_jobs=self.n_jobs,
         )
 
-    def _checked(
-        self, trained: CrossValidated, labels: Labels, committee: Committee | None = None
-    ) -> Checked:
-        """The predictions of classifiers, and of their committee as one more model."""
-        models = check_pred_probs([self._smoothed(one) for one in trained.pred_probs], labels)
-        return models if committee is None else Checked((*models, committee.prior), labels)
+    def _checked(self, trained: CrossValidated, labels: Labels) -> Checked:
+        """The predictions of classifiers."""
+        return check_pred_probs([self._smoothed(one) for one in trained.pred_probs], labels)
 
     def _cross_validated(
         self, X: Any, labels: Labels, target: Target, seed: int, progress: Callable[[int, int], None]

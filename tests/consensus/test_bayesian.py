@@ -190,3 +190,20 @@ def test_a_good_model_is_believed():
     answers = np.where(rng.random(800) < 0.6, truth, (truth + rng.integers(1, 4, 800)) % 4)
     labels = al.Labels(np.arange(800), np.arange(800) % 20, answers, examples=800, annotators=20, classes=4)
     assert (al.bayesian_consensus(labels, probs).label == truth).mean() > (answers == truth).mean() + 0.15
+
+
+def test_a_model_does_not_overrule_every_label_of_a_rare_class():
+    """With one example in twenty rare, annotators who erred evenly would explain all its labels."""
+    found, right = [], []
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        truth = (rng.random(300) < 0.05).astype(int)
+        label = np.where(rng.random(300) < 0.97, truth, 1 - truth)
+        labels = al.Labels(np.arange(300), np.arange(300) % 5, label, examples=300, annotators=5, classes=2)
+        # A model that knows little: what it gives the rare class is hardly ever above one half.
+        rare = np.clip(0.08 + 0.25 * truth + 0.1 * rng.normal(size=300), 0.01, 0.99)
+        consensus = al.bayesian_consensus(labels, np.column_stack([1 - rare, rare]))
+        found.append((consensus.label == truth)[truth == 1].mean())
+        right.append((consensus.label == truth).mean())
+    assert np.mean(found) > 0.9
+    assert np.mean(right) > 0.97

@@ -14,7 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier
 import activelab as al
 from activelab.classifiers import deal_folds
 from activelab.consensus.parts import committee_pool, committee_targets, pooled
-from activelab.helpers import GaussianProcess, fit_committee, helper_features, teach
+from activelab.helpers import GaussianProcess, _round, fit_committee, helper_features, teach
 from activelab.helpers._student import unsqueezed
 from activelab.strategies import HELPERS, OWN, Strategy
 from activelab.training import Target, training_target
@@ -153,14 +153,35 @@ def test_where_there_is_nothing_to_learn_nothing_is_learnt():
     assert abs(np.mean(agreement) - 0.5) < 0.05
 
 
-def test_the_rows_taught_are_capped_and_follow_the_ids():
-    X, _, labels = problem(n=2600, start=40)
-    committee = committee_of(X, labels)
-    assert len(committee.taught) == 2000
-    order = np.random.default_rng(1).permutation(2600)
+def test_of_a_large_pool_a_part_is_heard_of_and_the_classifier_speaks_for_the_rest(monkeypatch):
+    monkeypatch.setattr(_round, "_MOST_HEARD", 150)
+    X, truth, labels = problem(n=1200, start=80)
+    learner = al.ActiveLearner(LogisticRegression(), FEW, cv=3, seed=0)
+    learner.ask(X, labels, 5)
+    student, committee = learner.round_.pred_probs
+    rest = ~labels.labelled
+    for model in (student, committee):
+        np.testing.assert_allclose(model.sum(axis=1), 1)
+        assert (model.argmax(axis=1) == truth)[rest].mean() > 0.8
+    # Where the committee heard nothing it says what the classifier does, calibrated.
+    alike = np.argsort(student, axis=1) == np.argsort(committee, axis=1)
+    assert alike[rest].all(axis=1).sum() >= rest.sum() - 150
+    assert learner.round_.training_label.shape == (1200,)
+    assert (learner.round_.training_label >= 0).tolist() == labels.labelled.tolist()
+
+
+def test_what_is_heard_follows_the_ids_and_known_answers(monkeypatch):
+    monkeypatch.setattr(_round, "_MOST_HEARD", 150)
+    _, _, labels = problem(n=1200, start=80)
+    order = np.random.default_rng(1).permutation(1200)
     moved = labels.select(labels.examples[order], annotators=labels.annotators)
-    there = committee_of(X[order], moved)
-    assert set(moved.examples[there.taught].tolist()) == set(labels.examples[committee.taught].tolist())
+    known = np.full(1200, -1)
+    known[500:520] = 1
+    heard = _round._heard(labels, known, 3)
+    assert heard.sum() == 250
+    assert heard[:80].all()
+    assert heard[500:520].all()
+    assert _round._heard(moved, known[order], 3).tolist() == heard[order].tolist()
 
 
 def test_a_kernel_learns_from_a_sample():

@@ -10,8 +10,7 @@ import numpy as np
 from activelab._kernels import blocks, log_probs, normalised
 from activelab._typing import Float64s, Floats, Ints, Models
 from activelab.consensus._bayesian import bayesian_estimate
-from activelab.consensus._channels import Channels
-from activelab.consensus._model_prior import ModelPrior, every_of, labels_likelihood
+from activelab.consensus._model_prior import ModelPrior, assumed_evidence, every_of, labels_likelihood
 from activelab.labels import Labels
 from activelab.pred_probs import Checked, remembered
 
@@ -128,10 +127,9 @@ def committee_targets(labels: Labels, before: Floats | None, known: Ints | None 
     """
     target = np.full((labels.n_examples, labels.n_classes), np.nan)
     estimate = None if before is None else bayesian_estimate(labels, Checked((before,), labels))
-    at_first = Channels.at_first(labels)
     for block in blocks(labels, at_least=1):
         if estimate is None or before is None:
-            target[block.index] = normalised(at_first.evidence(block))
+            target[block.index] = normalised(assumed_evidence(block))
         else:
             memory = _MEMORY * log_probs(before[block.index])
             target[block.index] = normalised(estimate.evidence(block) + memory)

@@ -83,12 +83,20 @@ def every_of(labels: Labels) -> int:
 
 def labels_likelihood(block: Block, where: Float64s | None = None) -> Float64s:
     """Π_j θ(Y_ij | k) of each example and class, up to a factor, with θ the same for everybody."""
-    n_classes = block.labels.n_classes
-    if where is None:
-        votes = block.votes() * np.log(_ASSUMED * max(n_classes - 1, 1) / (1 - _ASSUMED))
-    else:
-        votes = block.votes() @ np.log(first_guess(where))
+    votes = assumed_evidence(block) if where is None else block.votes() @ np.log(first_guess(where))
     return np.asarray(np.exp(votes - votes.max(axis=1)[:, None]))
+
+
+def assumed_evidence(block: Block) -> Float64s:
+    """log Π_j θ(Y_ij | k), up to a constant of each example, with θ the same for everybody.
+
+    Errors are even, but fewer on a class with less than half its even share of the labels: even ones would
+    explain all labels of a rare class.
+    """
+    labels = block.labels
+    share = (np.bincount(labels.label, minlength=labels.n_classes) + 1) / (labels.n_labels + labels.n_classes)
+    errors = (1 - _ASSUMED) / max(labels.n_classes - 1, 1) * np.minimum(2 * labels.n_classes * share, 1) ** 2
+    return np.asarray(block.votes() * np.log(_ASSUMED / errors))
 
 
 def _calibrated(

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 
-from activelab._kernels import tie_break
 from activelab._typing import Float64s, Floats, Ints
 from activelab.classifiers import models_of, rows_of, seeded
 from activelab.consensus.parts import committee_pool, pooled
@@ -19,12 +18,12 @@ from activelab.pred_probs import Checked
 from activelab.strategies import HELPERS, OWN
 
 _FLOOR = 0.01  # least probability a member gives a class, of up to ten
-_LEAST_TAUGHT, _TAUGHT_A_LABEL = 2000, 4  # unlabelled examples a classifier is taught on at most
+_MOST_LEARNT = 2000  # examples a helper learns from, drawn at random
 
 
 @dataclass(frozen=True, eq=False)
 class Committee:
-    """What the members say of a pool, out of sample.
+    """What the members say of the examples they hear of, out of sample.
 
     Attributes
     ----------
@@ -36,17 +35,14 @@ class Committee:
         not see them, of the others the mean over the folds.
     folds : ndarray of int, shape (n_examples,)
         Fold in which an example was held out; -1 without a label.
-    taught : ndarray of int
-        Rows without a label on which the classifier is taught, too.
-    by_fold : ndarray of float32, shape (n_members, n_folds, n_taught, n_classes)
-        What each fold says of those.
+    by_fold : ndarray of float32, shape (n_members, n_folds, n_rest, n_classes)
+        What each fold says of the examples without a label.
     """
 
     names: tuple[str, ...]
     own: tuple[bool, ...]
     pred_probs: Checked
     folds: Ints
-    taught: Ints
     by_fold: Floats
 
     @property
@@ -56,7 +52,7 @@ class Committee:
         return np.asarray(model, dtype=np.float64)
 
     def of_fold(self, fold: int) -> Float64s:
-        """The members pooled as they were without the labels of a fold, about the rows ``taught``."""
+        """The members pooled as they were without the labels of a fold, about examples without one."""
         pool = committee_pool(self.pred_probs.labels, self.pred_probs)
         return np.asarray(np.exp(pool.log([*self.by_fold[:, fold]])))
 
@@ -99,23 +95,20 @@ def fit_committee(
     """
     members = [member for one in helpers for member in _members(one, model, X, features)]
     rest = np.flatnonzero(folds < 0)
-    wanted = max(_LEAST_TAUGHT, _TAUGHT_A_LABEL * (len(folds) - len(rest)))
-    draws = tie_break(seed, labels.tie_keys(rest))
-    taught = np.sort(np.lexsort((rest, draws))[:wanted])
     n_folds = int(folds.max()) + 1
     jobs = [(m, fold) for m in range(len(members)) for fold in range(n_folds)]
     results = Parallel(n_jobs=n_jobs)(
-        delayed(_fit_and_predict)(members[m][1], members[m][2], target, folds, fold, seed + fold)
+        delayed(_fit_and_predict)(*members[m][1:], target, folds, fold, seed + fold, members[m][2] is X)
         for m, fold in jobs
     )
     pred_probs = np.zeros((len(members), *target.shape), dtype=np.float32)
-    by_fold = np.empty((len(members), n_folds, len(taught), target.shape[1]), dtype=np.float32)
+    by_fold = np.empty((len(members), n_folds, len(rest), target.shape[1]), dtype=np.float32)
     for (m, fold), (of_fold, of_rest) in zip(jobs, results, strict=True):
         pred_probs[m, folds == fold] = of_fold
         pred_probs[m, rest] += of_rest / n_folds
-        by_fold[m, fold] = of_rest[taught]
+        by_fold[m, fold] = of_rest
     names, own = tuple(name for name, _, _ in members), tuple(seen is X for _, _, seen in members)
-    return Committee(names, own, Checked(pred_probs, labels), folds, rest[taught], by_fold)
+    return Committee(names, own, Checked(pred_probs, labels), folds, by_fold)
 
 
 def _members(helper: Any, model: Any, X: Any, features: Floats) -> list[tuple[str, Any, Any]]:
@@ -129,10 +122,12 @@ def _members(helper: Any, model: Any, X: Any, features: Floats) -> list[tuple[st
 
 
 def _fit_and_predict(
-    learner: Any, X: Any, target: Float64s, folds: Ints, fold: int, seed: int
+    learner: Any, X: Any, target: Float64s, folds: Ints, fold: int, seed: int, own: bool
 ) -> tuple[Floats, Floats]:
     """Probabilities of the examples held out, and of those without a label."""
     train = np.flatnonzero((folds >= 0) & (folds != fold))
+    if not own and len(train) > _MOST_LEARNT:
+        train = np.sort(np.random.default_rng(seed).permutation(train)[:_MOST_LEARNT])
     fitted = seeded(learner, seed).fit(rows_of(X, train), target[train])
     parts = [np.flatnonzero(folds == fold), np.flatnonzero(folds < 0)]
     n_classes = target.shape[1]

@@ -38,7 +38,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     def __init__(
-        self, width: float = 1.0, noise: float = 0.3, max_rows: int = 2000, random_state: int | None = None
+        self, width: float = 1.0, noise: float = 0.3, max_rows: int = 1000, random_state: int | None = None
     ) -> None:
         self.width, self.noise, self.max_rows, self.random_state = width, noise, max_rows, random_state
 
@@ -89,19 +89,15 @@ class Neighbours(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     number : int
-    max_rows : int
-        Rows it keeps at most, drawn at random.
-    random_state : int, optional
     """
 
-    def __init__(self, number: int = 15, max_rows: int = 2000, random_state: int | None = None) -> None:
-        self.number, self.max_rows, self.random_state = number, max_rows, random_state
+    def __init__(self, number: int = 15) -> None:
+        self.number = number
 
     def fit(self, X: Floats, y: Floats) -> Neighbours:
         """Keep the rows."""
-        rows = _sample(len(X), self.max_rows, np.random.default_rng(self.random_state))
-        self.targets_ = np.asarray(y[rows], dtype=np.float64)
-        self.index_ = NearestNeighbors(n_neighbors=min(self.number, len(rows))).fit(X[rows])
+        self.targets_ = np.asarray(y, dtype=np.float64)
+        self.index_ = NearestNeighbors(n_neighbors=min(self.number, len(y))).fit(X)
         return self
 
     def predict(self, X: Floats) -> Float64s:

@@ -18,13 +18,14 @@ def agreement_note(labels: Labels, student: Models, committee: Committee) -> str
     Where the helpers do clearly better the note names the best of them: it may be the better classifier.
     """
     taught = _agrees(labels, np.mean(student, axis=0))
-    together = _agrees(labels, pooled(labels, committee.pred_probs)[0])
+    heard = committee.pred_probs.labels  # the same labels
+    together = _agrees(heard, pooled(heard, committee.pred_probs)[0])
     text = (
         "on examples not trained on, the committee of helpers agrees with "
         f"{together.mean():.0%} of the annotators' labels, your classifier with {taught.mean():.0%}"
     )
     others = {
-        name: _agrees(labels, one)
+        name: _agrees(heard, one)
         for name, own, one in zip(committee.names, committee.own, committee.pred_probs, strict=True)
         if not own
     }

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from joblib import Parallel, delayed
 
-from activelab._typing import Floats, Ints
-from activelab.classifiers import CrossValidated, checked_rows, cross_val_pred_probs, deal_folds
-from activelab.consensus.parts import committee_targets, told
+from activelab._kernels import tie_break
+from activelab._typing import Bools, Float64s, Floats, Ints
+from activelab.classifiers import CrossValidated, checked_rows, cross_val_pred_probs, deal_folds, rows_of
+from activelab.consensus.parts import CommitteePool, committee_targets, told
 from activelab.helpers._committee import Committee, fit_committee
 from activelab.helpers._student import teach
 from activelab.labels import Labels
 from activelab.strategies import Strategy
 from activelab.training import Target, training_target
+
+_MOST_HEARD = 4000  # examples without a label that a committee hears of in a round
 
 
 def teach_round(
@@ -29,8 +34,11 @@ def teach_round(
     cv: Any = 5,
     seed: int = 0,
     n_jobs: int | None = None,
-) -> tuple[Target, CrossValidated, Committee]:
+) -> tuple[Target, CrossValidated, Committee, Float64s]:
     """What a round with helpers trains.
+
+    Of a large pool the committee hears of the labelled examples and of 4,000 others, drawn anew in each round
+    by their ids; on all of these the classifier is taught, and of the rest it is the one to say something.
 
     Parameters
     ----------
@@ -53,6 +61,8 @@ def teach_round(
         Consensus of the annotators and the committee.
     trained : CrossValidated
     committee : Committee
+    prior : ndarray of float64, shape (n_examples, n_classes)
+        What it says of the pool; of what it did not hear of, the calibrated word of the classifier.
 
     Raises
     ------
@@ -60,6 +70,69 @@ def teach_round(
         If the rows of X are not the examples, or fewer than two examples are labelled.
     """
     X = checked_rows(X, labels.n_examples)
+    heard = _heard(labels, known, seed)
+    part = labels if heard.all() else labels.select(heard)
+    options: dict[str, Any] = {"cv": cv, "seed": seed, "n_jobs": n_jobs}
+    target, trained, committee = _taught(
+        model,
+        rows_of(X, np.flatnonzero(heard)),
+        features[heard],
+        part,
+        strategy,
+        before=None if before is None else before[heard],
+        known=None if known is None else known[heard],
+        families=families,
+        **options,
+    )
+    if part is labels:
+        return target, trained, committee, committee.prior
+    label = np.full(labels.n_examples, -1, dtype=np.int64)
+    label[heard] = target.label
+    trained = _everywhere(trained, X, heard, n_jobs)
+    student, prior = trained.pred_probs.mean(axis=0), np.empty((labels.n_examples, labels.n_classes))
+    prior[heard] = committee.prior
+    prior[~heard] = np.exp(CommitteePool.fitted(labels, (student,)).log([student[~heard]]))
+    return Target(label), trained, committee, prior
+
+
+def _heard(labels: Labels, known: Ints | None, seed: int) -> Bools:
+    """Mask of the examples that a committee hears of."""
+    heard = labels.labelled if known is None else labels.labelled | (known >= 0)
+    rest = np.flatnonzero(~heard)
+    draws = tie_break(seed, labels.tie_keys(rest))
+    heard[rest[np.lexsort((rest, draws))[:_MOST_HEARD]]] = True
+    return heard
+
+
+def _everywhere(trained: CrossValidated, X: Any, heard: Bools, n_jobs: int | None) -> CrossValidated:
+    """Classifiers that were trained on a part of the pool, and what they say of all of it."""
+    rest = rows_of(X, np.flatnonzero(~heard))
+    n_models, _, n_classes = trained.pred_probs.shape
+    pred_probs = np.zeros((n_models, len(heard), n_classes))
+    pred_probs[:, heard] = trained.pred_probs
+    for m, folds in enumerate(trained.fold_models):
+        for made in Parallel(n_jobs=n_jobs)(delayed(fold.predict_proba)(rest) for fold in folds):
+            pred_probs[m, ~heard] += made / len(folds)
+    folds_of = np.full(len(heard), -1, dtype=np.int64)
+    folds_of[heard] = trained.folds
+    return replace(trained, pred_probs=pred_probs, folds=folds_of)
+
+
+def _taught(
+    model: Any,
+    X: Any,
+    features: Floats,
+    labels: Labels,
+    strategy: Strategy,
+    *,
+    before: Floats | None,
+    known: Ints | None,
+    families: dict[Any, str] | None,
+    cv: Any,
+    seed: int,
+    n_jobs: int | None,
+) -> tuple[Target, CrossValidated, Committee]:
+    """A round over a pool all of which the committee hears of."""
     options: dict[str, Any] = {"seed": seed, "n_jobs": n_jobs}
     # A committee that starts without another learns twice.
     for _ in range(max(strategy.passes, 1 if before is not None else 2)):

@@ -55,6 +55,7 @@ def teach(
     CrossValidated
     """
     models, folds = models_of(model), committee.folds
+    rest = np.flatnonzero(folds < 0)
     n_folds, n_classes = int(folds.max()) + 1, committee.pred_probs[0].shape[1]
     prior, weight, posterior = committee.prior, target.weight, target.posterior
     assert weight is not None
@@ -63,14 +64,13 @@ def teach(
     for fold in range(n_folds):
         outside, inside = np.flatnonzero((folds >= 0) & (folds != fold)), np.flatnonzero(folds == fold)
         belief = np.concatenate([prior[inside], committee.of_fold(fold)])
-        rows = np.concatenate([outside, inside, committee.taught])
+        rows = np.concatenate([outside, inside, rest])
         label = np.concatenate([target.label[outside], belief.argmax(axis=1)])
         certain = np.concatenate([weight[outside], belief.max(axis=1)])
         lift = posterior[outside].sum(axis=0) / prior[outside].sum(axis=0)
         expected = belief.sum(axis=0) * lift + posterior[outside].sum(axis=0)
         lessons.append((rows, label, certain, unsqueezed(label, certain, expected)))
     jobs = [(m, fold) for m in range(len(models)) for fold in range(n_folds)]
-    rest = np.flatnonzero(folds < 0)
     results = Parallel(n_jobs=n_jobs)(
         delayed(_learn)(
             models[m], X, *lessons[fold], np.flatnonzero(folds == fold), rest, n_classes, seed + fold

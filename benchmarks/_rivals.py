@@ -1,8 +1,8 @@
 """Rivals of the package's strategies, as parts of a `Strategy`, so that one runner measures all of them.
 
-Those here are written from their papers; `_scikit_activeml` has those of that library. `RIVALS` names each with
-the parts it is made of. All train the user's classifier, on the consensus their papers use, with hard labels and
-one pass a round.
+Those here are written from their papers; `_scikit_activeml` has those of that library. `RIVALS` names each
+with the parts it is made of. All train the user's classifier, on the consensus their papers use, with hard
+labels and one pass a round.
 
 What the runner's seams ask of them, and where that differs from a paper:
 
@@ -65,7 +65,7 @@ def seen() -> Seen:
 
 
 class Pairs(Acquisition):
-    """A rival that chooses who labels what; its examples score lowest in its order, `Paired` asks its people."""
+    """A rival that chooses who labels what: scores follow its order, and `Paired` asks whom it chose."""
 
     @abstractmethod
     def pairs(self, labels: Labels, p: Any, free: Any, rng: np.random.Generator) -> list[tuple[int, int]]:
@@ -105,9 +105,9 @@ def entropy(p: Any) -> Any:
 class Impact(Acquisition):
     """Impact sampling (Lin, Mausam & Weld 2016), expected, with pseudo-lookahead.
 
-    The impact of a label is the share of the pool that the classifier, fitted again with it, calls otherwise. A
-    label that would not change the majority has the impact of the fewest that would, divided by their number.
-    Weighed by how likely the label is; a random part of the pool is tried, and its likeliest labels.
+    The impact of a label is the share of the pool that the classifier, fitted again with it, calls otherwise.
+    A label that would not change the majority has the impact of the fewest that would, divided by their
+    number. Weighed by how likely the label is; a random part of the pool is tried, and its likeliest labels.
     """
 
     tried, likely = 100, 2
@@ -200,8 +200,8 @@ def information(posterior: Any, correct: Any) -> Any:
 class Routed(Pairs):
     """Routing by item response theory, as the annotation tool Potato does: GLAD and expected information.
 
-    Annotators come by lot; each gets the example on which that annotator's answer is worth most. An example is
-    resolved at a posterior of 0.95 with at least two labels.
+    Annotators come by lot; each gets the example on which that annotator's answer is worth most. An example
+    is resolved at a posterior of 0.95 with at least two labels, and is asked about when no other is left.
     """
 
     def pairs(self, labels: Labels, p: Any, free: Any, rng: np.random.Generator) -> list[tuple[int, int]]:
@@ -255,8 +255,8 @@ class InfExp(Acquisition):
 class LABald(Pairs):
     """LA-BALD's rule: the pair whose answer tells most of the label that model and annotators agree on.
 
-    The aggregation is the package's Bayesian consensus, whose prior is the classifier. An answer depends on the
-    classifier's parameters through the label alone, so that this is what it tells of both.
+    The aggregation is the package's Bayesian consensus, whose prior is the classifier. An answer depends on
+    the classifier's parameters through the label alone, so that this is what it tells of both.
     """
 
     def pairs(self, labels: Labels, p: Any, free: Any, rng: np.random.Generator) -> list[tuple[int, int]]:

@@ -1,9 +1,9 @@
 """Rivals that are scikit-activeml's own code, behind an adapter; see `_rivals` for what all rivals share.
 
 The library chooses by the out-of-sample predictions of the user's classifier, which it does not fit again.
-annot-mix is a network of its own in place of the classifier. Measured is what it gives to the user's: its estimate
-of the labelled examples is the consensus the user's classifier is trained on, and its doubts and annotators'
-performances choose the pairs.
+annot-mix is a network of its own in place of the classifier. Measured is what it gives to the user's: its
+estimate of the labelled examples is the consensus the user's classifier is trained on, and its doubts and
+annotators' performances choose the pairs.
 
 ``python benchmarks/_scikit_activeml.py`` tries each for two rounds on a small pool.
 """
@@ -127,7 +127,7 @@ class AnnotMix(WrappedNew):
 
 
 def annot_mix(labels: Labels, pred_probs: Any) -> Any:
-    """annot-mix's probabilities of each class, given its network and the labels by people who err as it says."""
+    """Probabilities of each class by annot-mix's network, and by labels of people who err as it says."""
     p, performance = _annot_mix(labels)
     at = performance[labels.example, labels.annotator]
     log = np.log(np.maximum(p, 1e-6))

@@ -54,8 +54,8 @@ def rivals_markdown(settings: Mapping[str, Mapping[str, Curves]], baseline: str 
 
 
 def _challenges(settings: Mapping[str, Mapping[str, Curves]], strategies: list[str]) -> list[str]:
-    """The package's strategies against each rival."""
-    rivals = [name for name in strategies if name in _NAMES]
+    """The package's strategies against each rival, and against its own default."""
+    rivals = [name for name in strategies if name in _NAMES or name == "recommended"]
     lines = [
         "Area of the package's strategy less that of the rival: mean over the settings the rival ran in, the "
         "least of them, and in how many the strategy is behind by more than two standard errors:",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from _rivals import RIVALS
-from activelab.simulation import Curves, labels_to_reach
+from activelab.simulation import Curves, Efficiency, efficiency
 
 _NAMES = {text: name for name, text in RIVALS.items()}
 _CHALLENGED = ("taught", "taught+assignment=thompson+max_share=0.2")
@@ -34,18 +34,20 @@ def rivals_markdown(settings: Mapping[str, Mapping[str, Curves]], baseline: str 
     ]
     for name in strategies:
         if name != baseline:
-            found = [_difference(curves, name, baseline) for curves in settings.values()]
+            found = [_against(curves, name, baseline) for curves in settings.values()]
             lines.append(_row([_title(name), *map(_signed, found), _mean_of(found)]))
     lines += [
         "",
-        f"Share of the annotations of `{baseline}` with which the mean curve first reaches its final "
-        "accuracy, and from which on it stays there; – where it does not, counted as 1 in the mean:",
+        f"Share of the annotations of `{baseline}` for its final accuracy: by the first crossing of the mean "
+        "curve / by the last crossing of its running mean of three rounds. – where there is none, which counts "
+        "as 1 in the mean:",
         "",
         _row(head),
         _row(["---"] * len(head)),
     ]
     for name in strategies:
-        shares = [_shares(curves, name, baseline) for curves in settings.values()]
+        found = [_against(curves, name, baseline) for curves in settings.values()]
+        shares = [None if one is None else (one.share, one.last_share) for one in found]
         cells = ["" if one is None else " / ".join(map(_number, one)) for one in shares]
         mean = np.mean([np.nan_to_num(one, nan=1.0) for one in shares if one is not None], axis=0)
         lines.append(_row([_title(name), *cells, " / ".join(map(_number, mean))]))
@@ -66,49 +68,30 @@ def _challenges(settings: Mapping[str, Mapping[str, Curves]], strategies: list[s
     for rival in rivals:
         cells = []
         for name in _CHALLENGED:
-            found = [_difference(curves, name, rival) for curves in settings.values() if rival in curves]
-            pairs = [one for one in found if one is not None]
-            behind = sum(mean < -2 * error for mean, error in pairs)
-            least = min(pairs)
+            found = [_against(curves, name, rival) for curves in settings.values()]
+            given = [one for one in found if one is not None]
+            behind = sum(one.gain < -2 * one.error for one in given)
+            least = min(given, key=lambda one: one.gain)
             cells.append(f"{_mean_of(found)}; {_signed(least)}; {behind}")
         lines.append(_row([_title(rival), *cells]))
     return lines
 
 
-def _difference(curves: Mapping[str, Curves], one: str, other: str) -> tuple[float, float] | None:
-    """Mean and standard error of the paired difference in area; the longer run is cut to the shorter."""
-    if one not in curves or other not in curves:
-        return None
-    a, b = curves[one].accuracy, curves[other].accuracy
-    trials, rounds = min(len(a), len(b)), min(a.shape[1], b.shape[1])
-    each = (a[:trials, :rounds] - b[:trials, :rounds]).mean(axis=1)
-    error = float(each.std(ddof=1) / np.sqrt(trials)) if trials > 1 else float("nan")
-    return float(each.mean()), error
-
-
-def _shares(curves: Mapping[str, Curves], name: str, baseline: str) -> tuple[float, float] | None:
-    """First and last crossing of the baseline's final accuracy, as shares of its annotations."""
-    if name not in curves:
-        return None
-    labels, accuracy = (part.mean(axis=0) for part in (curves[name].num_annotations, curves[name].accuracy))
-    target = float(curves[baseline].final.mean())
-    end = float(curves[baseline].num_annotations[:, -1].mean())
-    below = np.flatnonzero(accuracy < target)
-    stays = int(below[-1]) if len(below) else 0
-    last = labels_to_reach(labels[stays:], accuracy[stays:], target)
-    return labels_to_reach(labels, accuracy, target) / end, last / end
+def _against(curves: Mapping[str, Curves], one: str, other: str) -> Efficiency | None:
+    """A strategy against another, where both ran."""
+    return efficiency(curves[one], curves[other]) if one in curves and other in curves else None
 
 
 def _title(name: str) -> str:
     return _NAMES.get(name, f"`{name}`")
 
 
-def _signed(found: tuple[float, float] | None) -> str:
-    return "" if found is None else f"{found[0]:+.3f} ± {found[1]:.3f}"
+def _signed(found: Efficiency | None) -> str:
+    return "" if found is None else f"{found.gain:+.3f} ± {found.error:.3f}"
 
 
-def _mean_of(found: list[tuple[float, float] | None]) -> str:
-    return f"{np.mean([one[0] for one in found if one is not None]):+.3f}"
+def _mean_of(found: list[Efficiency | None]) -> str:
+    return f"{np.mean([one.gain for one in found if one is not None]):+.3f}"
 
 
 def _number(share: float) -> str:

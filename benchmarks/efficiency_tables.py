@@ -10,8 +10,14 @@ from activelab._errors import unknown
 from activelab.simulation import Curves, Efficiency, efficiency, labels_to_reach
 
 
-def efficiency_markdown(settings: Mapping[str, Mapping[str, Curves]], baseline: str = "activelab") -> str:
+def efficiency_markdown(
+    settings: Mapping[str, Mapping[str, Curves]],
+    baseline: str = "activelab",
+    compared: str = "recommended",
+) -> str:
     """Tables over settings: the share of the baseline's labels each strategy needs, and areas compared.
+
+    Areas are compared with those of ``compared``, too, if it is among the strategies.
 
     Raises
     ------
@@ -44,6 +50,7 @@ def efficiency_markdown(settings: Mapping[str, Mapping[str, Curves]], baseline: 
         lines.append(_row([setting, final, *cells]))
     means = [_mean([found.get((setting, name)) for setting in settings]) for name in others]
     lines.append(_row(["**mean**", "", *means]))
+    lines += ["", *_last_shares(settings, strategies, baseline)]
     lines += [
         "",
         f"Area under the curve (mean accuracy over the rounds), and its difference to that of `{baseline}`, "
@@ -57,8 +64,66 @@ def efficiency_markdown(settings: Mapping[str, Mapping[str, Curves]], baseline: 
         lines.append(_row([setting, f"{curves[baseline].area.mean():.3f}", *cells]))
     gains = [[found[s, name].gain for s in settings if (s, name) in found] for name in others]
     lines.append(_row(["**mean**", "", *(f"{np.mean(one):+.3f}" for one in gains)]))
+    if compared in others:
+        lines += ["", *_compared(settings, [name for name in others if name != compared], compared)]
     lines += ["", *_needed(settings, strategies, baseline)]
     return "\n".join(lines) + "\n"
+
+
+def _last_shares(
+    settings: Mapping[str, Mapping[str, Curves]], strategies: list[str], baseline: str
+) -> list[str]:
+    """Shares by the last crossing, and what the baseline needs of itself: how good a yardstick it is."""
+    found = [
+        [efficiency(curves[name], curves[baseline]) if name in curves else None for name in strategies]
+        for curves in settings.values()
+    ]
+    ones = [of_setting[strategies.index(baseline)] for of_setting in found]
+    first = np.mean([one.share for one in ones if one is not None])
+    return [
+        "The same by the last crossing of the running mean of three rounds, after which it stays there. "
+        f"`{baseline}` against itself shows what the yardstick is worth: by the first crossing, as above, it "
+        f"needs {first:.2f} of its own annotations on the mean.",
+        "",
+        _row(["setting", *(f"`{name}`" for name in strategies)]),
+        _row(["---"] * (len(strategies) + 1)),
+        *(
+            _row([setting, *("–" if one is None else _share(one.last_share) for one in of_setting)])
+            for setting, of_setting in zip(settings, found, strict=True)
+        ),
+        _row(
+            [
+                "**mean**",
+                *(
+                    _mean_share([None if one is None else one.last_share for one in of])
+                    for of in zip(*found, strict=True)
+                ),
+            ]
+        ),
+    ]
+
+
+def _compared(
+    settings: Mapping[str, Mapping[str, Curves]], strategies: list[str], compared: str
+) -> list[str]:
+    """Areas against those of another strategy."""
+    lines = [
+        f"The same against the area of `{compared}`:",
+        "",
+        _row(["setting", f"`{compared}`", *(f"`{name}`" for name in strategies)]),
+        _row(["---"] * (len(strategies) + 2)),
+    ]
+    gains: dict[str, list[float]] = {name: [] for name in strategies}
+    for setting, curves in settings.items():
+        if compared not in curves:
+            continue
+        found = [
+            efficiency(curves[name], curves[compared]) if name in curves else None for name in strategies
+        ]
+        for name, one in zip(strategies, found, strict=True):
+            gains[name] += [] if one is None else [one.gain]
+        lines.append(_row([setting, f"{curves[compared].area.mean():.3f}", *map(_gain, found)]))
+    return [*lines, _row(["**mean**", "", *(f"{np.mean(one):+.3f}" for one in gains.values())])]
 
 
 def _needed(settings: Mapping[str, Mapping[str, Curves]], strategies: list[str], baseline: str) -> list[str]:
@@ -98,11 +163,19 @@ def _shown(one: Efficiency | None) -> str:
     return f"{one.share:.2f} ({one.low:.2f}–{one.high:.2f})"
 
 
+def _share(share: float) -> str:
+    return "not reached" if np.isnan(share) else f"{share:.2f}"
+
+
 def _mean(found: list[Efficiency | None]) -> str:
+    return _mean_share([None if one is None else one.share for one in found])
+
+
+def _mean_share(found: list[float | None]) -> str:
     """Mean share; where the accuracy was never reached it counts as 1."""
-    shares = [1.0 if np.isnan(one.share) else one.share for one in found if one is not None]
-    missed = sum(one is not None and bool(np.isnan(one.share)) for one in found)
-    text = f"**{np.mean(shares):.2f}**"
+    given = [one for one in found if one is not None]
+    missed = sum(map(bool, np.isnan(given)))
+    text = f"**{np.mean(np.nan_to_num(given, nan=1.0)):.2f}**"
     return text + (f" at least, {missed} not reached" if missed else "")
 
 

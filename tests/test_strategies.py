@@ -19,6 +19,7 @@ from activelab.simulation import (
     Curves,
     Experiment,
     efficiency,
+    labels_to_reach,
     simulate_rounds,
 )
 from activelab.simulation._experiment import prepare
@@ -271,6 +272,30 @@ def test_the_share_of_labels_is_read_off_the_mean_curve():
     assert found.low <= found.share <= found.high
     assert efficiency(base, base).share == 1
     assert np.isnan(efficiency(curves("bad", [[0.1, 0.1, 0.1]] * 2), base).share)
+
+
+def test_a_moment_above_is_no_last_crossing():
+    rounds = (100, 200, 300, 400, 500)
+    base = curves("activelab", [[0.5, 0.5, 0.5, 0.8, 0.8]] * 2, rounds)
+    lucky = curves("lucky", [[0.5, 0.9, 0.5, 0.5, 0.9]] * 2, rounds)
+    found = efficiency(lucky, base)
+    assert found.share == pytest.approx((100 + 100 * 0.75) / 500)
+    assert np.isnan(found.last_share)  # the running mean ends at 0.7
+    steady = curves("steady", [[0.2, 0.6, 0.8, 1.0, 1.0]] * 2, rounds)
+    # The running mean is 0.4, 0.533, 0.8, 0.933, 1, and that of the other ends at 0.8.
+    assert efficiency(steady, base).last_share == pytest.approx(300 / 500)
+    assert labels_to_reach(np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 1.0]), 0.5) == 1
+    assert labels_to_reach(np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 1.0]), 0.5, to_stay=True) == 2.5
+
+
+def test_the_table_compares_with_the_recommended_strategy_and_the_baseline_with_itself():
+    base = curves("activelab", [[0.5, 0.6, 0.7], [0.5, 0.6, 0.9]])
+    better = curves("recommended", [[0.6, 0.7, 0.8], [0.6, 0.7, 1.0]])
+    best = curves("taught", [[0.7, 0.8, 0.9], [0.7, 0.8, 1.0]])
+    page = efficiency_markdown({"one": {"activelab": base, "recommended": better, "taught": best}})
+    assert "against the area of `recommended`" in page
+    assert "| one | 0.733 | -0.1000 ± 0.0000 | +0.0833 ± 0.0167 |" in page
+    assert "1.00 of its own annotations" in page
 
 
 def test_the_table_says_what_was_not_reached():

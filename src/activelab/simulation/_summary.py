@@ -52,7 +52,7 @@ class Curves:
         return np.array([labels_to_reach(labels, curve, accuracy) for labels, curve in trials])
 
 
-def labels_to_reach(labels: Float64s, accuracy: Float64s, target: float) -> float:
+def labels_to_reach(labels: Float64s, accuracy: Float64s, target: float, *, to_stay: bool = False) -> float:
     """Labels at which a curve first reaches an accuracy, interpolated between rounds; NaN if never.
 
     Parameters
@@ -60,15 +60,19 @@ def labels_to_reach(labels: Float64s, accuracy: Float64s, target: float) -> floa
     labels, accuracy : ndarray of float64, shape (n_rounds,)
         What each round had, and how good it was.
     target : float
+    to_stay : bool
+        Count only the last time, after which the curve stays there.
 
     Returns
     -------
     float
     """
-    reached = np.flatnonzero(accuracy >= target)
-    if not len(reached):
+    reached = accuracy >= target
+    if to_stay:
+        reached = np.logical_and.accumulate(reached[::-1])[::-1]
+    if not reached.any():
         return float("nan")
-    at = int(reached[0])
+    at = int(reached.argmax())
     if at == 0:
         return float(labels[0])
     part = (target - accuracy[at - 1]) / (accuracy[at] - accuracy[at - 1])

@@ -39,8 +39,8 @@ def rivals_markdown(settings: Mapping[str, Mapping[str, Curves]], baseline: str 
     lines += [
         "",
         f"Share of the annotations of `{baseline}` for its final accuracy: by the first crossing of the mean "
-        "curve / by the last crossing of its running mean of three rounds. – where there is none, which counts "
-        "as 1 in the mean:",
+        "curve / by the last crossing of its running mean of three rounds. – where there is none, which "
+        "counts as 1 in the mean:",
         "",
         _row(head),
         _row(["---"] * len(head)),
@@ -59,8 +59,9 @@ def _challenges(settings: Mapping[str, Mapping[str, Curves]], strategies: list[s
     """The package's strategies against each rival, and against its own default."""
     rivals = [name for name in strategies if name in _NAMES or name == "recommended"]
     lines = [
-        "Area of the package's strategy less that of the rival: mean over the settings the rival ran in, the "
-        "least of them, and in how many the strategy is behind by more than two standard errors:",
+        "Area of the package's strategy less that of the rival: mean over the settings the rival ran in ± its "
+        "standard error over them; the least of them; in how many the strategy is behind by more than two "
+        "standard errors of that setting:",
         "",
         _row(["rival", *(_title(name) for name in _CHALLENGED)]),
         _row(["---"] * (1 + len(_CHALLENGED))),
@@ -72,7 +73,8 @@ def _challenges(settings: Mapping[str, Mapping[str, Curves]], strategies: list[s
             given = [one for one in found if one is not None]
             behind = sum(one.gain < -2 * one.error for one in given)
             least = min(given, key=lambda one: one.gain)
-            cells.append(f"{_mean_of(found)}; {_signed(least)}; {behind}")
+            error = np.std([one.gain for one in given], ddof=1) / np.sqrt(len(given))
+            cells.append(f"{_mean_of(found)} ± {error:.3f}; {_signed(least)}; {behind} of {len(given)}")
         lines.append(_row([_title(rival), *cells]))
     return lines
 

@@ -137,10 +137,18 @@ def test_the_table_compares_each_rival_with_the_package():
             "taught": curve("taught", [[0.5, 0.8, 0.7], [0.5, 0.8, 0.9]]),
             chosen: curve(chosen, [[0.5, 0.9, 0.9]] * 2),
             rival: curve(rival, [[0.5, 0.5, 0.6], [0.5, 0.5, 0.6]]),
-        }
+        },
+        "two": {
+            "activelab": curve("activelab", [[0.5, 0.6, 0.9]] * 2),
+            "taught": curve("taught", [[0.5, 0.9, 0.9]] * 2),
+            chosen: curve(chosen, [[0.5, 0.9, 0.9]] * 2),
+            rival: curve(rival, [[0.4, 0.4, 0.4]] * 2),
+        },
     }
     page = rivals_markdown(settings)
-    assert "| INFEXP | -0.117 ± 0.017 | -0.117 |" in page
-    assert "| `taught` | 0.67 / 0.61 | 0.67 / 0.61 |" in page
-    assert "| INFEXP | – / – | 1.00 / 1.00 |" in page
-    assert "| INFEXP | +0.167; +0.167 ± 0.033; 0 | +0.233; +0.233 ± 0.000; 0 |" in page
+    assert "| INFEXP | -0.117 ± 0.017 | -0.267 ± 0.000 | -0.192 |" in page
+    assert "| `taught` | 0.67 / 0.75 | 0.67 / 0.75 | 0.67 / 0.75 |" in page
+    assert "| INFEXP | – / – | – / – | 1.00 / 1.00 |" in page
+    assert (
+        "| INFEXP | +0.267 ± 0.100; +0.167 ± 0.033; 0 of 2 | +0.300 ± 0.067; +0.233 ± 0.000; 0 of 2 |" in page
+    )

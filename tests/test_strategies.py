@@ -294,7 +294,7 @@ def test_the_table_compares_with_the_recommended_strategy_and_the_baseline_with_
     best = curves("taught", [[0.7, 0.8, 0.9], [0.7, 0.8, 1.0]])
     page = efficiency_markdown({"one": {"activelab": base, "recommended": better, "taught": best}})
     assert "against the area of `recommended`" in page
-    assert "| one | 0.733 | -0.1000 ± 0.0000 | +0.0833 ± 0.0167 |" in page
+    assert "| one | 0.733 | +0.0833 ± 0.0167 |" in page
     assert "1.00 of its own annotations" in page
 
 

@@ -147,7 +147,7 @@ def test_the_table_compares_each_rival_with_the_package():
     }
     page = rivals_markdown(settings)
     assert "| INFEXP | -0.117 ± 0.017 | -0.267 ± 0.000 | -0.192 |" in page
-    assert "| `taught` | 0.67 / 0.75 | 0.67 / 0.75 | 0.67 / 0.75 |" in page
+    assert "| `taught` | 0.67 / 0.75 | 0.67 / 0.58 | 0.67 / 0.67 |" in page
     assert "| INFEXP | – / – | – / – | 1.00 / 1.00 |" in page
     assert (
         "| INFEXP | +0.267 ± 0.100; +0.167 ± 0.033; 0 of 2 | +0.300 ± 0.067; +0.233 ± 0.000; 0 of 2 |" in page

@@ -5,7 +5,8 @@
 Groups of settings, a setting being a dataset, a team of annotators and a classifier: `develop`, on which
 the recommended strategy was chosen; `first`, on which an earlier version failed; `confirm`, on which it was
 then measured, once; `taught`, on which the strategy of that name was measured, and `unbalanced`, on which
-it fails; `parts`, which varies one part at a time. A group can be stopped and goes on where it was. Datasets
+it fails; `parts`, which varies one part at a time; `rivals`, where strategies of others run beside the
+package's (it needs scikit-activeml and torch). A group can be stopped and goes on where it was. Datasets
 are read from the folder ACTIVELAB_DATA; wide features are reduced to 40 principal components,
 which takes no labels.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,14 +34,18 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from _common import versions
+from _rivals import RIVALS, see
+from _rivals_table import rivals_markdown
 from activelab.simulation import (
     Curves,
     Experiment,
+    Simulation,
     learning_curves_of,
     load_dataset,
     results_table,
     run_experiment,
 )
+from activelab.simulation._experiment import prepare
 from activelab.tables import write_table
 from efficiency_tables import efficiency_markdown, strategies_markdown
 
@@ -167,6 +172,25 @@ def taught(folder: Path) -> list[Experiment]:
         *again,
         setting(made["complaints"], "logistic", "replay", **everybody),
         setting(made["complaints"], "trees", "replay", **everybody),
+    ]
+
+
+def rivals(folder: Path) -> list[Experiment]:
+    """Six of `taught`, chosen before the run: a whole matrix of labels, other people's labels, and simulated.
+
+    Impact sampling fits the classifier again some hundred times a round: it is left out with trees.
+    """
+    made = datasets(folder)
+    most = (*TAUGHT, *(text for name, text in RIVALS.items() if name != "impact sampling"))
+    size: dict[str, Any] = {"methods": (*TAUGHT, *RIVALS.values()), "trials": 3, "seed": 4000, "rounds": 10}
+    trees = size | {"methods": most}
+    return [
+        setting(made["complaints"], "logistic", "replay", **size | {"test": 0}),
+        setting(made["complaints"], "trees", "replay", **trees | {"test": 0}),
+        setting(made["labelme"], "trees", "replay", **trees | {"test": 0, "unlabelled": -1}),
+        setting("product", "trees", "replay", **trees),
+        setting(made["eight-classes"], "logistic", "adversarial", 0.15, **size),
+        setting("wall-robot", "neighbours", "heterogeneous", 0.3, **size),
     ]
 
 
@@ -314,18 +338,33 @@ def title(experiment: Experiment) -> str:
     return f"{Path(experiment.dataset).name}, {experiment.model.split(':')[1]}, {team}{noise}"
 
 
-def run(experiments: list[Experiment], folder: Path) -> Iterator[tuple[str, dict[str, Curves]]]:
-    """Run what is missing and yield the curves of each setting."""
-    for experiment in experiments:
-        place = folder / title(experiment).replace(", ", "-").replace(" ", "-").replace("%", "")
-        for method, trial, _ in run_experiment(experiment, place):
-            print(f"{title(experiment)}: {method}, trial {trial}", flush=True)
-        yield title(experiment), learning_curves_of(results_table(experiment, place))
+def run(
+    experiments: list[Experiment], folder: Path, show: Callable[[Simulation], None] | None = None
+) -> dict[str, dict[str, Curves]]:
+    """Run what is missing, trial by trial, and return the curves of each setting.
+
+    ``show`` gets the simulation of each setting and trial before it is run.
+    """
+    places = [
+        folder / title(one).replace(", ", "-").replace(" ", "-").replace("%", "") for one in experiments
+    ]
+    for trial in range(max(one.trials for one in experiments)):
+        for experiment, place in zip(experiments, places, strict=True):
+            if show is not None:
+                show(prepare(experiment, ACTIVELAB, trial))
+            so_far = replace(experiment, trials=min(trial + 1, experiment.trials))
+            for method, done, _ in run_experiment(so_far, place):
+                if done == trial:
+                    print(f"{title(experiment)}: {method}, trial {trial}", flush=True)
+    return {
+        title(one): learning_curves_of(results_table(one, place))
+        for one, place in zip(experiments, places, strict=True)
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    groups = ("develop", "first", "confirm", "taught", "unbalanced", "parts")
+    groups = ("develop", "first", "confirm", "taught", "unbalanced", "parts", "rivals")
     parser.add_argument("group", choices=groups)
     parser.add_argument("--folder", type=Path, default=Path("efficiency"), help="where results are kept")
     parser.add_argument("--trials", type=int, help="instead of the group's own number")
@@ -339,8 +378,9 @@ def main() -> None:
         made = [replace(one, trials=options.trials) for one in made]
     if options.methods:
         made = [replace(one, methods=tuple(options.methods.split(","))) for one in made]
-    tables = strategies_markdown if options.group == "parts" else efficiency_markdown
-    page = f"{versions()}\n\n{tables(dict(run(made, place)), baseline=ACTIVELAB)}"
+    tables = {"parts": strategies_markdown, "rivals": rivals_markdown}.get(options.group, efficiency_markdown)
+    found = run(made, place, see if options.group == "rivals" else None)
+    page = f"{versions()}\n\n{tables(found, baseline=ACTIVELAB)}"
     if options.report is None:
         print(page)
         return

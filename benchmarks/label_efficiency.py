@@ -46,6 +46,7 @@ from activelab.simulation import (
     run_experiment,
 )
 from activelab.simulation._experiment import prepare
+from activelab.strategies import split_strategies
 from activelab.tables import write_table
 from efficiency_tables import efficiency_markdown, strategies_markdown
 
@@ -377,7 +378,7 @@ def main() -> None:
     if options.trials:
         made = [replace(one, trials=options.trials) for one in made]
     if options.methods:
-        made = [replace(one, methods=tuple(options.methods.split(","))) for one in made]
+        made = [replace(one, methods=tuple(split_strategies(options.methods))) for one in made]
     tables = {"parts": strategies_markdown, "rivals": rivals_markdown}.get(options.group, efficiency_markdown)
     found = run(made, place, see if options.group == "rivals" else None)
     page = f"{versions()}\n\n{tables(found, baseline=ACTIVELAB)}"

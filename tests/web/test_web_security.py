@@ -399,6 +399,7 @@ def test_no_secret_travels_in_an_address(site: RunningSite):
     assert names == {
         "lease_id", "token_id", "invite_id", "annotator_id", "example_id",
         "limit", "name", "what", "format", "width", "request", "audit_id", "after", "epsilon", "delta",
+        "checker_error",
     }  # fmt: skip
 
 

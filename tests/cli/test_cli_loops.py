@@ -238,7 +238,7 @@ def test_simulate_shows_the_defaults_of_an_experiment():
         "--num-annotators": default.num_annotators,
         "--seed": default.seed,
     }.items():
-        found = re.search(rf"{option} (?:<\w+>|METHODS) .*?\[default: \((.*?)\)\]", shown)
+        found = re.search(rf"{option} (?:<\w+>|[A-Z]+) .*?\[default: \((.*?)\)\]", shown)
         assert found
         assert found[1] == str(value)
     for value in (default.labelled, default.unlabelled, default.test, default.annotators):

@@ -15,6 +15,7 @@ _BETAS = np.concatenate([[1.0], np.geomspace(0.05, 5.0, 25)])
 _LAPSES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7)
 _ASSUMED = 0.8  # accuracy of every annotator while the models are calibrated
 _CELLS = 1 << 17  # probabilities the calibration rests on
+_FEW = 30  # labels of a rare class with which errors on it are taken for half as rare, in logarithms
 _MOST_VOICES = 2.0  # of models that are sure
 
 
@@ -90,12 +91,14 @@ def labels_likelihood(block: Block, where: Float64s | None = None) -> Float64s:
 def assumed_evidence(block: Block) -> Float64s:
     """log Π_j θ(Y_ij | k), up to a constant of each example, with θ the same for everybody.
 
-    Errors are even, but fewer on a class with less than half its even share of the labels: even ones would
-    explain all labels of a rare class.
+    Errors are even, but fewer on a class with less than half its even share of the labels, as long as it has
+    few: even ones would explain all its labels as errors.
     """
     labels = block.labels
-    share = (np.bincount(labels.label, minlength=labels.n_classes) + 1) / (labels.n_labels + labels.n_classes)
-    errors = (1 - _ASSUMED) / max(labels.n_classes - 1, 1) * np.minimum(2 * labels.n_classes * share, 1) ** 2
+    count = np.bincount(labels.label, minlength=labels.n_classes)
+    share = (count + 1) / (labels.n_labels + labels.n_classes)
+    fewer = np.minimum(2 * labels.n_classes * share, 1) ** (2 * _FEW / (_FEW + count))
+    errors = (1 - _ASSUMED) / max(labels.n_classes - 1, 1) * fewer
     return np.asarray(block.votes() * np.log(_ASSUMED / errors))
 
 

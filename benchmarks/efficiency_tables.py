@@ -38,8 +38,8 @@ def efficiency_markdown(
     trials = sorted({len(curves[baseline].accuracy) for curves in settings.values()})
     lines = [
         f"Share of the annotations of `{baseline}` with which a strategy reaches its final accuracy, with "
-        f"95 % intervals; {', '.join(map(str, trials))} paired trial{'s' * (trials != [1])}. At the start: the initial labels are "
-        "enough, the least a share can be.",
+        f"95 % intervals; {', '.join(map(str, trials))} paired trial{'s' * (trials != [1])}. "
+        "At the start: the initial labels are enough, the least a share can be.",
         "",
         _row(["setting", f"final accuracy of `{baseline}`", *(f"`{name}`" for name in others)]),
         _row(["---"] * (len(others) + 2)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import FileResponse, Response
 
 from activelab.project import insight
@@ -30,38 +30,35 @@ After = Annotated[
 ]
 
 
+def _limits(
+    epsilon: Epsilon = 0.05, delta: Delta = 0.05, checker_error: CheckerError = 0.0
+) -> dict[str, Any]:
+    from activelab.audit import Checker
+
+    return {"epsilon": epsilon, "delta": delta, "checker": Checker.erring(checker_error)}
+
+
+Limits = Annotated[dict[str, Any], Depends(_limits)]
+
+
 @router.get("/audits", summary="Audits")
-def audits(
-    site: Here,
-    _: Adjudicator,
-    epsilon: Epsilon = 0.05,
-    delta: Delta = 0.05,
-    checker_error: CheckerError = 0.0,
-) -> list[insight.AuditResult]:
+def audits(site: Here, _: Adjudicator, limits: Limits) -> list[insight.AuditResult]:
     """All audits, the latest first, with the share of right labels, class shares and labels safe to ship."""
-    known = site.project.database.read(list_audits)
-    return [_result(site, one.id, epsilon, delta, checker_error) for one in known]
+    return insight.audit_list(site.project, **limits)
 
 
 @router.post("/audits", status_code=201, summary="Begin an audit")
 def begin(body: AuditIn, site: Here, visitor: Adjudicator) -> insight.AuditResult:
     """Draw labels that somebody should check: most where the consensus is least sure."""
     number = insight.draw_audit(site.project, body.number, by=visitor.account.id, seed=body.seed)
-    return _result(site, number)
+    return insight.audit_result(site.project, number)
 
 
 @router.get("/audits/{audit_id}", summary="An audit")
-def audit(
-    audit_id: Number,
-    site: Here,
-    _: Adjudicator,
-    epsilon: Epsilon = 0.05,
-    delta: Delta = 0.05,
-    checker_error: CheckerError = 0.0,
-) -> insight.AuditResult:
+def audit(audit_id: Number, site: Here, _: Adjudicator, limits: Limits) -> insight.AuditResult:
     """What the checks of an audit say of the labels there were when it was drawn."""
     _there(site, audit_id)
-    return _result(site, audit_id, epsilon, delta, checker_error)
+    return insight.audit_result(site.project, audit_id, **limits)
 
 
 @router.get("/audits/{audit_id}/next", summary="What to check next")
@@ -105,17 +102,13 @@ async def safe(
     audit_id: Number,
     site: Here,
     _: Adjudicator,
-    epsilon: Epsilon = 0.05,
-    delta: Delta = 0.05,
-    checker_error: CheckerError = 0.0,
+    limits: Limits,
     format: Annotated[Literal["csv", "parquet", "jsonl"], Query(description="As which file.")] = "csv",
 ) -> Response:
     """Example, label, source and quality of labels of which at most a share epsilon is wrong."""
-    from activelab.audit import Checker
     from activelab.project.files.export import safe_table, write_for_people
 
     _there(site, audit_id)
-    limits: dict[str, Any] = {"epsilon": epsilon, "delta": delta, "checker": Checker.erring(checker_error)}
     return await table_file(
         site,
         "safe",
@@ -127,12 +120,3 @@ async def safe(
 def _there(site: Site, audit_id: int) -> None:
     if all(one.id != audit_id for one in site.project.database.read(list_audits)):
         raise Failure(404, f"there is no audit {audit_id}.")
-
-
-def _result(
-    site: Site, audit_id: int, epsilon: float = 0.05, delta: float = 0.05, checker_error: float = 0.0
-) -> insight.AuditResult:
-    from activelab.audit import Checker
-
-    checker = Checker.erring(checker_error)
-    return insight.audit_result(site.project, audit_id, epsilon=epsilon, delta=delta, checker=checker)

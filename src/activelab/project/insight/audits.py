@@ -82,10 +82,12 @@ def draw_audit(project: Project, number: int = 100, *, by: int | None = None, se
     )
 
 
-def audit_list(project: Project, *, epsilon: float = 0.05, delta: float = 0.05) -> list[AuditResult]:
+def audit_list(
+    project: Project, *, epsilon: float = 0.05, delta: float = 0.05, checker: Checker | None = None
+) -> list[AuditResult]:
     """All audits, the latest first, as `audit_result` tells them."""
     known = project.database.read(audits.list_audits)
-    return [audit_result(project, one.id, epsilon=epsilon, delta=delta) for one in known]
+    return [audit_result(project, one.id, epsilon=epsilon, delta=delta, checker=checker) for one in known]
 
 
 def audit_result(

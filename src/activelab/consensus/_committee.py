@@ -43,10 +43,11 @@ class CommitteePool:
         if not models:
             return cls(ModelPrior((), ()), ())
         prior = ModelPrior.fitted(labels, models, steady=True)
+        evidence = assumed_evidence(labels)
         every, rows, likely = every_of(labels), list[list[Float64s]](), list[Float64s]()
         for block in blocks(labels, at_least=1, every=every):
             rows.append([log_probs(prior.calibrated(h, one[block.index])) for h, one in enumerate(models)])
-            likely.append(labels_likelihood(block))
+            likely.append(labels_likelihood(block, evidence))
         if not rows or labels.n_classes < 2:
             return cls(prior, (1 / len(models),) * len(models))
         members = np.stack([np.concatenate(part) for part in zip(*rows, strict=True)])
@@ -127,9 +128,10 @@ def committee_targets(labels: Labels, before: Floats | None, known: Ints | None 
     """
     target = np.full((labels.n_examples, labels.n_classes), np.nan)
     estimate = None if before is None else bayesian_estimate(labels, Checked((before,), labels))
+    assumed = assumed_evidence(labels)
     for block in blocks(labels, at_least=1):
         if estimate is None or before is None:
-            target[block.index] = normalised(assumed_evidence(block))
+            target[block.index] = normalised(block.votes() * assumed)
         else:
             memory = _MEMORY * log_probs(before[block.index])
             target[block.index] = normalised(estimate.evidence(block) + memory)

@@ -82,24 +82,26 @@ def every_of(labels: Labels) -> int:
     return -(-int(np.count_nonzero(labels.labelled)) * labels.n_classes // _CELLS) or 1
 
 
-def labels_likelihood(block: Block, where: Float64s | None = None) -> Float64s:
-    """Π_j θ(Y_ij | k) of each example and class, up to a factor, with θ the same for everybody."""
-    votes = assumed_evidence(block) if where is None else block.votes() @ np.log(first_guess(where))
+def labels_likelihood(block: Block, evidence: Float64s) -> Float64s:
+    """Π_j θ(Y_ij | k) of each example and class, up to a factor, with θ the same for everybody.
+
+    ``evidence`` is that of a label: for its own class (`assumed_evidence`), or a row of log θ for each class.
+    """
+    votes = block.votes() * evidence if evidence.ndim == 1 else block.votes() @ evidence
     return np.asarray(np.exp(votes - votes.max(axis=1)[:, None]))
 
 
-def assumed_evidence(block: Block) -> Float64s:
-    """log Π_j θ(Y_ij | k), up to a constant of each example, with θ the same for everybody.
+def assumed_evidence(labels: Labels) -> Float64s:
+    """log θ(l | l) − log θ(l | k) of a label of each class l, shape (n_classes,), θ the same for everybody.
 
     Errors are even, but fewer on a class with less than half its even share of the labels, as long as it has
     few: even ones would explain all its labels as errors.
     """
-    labels = block.labels
     count = np.bincount(labels.label, minlength=labels.n_classes)
     share = (count + 1) / (labels.n_labels + labels.n_classes)
     fewer = np.minimum(2 * labels.n_classes * share, 1) ** (2 * _FEW / (_FEW + count))
     errors = (1 - _ASSUMED) / max(labels.n_classes - 1, 1) * fewer
-    return np.asarray(block.votes() * np.log(_ASSUMED / errors))
+    return np.asarray(np.log(_ASSUMED / errors))
 
 
 def _calibrated(
@@ -114,10 +116,11 @@ def _calibrated(
 
     ``steady`` adds the prior −2 (ln β)² + 4 ln(1 − ε) to the logarithm of the likelihood.
     """
+    evidence = assumed_evidence(labels) if where is None else np.log(first_guess(where))
     logs, likely = [], []
     for block in blocks(labels, at_least=1, every=every_of(labels)):
         logs.append(log_probs(model[block.index]))
-        likely.append(labels_likelihood(block, where))
+        likely.append(labels_likelihood(block, evidence))
     if not logs:
         return 1.0, 0.0
     log_p, weight = np.concatenate(logs), np.concatenate(likely)

@@ -212,11 +212,22 @@ def test_better_members_weigh_more():
 
 def test_a_class_that_hard_labels_squeeze_keeps_its_weight():
     label, weight = np.array([0] * 9 + [1]), np.full(10, 0.8)
-    found = unsqueezed(label, weight, np.array([7.0, 2.0]))
+    asked = np.array([3.0, 1.0])
+    found = unsqueezed(label, weight, np.array([7.0, 2.0]), asked)
     assert found.sum() == pytest.approx(weight.sum())
     assert found[9] / found[0] == pytest.approx(((2 / 0.8) / (7 / 7.2)) ** 2)
-    absent = unsqueezed(np.zeros(5, dtype=int), np.ones(5), np.array([4.0, 1.0]))
+    absent = unsqueezed(np.zeros(5, dtype=int), np.ones(5), np.array([4.0, 1.0]), asked)
     np.testing.assert_allclose(absent, 1)
+
+
+def test_a_rare_class_has_the_share_of_what_was_asked():
+    label, weight = np.array([0] * 95 + [1] * 5), np.ones(100)
+    alike = unsqueezed(label, weight, np.array([95.0, 5.0]), np.array([95.0, 5.0]))
+    np.testing.assert_allclose(alike, 1)
+    sought = unsqueezed(label, weight, np.array([95.0, 5.0]), np.array([20.0, 5.0]))
+    assert sought[99] / sought[0] == pytest.approx(4**2)
+    frequent = unsqueezed(label, weight, np.array([80.0, 20.0]), np.array([20.0, 50.0]))
+    assert frequent[99] / frequent[0] == pytest.approx(((20 / 5) / (80 / 95)) ** 2)
 
 
 def test_rare_classes_are_not_squeezed():

@@ -21,6 +21,7 @@ from activelab.helpers._committee import Committee
 from activelab.training import Target
 
 _MOST = 4.0  # of the ratio by which hard labels squeeze a class
+_RARE, _MOST_RARE = 0.25, 10.0  # of its even share, below which a class is rare; of the ratio of a rare one
 
 
 def teach(
@@ -67,9 +68,9 @@ def teach(
         rows = np.concatenate([outside, inside, rest])
         label = np.concatenate([target.label[outside], belief.argmax(axis=1)])
         certain = np.concatenate([weight[outside], belief.max(axis=1)])
-        lift = posterior[outside].sum(axis=0) / prior[outside].sum(axis=0)
-        expected = belief.sum(axis=0) * lift + posterior[outside].sum(axis=0)
-        lessons.append((rows, label, certain, unsqueezed(label, certain, expected)))
+        asked = posterior[outside].sum(axis=0)
+        expected = belief.sum(axis=0) * asked / prior[outside].sum(axis=0) + asked
+        lessons.append((rows, label, certain, unsqueezed(label, certain, expected, asked)))
     jobs = [(m, fold) for m in range(len(models)) for fold in range(n_folds)]
     results = Parallel(n_jobs=n_jobs)(
         delayed(_learn)(
@@ -91,12 +92,15 @@ def teach(
     )
 
 
-def unsqueezed(label: Ints, weight: Float64s, expected: Float64s) -> Float64s:
+def unsqueezed(label: Ints, weight: Float64s, expected: Float64s, asked: Float64s) -> Float64s:
     """Weights of rows under which no class is squeezed by those that are more frequent.
 
     The likeliest class of a whole pool is hardly ever a rare one: class k has rows of weight H_k where its
     probabilities say E_k. Its rows count (E_k / H_k)² as much, squared since it is those between the classes
     that it lacks; all weights together stay what they were.
+
+    A class with less than a quarter of its even share of the pool has at least the share of the examples that
+    were asked for: what is asked seeks it, and a classifier trained on that alone would see it as often.
 
     Parameters
     ----------
@@ -104,9 +108,15 @@ def unsqueezed(label: Ints, weight: Float64s, expected: Float64s) -> Float64s:
     weight : ndarray of float, shape (n_rows,)
     expected : ndarray of float, shape (n_classes,)
         E.
+    asked : ndarray of float, shape (n_classes,)
+        The same of the labelled rows alone.
     """
+    rare = expected < _RARE * expected.mean()
+    sought = asked * (expected.sum() / asked.sum())
+    expected = np.where(rare, np.maximum(expected, sought), expected)
     given = np.bincount(label, weight, len(expected))
-    ratio = np.clip(expected / np.maximum(given, 1e-9), 1 / _MOST, _MOST) ** 2
+    most = np.where(rare, _MOST_RARE, _MOST)
+    ratio = np.clip(expected / np.maximum(given, 1e-9), 1 / most, most) ** 2
     scaled = weight * ratio[label]
     return np.asarray(scaled * (weight.sum() / scaled.sum()))
 

@@ -311,7 +311,7 @@ class _Replay:
         labels = _revealed(recorded, rng.permutation(deep)[: budget // depth], rng, depth)
         if self.X is None:
             return self._accuracy(None, labels, test, pool)
-        learner = ActiveLearner(self.model, "recommended", self.cv, seed=seed)
+        learner = ActiveLearner(self.model, "frugal", self.cv, seed=seed)
         learner.ask(rows_of(self.X, pool), labels, 1, families=self.families, progress=False)
         return self._accuracy(learner, labels, test, pool)
 

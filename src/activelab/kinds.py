@@ -36,7 +36,9 @@ class Kind:
         ``consensus(loss)`` is the `ConsensusMethod` with the channel by which annotators are taken to err,
         and with the loss that decides.
     strategy : str
-        Name of the strategy that asks where this loss is expected to be large.
+        Name of the strategy that asks where this loss is expected to be large, given predictions.
+    taught : str
+        Name of the one that trains classifiers on features.
     agreement : callable
         ``agreement(labels, n_bootstrap=, confidence=, seed=)`` is a list of `Agreement`.
     """
@@ -46,6 +48,7 @@ class Kind:
     losses: tuple[str, ...]
     consensus: Callable[[str], ConsensusMethod]
     strategy: str
+    taught: str
     agreement: Callable[..., list[Agreement]]
 
     def method(self, loss: str | None = None) -> ConsensusMethod:
@@ -97,6 +100,7 @@ SINGLE = Kind(
     ("zero_one",),
     lambda loss: CONSENSUS.get(AUTO),
     "activelab",
+    "recommended",
     agreement_statistics,
 )
 """One of several classes, in no order."""
@@ -106,6 +110,7 @@ ORDINAL = Kind(
     _check_scale,
     ("absolute", "quadratic", "zero_one"),
     lambda loss: Ordinal(loss),  # type: ignore[arg-type]
+    "expected_loss",
     "expected_loss",
     partial(agreement_statistics, scale=True),
 )

@@ -186,7 +186,7 @@ def plan_round(
         example, at random if the strategy leaves that open.
     known, families : optional
         As for `bayesian_consensus`. All that rests on the Bayesian consensus takes them: the method
-        "recommended", what is settled, abilities, forecasts. The paper's scores do not.
+        "frugal", what is settled, abilities, forecasts. The paper's scores do not.
     seed : int
         Seed of random methods, of ties, and of who is asked.
     rng : Generator, optional

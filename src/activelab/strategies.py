@@ -36,12 +36,12 @@ _HELPERS = ("gaussian_process", "gaussian_process_local", "logistic", "extra_tre
 # The paper trains only ActiveLab's classifiers on the CROWDLAB consensus [A §4].
 _PRESETS = {
     "activelab": _Preset("activelab", "crowdlab"),
-    "recommended": _Preset("frugal", "bayesian", "cautious", 2),
+    "recommended": _Preset("frugal", "committee", "taught", 1, _HELPERS),
+    "taught": _Preset("frugal", "committee", "taught", 1, _HELPERS),
     "frugal": _Preset("frugal", "bayesian", "cautious", 2),
     "expected_loss": _Preset("expected_loss", "ordinal", "cautious", 2),
-    "taught": _Preset("frugal", "committee", "taught", 1, _HELPERS),
 }
-_WITHOUT_HELPERS = _PRESETS["recommended"]
+_WITHOUT_HELPERS = _PRESETS["frugal"]
 _BY_CLASS: tuple[tuple[type[Acquisition], str], ...] = (
     (ActiveLab, "activelab"),
     (ExpectedLoss, "expected_loss"),
@@ -60,12 +60,13 @@ class Strategy:
     Attributes
     ----------
     method : str or Acquisition
-        What to label next: "recommended", "taught", or an acquisition method (see `activelab.methods`).
+        What to label next: "recommended", or an acquisition method (see `activelab.methods`). The former is
+        "taught" where there are features that are numbers, and "frugal" where there are none.
     consensus : str or ConsensusMethod
         Consensus a classifier is trained on: "crowdlab", "majority_vote", "dawid_skene", "bayesian", or
         another of `activelab.consensus.CONSENSUS`. By default that of the method: CROWDLAB for ActiveLab, the
-        majority vote for the paper's other methods, as in the paper; Bayesian for "recommended", and for
-        "expected_loss" the ordinal one.
+        majority vote for the paper's other methods, as in the paper; that of a committee of helpers for
+        "recommended", Bayesian for "frugal", and for "expected_loss" the ordinal one.
     training : str or callable
         How consensus labels are trained on. "hard": as if they were right. "weights": weighted by the
         probability that they are. "soft": one row for each class an example may be of, weighted by its
@@ -80,8 +81,8 @@ class Strategy:
     helpers : sequence of str or object
         Members of a committee that sees the features of the examples, and whose predictions are what the
         consensus starts from: names of `HELPERS`, any classifier, or any regressor of several targets; "own"
-        is the user's own classifier. As text, with commas. By default those of the method: six for "taught",
-        none otherwise.
+        is the user's own classifier. As text, with commas. By default those of the method: six for
+        "recommended", none otherwise.
     batching : {"top", "diverse", "stochastic"} or callable
         How a batch follows from the scores (see `select_batch`).
     assignment : {"random", "round_robin", "thompson"}, AssignmentRule or None
@@ -105,6 +106,8 @@ class Strategy:
     >>> Strategy.parse("activelab+passes=2+assignment=thompson").passes
     2
     >>> Strategy("recommended").consensus
+    'committee'
+    >>> Strategy("recommended").without_helpers().consensus
     'bayesian'
     """
 
@@ -196,7 +199,7 @@ class Strategy:
         """The strategy where there are no features that helpers could learn from.
 
         A classifier alone is not safe as its own teacher: consensus, training and passes become those of
-        "recommended", where they were those of a committee.
+        "frugal", where they were those of a committee.
         """
         if not self.helpers:
             return self

@@ -1,4 +1,4 @@
-"""Frugal: the method of the recommended strategy, which asks where the Bayesian consensus is least sure."""
+"""Frugal: asks where the Bayesian consensus is least sure; the acquisition of the recommended strategy."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from activelab.labels import Labels
 
 
 class Frugal(Acquisition):
-    """Fewer labels for the same accuracy: the method of the recommended strategy.
+    """Fewer labels for the same accuracy: the acquisition of the recommended strategy.
 
     The score of an example is the probability of its most probable class under `bayesian_consensus`: by the
     calibrated models alone where it has no label, by models and annotators where it has some. Labelled and
     unlabelled examples are so on one scale, as in ActiveLab.
 
-    The strategy "recommended" goes with it: a classifier is trained on what the annotators say, each label
-    weighted by its probability under the same consensus, and twice a round (see `Strategy`).
+    With the strategy "frugal" a classifier is trained on what the annotators say, each label weighted by its
+    probability under the same consensus, and twice a round; with "recommended" helpers teach it (`Strategy`).
 
     Examples
     --------
     >>> import activelab as al
     >>> labels = al.Labels.from_wide([[0, 0], [1, 0], [1, 1], [1, 1], [None, None]])
     >>> pred_probs = [[0.8, 0.2], [0.5, 0.5], [0.1, 0.9], [0.6, 0.4], [0.52, 0.48]]
-    >>> al.suggest(labels, pred_probs, batch_size=2, method="recommended").examples.tolist()
+    >>> al.suggest(labels, pred_probs, batch_size=2, method="frugal").examples.tolist()
     [4, 1]
     """
 

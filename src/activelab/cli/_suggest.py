@@ -60,10 +60,9 @@ def suggest(
         typer.Option(
             "--method",
             "-m",
-            show_default="activelab; expected_loss with --kind ordinal",
-            help="recommended, taught (with --features), activelab (the paper's), random, good_random, "
-            "relabel_random, entropy, "
-            "uncertainty, active_label_cleaning, disagreement, expected_loss, or module:attribute of one of "
+            show_default="recommended with --features, else activelab; expected_loss with --kind ordinal",
+            help="recommended (without --features the same as frugal), activelab (the paper's), frugal, "
+            "random, good_random, relabel_random, entropy, uncertainty, active_label_cleaning, disagreement, expected_loss, or module:attribute of one of "
             "your own.",
             autocompletion=_methods,
         ),
@@ -126,7 +125,7 @@ def suggest(
       activelab suggest labels.csv --pred-probs probs.csv -o batch.csv
       activelab suggest labels.csv -p model_a.parquet -p model_b.parquet --batch-size 500 -o batch.csv
       activelab suggest labels.csv -p probs.npy --examples ids.txt --classes cat,dog,fox
-      activelab suggest labels.csv --features features.csv --method taught -o batch.csv
+      activelab suggest labels.csv --features features.csv -o batch.csv
       activelab suggest ratings.csv -p probs.csv --scale 1,2,3,4,5 -o batch.csv
       activelab suggest labels.csv -p probs.npz:resnet --method entropy --json -o batch.jsonl
       activelab suggest 'labels/*.parquet' -p s3://bucket/probs/ --memory 4GB -n 100000 -o batch.parquet
@@ -146,7 +145,7 @@ def suggest(
     features = None if features is None else source(features)
     prices = None if prices is None else source(prices)
     answers, reading = kind_of(kind, scale, reading)
-    method = method or answers.strategy
+    method = method or (answers.strategy if features is None else answers.taught)
     strategy = Strategy.of(
         method,
         batching=batching,
@@ -291,7 +290,7 @@ def _scored(
     from activelab.planning import plan_round
 
     plan = plan_round(pool, models, strategy, batch_size, seed=seed)
-    alone = "helpers need --features; predictions alone are scored as by recommended."
+    alone = "helpers need --features; predictions alone are scored as by frugal."
     return plan, (*([alone] if strategy.helpers else []), *plan.notes)
 
 

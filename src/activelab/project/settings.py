@@ -115,9 +115,9 @@ class Settings(Worded):
     """What annotators should know; plain text, shown beside the examples."""
 
     method: Annotated[str, Field(title="Method"), Choice(strategies, "method", own=True), Shown(_NEXT)] = (
-        "activelab"
+        "recommended"
     )
-    """Acquisition method: what makes an example worth the next label."""
+    """Strategy or acquisition method: what makes an example worth the next label, and how is trained."""
 
     batching: Annotated[
         str, Field(title="Choice of a batch"), Choice(BATCHING.names, "batching", own=True), Shown(_NEXT)

@@ -15,6 +15,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,7 @@ def pool_of(
     )
 
 
+@cache
 def features(folder: Path, components: int = 40) -> np.ndarray:
     """Principal components of the features, of the premise and the statement together where there are two."""
     found = np.load(folder / "features.npz")
@@ -106,9 +108,9 @@ def features(folder: Path, components: int = 40) -> np.ndarray:
         one, other = found["C"].astype(np.float64), found["S"].astype(np.float64)
         X = np.hstack([one, other, np.abs(one - other), one * other])
     X = X - X.mean(axis=0)
-    _, _, rotation = np.linalg.svd(X[:5000], full_matrices=False)
-    X = X @ rotation[:components].T
-    return X / X.std()
+    _, rotation = np.linalg.eigh(X.T @ X)
+    X = X @ rotation[:, -components:]
+    return np.asarray(X / X.std())
 
 
 def predictions(X: np.ndarray, votes: np.ndarray, seed: int) -> np.ndarray:
@@ -144,7 +146,7 @@ def binary_relevance(sets: al.LabelSets) -> np.ndarray:
 
     frame = pd.DataFrame({"task": sets.example, "worker": sets.annotator})
     frame["label"] = [list(one) for one in sets.label_sets]
-    found = BinaryRelevance(DawidSkene(n_iter=100)).fit_predict(frame)
+    found = BinaryRelevance(DawidSkene(n_iter=20)).fit_predict(frame)
     code = {name: at for at, name in enumerate(sets.classes.tolist())}
     chosen = np.zeros((sets.n_examples, sets.n_classes), dtype=bool)
     for task, names in found.items():
@@ -185,7 +187,11 @@ def compared(pool: Pool, sets: al.LabelSets, seed: int, with_model: bool) -> dic
         result = al.multilabel_consensus(sets, pred_probs, loss=loss)
         right = (result.chosen == (truth == 1))[known]
         stated = result.quality[known]
-        found[loss] = (macro_f1(truth, result.chosen), float(right.mean()), float(stated.mean() - right.mean()))
+        found[loss] = (
+            macro_f1(truth, result.chosen),
+            float(right.mean()),
+            float(stated.mean() - right.mean()),
+        )
     return found
 
 

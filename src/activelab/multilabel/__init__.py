@@ -6,12 +6,15 @@ from activelab.multilabel._consensus import (
     multilabel_consensus,
 )
 from activelab.multilabel._probs import check_multilabel_probs
+from activelab.multilabel._questions import QuestionBatch, suggest_questions
 from activelab.multilabel._sets import LabelSets
 
 __all__ = [
     "LabelSets",
     "MultilabelAnnotatorTable",
     "MultilabelConsensus",
+    "QuestionBatch",
     "check_multilabel_probs",
     "multilabel_consensus",
+    "suggest_questions",
 ]

@@ -1,5 +1,6 @@
 """Questions with several right classes: answers that are sets, their consensus, and what to ask next."""
 
+from activelab.multilabel._agreement import set_agreement
 from activelab.multilabel._consensus import (
     MultilabelAnnotatorTable,
     MultilabelConsensus,
@@ -16,5 +17,6 @@ __all__ = [
     "QuestionBatch",
     "check_multilabel_probs",
     "multilabel_consensus",
+    "set_agreement",
     "suggest_questions",
 ]

@@ -1,4 +1,4 @@
-"""What to ask next: a whole example, or whether one class applies to it, whichever buys more for its price."""
+"""What to ask next: a whole example, or whether one class applies, whichever buys more for its price."""
 
 from __future__ import annotations
 

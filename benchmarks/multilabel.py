@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 import activelab as al
-from _common import markdown, print_machine
+from _common import markdown, print_machine, timed
 
 NUMBERS = (1, 2, 3)
 LEAST = 5  # examples a class must apply to for an F1
@@ -363,9 +363,45 @@ def asked_pools(folder: Path) -> Iterator[tuple[str, object, int, int, int]]:
     yield "snow_affect, gold", lambda seed: [*pools(folder, seed)][4], 20, 15, 25
 
 
+# ------------------------------------------------------------------ time
+
+
+def many(n_examples: int, n_classes: int = 20, n_annotators: int = 500, answers: int = 3) -> al.LabelSets:
+    """Answers of people who err, about classes that apply to 2 to 40 %."""
+    rng = np.random.default_rng(0)
+    rate = np.linspace(0.02, 0.4, n_classes)
+    truth = rng.random((n_examples, n_classes), dtype=np.float32) < rate
+    example = np.repeat(np.arange(n_examples), answers)
+    start, step = rng.integers(n_annotators, size=n_examples), rng.integers(1, 100, size=n_examples)
+    annotator = (start[example] + np.tile(np.arange(answers), n_examples) * step[example]) % n_annotators
+    care = rng.uniform(0.6, 0.95, n_annotators).astype(np.float32)[annotator]
+    chance = np.where(truth[example], care[:, None], np.float32(0.04))
+    chosen = rng.random(chance.shape, dtype=np.float32) < chance
+    return al.LabelSets(
+        example, annotator, chosen, examples=n_examples, annotators=n_annotators, classes=n_classes
+    )
+
+
+def speed(n_examples: int) -> None:
+    sets = many(n_examples)
+    together = timed(lambda: al.multilabel_consensus(sets))
+    binary = [
+        timed(lambda code=code: al.bayesian_consensus(sets.of_class(code))) for code in range(sets.n_classes)
+    ]
+    alone = sum(one.wall for one in binary), sum(one.cpu for one in binary)
+    print(f"{n_examples:,} examples, {sets.n_classes} classes, {sets.n_answers:,} answers")
+    print(
+        f"multilabel_consensus: {together}; {sets.n_classes} binary runs: {alone[1]:.3g} s CPU, {alone[0]:.3g} s wall"
+    )
+    print(
+        f"ratio: {together.cpu / alone[1]:.2f} of the CPU time, {together.wall / alone[0]:.2f} of the wall time"
+    )
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--examples", type=int, default=1_000_000, help="of the pool that is timed")
     parser.add_argument("--only", choices=["consensus", "questions", "time"])
     given = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -375,3 +411,5 @@ if __name__ == "__main__":
         report(measured(folder, given.seeds))
     if given.only in (None, "questions"):
         questions(folder, given.seeds)
+    if given.only in (None, "time"):
+        speed(given.examples)

@@ -57,7 +57,7 @@ def rivals_markdown(settings: Mapping[str, Mapping[str, Curves]], baseline: str 
 
 def _challenges(settings: Mapping[str, Mapping[str, Curves]], strategies: list[str]) -> list[str]:
     """The package's strategies against each rival, and against its own default."""
-    rivals = [name for name in strategies if name in _NAMES or name == "recommended"]
+    rivals = [name for name in strategies if name in _NAMES or name == "frugal"]
     lines = [
         "Area of the package's strategy less that of the rival: mean over the settings the rival ran in ± "
         "standard error over them; the least of them; in how many the strategy is behind by more than two "

@@ -13,7 +13,7 @@ from activelab.simulation import Curves, Efficiency, efficiency, labels_to_reach
 def efficiency_markdown(
     settings: Mapping[str, Mapping[str, Curves]],
     baseline: str = "activelab",
-    compared: str = "recommended",
+    compared: str = "frugal",
 ) -> str:
     """Tables over settings: the share of the baseline's labels each strategy needs, and areas compared.
 

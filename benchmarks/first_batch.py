@@ -42,7 +42,7 @@ def commands(wheel: Path) -> list[str]:
         f"{sys.executable} -m venv env",
         f"env/bin/pip install --quiet {wheel}",
         "env/bin/activelab annotators labels.csv -o annotators.csv",
-        "env/bin/activelab suggest labels.csv --features features.csv --method recommended -o batch.csv",
+        "env/bin/activelab suggest labels.csv --features features.csv -o batch.csv",
     ]
 
 

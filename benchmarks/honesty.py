@@ -126,7 +126,7 @@ def _probabilities(labels: Any, X: Any, items: np.ndarray, seed: int) -> Any:
     if features.shape[1] > COMPONENTS:
         features = PCA(COMPONENTS, random_state=0).fit_transform(features)
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
-    learner = al.ActiveLearner(model, "recommended", seed=seed)
+    learner = al.ActiveLearner(model, "frugal", seed=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         learner.ask(features, labels, batch_size=1)

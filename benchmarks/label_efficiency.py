@@ -3,7 +3,7 @@
     python benchmarks/label_efficiency.py confirm --folder efficiency --report docs/results/strategies.md
 
 Groups of settings, a setting being a dataset, a team of annotators and a classifier: `develop`, on which
-the recommended strategy was chosen; `first`, on which an earlier version failed; `confirm`, on which it was
+`frugal` was chosen; `first`, on which an earlier version failed; `confirm`, on which it was
 then measured, once; `taught`, on which the strategy of that name was measured, and `unbalanced`, on which
 it fails; `parts`, which varies one part at a time; `rivals`, where strategies of others run beside the
 package's (it needs scikit-activeml and torch). A group can be stopped and goes on where it was. Datasets
@@ -51,10 +51,10 @@ from activelab.tables import write_table
 from efficiency_tables import efficiency_markdown, strategies_markdown
 
 ACTIVELAB = "activelab"
-RECOMMENDED = "recommended"
-CHOOSING = "recommended+assignment=thompson+max_share=0.2"
-BAR = (ACTIVELAB, RECOMMENDED, CHOOSING)
-TAUGHT = (ACTIVELAB, RECOMMENDED, "taught", "taught+assignment=thompson+max_share=0.2")
+FRUGAL = "frugal"
+CHOOSING = "frugal+assignment=thompson+max_share=0.2"
+BAR = (ACTIVELAB, FRUGAL, CHOOSING)
+TAUGHT = (ACTIVELAB, FRUGAL, "taught", "taught+assignment=thompson+max_share=0.2")
 
 _SIZE: dict[str, Any] = {
     "methods": BAR, "labelled": 150, "unlabelled": 1050, "test": 1000, "batch_size": 50, "rounds": 16,

@@ -1,4 +1,4 @@
-"""What the recommended method costs beside ActiveLab's, and a committee that teaches beside it.
+"""What `frugal` costs beside ActiveLab's, and a committee that teaches beside it.
 
 Scoring: time and memory at 10^6 and 10^7 examples. With `--rounds`: a whole round with training, the second
 one, since a committee learns twice in the first; 20 features, 5 classes, 30 annotators, 3 folds.
@@ -29,7 +29,7 @@ import label_efficiency
 from _common import Row, peak_memory, print_machine, print_results, print_table, timed
 from scaling import make
 
-METHODS = ("activelab", "recommended")
+METHODS = ("activelab", "frugal")
 
 
 def measure(path: Path) -> dict[str, float]:
@@ -63,17 +63,15 @@ def print_rounds(quick: bool) -> None:
     rows, bars = [], []
     for size, labelled, bar in sizes:
         for model in ("logistic", "trees"):
-            before, after = (
-                round_seconds(size, labelled, model, method) for method in ("recommended", "taught")
-            )
+            before, after = (round_seconds(size, labelled, model, method) for method in ("frugal", "taught"))
             ratio = after / before
             rows.append(
                 [f"{size:,}", f"{labelled:,}", model, f"{before:.2f}", f"{after:.2f}", f"{ratio:.1f}"]
             )
             if bar:
-                title = f"a round of taught against recommended at {size:,}, {model}"
+                title = f"a round of taught against frugal at {size:,}, {model}"
                 bars.append(Row(title, ratio, bar, at_least=False))
-    print_table(["examples", "labelled", "classifier", "recommended s", "taught s", "ratio"], rows)
+    print_table(["examples", "labelled", "classifier", "frugal s", "taught s", "ratio"], rows)
     print_results(bars)
 
 
@@ -99,22 +97,22 @@ def main() -> None:
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             sizes.append(json.loads(done.stdout))
     print_table(
-        ["examples", "activelab s", "recommended s", "ratio", "inputs MB", "peak above MB"],
+        ["examples", "activelab s", "frugal s", "ratio", "inputs MB", "peak above MB"],
         [
             [
                 f"{one['examples']:,}",
                 f"{one['activelab']:.2f}",
-                f"{one['recommended']:.2f}",
-                f"{one['recommended'] / one['activelab']:.2f}",
+                f"{one['frugal']:.2f}",
+                f"{one['frugal'] / one['activelab']:.2f}",
                 f"{one['inputs'] / 1e6:.0f}",
-                f"{one['recommended peak'] / 1e6:.0f}",
+                f"{one['frugal peak'] / 1e6:.0f}",
             ]
             for one in sizes
         ],
     )
     print_results(
         [
-            Row(f"time against ActiveLab's at {one['examples']:,}", one["recommended"] / one["activelab"], 2,
+            Row(f"time against ActiveLab's at {one['examples']:,}", one["frugal"] / one["activelab"], 2,
                 at_least=False)
             for one in sizes
         ]

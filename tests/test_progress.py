@@ -24,7 +24,7 @@ def problem():
 def test_training_tells_every_fit_of_every_pass(problem):
     X, labels = problem
     told = []
-    learner = al.ActiveLearner([LogisticRegression(), LogisticRegression(C=0.1)], "recommended", cv=3)
+    learner = al.ActiveLearner([LogisticRegression(), LogisticRegression(C=0.1)], "frugal", cv=3)
     learner.ask(X, labels, 5, progress=lambda *one: told.append(one))
     assert told == [("training", done, 12) for done in range(1, 13)]
 

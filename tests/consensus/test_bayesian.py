@@ -161,9 +161,12 @@ def test_the_score_is_the_confidence_of_the_posterior(pool):
     np.testing.assert_allclose(assessment.quality[labels.labelled], posterior.max(axis=1)[labels.labelled])
 
 
-def test_recommended_is_frugal_and_activelab_is_the_papers():
+def test_recommended_is_taught_and_activelab_is_the_papers():
     assert type(al.Strategy("recommended").acquisition) is type(al.get_method("frugal"))
-    for name, parts in (("activelab", ("crowdlab", "hard", 1)), ("recommended", ("bayesian", "cautious", 2))):
+    papers, alone = ("crowdlab", "hard", 1), ("bayesian", "cautious", 2)
+    for name, parts in (
+        ("activelab", papers), ("frugal", alone), ("recommended", ("committee", "taught", 1)),
+    ):  # fmt: skip
         strategy = al.Strategy(name)
         assert (strategy.consensus, strategy.training, strategy.passes) == parts
 

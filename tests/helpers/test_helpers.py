@@ -294,7 +294,7 @@ def test_rounds_go_on_from_the_committee_before_and_are_reproducible():
 
 
 @pytest.mark.parametrize("case", ["texts", "predictions", "one class"])
-def test_without_features_it_is_recommended_and_says_so(case):
+def test_without_features_it_is_frugal_and_says_so(case):
     X, _, labels = problem()
     options = {}
     model = LogisticRegression()
@@ -307,20 +307,20 @@ def test_without_features_it_is_recommended_and_says_so(case):
             make_pipeline(TfidfVectorizer(), model),
         )
     elif case == "predictions":
-        trained = al.ActiveLearner(model, "recommended", cv=3)
+        trained = al.ActiveLearner(model, "frugal", cv=3)
         trained.ask(X, labels, 5)
         options["pred_probs"] = trained.round_.pred_probs
     else:
         labels = al.Labels.from_wide([[0, 0], [0, np.nan], [0, 0]], classes=1)
         X = X[:3]
     batches = {}
-    for method in ("taught", "recommended"):
+    for method in ("recommended", "frugal"):
         learner = al.ActiveLearner(model, method, cv=3)
         batches[method] = learner.ask(X, labels, 3, **options).examples.tolist()
         said = [note for note in learner.round_.notes if "no helpers could be used" in note]
-        assert bool(said) == (method == "taught")
+        assert bool(said) == (method == "recommended")
         assert len(learner.round_.pred_probs) == 1
-    assert batches["taught"] == batches["recommended"]
+    assert batches["recommended"] == batches["frugal"]
 
 
 def test_known_classes_are_learnt():
@@ -354,7 +354,7 @@ def test_helpers_are_part_of_a_strategy():
     assert Strategy.parse("frugal+training=taught").helpers == strategy.helpers
     plain = strategy.without_helpers()
     assert (plain.consensus, plain.training, plain.passes, plain.helpers) == ("bayesian", "cautious", 2, ())
-    assert Strategy("recommended").without_helpers() == Strategy("recommended")
+    assert Strategy("frugal").without_helpers() == Strategy("frugal")
 
 
 @pytest.mark.parametrize("part", ["logistik", "sklearn.svm:nothing"])

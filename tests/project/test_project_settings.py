@@ -246,4 +246,4 @@ def test_the_parts_of_a_strategy():
         skip_settled=True,
     )  # fmt: skip
     assert settings.strategy() == strategy
-    assert Settings().strategy() == Strategy("activelab")
+    assert Settings().strategy() == Strategy("recommended")

@@ -313,7 +313,7 @@ def _scored(
 
     plan = plan_round(pool, models, strategy, batch_size, seed=seed)
     alone = "helpers need --features; predictions alone are scored as by frugal."
-    return plan, (*([alone] if strategy.helpers else []), *plan.notes)
+    return plan, (*plan.notes, *([alone] if strategy.helpers else []))
 
 
 def _trained(

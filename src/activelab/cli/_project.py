@@ -23,6 +23,13 @@ def init(
     place: Place = None,
     title: Annotated[str | None, typer.Option(help="What annotators read above the page.")] = None,
     kind: Annotated[str, typer.Option(help="What the examples are: text, image or table.")] = "text",
+    question: Annotated[
+        str | None,
+        typer.Option(
+            help="What is asked: single, one of the classes; ordinal, a point of a scale, which the classes are.",
+            show_default="single",
+        ),
+    ] = None,
     classes: Annotated[
         str | None,
         typer.Option(
@@ -70,11 +77,13 @@ def init(
     Examples:
       activelab init tickets.db --classes bug,question,praise --title "Support tickets" --budget 5000
       activelab init photos.db --kind image --images-root photos --classes classes.txt
+      activelab init reviews.db --question ordinal --classes 1,2,3,4,5 --set "scale_ends=hate it,love it"
       activelab init postgresql://lead@db.example.org/tickets --classes @classes.txt --labels-per-round 2
     """
     named = {
         "title": title,
         "kind": kind,
+        "question": question,
         "classes": None if classes is None else class_names(classes),
         "guidelines": None if guidelines is None else _text(guidelines),
         "method": method,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -248,16 +248,21 @@ class BayesianEstimate:
         """
         right, variance, number = np.zeros(2), np.zeros(2), 0
         for block in blocks(labels, at_least=1):
-            _, support, voices = self._support(block, models)
             number += block.size
-            for place, discount in enumerate(reversed(self.discount_range)):
-                quality = self._fixed(block, discounted(support, voices, discount)).max(axis=1)
+            for place, posterior in enumerate(self.discounted_posteriors(block, models)):
+                quality = posterior.max(axis=1)
                 right[place] += float(quality.sum())
                 variance[place] += float((quality * (1 - quality)).sum())
         if not number:
             return float("nan"), float("nan")
         low, high = ((right + np.array([-1.96, 1.96]) * np.sqrt(variance)) / number).tolist()
         return max(low, 0.0), min(high, 1.0)
+
+    def discounted_posteriors(self, block: Block, models: Models) -> Iterator[Float64s]:
+        """The posterior at either end of `discount_range`, that of fewer voices first."""
+        _, support, voices = self._support(block, models)
+        for discount in reversed(self.discount_range):
+            yield self._fixed(block, discounted(support, voices, discount))
 
     def evidence(self, block: Block) -> Float64s:
         """Log-support of each class by the annotators alone, up to a constant of each example."""

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from activelab._errors import InputError
+from activelab._kernels import blocks
 from activelab._ordered import order_notes, positions
-from activelab._typing import Float64s, Ids, Models
+from activelab._typing import Float64s, Ids, Ints, Models
 from activelab.consensus._annotators import AnnotatorTable
 from activelab.consensus._bayesian import (
     BayesianEstimate,
@@ -156,9 +157,15 @@ def scale_positions(labels: Labels) -> Float64s:
 
 
 def ordinal_consensus_by(
-    estimate: BayesianEstimate, labels: Labels, models: Models, table: Float64s, *, seed: int = 0
+    estimate: BayesianEstimate,
+    labels: Labels,
+    models: Models,
+    table: Float64s,
+    *,
+    seed: int = 0,
+    untold: bool = False,
 ) -> OrdinalConsensus:
-    """`ordinal_consensus` by an estimate there is and a table of losses."""
+    """`ordinal_consensus` by an estimate there is and a table of losses; ``untold`` as for `consensus_by`."""
     where = estimate.where
     assert where is not None
     plain = consensus_by(
@@ -166,6 +173,7 @@ def ordinal_consensus_by(
         labels,
         models,
         seed=seed,
+        untold=untold,
         decision=lambda posterior, index: decide(posterior, table, index, labels, seed)[0],
     )
     given = plain.label >= 0
@@ -183,6 +191,28 @@ def ordinal_consensus_by(
     kept["annotators"] = _with_scale(plain.annotators, estimate, labels, posterior)
     kept["notes"] = (*plain.notes, *order_notes(labels))
     return OrdinalConsensus(**kept, mean=mean, low=low, high=high, expected_loss=expected)
+
+
+def loss_range(
+    estimate: BayesianEstimate, labels: Labels, models: Models, table: Float64s, label: Ints
+) -> tuple[float, float]:
+    """Bounds on the mean expected loss of consensus labels; NaN without labels.
+
+    As `BayesianEstimate.expected_right`: from annotators who share no mistakes to such as share more than
+    labels show.
+    """
+    loss, square, number = np.zeros(2), np.zeros(2), 0
+    for block in blocks(labels, at_least=1):
+        decided = label[block.index]
+        number += block.size
+        for place, posterior in enumerate(estimate.discounted_posteriors(block, models)):
+            each = np.einsum("ij,ji->i", posterior, table[:, decided])
+            loss[place] += float(each.sum())
+            square[place] += float((np.einsum("ij,ji->i", posterior, table[:, decided] ** 2) - each**2).sum())
+    if not number:
+        return float("nan"), float("nan")
+    high, low = ((loss + np.array([1.96, -1.96]) * np.sqrt(square)) / number).tolist()
+    return max(low, 0.0), high
 
 
 def _with_scale(

@@ -21,7 +21,7 @@ from activelab.consensus._crowdlab import (
 )
 from activelab.consensus._loss import LOSSES, Loss, decide, loss_table
 from activelab.consensus._majority_vote import vote_labels
-from activelab.consensus._ordinal import scale_positions
+from activelab.consensus._ordinal import loss_range, ordinal_consensus_by, scale_positions
 from activelab.consensus._statistics import (
     ConsensusSums,
     LabelSums,
@@ -57,8 +57,10 @@ __all__ = [
     "label_sums",
     "likelihood",
     "lone_annotators_note",
+    "loss_range",
     "loss_table",
     "mixture",
+    "ordinal_consensus_by",
     "overlap_notes",
     "pooled",
     "predicted_classes",

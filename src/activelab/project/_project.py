@@ -116,6 +116,11 @@ class Project:
             rounds.hold_round(connection)
             before = load_settings(connection)
             settings = before.changed(changes)
+            if settings.question != before.question and decisions.any_label(connection):
+                raise InputError(
+                    f"the question stays {before.question}: there are labels, which would mean something "
+                    "else. Make a new project."
+                )
             store_settings(connection, settings)
             slots = [(one.labels_per_round, one.max_labels) for one in (before, settings)]
             if slots[0] != slots[1]:

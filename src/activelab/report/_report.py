@@ -31,6 +31,12 @@ _COEFFICIENTS = {
     "krippendorff_alpha": "Krippendorff’s alpha",
     "fleiss_kappa": "Fleiss’ kappa",
     "gwet_ac1": "Gwet’s AC1",
+    "krippendorff_alpha_ordinal": "Krippendorff’s alpha, ordinal",
+    "krippendorff_alpha_interval": "Krippendorff’s alpha, interval",
+    "fleiss_kappa_linear": "Fleiss’ kappa, linear weights",
+    "fleiss_kappa_quadratic": "Fleiss’ kappa, quadratic weights",
+    "gwet_ac2_linear": "Gwet’s AC2, linear weights",
+    "gwet_ac2_quadratic": "Gwet’s AC2, quadratic weights",
 }
 _templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
@@ -107,6 +113,7 @@ def _state(now: Overview) -> _Section:
         ("Annotators", f"{now.annotators:,}"),
         ("Waiting in the queue", f"{now.queue_length:,}"),
         ("Round", "none yet" if now.round is None else f"{now.round.number}"),
+        ("Question", now.question),
         ("Method", now.method),
         ("Classes", ", ".join(now.classes) or "none yet"),
     )
@@ -117,13 +124,17 @@ def _curve(curve: Sequence[CurvePoint], charts: tuple[Charts, Charts]) -> _Secti
     title = "Learning curve"
     if not curve:
         return _Section(title, sentences=(_UNTRAINED,))
+    on_scale = any(point.expected_error is not None for point in curve)
     columns = (
-        "Round", "Labels", "Examples labelled", "Labels right, expected", "Model",
+        "Round", "Labels", "Examples labelled",
+        *(("Error of labels, expected", "Error of the model") if on_scale else ("Labels right, expected", "Model")),
         "Second opinions in the batch",
     )  # fmt: skip
     rows = [
         (str(point.round), _count(point.num_labels), _count(point.num_labelled),
-         _share(point.expected_accuracy), _share(point.cv_accuracy), _share(point.relabel_share))
+         *((_plain(point.expected_error), _plain(point.cv_error)) if on_scale
+           else (_share(point.expected_accuracy), _share(point.cv_accuracy))),
+         _share(point.relabel_share))
         for point in curve
     ]  # fmt: skip
     drawn = charts[0].learning_curve, charts[1].learning_curve
@@ -173,12 +184,16 @@ def _audit(audits: Sequence[AuditResult]) -> _Section:
 def _annotators(people: Sequence[AnnotatorRow]) -> _Section:
     title = "Annotators"
     kin = any(who.accuracy and (who.accuracy.voice or 1) < 0.995 for who in people)
+    on_scale = any(who.accuracy and who.accuracy.shift is not None for who in people)
     columns = (
-        "Name", "Labels", "Right of 100, expected", "Comparisons", *(("Voices",) if kin else ()),
+        "Name", "Labels", "Right of 100, expected", *(("Shift", "Spread") if on_scale else ()),
+        "Comparisons", *(("Voices",) if kin else ()),
         "Known answers right", "Agrees with others", "Skips", "Unsure", "Median seconds",
     )  # fmt: skip
     rows = [
         (who.name, _count(who.labels), who.accuracy_words,
+         *((_signed(who.accuracy and who.accuracy.shift), _plain(who.accuracy and who.accuracy.spread))
+           if on_scale else ()),
          _rounded(None if who.accuracy is None else who.accuracy.comparisons),
          *((_plain(None if who.accuracy is None else who.accuracy.voice),) if kin else ()),
          _of(who.gold_accuracy, who.gold_n), _of(who.agreement, who.agreement_n),
@@ -258,6 +273,10 @@ def _share(value: float | None) -> str:
 
 def _plain(value: float | None) -> str:
     return "–" if value is None else f"{value:.3g}"
+
+
+def _signed(value: float | None) -> str:
+    return "–" if value is None else f"{value:+.2f}".replace("-", "−")
 
 
 def _of(value: float | None, number: int | None) -> str:

@@ -98,7 +98,9 @@ class ProjectOut(BaseModel):
 
     title: str
     kind: Literal["text", "image", "table"]
-    classes: list[str]
+    question: Literal["single", "ordinal"]
+    classes: list[str] = Field(description="Of a scale its points, from the lowest to the highest.")
+    scale_ends: list[str] = Field(description="What its ends mean; empty if nobody has said it.")
     guidelines: str
     settings: dict[str, Any] | None = None
 

@@ -17,6 +17,7 @@ from activelab.project._project import Project
 from activelab.project.insight.audits import safe_rows
 from activelab.project.insight.examples import queue_head
 from activelab.project.insight.final import final_labels
+from activelab.project.insight.values import number
 from activelab.project.labelling import audits
 from activelab.project.settings import load_settings
 from activelab.project.store.schema import annotator, answer, event, example
@@ -192,13 +193,16 @@ def _consensus(project: Project) -> tuple[pa.Table, tuple[str, ...]]:
             final.classes[final.label[code]],
             final.source[code],
             final.quality[code],
+            *(() if final.expected_error is None else (number(final.expected_error[code]),)),
             agreement[code] if counts[code] else None,
             counts[code],
         )
         for code in np.flatnonzero(final.label[:size] >= 0).tolist()
     ]
-    kinds = {"example": str, "consensus_label": str, "source": str, "quality": float, "agreement": float}
-    return _table(rows, {**kinds, "num_labels": int}), final.notes
+    kinds = {"example": str, "consensus_label": str, "source": str, "quality": float}
+    if final.expected_error is not None:
+        kinds["expected_error"] = float
+    return _table(rows, {**kinds, "agreement": float, "num_labels": int}), final.notes
 
 
 def _iso(seconds: float) -> str:

@@ -21,8 +21,9 @@ from activelab.project.insight.results import CONFIDENCE, AuditEstimate, AuditRe
 from activelab.project.insight.values import scored
 from activelab.project.labelling import audits
 from activelab.project.labelling.decisions import load_truths
-from activelab.project.settings import load_settings
+from activelab.project.settings import Settings, load_settings
 from activelab.project.store.schema import event
+from activelab.project.training.consensus import scale_of
 
 if TYPE_CHECKING:
     from activelab.audit import Audit, Checker, SafeLabels
@@ -270,16 +271,17 @@ class _Checked:
     truth: Ints  # of each label to check, -1 unchecked
     done: Bools
     right: Float64s  # NaN unchecked
+    where: Float64s | None  # of the classes on the scale, if there is one
 
 
 def _checked(project: Project, audit_id: int) -> _Checked:
     from activelab.audit import Audit
 
-    def load(connection: Connection) -> tuple[audits.Audited, list[audits.Check], int]:
+    def load(connection: Connection) -> tuple[audits.Audited, list[audits.Check], Settings]:
         of = _audited(connection, audit_id)
-        return of, audits.list_checks(connection, audit_id), len(load_settings(connection).classes)
+        return of, audits.list_checks(connection, audit_id), load_settings(connection)
 
-    of, checks, n_classes = project.database.read(load)
+    of, checks, settings = project.database.read(load)
     drawn = _labels_of(project, audit_id)
     settled = (drawn.label >= 0) & (drawn.stratum < 0)
     audit = Audit(
@@ -288,11 +290,12 @@ def _checked(project: Project, audit_id: int) -> _Checked:
         drawn.stratum.astype(np.int64),
         np.array([one.example_id for one in checks], dtype=np.int64),
         np.ones(int(settled.sum()), dtype=bool),
-        n_classes,
+        len(settings.classes),
     )
     truth = np.array([-1 if one.class_code is None else one.class_code for one in checks], dtype=np.int64)
     right = np.where(truth < 0, np.nan, audit.label[audit.examples] == truth)
-    return _Checked(of, audit, settled, int((drawn.label >= 0).sum()), truth, truth >= 0, right)
+    labelled = int((drawn.label >= 0).sum())
+    return _Checked(of, audit, settled, labelled, truth, truth >= 0, right, scale_of(settings))
 
 
 def _audited(connection: Connection, audit_id: int) -> audits.Audited:
@@ -326,6 +329,7 @@ def _safe(state: _Checked, epsilon: float, delta: float, checker: Checker | None
 
 def _estimate(state: _Checked, share: float, low: float, high: float, confidence: float) -> AuditEstimate:
     return AuditEstimate(
+        error=_error(state),
         share=share,
         low=low,
         high=high,
@@ -335,6 +339,22 @@ def _estimate(state: _Checked, share: float, low: float, high: float, confidence
         round=state.of.round_id,
         basis="audit",
     )
+
+
+def _error(state: _Checked) -> float | None:
+    """Mean distance of the labels from what the checks say; labels that were settled are right."""
+    if state.where is None:
+        return None
+    checked = state.audit.examples[state.done]
+    apart = np.abs(state.where[state.audit.label[checked]] - state.where[state.truth[state.done]])
+    stratum = state.audit.stratum
+    size = np.bincount(stratum[stratum >= 0])
+    number = np.bincount(stratum[checked], minlength=len(size))
+    total = np.bincount(stratum[checked], apart, minlength=len(size))
+    if (size[number == 0] > 0).any():
+        return None  # there are labels of which none is checked yet
+    mean = np.divide(total, number, out=np.zeros(len(size)), where=number > 0)
+    return float(size @ mean) / state.labelled
 
 
 # ------------------------------------------------------------------ the headline

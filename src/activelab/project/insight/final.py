@@ -6,21 +6,22 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from sqlalchemy import Connection, func, select
 
 from activelab._typing import Bools, Float64s, Ids, Ints
-from activelab.consensus import bayesian_estimate, majority_vote
-from activelab.consensus.parts import consensus_by, told
+from activelab.consensus import majority_vote
+from activelab.consensus.parts import told
 from activelab.pred_probs import check_pred_probs
 from activelab.project._project import Project
 from activelab.project.insight.values import Scored, class_name, number, scored
 from activelab.project.labelling.decisions import Truths, load_truths, truth_changes
 from activelab.project.settings import load_settings, load_value
 from activelab.project.store.schema import answer, event, example
+from activelab.project.training.consensus import judge
 from activelab.project.training.predictions import load_pred_probs
 
 Source = Literal["adjudicated", "gold", "consensus", "single"]
@@ -41,6 +42,9 @@ class FinalLabels:
         How sure the label is, with six digits; 1 where it is decided or known, NaN where there is none.
     consensus : ndarray of int32, shape (n_examples,)
         What annotators and models say, whatever is decided or known of the example; -1 without labels.
+    expected_error : ndarray of float64, shape (n_examples,), or None
+        Of a scale: how far the label is expected to be from the truth, in its units; 0 where it is decided or
+        known, NaN where that cannot be told.
     classes : tuple of str
     notes : tuple of str
         What the consensus rests on, where that is not the round that is served.
@@ -50,6 +54,7 @@ class FinalLabels:
     source: Ids
     quality: Float64s
     consensus: Ints
+    expected_error: Float64s | None
     classes: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -59,6 +64,7 @@ class FinalLabels:
             "label": class_name(self.classes, int(self.label[code])),
             "source": self.source[code],
             "quality": number(self.quality[code]),
+            "expected_error": None if self.expected_error is None else number(self.expected_error[code]),
             "consensus": class_name(self.classes, int(self.consensus[code])),
         }
 
@@ -69,6 +75,7 @@ class _Estimate:
 
     consensus: Ints
     quality: Float64s
+    expected_error: Float64s | None
     notes: tuple[str, ...]
     last_event: int
     made: float
@@ -84,7 +91,7 @@ def final_labels(project: Project, codes: Sequence[int] | None = None) -> FinalL
 
     The consensus of an example is that of the round that is served; if its labels have changed since, it is
     estimated from all labels there are now with the predictions of that round. Before the
-    first trained round it is the majority vote.
+    first trained round it is the majority vote, and of a scale that of the ratings alone.
 
     Parameters
     ----------
@@ -100,7 +107,10 @@ def final_labels(project: Project, codes: Sequence[int] | None = None) -> FinalL
     state = project.database.read(lambda c: _load(c, codes))
     size, current = len(state.truths.label), state.current
     consensus, quality = np.full(size, -1, dtype=np.int32), np.full(size, np.nan)
+    error = np.full(size, np.nan)
     if current is not None:
+        if current.expected_error is not None:
+            error[: len(current.expected_error)] = current.expected_error[:size]
         consensus[: len(current.consensus)] = current.consensus[:size]
         quality[: len(current.quality)] = current.quality[:size]
     asked = state.changed if codes is None else state.changed & np.isin(np.arange(size), codes)
@@ -109,6 +119,7 @@ def final_labels(project: Project, codes: Sequence[int] | None = None) -> FinalL
         now = _estimate(project, state, codes)
         # Examples may have been added meanwhile.
         consensus[asked], quality[asked] = now.consensus[:size][asked], now.quality[:size][asked]
+        error[asked] = np.nan if now.expected_error is None else now.expected_error[:size][asked]
         notes = now.notes
     known = state.truths.known
     source = np.full(size, None, dtype=object)
@@ -121,6 +132,7 @@ def final_labels(project: Project, codes: Sequence[int] | None = None) -> FinalL
         source=source,
         quality=np.where(known, 1.0, np.round(quality, 6)),
         consensus=consensus,
+        expected_error=np.where(known, 0.0, np.round(error, 6)) if state.on_scale else None,
         classes=state.classes,
         notes=notes,
     )
@@ -129,6 +141,7 @@ def final_labels(project: Project, codes: Sequence[int] | None = None) -> FinalL
 @dataclass(frozen=True, eq=False)
 class _State:
     classes: tuple[str, ...]
+    on_scale: bool
     truths: Truths
     alone: Ints  # the class of the only label of an example; -1 where there are others or none
     current: Scored | None
@@ -156,8 +169,10 @@ def _load(connection: Connection, codes: Sequence[int] | None) -> _State:
     )
     changed = np.zeros(size, dtype=bool)
     changed[[*connection.execute(since.distinct()).scalars()]] = True
+    settings = load_settings(connection)
     return _State(
-        classes=load_settings(connection).classes,
+        classes=settings.classes,
+        on_scale=settings.question == "ordinal",
         truths=load_truths(connection),
         alone=alone,
         current=current,
@@ -199,18 +214,22 @@ def _estimate_now(project: Project, state: _State, number_now: int) -> _Estimate
     labels = project.labels(state.last_event)
     labels = labels.select(annotators=labels.annotators[np.unique(labels.annotator)])
     stored = project.database.read(lambda c: load_pred_probs(c, number_now))
+    evidence: dict[str, Any] = {
+        "known": state.truths.label[: labels.n_examples],
+        "families": project.families(labels),
+    }
     if stored and stored[0].shape == (labels.n_examples, labels.n_classes):
-        models = told(
-            labels,
-            check_pred_probs(stored, labels),
-            known=state.truths.label[: labels.n_examples],
-            families=project.families(labels),
-        )
-        estimate = bayesian_estimate(labels, models)
-        now = consensus_by(estimate, labels, models, seed=settings.seed + number_now, untold=True)
-        return _Estimate(now.label, now.quality, now.notes, state.last_event, made)
-    vote = majority_vote(labels, seed=settings.seed)
+        models = told(labels, check_pred_probs(stored, labels), **evidence)
+        judged = judge(settings.question, labels, models, seed=settings.seed + number_now)
+        now = judged.consensus
+        return _Estimate(now.label, now.quality, judged.expected_error, now.notes, state.last_event, made)
     why = "examples or classes were added since the last round" if stored else "no model is trained yet"
     which = " of the examples labelled since the last round" if stored else ""
+    if state.on_scale:
+        judged = judge(settings.question, labels, told(labels, (), **evidence), seed=settings.seed)
+        notes = (f"consensus{which} by the ratings alone: {why}.", *judged.consensus.notes)
+        now = judged.consensus
+        return _Estimate(now.label, now.quality, judged.expected_error, notes, state.last_event, made)
+    vote = majority_vote(labels, seed=settings.seed)
     notes = (f"consensus{which} by majority vote: {why}.",)
-    return _Estimate(vote.label, vote.quality, notes, state.last_event, made)
+    return _Estimate(vote.label, vote.quality, None, notes, state.last_event, made)

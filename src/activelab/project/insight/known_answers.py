@@ -10,13 +10,15 @@ import numpy as np
 from sqlalchemy import Connection, func, select
 
 from activelab._typing import Bools, Ints
-from activelab.consensus import Consensus, bayesian_consensus, majority_vote
+from activelab.consensus import Consensus, majority_vote
+from activelab.pred_probs import check_pred_probs
 from activelab.project._project import Project
 from activelab.project.insight.results import CONFIDENCE, AuditEstimate
 from activelab.project.insight.values import scored
 from activelab.project.labelling.decisions import load_truths
 from activelab.project.settings import load_settings
 from activelab.project.store.schema import event, example
+from activelab.project.training.consensus import judge
 from activelab.project.training.predictions import load_pred_probs
 
 _kept: WeakKeyDictionary[Project, tuple[object, AuditEstimate | None]] = WeakKeyDictionary()
@@ -98,9 +100,10 @@ def _untold_consensus(project: Project, round_id: int, as_of: int) -> Consensus:
     """The consensus of what annotators and models say, which no known answer has entered."""
     labels = project.labels(as_of)
     labels = labels.select(annotators=labels.annotators[np.unique(labels.annotator)])
-    stored, seed = project.database.read(
-        lambda c: (load_pred_probs(c, round_id) if round_id >= 0 else [], load_settings(c).seed)
+    stored, settings = project.database.read(
+        lambda c: (load_pred_probs(c, round_id) if round_id >= 0 else [], load_settings(c))
     )
     if stored and stored[0].shape == (labels.n_examples, labels.n_classes):
-        return bayesian_consensus(labels, stored, seed=seed + round_id)
-    return majority_vote(labels, seed=seed)
+        models = check_pred_probs(stored, labels)
+        return judge(settings.question, labels, models, seed=settings.seed + round_id).consensus
+    return majority_vote(labels, seed=settings.seed)

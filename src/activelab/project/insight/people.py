@@ -134,13 +134,15 @@ def pair_agreement(project: Project, limit: int = 40) -> PairAgreement:
     limit : int
         The people with the most labels, in that order.
     """
-    from activelab.agreement import agreement_statistics, cohen_kappa_matrix
+    from activelab.agreement import cohen_kappa_matrix
+    from activelab.kinds import KINDS
 
     labels = _labels(project, None)
     counts = np.bincount(labels.annotator, minlength=labels.n_annotators)
     active = np.lexsort((np.arange(len(counts)), -counts))[: int((counts > 0).sum())]
     chosen = labels.select(annotators=labels.annotators[active[:limit]])
-    pairs = cohen_kappa_matrix(chosen)
+    question = project.refresh().question
+    pairs = cohen_kappa_matrix(chosen, weights="quadratic" if question == "ordinal" else None)
 
     def matrix(name: Literal["shared", "agreement", "kappa"]) -> list[list[float | None]]:
         return [[number(value) for value in row] for row in pairs.to_matrix(name).tolist()]
@@ -161,7 +163,7 @@ def pair_agreement(project: Project, limit: int = 40) -> PairAgreement:
                 n_labels=one.n_labels,
                 note=one.note,
             )
-            for one in agreement_statistics(labels, n_bootstrap=200)
+            for one in KINDS.get(question).agreement(labels, n_bootstrap=200)
         ],
     )
 

@@ -50,6 +50,7 @@ class Overview(Result):
 
     title: str
     kind: str = Field(description="Text, image or table.")
+    question: str = Field(description="Kind of question: single or ordinal.")
     classes: list[str]
     method: str
     budget: int | None
@@ -119,10 +120,15 @@ class Headline(Result):
     basis: Literal["checked", "expected", "unknown"] = Field(
         description="Checks by an audit or by known answers; else what the round expects of its labels."
     )
-    share: float | None = Field(description="Share of the labels that is right.")
+    share: float | None = Field(description="Share of the labels that is right, of a scale exactly.")
     low: float | None = Field(description="Of its interval.")
     high: float | None = Field(description="Of its interval.")
     confidence: float | None = Field(description="Of the interval, if labels were checked.")
+    error: float | None = Field(
+        description="Mean distance of the labels from the truth, of a scale; None where nothing tells it."
+    )
+    error_low: float | None = Field(description="Of its interval, if it is expected.")
+    error_high: float | None = Field(description="Of its interval, if it is expected.")
     n_checked: int
     labels: int = Field(description="Labels the round has, decided and known ones too.")
     round: int | None = Field(description="The round they are of.")
@@ -182,7 +188,9 @@ class PairAgreement(Result):
     left_out: int = Field(description="People with fewer labels who are not among them.")
     shared: list[list[int | None]] = Field(description="Examples both have labelled.")
     agreement: list[list[float | None]]
-    kappa: list[list[float | None]] = Field(description="Cohen's.")
+    kappa: list[list[float | None]] = Field(
+        description="Cohen's; of a scale with quadratic weights, by which far misses count more."
+    )
     overall: list[Coefficient]
 
 
@@ -238,6 +246,9 @@ class Estimates(Result):
     )
     quality: float | None = Field(
         default=None, description="How sure the label is; 1 if it is decided or known."
+    )
+    expected_error: float | None = Field(
+        default=None, description="How far the label is expected to be from the truth, of a scale."
     )
     score: float | None = None
     consensus: str | None = Field(
@@ -314,6 +325,9 @@ class AuditEstimate(Result):
     low: float
     high: float
     confidence: float = Field(description="Of the interval from low to high.")
+    error: float | None = Field(
+        default=None, description="Mean distance of the labels from what is right, of a scale, by an audit."
+    )
     n_checked: int = Field(description="Labels that were checked.")
     as_of: int = Field(description="The labels up to this event are judged.")
     round: int | None = Field(description="The round they are of; None before the first trained one.")

@@ -45,6 +45,7 @@ def _overview(connection: Connection) -> Overview:
     return Overview(
         title=settings.title,
         kind=settings.kind,
+        question=settings.question,
         classes=list(settings.classes),
         method=settings.method,
         budget=settings.budget,

@@ -34,6 +34,8 @@ class Scored:
         Class codes, -1 where there is none.
     target : ndarray of int32
         Consensus the scores rest on, if the method has its own.
+    expected_error : ndarray of float32 or None
+        Of a scale: expected distance of the consensus from the truth.
     """
 
     round: rounds.Round
@@ -42,6 +44,7 @@ class Scored:
     consensus: Ints
     predicted: Ints
     target: Ints
+    expected_error: Floats | None
 
 
 def scored(connection: Connection) -> Scored | None:
@@ -61,6 +64,7 @@ def scored(connection: Connection) -> Scored | None:
         rounds.get_round(connection, current),
         **arrays,
         target=arrays["consensus"] if target is None else target,
+        expected_error=rounds.load_array(connection, current, "expected_error"),
     )
 
 

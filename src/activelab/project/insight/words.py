@@ -33,6 +33,21 @@ def expected_sentence(share: float, low: float | None, high: float | None) -> st
     )
 
 
+def checked_error_sentence(error: float | None, share: float, low: float, high: float, n_checked: int) -> str:
+    """The headline of a scale where labels were checked."""
+    exact = checked_sentence(share, low, high, n_checked).replace(" are right", " are exactly right")
+    return exact if error is None else f"Labels are off by {error:.2f} points on average. {exact}"
+
+
+def expected_error_sentence(error: float, low: float | None, high: float | None, share: float) -> str:
+    """The headline of a scale where none was."""
+    range_ = "" if low is None or high is None else f"{low:.2f} to {high:.2f}, "
+    return (
+        f"Labels are expected to be off by {error:.2f} points of the scale on average ({range_}if annotators "
+        f"do not all make the same mistakes); about {of_hundred(share)} of 100 are exactly right."
+    )
+
+
 def audit_sentence(checks: int) -> str:
     """What it would cost to know instead of to expect."""
     labels = f"{checks:,} label{'' if checks == 1 else 's'}"

@@ -60,6 +60,13 @@ def load_truths(connection: Connection) -> Truths:
     return Truths(label, decided)
 
 
+def any_label(connection: Connection) -> bool:
+    """Whether anybody has ever said what class an example is of, or that is known."""
+    said = select(event.c.id).where(event.c.class_code.is_not(None)).limit(1)
+    known = select(example.c.id).where(example.c.gold.is_not(None)).limit(1)
+    return connection.execute(said).first() is not None or connection.execute(known).first() is not None
+
+
 def truths_changed(connection: Connection, number: int, now: float) -> None:
     """Count that decisions or known answers have come, changed or gone, which no round knows yet."""
     if number:

@@ -20,8 +20,8 @@ from sqlalchemy import Connection, delete, select, update
 from activelab._errors import InputError
 from activelab._frames import as_frame
 from activelab._typing import Bools, Float64s, Ids, Ints
-from activelab.consensus import AnnotatorTable, BayesianEstimate, Consensus, bayesian_estimate
-from activelab.consensus.parts import consensus_by, label_sums, vote_labels
+from activelab.consensus import AnnotatorTable, Consensus, OrdinalAnnotatorTable
+from activelab.consensus.parts import label_sums, scale_positions, vote_labels
 from activelab.labels import Labels
 from activelab.learner import ActiveLearner, Known, RoundResult
 from activelab.pred_probs import check_pred_probs
@@ -35,6 +35,7 @@ from activelab.project.labelling.summary import AnnotatorAccuracy, RoundMetrics,
 from activelab.project.settings import Settings, load_settings, load_value
 from activelab.project.store.database import BusyError, StorageError
 from activelab.project.store.schema import round_, round_array
+from activelab.project.training.consensus import Judged, judge, mean_rating
 from activelab.project.training.due import enough
 from activelab.project.training.predictions import load_pred_probs, parts, parts_of, read_predictions
 from activelab.tables import naming
@@ -104,13 +105,11 @@ def train_round(
         order = result.plan.order().astype(np.int32)
         # What a class is called a probability by, whatever the method scores by. Beside what is known of an
         # example stays what annotators and models say of it.
-        estimate = bayesian_estimate(labels, result.plan.models)
-        consensus = consensus_by(
-            estimate, labels, result.plan.models, seed=settings.seed + begun.id, untold=True
-        )
-        _store(project, begun.id, result, consensus, order)
+        judged = judge(settings.question, labels, result.plan.models, seed=settings.seed + begun.id)
+        consensus = judged.consensus
+        _store(project, begun.id, result, judged, order)
         _keep_up(project, begun.id, lambda c: rounds.extend_queue(c, settings, begun.id))
-        metrics = _metrics(settings, known, result, consensus, estimate, order, started)
+        metrics = _metrics(settings, known, result, judged, order, started)
         notes = list(dict.fromkeys([*result.notes, *consensus.notes]))
         summary = _summary(settings, begun, consensus, result, models, dealt(result.plan), metrics, notes)
         _write(project, lambda c: _publish(c, begun.id, labels.n_examples, summary))
@@ -371,7 +370,11 @@ def _summary(
 
 
 def _annotators(table: AnnotatorTable) -> dict[str, AnnotatorAccuracy]:
-    columns = (table.accuracy, table.accuracy_low, table.accuracy_high, table.comparisons, table.voice)
+    columns = [table.accuracy, table.accuracy_low, table.accuracy_high, table.comparisons, table.voice]
+    if isinstance(table, OrdinalAnnotatorTable):
+        columns += [table.shift, table.spread]
+    else:
+        columns += 2 * [np.full(len(table), np.nan)]
     rows = zip(*(_plain(column) for column in columns), strict=True)
     return {
         str(name): AnnotatorAccuracy(
@@ -381,8 +384,10 @@ def _annotators(table: AnnotatorTable) -> dict[str, AnnotatorAccuracy]:
             comparisons=comparisons,
             voice=voice,
             too_few=bool(few),
+            shift=shift,
+            spread=spread,
         )
-        for name, few, (accuracy, low, high, comparisons, voice) in zip(
+        for name, few, (accuracy, low, high, comparisons, voice, shift, spread) in zip(
             table["annotator"].tolist(), table.too_few.tolist(), rows, strict=True
         )
     }
@@ -392,21 +397,38 @@ def _metrics(
     settings: Settings,
     known: Ints,
     result: RoundResult,
-    consensus: Consensus,
-    estimate: BayesianEstimate,
+    judged: Judged,
     order: Ints,
     started: float,
 ) -> RoundMetrics:
-    labels, assessment = consensus.labels, result.assessment
+    consensus, assessment = judged.consensus, result.assessment
+    labels, models = consensus.labels, result.plan.models
     # Any other consensus has seen the predictions of this round or of the one before, and would flatter.
     votes = vote_labels(labels, label_sums(labels), (), (), seed=settings.seed)
-    judged = np.where(known >= 0, known, votes)
-    some = judged >= 0
-    right = assessment.predicted_label[some] == judged[some]
+    said = np.where(known >= 0, known, votes)
+    some = said >= 0
+    right = assessment.predicted_label[some] == said[some]
     quality = np.where(known >= 0, 1.0, consensus.quality)[some]
-    low, high = estimate.expected_right(labels, result.plan.models)
+    low, high = judged.estimate.expected_right(labels, models)
     labelled = _mean(labels.labelled[some]) or 0.0  # the others are known though nobody labelled them
-    expected = result.plan.forecast(settings.train_every or settings.batch_size)
+    if judged.expected_error is None:
+        expected = result.plan.forecast(settings.train_every or settings.batch_size)
+        of_kind: dict[str, Any] = {
+            "next_labels": expected.labels,
+            "expected_errors": expected.errors_now,
+            "errors_removed": expected.errors_removed,
+        }
+    else:
+        least, most = judged.error_range(models)
+        mean = mean_rating(labels)
+        where = scale_positions(labels)
+        mean[known >= 0] = where[known[known >= 0]]
+        of_kind = {
+            "cv_error": _mean(np.abs(where[assessment.predicted_label[some]] - mean[some])),
+            "expected_error": _mean(np.where(known >= 0, 0.0, judged.expected_error)[some]),
+            "error_low": _number(labelled * least),
+            "error_high": _number(labelled * most),
+        }
     return RoundMetrics(
         num_labels=labels.n_labels,
         num_labelled=int(labels.labelled.sum()),
@@ -416,9 +438,7 @@ def _metrics(
         expected_accuracy=_mean(quality),
         expected_low=_number(1 - labelled * (1 - low)),
         expected_high=_number(1 - labelled * (1 - high)),
-        next_labels=expected.labels,
-        expected_errors=expected.errors_now,
-        errors_removed=expected.errors_removed,
+        **of_kind,
         settled=result.plan.n_settled,
         ambiguous=result.plan.n_ambiguous,
         seconds=round(time.perf_counter() - started, 3),
@@ -440,9 +460,9 @@ def _mean(values: Any) -> float | None:
 # ------------------------------------------------------------------ what is stored
 
 
-def _store(project: Project, number: int, result: RoundResult, consensus: Consensus, order: Ints) -> None:
+def _store(project: Project, number: int, result: RoundResult, judged: Judged, order: Ints) -> None:
     """The arrays of a round, each in a transaction of its own; large ones in several."""
-    assessment = result.assessment
+    assessment, consensus = result.assessment, judged.consensus
     arrays = {
         "order": order,
         "scores": assessment.scores.astype(np.float32),
@@ -451,6 +471,8 @@ def _store(project: Project, number: int, result: RoundResult, consensus: Consen
         "target": assessment.consensus_label.astype(np.int32),
         "predicted": assessment.predicted_label.astype(np.int32),
     }
+    if judged.expected_error is not None:
+        arrays["expected_error"] = judged.expected_error.astype(np.float32)
     arrays |= parts_of(result.pred_probs)
     for name, values in arrays.items():
         _keep_up(project, number, lambda c, n=name, v=values: rounds.store_array(c, number, n, v))  # type: ignore[misc]

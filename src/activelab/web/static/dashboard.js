@@ -1,9 +1,13 @@
-import { call, get, post } from "./api.js";
+import { call, get, page, post } from "./api.js";
 import { showAudit } from "./auditresult.js";
 import { show, width } from "./charts.js";
 import { $, capital, decimal, make, note, number, percent, start, when } from "./dom.js";
 
-const COEFFICIENTS = { krippendorff_alpha: "Krippendorff’s alpha", fleiss_kappa: "Fleiss’ kappa", gwet_ac1: "Gwet’s AC1" };
+const COEFFICIENTS = { krippendorff_alpha: "Krippendorff’s alpha", fleiss_kappa: "Fleiss’ kappa", gwet_ac1: "Gwet’s AC1",
+  krippendorff_alpha_ordinal: "Krippendorff’s alpha, ordinal", krippendorff_alpha_interval: "Krippendorff’s alpha, interval",
+  fleiss_kappa_linear: "Fleiss’ kappa, linear weights", fleiss_kappa_quadratic: "Fleiss’ kappa, quadratic weights",
+  gwet_ac2_linear: "Gwet’s AC2, linear weights", gwet_ac2_quadratic: "Gwet’s AC2, quadratic weights" };
+const onScale = page.project.question === "ordinal";
 const quiet = (words) => make("p", { class: "quiet" }, words);
 
 // columns: [[title, row => what is shown, "numbers" or null]]; the first is the row's heading.
@@ -26,6 +30,7 @@ function table(title, columns, rows) {
   );
 }
 
+const signed = (value) => (value > 0 ? `+${decimal(value)}` : decimal(value));
 const link = (row) => make("a", { href: `/example/${row.id}` }, row.example);
 
 function figure(name, value, more) {
@@ -78,8 +83,15 @@ async function showRounds() {
     ["Finished", (row) => when(row.finished)],
     ["Labels", (row) => number(row.num_labels), "numbers"],
     ["Model", (row) => row.models.join(", ") || make("span", { class: "quiet" }, "none")],
-    ["Model right", (row) => percent(row.cv_accuracy), "numbers", "cross-validated: share of the labelled examples whose prediction, made without them, is the majority of the labels people gave"],
-    ["Labels right", (row) => percent(row.expected_accuracy), "numbers", "as expected by the round"],
+    ...(onScale
+      ? [
+          ["Error of the model", (row) => decimal(row.cv_error), "numbers", "cross-validated: mean distance of the prediction, made without the example, from the mean rating people gave it, in points of the scale"],
+          ["Error of the labels", (row) => decimal(row.expected_error), "numbers", "mean distance from the truth, as expected by the round, in points of the scale"],
+        ]
+      : [
+          ["Model right", (row) => percent(row.cv_accuracy), "numbers", "cross-validated: share of the labelled examples whose prediction, made without them, is the majority of the labels people gave"],
+          ["Labels right", (row) => percent(row.expected_accuracy), "numbers", "as expected by the round"],
+        ]),
     ["Temperature", (row) => row.temperature.map((one) => decimal(one)).join(", ") || null, "numbers"],
     ["Seconds", (row) => decimal(row.seconds, 1), "numbers"],
   ];
@@ -124,6 +136,12 @@ async function showPeople() {
     ["Annotator", (row) => [row.name, row.disabled ? make("span", { class: "quiet" }, " (disabled)") : null]],
     ["Labels", (row) => number(row.labels), "numbers"],
     ["Right of 100, expected", (row) => row.accuracy_words, "numbers", "of the labels of this person, with a 95 % interval, by the round that is served"],
+    ...(onScale
+      ? [
+          ["Shift", (row) => signed(row.accuracy?.shift), "numbers", "severity: by how many points the ratings of this person lie above the truth, or below it"],
+          ["Spread", (row) => decimal(row.accuracy?.spread), "numbers", "standard deviation of the ratings of this person around truth and shift, in points"],
+        ]
+      : []),
     ["Comparisons", (row) => number(row.accuracy ? Math.round(row.accuracy.comparisons) : null), "numbers", "with models, other people and known answers; as many with known answers would tell as much"],
     ...(active.some((row) => fewer(row.accuracy)) ? [["Voices", (row) => decimal(row.accuracy?.voice), "numbers", "how many voices a label counts for: less than 1 where others say the same"]] : []),
     ["Known answers right", (row) => of(row.gold_accuracy, row.gold_n), "numbers"],
@@ -160,7 +178,7 @@ function matrix(pairs) {
         const [value, shared] = [pairs.agreement[i][j], pairs.shared[i][j]];
         if (i === j) return make("td", { class: "self" });
         if (value === null) return make("td", { class: "quiet", title: `${name} and ${other} share nothing` }, "·");
-        return make("td", { class: `cell c${Math.min(Math.floor(10 * value), 9)}`, title: `${name} and ${other}: ${percent(value)} of ${number(shared)}, kappa ${decimal(pairs.kappa[i][j])}` },
+        return make("td", { class: `cell c${Math.min(Math.floor(10 * value), 9)}`, title: `${name} and ${other}: ${percent(value)} of ${number(shared)}, ${onScale ? "quadratic weighted " : ""}kappa ${decimal(pairs.kappa[i][j])}` },
           String(Math.round(100 * value)), make("small", {}, number(shared)));
       }),
     ),

@@ -25,6 +25,7 @@ async function show() {
       fact("Label", why.label),
       fact("Where it comes from", SOURCES[why.source]),
       fact("Quality", decimal(why.quality, 3)),
+      ...(why.expected_error === null ? [] : fact("Expected to be off by", `${decimal(why.expected_error, 2)} points`)),
       fact("Consensus", why.consensus),
       fact("Predicted by the model", why.predicted),
       fact("Known answer", example.gold),

@@ -26,7 +26,7 @@ def init(
     question: Annotated[
         str | None,
         typer.Option(
-            help="What is asked: single, one of the classes; ordinal, a point of a scale, which the classes are.",
+            help="What is asked: single, one of the classes; ordinal, a point of a scale, the classes.",
             show_default="single",
         ),
     ] = None,

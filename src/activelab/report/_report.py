@@ -22,7 +22,9 @@ from activelab.project.insight.results import (
     QualityHistogram,
     QueueRow,
     RoundRow,
+    Vote,
 )
+from activelab.project.labelling.summary import AnnotatorAccuracy
 
 _SHOWN = 20
 _QUALITY = "Quality of the labels"
@@ -110,6 +112,7 @@ def _state(now: Overview) -> _Section:
         ("Decided by adjudicators", f"{now.decided:,}"),
         ("Right answer known", f"{now.gold:,}"),
         ("Budget left", "no limit" if unlimited else f"{now.left:,} of {now.budget:,}"),
+        ("Answers: cannot tell", f"{now.abstentions:,}"),
         ("Annotators", f"{now.annotators:,}"),
         ("Waiting in the queue", f"{now.queue_length:,}"),
         ("Round", "none yet" if now.round is None else f"{now.round.number}"),
@@ -125,9 +128,11 @@ def _curve(curve: Sequence[CurvePoint], charts: tuple[Charts, Charts]) -> _Secti
     if not curve:
         return _Section(title, sentences=(_UNTRAINED,))
     on_scale = any(point.expected_error is not None for point in curve)
+    measures = ("Labels right, expected", "Model")
+    if on_scale:
+        measures = ("Error of labels, expected", "Error of the model")
     columns = (
-        "Round", "Labels", "Examples labelled",
-        *(("Error of labels, expected", "Error of the model") if on_scale else ("Labels right, expected", "Model")),
+        "Round", "Labels", "Examples labelled", *measures,
         "Second opinions in the batch",
     )  # fmt: skip
     rows = [
@@ -188,12 +193,11 @@ def _annotators(people: Sequence[AnnotatorRow]) -> _Section:
     columns = (
         "Name", "Labels", "Right of 100, expected", *(("Shift", "Spread") if on_scale else ()),
         "Comparisons", *(("Voices",) if kin else ()),
-        "Known answers right", "Agrees with others", "Skips", "Unsure", "Median seconds",
+        "Known answers right", "Agrees with others", "Skips", "Cannot tell", "Median seconds",
     )  # fmt: skip
     rows = [
         (who.name, _count(who.labels), who.accuracy_words,
-         *((_signed(who.accuracy and who.accuracy.shift), _plain(who.accuracy and who.accuracy.spread))
-           if on_scale else ()),
+         *(_use_of_scale(who.accuracy) if on_scale else ()),
          _rounded(None if who.accuracy is None else who.accuracy.comparisons),
          *((_plain(None if who.accuracy is None else who.accuracy.voice),) if kin else ()),
          _of(who.gold_accuracy, who.gold_n), _of(who.agreement, who.agreement_n),
@@ -225,7 +229,7 @@ def _cases(cases: Sequence[Case]) -> _Section:
     title = "To adjudicate"
     rows = [
         (case.example, case.why, _share(case.quality), case.consensus or "–", case.predicted or "–",
-         "; ".join(f"{vote.annotator}: {vote.label or vote.kind}" for vote in case.votes))
+         "; ".join(f"{vote.annotator}: {_said(vote)}" for vote in case.votes))
         for case in cases
     ]  # fmt: skip
     columns = ("Example", "Why", "Quality", "Consensus", "Model", "Answers")
@@ -273,6 +277,15 @@ def _share(value: float | None) -> str:
 
 def _plain(value: float | None) -> str:
     return "–" if value is None else f"{value:.3g}"
+
+
+def _said(vote: Vote) -> str:
+    return vote.label or {"unsure": "cannot tell", "skip": "skipped"}[vote.kind]
+
+
+def _use_of_scale(one: AnnotatorAccuracy | None) -> tuple[str, str]:
+    """Shift and spread."""
+    return ("–", "–") if one is None else (_signed(one.shift), _plain(one.spread))
 
 
 def _signed(value: float | None) -> str:

@@ -34,7 +34,7 @@ def project_out(site: Site, visitor: Visitor) -> ProjectOut:
     return ProjectOut(
         title=settings.title,
         kind=settings.kind,  # type: ignore[arg-type]
-        question=settings.question,
+        question=settings.question,  # type: ignore[arg-type]
         classes=list(settings.classes),
         scale_ends=list(settings.scale_ends),
         guidelines=settings.guidelines,

@@ -17,8 +17,9 @@ from activelab.project._project import Project
 from activelab.project.insight.audits import safe_rows
 from activelab.project.insight.examples import queue_head
 from activelab.project.insight.final import final_labels
-from activelab.project.insight.values import number
+from activelab.project.insight.values import class_name, number
 from activelab.project.labelling import audits
+from activelab.project.labelling.queue import ABSTENTION
 from activelab.project.settings import load_settings
 from activelab.project.store.schema import annotator, answer, event, example
 from activelab.tables import check_output, format_of, without_formulas, write_table
@@ -82,20 +83,28 @@ def table_of(project: Project, what: str) -> tuple[pa.Table, tuple[str, ...]]:
 
 
 def _labels(project: Project) -> pa.Table:
+    """Labels, and the answers of those who cannot tell, who have abstained: these have none."""
+
     def load(connection: Connection) -> tuple[list[Any], tuple[str, ...]]:
         query = (
-            select(example.c.name, annotator.c.name, answer.c.class_code, event.c.time, event.c.source)
+            select(
+                example.c.name, annotator.c.name, answer.c.class_code, answer.c.kind, event.c.time,
+                event.c.source,
+            )
             .join(example, example.c.id == answer.c.example_id)
             .join(annotator, annotator.c.id == answer.c.annotator_id)
             .join(event, event.c.id == answer.c.event_id)
-            .where(answer.c.kind == "label")
+            .where(answer.c.kind.in_(("label", ABSTENTION)))
             .order_by(answer.c.event_id)
-        )
+        )  # fmt: skip
         return [tuple(row) for row in connection.execute(query)], load_settings(connection).classes
 
     rows, classes = project.database.read(load)
-    named = [(e, a, classes[k], _iso(t), s) for e, a, k, t, s in rows]
-    return _table(named, dict.fromkeys(("example", "annotator", "label", "time", "source"), str))
+    named = [
+        (e, a, class_name(classes, code), kind == ABSTENTION, _iso(t), s) for e, a, code, kind, t, s in rows
+    ]
+    kinds = {"example": str, "annotator": str, "label": str, "abstained": bool, "time": str, "source": str}
+    return _table(named, kinds)
 
 
 def _events(project: Project) -> pa.Table:
@@ -212,7 +221,7 @@ def _iso(seconds: float) -> str:
 def _table(rows: list[Any], kinds: dict[str, type]) -> pa.Table:
     import pyarrow as pa
 
-    types = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+    types = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
     columns = zip(*rows, strict=True) if rows else [()] * len(kinds)
     return pa.table(
         {

@@ -61,6 +61,8 @@ class Overview(Result):
     labelled: int = Field(description="Examples with a label.")
     gold: int = Field(description="Examples whose right answer is known.")
     decided: int = Field(description="Examples an adjudicator has decided.")
+    abstentions: int = Field(description="Answers that say: I cannot tell; they are no labels.")
+    skips: int = Field(description="Examples that somebody has passed over, counted by person.")
     annotators: int = Field(description="People with a label.")
     open_leases: int = Field(description="Examples that somebody has in hand.")
     queue_length: int = Field(description="Examples of the round still to be served.")
@@ -152,7 +154,7 @@ class AnnotatorRow(Result):
     labels: int = Field(description="All, imported ones too.")
     collected: int = Field(description="Labels asked for here.")
     skips: int
-    unsure: int
+    unsure: int = Field(description="Answers that say: I cannot tell.")
     median_seconds: float | None = Field(description="Of the last 500 labels.")
     agreement: float | None = Field(
         description="With decisions, known answers and else the consensus of the current round; the majority "

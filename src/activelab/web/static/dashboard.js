@@ -1,13 +1,14 @@
-import { call, get, page, post } from "./api.js";
+import { call, get, post } from "./api.js";
 import { showAudit } from "./auditresult.js";
 import { show, width } from "./charts.js";
+import { onScale, words } from "./choose.js";
 import { $, capital, decimal, make, note, number, percent, start, when } from "./dom.js";
+import { said } from "./votes.js";
 
 const COEFFICIENTS = { krippendorff_alpha: "Krippendorff’s alpha", fleiss_kappa: "Fleiss’ kappa", gwet_ac1: "Gwet’s AC1",
   krippendorff_alpha_ordinal: "Krippendorff’s alpha, ordinal", krippendorff_alpha_interval: "Krippendorff’s alpha, interval",
   fleiss_kappa_linear: "Fleiss’ kappa, linear weights", fleiss_kappa_quadratic: "Fleiss’ kappa, quadratic weights",
   gwet_ac2_linear: "Gwet’s AC2, linear weights", gwet_ac2_quadratic: "Gwet’s AC2, quadratic weights" };
-const onScale = page.project.question === "ordinal";
 const quiet = (words) => make("p", { class: "quiet" }, words);
 
 // columns: [[title, row => what is shown, "numbers" or null]]; the first is the row's heading.
@@ -50,6 +51,7 @@ function showStatus(status) {
       ? figure("Collected here", number(status.spent), "no budget is set")
       : figure("Budget left", number(status.left), `of ${number(status.budget)}; ${number(status.spent)} spent`),
     figure("Decided", number(status.decided), `${number(status.gold)} known answers`),
+    figure("Cannot tell", number(status.abstentions), `answers; ${number(status.skips)} skipped`),
     figure("Batch", round ? percent(round.share, 0) : "–", round ? `${number(round.new_labels + round.new_truths)} of ${number(round.train_every)} labels${round.new_truths ? ` and known answers` : ""}` : "no round yet"),
     figure("Still to serve", number(status.queue_length), `${number(status.open_leases)} in hand now`),
   ];
@@ -100,7 +102,7 @@ async function showRounds() {
 
 // As in "cat: ann, ben · dog: finn"; the most frequent first.
 function votesInShort(votes) {
-  const names = Map.groupBy(votes, (vote) => vote.label ?? vote.kind);
+  const names = Map.groupBy(votes, (vote) => (vote.kind === "skip" ? "skipped" : said(vote)));
   const rows = [...names].sort(([, some], [, others]) => others.length - some.length);
   return rows.map(([label, given]) => `${label}: ${given.map((vote) => vote.annotator).join(", ")}`).join(" · ");
 }
@@ -109,7 +111,7 @@ function showCases(cases) {
   const columns = [
     ["Example", link],
     ["Quality", (row) => decimal(row.quality), "numbers"],
-    ["Consensus", (row) => row.consensus],
+    ["Consensus", (row) => words(row.consensus)],
     ["Answers", (row) => votesInShort(row.votes)],
   ];
   $("cases").replaceChildren(
@@ -147,7 +149,7 @@ async function showPeople() {
     ["Known answers right", (row) => of(row.gold_accuracy, row.gold_n), "numbers"],
     ["Agrees with others", (row) => of(row.agreement, row.agreement_n), "numbers", "over examples that others labelled too, or whose label is decided or known"],
     ["Skipped", (row) => number(row.skips), "numbers"],
-    ["Unsure", (row) => number(row.unsure), "numbers"],
+    ["Cannot tell", (row) => number(row.unsure), "numbers", "answers that say: I cannot tell; these are no labels, and say that an example is hard"],
     ["Median time", (row) => (row.median_seconds === null ? "–" : `${decimal(row.median_seconds, 1)} s`), "numbers"],
   ];
   $("people").replaceChildren(active.length ? table("Annotators", columns, active) : quiet("Nobody is here yet."));
@@ -196,9 +198,9 @@ async function showQueue() {
     ["Example", link],
     ["Kind", (row) => (row.kind === "new" ? "new" : "second opinion")],
     ["Labels", (row) => number(row.num_labels), "numbers"],
-    ["Label so far", (row) => row.label],
+    ["Label so far", (row) => words(row.label)],
     ["Quality", (row) => decimal(row.quality), "numbers"],
-    ["Predicted", (row) => row.predicted],
+    ["Predicted", (row) => words(row.predicted)],
     ["Score", (row) => decimal(row.score, 3), "numbers", "low is most worth labelling"],
   ];
   $("queue").replaceChildren(rows.length ? table("Served next", columns, rows) : quiet("Nothing waits for a label."));

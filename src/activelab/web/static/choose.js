@@ -93,6 +93,8 @@ function scale(box, give, keys, keyed, chosen) {
   const wordy = classes.some((label) => label.length > 4);
   box.classList.toggle("wordy", wordy);
   box.style.setProperty("--points", classes.length);
+  box.style.setProperty("--half", Math.ceil(classes.length / 2));
+  box.classList.toggle("long", classes.length > 7);
   const last = classes.length - 1;
   const meant = ends.length ? ends : wordy ? [] : ["lowest", "highest"];
   const says = (place) => (meant.length && (place === 0 || place === last) ? `${classes[place]}, ${meant[place ? 1 : 0]}` : null);

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     )
     from activelab.labels import Labels
     from activelab.learner import ActiveLearner
+    from activelab.multilabel import LabelSets
     from activelab.planning import Batch, suggest
     from activelab.pred_probs import Checked, check_pred_probs
     from activelab.selection import select_batch
@@ -52,6 +53,7 @@ __all__ = [
     "Entropy",
     "GoodRandom",
     "InputError",
+    "LabelSets",
     "Labels",
     "Random",
     "Strategy",
@@ -103,6 +105,7 @@ _HOMES = {
     ),
     "activelab.labels": ("Labels",),
     "activelab.learner": ("ActiveLearner",),
+    "activelab.multilabel": ("LabelSets",),
     "activelab.planning": ("Batch", "suggest"),
     "activelab.pred_probs": ("Checked", "check_pred_probs"),
     "activelab.selection": ("select_batch",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,15 +15,15 @@ from activelab.consensus._accuracy import accuracies
 from activelab.consensus._chance import chance_notes
 from activelab.consensus._channels import Ability, Channels, ChannelSums, ability_of
 from activelab.consensus._consensus import Consensus
-from activelab.consensus._dependence import Voices, family_codes, find_voices
+from activelab.consensus._dependence import Question, Voices, family_codes, find_voices
 from activelab.consensus._held_out import HeldOut, discounted
 from activelab.consensus._model_prior import ModelPrior
 from activelab.consensus._statistics import label_sums
 from activelab.labels import Labels
 from activelab.pred_probs import Checked, joined, remembered
 
-_STEPS = 6
-_SAMPLE = 50_000  # labelled examples the first steps rest on; the last step takes all
+STEPS = 6
+SAMPLE = 50_000  # labelled examples the first steps rest on; the last step takes all
 _HELD_OUT = 10_000  # examples whose labels are held out
 _EARNED = 10.0  # nats of held-out labels a free class share must be worth
 
@@ -196,6 +196,8 @@ class BayesianEstimate:
         What S may as well be, from the least to the most.
     where : ndarray of float64, shape (n_classes,), or None
         Positions of the classes, if they are points of a scale.
+    base : ndarray of float64, shape (n_classes,), or 0.0
+        Part of the log-support that is never discounted: how frequent the classes are.
     """
 
     prior: ModelPrior
@@ -207,6 +209,7 @@ class BayesianEstimate:
     known: Ints | None = None
     discount_range: tuple[float, float] = (0.0, 0.0)
     where: Float64s | None = None
+    base: Float64s | float = 0.0
 
     @property
     def betas(self) -> tuple[float, ...]:
@@ -220,7 +223,7 @@ class BayesianEstimate:
     def predicted_and_posterior(self, block: Block, models: Models) -> tuple[Ints, Float64s]:
         """The class the calibrated models find likeliest, and the posterior."""
         predicted, support, voices = self._support(block, models)
-        return predicted, self._fixed(block, discounted(support, voices, self.discount))
+        return predicted, self._fixed(block, discounted(support, voices, self.discount, self.base))
 
     def confident_and_calibrated(self, block: Block, models: Models) -> tuple[Float64s, Float64s]:
         """The posterior if annotators erred independently, and as it is."""
@@ -228,7 +231,7 @@ class BayesianEstimate:
         confident = self._fixed(block, discounted(support, voices, 0.0))
         if self.discount == 0:
             return confident, confident
-        return confident, self._fixed(block, discounted(support, voices, self.discount))
+        return confident, self._fixed(block, discounted(support, voices, self.discount, self.base))
 
     def _support(self, block: Block, models: Models) -> tuple[Ints, Float64s, Float64s]:
         """The class the models find likeliest, the log-support of each class, and by how many voices."""
@@ -262,7 +265,7 @@ class BayesianEstimate:
         """The posterior at either end of `discount_range`, that of fewer voices first."""
         _, support, voices = self._support(block, models)
         for discount in reversed(self.discount_range):
-            yield self._fixed(block, discounted(support, voices, discount))
+            yield self._fixed(block, discounted(support, voices, discount, self.base))
 
     def evidence(self, block: Block) -> Float64s:
         """Log-support of each class by the annotators alone, up to a constant of each example."""
@@ -290,12 +293,12 @@ def bayesian_estimate(
     known: Ints | None = None,
     families: Ints | None = None,
     where: Float64s | None = None,
-    steps: int = _STEPS,
+    steps: int = STEPS,
 ) -> BayesianEstimate:
     """Accuracies, confusion matrices and temperatures by expectation-maximisation, then calibrated.
 
     ``known`` are checked codes (`check_known`), ``families`` a code for each annotator, -1 for none; by
-    default what checked predictions carry. All but the last step rest on at most `_SAMPLE` labelled examples,
+    default what checked predictions carry. All but the last step rest on at most `SAMPLE` labelled examples,
     evenly spaced. Made once for checked predictions and what they carry.
     """
     if steps < 1:
@@ -321,7 +324,7 @@ def _estimated(
     where: Float64s | None,
 ) -> BayesianEstimate:
     n_labelled = int(np.count_nonzero(labels.labelled))
-    every = -(-n_labelled // _SAMPLE) or 1
+    every = -(-n_labelled // SAMPLE) or 1
     channels = Channels.at_first(labels, where)
     start = BayesianEstimate(
         prior=ModelPrior.fitted(labels, models, where=where),
@@ -339,16 +342,17 @@ def _estimated(
         start_of_shares = replace(start, log_shares=np.zeros(labels.n_classes))
         shares = _improved(labels, models, start_of_shares, steps - 1, every)
         with_shares, without = (
-            _held_out(labels, models, each, every).likelihood(0) for each in (shares, estimate)
+            hold_out(labels, models, each, every).likelihood(0) for each in (shares, estimate)
         )
         if with_shares - without > _EARNED * (labels.n_classes - 1):
             start, estimate = start_of_shares, shares
-    voices = find_voices(labels, estimate.channels, lambda block: estimate.posterior(block, models), families)
+    question = Question(labels, estimate.channels, lambda block: estimate.posterior(block, models))
+    voices = find_voices([question], families)
     if len(voices.dependence):
         # From the start: what copies made look right must not stay so.
         estimate = _improved(labels, models, replace(start, voices=voices), steps - 1, every)
     if labels.n_labels:
-        found = _held_out(labels, models, estimate, every).exponent(declared=families is not None)
+        found = hold_out(labels, models, estimate, every).exponent(declared=families is not None)
         estimate = replace(estimate, discount=found.best, discount_range=(found.low, found.high))
     return _improved(labels, models, estimate, 1, 1)
 
@@ -358,28 +362,52 @@ def _improved(
 ) -> BayesianEstimate:
     """The estimate after some steps of expectation-maximisation over one labelled example in ``every``."""
     for _ in range(steps):
-        sums, of_class = ChannelSums(labels, estimate.where), np.zeros(labels.n_classes)
-        right, given = np.zeros(labels.n_annotators), np.zeros(labels.n_annotators)
-        for whole in blocks(labels, at_least=1, every=every):
-            block = _telling(whole, models, estimate.known)
-            if not block.size:
-                continue
-            # The consensus takes for right what independent annotators would make of the labels.
-            confident, calibrated = estimate.confident_and_calibrated(block, models)
-            sums.add(block, confident)
-            of_class += confident.sum(axis=0)
-            right += np.bincount(block.annotator, calibrated.reshape(-1)[block.cell], labels.n_annotators)
-            given += np.bincount(block.annotator, minlength=labels.n_annotators)
-        log_shares = estimate.log_shares
-        if log_shares is not None:
-            log_shares = np.log((of_class + 1) / (of_class.sum() + labels.n_classes))
+        found = gathered(labels, models, estimate, every)
         estimate = replace(
             estimate,
-            log_shares=log_shares,
-            channels=sums.channels(),
-            ability=ability_of(right, given, labels.n_classes),
+            log_shares=None if estimate.log_shares is None else found.log_shares,
+            channels=found.sums.channels(),
+            ability=found.ability,
         )
     return estimate
+
+
+class Gathered(NamedTuple):
+    """What a step of expectation-maximisation rests on.
+
+    Attributes
+    ----------
+    sums : ChannelSums
+    of_class : ndarray of float64, shape (n_classes,)
+        Expected examples of each class.
+    ability : Ability
+    """
+
+    sums: ChannelSums
+    of_class: Float64s
+    ability: Ability
+
+    @property
+    def log_shares(self) -> Float64s:
+        """Logarithm of the share of each class."""
+        return np.asarray(np.log((self.of_class + 1) / (self.of_class.sum() + len(self.of_class))))
+
+
+def gathered(labels: Labels, models: Models, estimate: BayesianEstimate, every: int) -> Gathered:
+    """Sums over one labelled example in ``every``."""
+    sums, of_class = ChannelSums(labels, estimate.where), np.zeros(labels.n_classes)
+    right, given = np.zeros(labels.n_annotators), np.zeros(labels.n_annotators)
+    for whole in blocks(labels, at_least=1, every=every):
+        block = _telling(whole, models, estimate.known)
+        if not block.size:
+            continue
+        # The consensus takes for right what independent annotators would make of the labels.
+        confident, calibrated = estimate.confident_and_calibrated(block, models)
+        sums.add(block, confident)
+        of_class += confident.sum(axis=0)
+        right += np.bincount(block.annotator, calibrated.reshape(-1)[block.cell], labels.n_annotators)
+        given += np.bincount(block.annotator, minlength=labels.n_annotators)
+    return Gathered(sums, of_class, ability_of(right, given, labels.n_classes))
 
 
 def _telling(block: Block, models: Models, known: Ints | None) -> Block:
@@ -392,7 +420,7 @@ def _telling(block: Block, models: Models, known: Ints | None) -> Block:
     return block if tells.all() else block.select(tells)
 
 
-def _held_out(labels: Labels, models: Models, estimate: BayesianEstimate, every: int) -> HeldOut:
+def hold_out(labels: Labels, models: Models, estimate: BayesianEstimate, every: int) -> HeldOut:
     """Labels held out of some of the examples, one in ``every``, that the estimate rests on."""
     held = HeldOut(estimate.channels, estimate.voices)
     number = -(-int(np.count_nonzero(labels.labelled)) // every)
@@ -400,5 +428,12 @@ def _held_out(labels: Labels, models: Models, estimate: BayesianEstimate, every:
     for block in blocks(labels, at_least=1, every=every * (-(-number // _HELD_OUT) or 1)):
         truth = np.full(block.size, -1) if estimate.known is None else estimate.known[block.index]
         confident, _ = estimate.confident_and_calibrated(block, models)
-        held.add(block, estimate.log_prior(block, models), confident, truth, estimate.prior.voices)
+        held.add(
+            block,
+            estimate.log_prior(block, models),
+            confident,
+            truth,
+            estimate.prior.voices,
+            estimate.base,
+        )
     return held

@@ -44,10 +44,17 @@ class HeldOut:
         self._channel: list[Float64s] = []
         self._others: list[Float64s] = []
         self._weight: list[Float64s] = []
-        self._known: list[tuple[Float64s, Float64s, Ints]] = []
+        self._base: list[Float64s | float] = []
+        self._known: list[tuple[Float64s, Float64s, Ints, Float64s | float]] = []
 
     def add(
-        self, block: Block, log_prior: Float64s, posterior: Float64s, truth: Ints, prior_voices: float
+        self,
+        block: Block,
+        log_prior: Float64s,
+        posterior: Float64s,
+        truth: Ints,
+        prior_voices: float,
+        base: Float64s | float = 0.0,
     ) -> None:
         """Hold out every label of a block; ``truth`` is the known class of each example, -1 if unknown."""
         if self.channels.observed is None:
@@ -59,19 +66,25 @@ class HeldOut:
         self._others.append(out.voices[held])
         self._channel.append(out.channel[held])
         self._weight.append(out.weight[held])
+        self._base.append(base)
         if not unknown.all():
             here = ~unknown
-            self._known.append((out.of_example[here], out.voices_of_example[here], truth[here]))
+            self._known.append((out.of_example[here], out.voices_of_example[here], truth[here], base))
+
+    def merge(self, other: HeldOut) -> None:
+        """Add what was held out of the labels of another question to the same people."""
+        for name in ("_support", "_channel", "_others", "_weight", "_base", "_known"):
+            getattr(self, name).extend(getattr(other, name))
 
     def likelihood(self, exponent: float) -> float:
         """Log-likelihood of the held-out labels if m voices are worth m^(1 − exponent)."""
         total = 0.0
-        for support, others, channel, weight in zip(
-            self._support, self._others, self._channel, self._weight, strict=True
+        for support, others, channel, weight, base in zip(
+            self._support, self._others, self._channel, self._weight, self._base, strict=True
         ):
             if not len(support):
                 continue
-            predicted = np.einsum("ij,ij->i", discounted(support, others, exponent), channel)
+            predicted = np.einsum("ij,ij->i", discounted(support, others, exponent, base), channel)
             total += float(weight @ np.log(np.maximum(predicted, LEAST**2)))
         return total
 
@@ -90,9 +103,9 @@ class HeldOut:
         if not self._known:
             return Exponent(shown, low, high)
         score = -(((_GRID - shown) / _BY_KNOWN) ** 2) / 2
-        for support, voices, truth in self._known:
+        for support, voices, truth, base in self._known:
             for position, s in enumerate(_GRID):
-                at_truth = discounted(support, voices, s)[np.arange(len(truth)), truth]
+                at_truth = discounted(support, voices, s, base)[np.arange(len(truth)), truth]
                 score[position] += float(np.log(np.maximum(at_truth, LEAST**2)).sum())
         best, (low, high) = _highest(_GRID, score), _quantiles(score)
         return Exponent(best, min(low, best), max(high, best))
@@ -172,12 +185,17 @@ def held_out(
     )
 
 
-def discounted(support: Float64s, voices: Float64s, exponent: float) -> Float64s:
-    """Posterior from log-support by m voices, worth m^(1 − exponent) independent ones."""
+def discounted(
+    support: Float64s, voices: Float64s, exponent: float, base: Float64s | float = 0.0
+) -> Float64s:
+    """Posterior from log-support by m voices, worth m^(1 − exponent) independent ones.
+
+    ``base`` is the part of the support that no voice speaks for: how frequent each class is.
+    """
     if exponent == 0:
         return normalised(support)
     scale = np.maximum(voices, 1.0) ** -exponent
-    return normalised(support * scale[:, None])
+    return normalised((support - base) * scale[:, None] + base)
 
 
 def without_example(channels: Channels, block: Block, posterior: Float64s) -> Float64s:

@@ -1,0 +1,5 @@
+"""Questions with several right classes: answers that are sets, their consensus, and what to ask next."""
+
+from activelab.multilabel._sets import LabelSets
+
+__all__ = ["LabelSets"]

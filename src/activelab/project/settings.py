@@ -17,6 +17,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 from activelab._errors import InputError, unknown
 from activelab.assignment import RULES
 from activelab.kinds import KINDS as ANSWERS
+from activelab.multilabel import SEPARATOR
 from activelab.project.fields import Choice, Shown, Worded, change_of, input_error
 from activelab.project.store.schema import setting
 from activelab.selection import BATCHING
@@ -24,7 +25,7 @@ from activelab.strategies import Strategy, strategies
 
 KINDS = ("text", "image", "table")
 
-QUESTIONS = ("single", "ordinal")
+QUESTIONS = ("single", "ordinal", "multilabel")
 """Kinds of question: names of `activelab.kinds.KINDS` that there are pages for."""
 
 EMBEDDINGS = "sentence-embeddings"
@@ -110,7 +111,8 @@ class Settings(Worded):
         str, Field(title="Kind of question"), Choice(lambda: QUESTIONS, "question"), Shown(_PROJECT)
     ] = "single"
     """What is asked of an example. single: one of the classes. ordinal: a point of a scale; the classes are
-    its points, from the lowest to the highest. It can be changed as long as there are no labels."""
+    its points, from the lowest to the highest. multilabel: as many classes as fit, or none. It can be changed
+    as long as there are no labels."""
 
     image_root: Annotated[
         str | None, Field(title="Folder of the images"), Shown(_PROJECT, none="no folder", remote=False)
@@ -141,7 +143,8 @@ class Settings(Worded):
     method: Annotated[str, Field(title="Method"), Choice(strategies, "method", own=True), Shown(_NEXT)] = (
         "activelab"
     )
-    """Acquisition method: what makes an example worth the next label. Of a scale by default expected_loss."""
+    """Acquisition method: what makes an example worth the next label. By default expected_loss where
+    the question is not single."""
 
     batching: Annotated[
         str, Field(title="Choice of a batch"), Choice(BATCHING.names, "batching", own=True), Shown(_NEXT)
@@ -252,7 +255,7 @@ class Settings(Worded):
 
     def __init__(self, **values: Any) -> None:
         if values.get("question") in QUESTIONS:
-            values = {"method": ANSWERS.get(values["question"]).strategy, **values}
+            values = {"method": default_method(values["question"]), **values}
         try:
             super().__init__(**values)
         except ValidationError as error:
@@ -266,9 +269,33 @@ class Settings(Worded):
             raise InputError(f"skip_settled is for single questions only, not for {self.question} ones.")
         if self.scale_ends and self.question != "ordinal":
             raise InputError("scale_ends are for ordinal questions only.")
+        if self.several:
+            self._check_several()
         if not _STORED.get():
             self.strategy()
         return self
+
+    def _check_several(self) -> None:
+        """Refuse what questions with several right classes cannot have."""
+        odd = [name for name in self.classes if SEPARATOR in name or name != name.strip()]
+        if odd:
+            raise InputError(
+                f"the class {odd[0]!r} cannot be one of several: files have {SEPARATOR!r} between classes, "
+                "and lose blanks around a name."
+            )
+        wanted = {"method": SEVERAL_METHODS, "batching": ("top",), "assignment": ("open",)}
+        for name, values in wanted.items():
+            value = getattr(self, name)
+            if value not in values:
+                raise InputError(
+                    f"{name} {value!r} is not for multilabel questions; for these there is "
+                    f"{' and '.join(values)}."
+                )
+
+    @property
+    def several(self) -> bool:
+        """Whether several classes may be right at once."""
+        return self.question == "multilabel"
 
     def price_of(self) -> dict[str, float]:
         """The prices by name."""
@@ -313,8 +340,8 @@ class Settings(Worded):
         if checked.get("kind", self.kind) != self.kind:
             raise InputError("the kind of a project cannot be changed; make a new project.")
         question = checked.get("question", self.question)
-        if question != self.question and self.method == ANSWERS.get(self.question).strategy:
-            checked.setdefault("method", ANSWERS.get(question).strategy)
+        if question != self.question and self.method == default_method(self.question):
+            checked.setdefault("method", default_method(question))
         classes = checked.get("classes", self.classes)
         if classes[: len(self.classes)] != self.classes:
             raise InputError(
@@ -327,6 +354,15 @@ class Settings(Worded):
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return self.model_dump(mode="json")
+
+
+SEVERAL_METHODS = ("expected_loss", "random")
+"""Acquisition methods of multilabel questions, the default first."""
+
+
+def default_method(question: str) -> str:
+    """The acquisition method of a kind of question, if none is named."""
+    return SEVERAL_METHODS[0] if question == "multilabel" else ANSWERS.get(question).strategy
 
 
 SettingsChange = change_of(Settings, "SettingsChange", "Settings to change; those left out stay.")

@@ -24,6 +24,7 @@ from activelab.project.insight.results import (
     RoundRow,
     Vote,
 )
+from activelab.project.labelling.naming import Named
 from activelab.project.labelling.summary import AnnotatorAccuracy
 
 _SHOWN = 20
@@ -228,7 +229,7 @@ def _agreement(pairs: PairAgreement) -> _Section:
 def _cases(cases: Sequence[Case]) -> _Section:
     title = "To adjudicate"
     rows = [
-        (case.example, case.why, _share(case.quality), case.consensus or "–", case.predicted or "–",
+        (case.example, case.why, _share(case.quality), _name(case.consensus), _name(case.predicted),
          "; ".join(f"{vote.annotator}: {_said(vote)}" for vote in case.votes))
         for case in cases
     ]  # fmt: skip
@@ -240,7 +241,7 @@ def _queue(head: Sequence[QueueRow]) -> _Section:
     title = "Served next"
     rows = [
         (str(row.position + 1), row.example, row.kind, _plain(row.score), _count(row.num_labels),
-         row.consensus or "–", _share(row.quality))
+         _name(row.consensus), _share(row.quality))
         for row in head
     ]  # fmt: skip
     columns = ("Place", "Example", "Kind", "Score", "Labels", "Consensus", "Quality")
@@ -280,7 +281,11 @@ def _plain(value: float | None) -> str:
 
 
 def _said(vote: Vote) -> str:
-    return vote.label or {"unsure": "cannot tell", "skip": "skipped"}[vote.kind]
+    return {"unsure": "cannot tell", "skip": "skipped"}.get(vote.kind) or _name(vote.label)
+
+
+def _name(label: Named | None) -> str:
+    return (", ".join(label) or "none of these") if isinstance(label, list) else label or "–"
 
 
 def _use_of_scale(one: AnnotatorAccuracy | None) -> tuple[str, str]:

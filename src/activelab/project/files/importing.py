@@ -18,7 +18,8 @@ from activelab._errors import InputError
 from activelab._typing import Floats
 from activelab.formats import Record, latest_labels, meeting, read_records
 from activelab.project._project import Project
-from activelab.project.labelling.intake import add_gold, add_labels, class_codes
+from activelab.project.labelling.intake import add_gold, add_labels
+from activelab.project.labelling.naming import label_codes, parts_of, text_of
 from activelab.project.labelling.pool import BLOCK, add_examples
 from activelab.project.settings import load_settings, store_settings
 from activelab.project.store.audit import write_audit
@@ -161,7 +162,7 @@ def import_files(
     if pool is None:
         project.database.write(finish)
     else:
-        total, codes = pool.good, class_codes(project.settings.classes, new.values())
+        total, codes = pool.good, label_codes(project.database, new.values())
         done.examples = add_examples(
             project.database,
             pool.rows(),
@@ -422,14 +423,19 @@ class _Answers:
         if not classes:
             raise InputError("the project has no classes yet; name them: activelab settings classes=a,b,c")
         checked, bad = [], []
-        labels = dict.fromkeys(str(row[2]) for row in self.read if row[2] is not None)
-        same = meeting(labels, self.project.settings.classes, fold=self.fold)
+        several = self.project.settings.several
+        parts = {str(row[2]): parts_of(str(row[2])) if several else [str(row[2])] for row in self.read}
+        names = dict.fromkeys(name for some in parts.values() for name in some)
+        same = meeting(names, self.project.settings.classes, fold=self.fold)
         for line, example, label, annotator, problem in self.read:
-            label = same.get(str(label), label)
+            named = [same.get(name, name) for name in parts[str(label)]]
             if not problem and example not in new and example not in there:
                 problem = f"there is no example {example!r}"
-            if not problem and label not in classes:
-                problem = f"{label!r} is none of the project's classes"
+            strange = [name for name in named if name not in classes]
+            if not problem and strange:
+                problem = f"{strange[0]!r} is none of the project's classes"
+            if label is not None:
+                label = text_of(named) if several else named[0]
             if problem:
                 bad.append((os.fspath(self.path), line, problem))
             checked.append((line, example, label, annotator, problem))

@@ -17,8 +17,9 @@ from activelab.consensus import majority_vote
 from activelab.consensus.parts import told
 from activelab.pred_probs import check_pred_probs
 from activelab.project._project import Project
-from activelab.project.insight.values import Scored, class_name, number, scored
+from activelab.project.insight.values import Scored, number, scored
 from activelab.project.labelling.decisions import Truths, load_truths, truth_changes
+from activelab.project.labelling.naming import Named, Naming, load_naming
 from activelab.project.settings import load_settings, load_value
 from activelab.project.store.schema import answer, event, example
 from activelab.project.training.consensus import judge
@@ -34,7 +35,7 @@ class FinalLabels:
     Attributes
     ----------
     label : ndarray of int32, shape (n_examples,)
-        Class codes; -1 where nobody has said anything.
+        Codes of labels; -1 where nobody has said anything.
     source : ndarray of object, shape (n_examples,)
         "adjudicated", "gold", "consensus", "single" (the only label there is, which nothing overrules), or
         None.
@@ -45,7 +46,8 @@ class FinalLabels:
     expected_error : ndarray of float64, shape (n_examples,), or None
         Of a scale: how far the label is expected to be from the truth, in its units; 0 where it is decided or
         known, NaN where that cannot be told.
-    classes : tuple of str
+    naming : Naming
+        What the codes stand for.
     notes : tuple of str
         What the consensus rests on, where that is not the round that is served.
     """
@@ -55,17 +57,17 @@ class FinalLabels:
     quality: Float64s
     consensus: Ints
     expected_error: Float64s | None
-    classes: tuple[str, ...]
+    naming: Naming
     notes: tuple[str, ...]
 
-    def facts(self, code: int) -> dict[str, str | float | None]:
+    def facts(self, code: int) -> dict[str, Named | float | None]:
         """Label, source, quality and consensus of an example in words; None for what there is not."""
         return {
-            "label": class_name(self.classes, int(self.label[code])),
+            "label": self.naming.name(int(self.label[code])),
             "source": self.source[code],
             "quality": number(self.quality[code]),
             "expected_error": None if self.expected_error is None else number(self.expected_error[code]),
-            "consensus": class_name(self.classes, int(self.consensus[code])),
+            "consensus": self.naming.name(int(self.consensus[code])),
         }
 
 
@@ -105,6 +107,7 @@ def final_labels(project: Project, codes: Sequence[int] | None = None) -> FinalL
     FinalLabels
     """
     state = project.database.read(lambda c: _load(c, codes))
+    naming = state.naming
     size, current = len(state.truths.label), state.current
     consensus, quality = np.full(size, -1, dtype=np.int32), np.full(size, np.nan)
     error = np.full(size, np.nan)
@@ -133,14 +136,14 @@ def final_labels(project: Project, codes: Sequence[int] | None = None) -> FinalL
         quality=np.where(known, 1.0, np.round(quality, 6)),
         consensus=consensus,
         expected_error=np.where(known, 0.0, np.round(error, 6)) if state.on_scale else None,
-        classes=state.classes,
+        naming=naming,
         notes=notes,
     )
 
 
 @dataclass(frozen=True, eq=False)
 class _State:
-    classes: tuple[str, ...]
+    naming: Naming
     on_scale: bool
     truths: Truths
     alone: Ints  # the class of the only label of an example; -1 where there are others or none
@@ -171,7 +174,7 @@ def _load(connection: Connection, codes: Sequence[int] | None) -> _State:
     changed[[*connection.execute(since.distinct()).scalars()]] = True
     settings = load_settings(connection)
     return _State(
-        classes=settings.classes,
+        naming=load_naming(connection, settings),
         on_scale=settings.question == "ordinal",
         truths=load_truths(connection),
         alone=alone,
@@ -189,7 +192,7 @@ def _estimate(project: Project, state: _State, codes: Sequence[int] | None) -> _
     about, and not for everybody else.
     """
     number_now = -1 if state.current is None else state.current.round.id
-    key = number_now, state.truth_changes, len(state.alone), state.classes, project.refresh().families
+    key = number_now, state.truth_changes, len(state.alone), state.naming.classes, project.refresh().families
     with _estimating:
         before, kept = _kept.get(project, (None, None))
         if kept is None or before != key or not _still_holds(project, kept, state, codes):

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from activelab.project.labelling.naming import Named
 from activelab.project.labelling.summary import AnnotatorAccuracy, RoundMetrics
 
 
@@ -50,7 +51,7 @@ class Overview(Result):
 
     title: str
     kind: str = Field(description="Text, image or table.")
-    question: str = Field(description="Kind of question: single or ordinal.")
+    question: str = Field(description="Kind of question: single, ordinal or multilabel.")
     classes: list[str]
     method: str
     budget: int | None
@@ -205,7 +206,7 @@ class Vote(Result):
     event: int
     annotator: str
     kind: Literal["label", "skip", "unsure"]
-    label: str | None
+    label: Named | None
     reason: str | None
     seconds: float | None
     time: float = Field(description="Seconds since 1970.")
@@ -215,7 +216,7 @@ class Vote(Result):
 class Decision(Result):
     """What an adjudicator has decided."""
 
-    label: str
+    label: Named
     annotator: str = Field(description="Who.")
     time: float = Field(description="Seconds since 1970.")
 
@@ -225,7 +226,7 @@ class DecisionRow(Decision):
 
     id: int
     example: str
-    consensus: str | None
+    consensus: Named | None
 
 
 class QualityHistogram(Result):
@@ -240,7 +241,10 @@ class QualityHistogram(Result):
 class Estimates(Result):
     """What is known of an example and what the current round says of it; None where there is nothing."""
 
-    label: str | None = Field(default=None, description="The one that counts and is exported.")
+    label: Named | None = Field(
+        default=None,
+        description="The one that counts and is exported; a list where several classes may be right.",
+    )
     source: Literal["adjudicated", "gold", "consensus", "single"] | None = Field(
         default=None,
         description="Where the label comes from: an adjudicator's decision, a known answer, the consensus of "
@@ -253,10 +257,10 @@ class Estimates(Result):
         default=None, description="How far the label is expected to be from the truth, of a scale."
     )
     score: float | None = None
-    consensus: str | None = Field(
+    consensus: Named | None = Field(
         default=None, description="What annotators and models say, whatever is decided."
     )
-    predicted: str | None = None
+    predicted: Named | None = None
 
 
 class QueueRow(Estimates):

@@ -12,6 +12,7 @@ from activelab._typing import Floats, Ints
 from activelab.project.insight.results import Decision, Vote
 from activelab.project.labelling import rounds
 from activelab.project.labelling.decisions import decided_among
+from activelab.project.labelling.naming import Naming
 from activelab.project.store.schema import annotator, answer, event
 
 
@@ -68,18 +69,15 @@ def scored(connection: Connection) -> Scored | None:
     )
 
 
-def class_name(classes: tuple[str, ...], code: int | None) -> str | None:
-    """The class of a code; None for none."""
-    return None if code is None or code < 0 else classes[code]
-
-
-def decision_on(connection: Connection, classes: tuple[str, ...], example_id: int) -> Decision | None:
+def decision_on(connection: Connection, naming: Naming, example_id: int) -> Decision | None:
     """The decision on an example, if there is one."""
     row = decided_among(connection, [example_id]).get(example_id)
-    return None if row is None else Decision(label=classes[row.class_code], annotator=row.name, time=row.time)
+    if row is None:
+        return None
+    return Decision(label=naming.name(row.class_code) or [], annotator=row.name, time=row.time)
 
 
-def votes(connection: Connection, classes: tuple[str, ...], ids: list[int]) -> dict[int, list[Vote]]:
+def votes(connection: Connection, naming: Naming, ids: list[int]) -> dict[int, list[Vote]]:
     """All answers to some examples, oldest first."""
     given: dict[int, list[Vote]] = {code: [] for code in ids}
     query = (
@@ -98,7 +96,7 @@ def votes(connection: Connection, classes: tuple[str, ...], ids: list[int]) -> d
                 event=row.event_id,
                 annotator=row.name,
                 kind=row.kind,
-                label=class_name(classes, row.class_code),
+                label=naming.name(row.class_code),
                 reason=row.reason,
                 seconds=None if row.seconds is None else number(row.seconds),
                 time=row.time,

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from activelab._errors import InputError
 from activelab._typing import Bools, Ints
+from activelab.project.labelling.naming import load_naming
 from activelab.project.labelling.queue import ConflictError, Recorded, known_request
 from activelab.project.labelling.rounds import hold_round, settle_again
 from activelab.project.settings import load_settings, load_value, store_value
@@ -180,5 +181,5 @@ def _remove(
 
 def _audit(connection: Connection, by: int, action: str, example_id: int, class_code: int) -> None:
     name = connection.execute(select(example.c.name).where(example.c.id == example_id)).scalar_one()
-    label = load_settings(connection).classes[class_code]
+    label = load_naming(connection).name(class_code)
     write_audit(connection, by, action, {"example": name, "label": label})

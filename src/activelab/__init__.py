@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     )
     from activelab.labels import Labels
     from activelab.learner import ActiveLearner
-    from activelab.multilabel import LabelSets
+    from activelab.multilabel import LabelSets, multilabel_consensus
     from activelab.planning import Batch, suggest
     from activelab.pred_probs import Checked, check_pred_probs
     from activelab.selection import select_batch
@@ -69,6 +69,7 @@ __all__ = [
     "get_method",
     "majority_vote",
     "methods",
+    "multilabel_consensus",
     "ordinal_consensus",
     "register",
     "select_batch",
@@ -105,7 +106,7 @@ _HOMES = {
     ),
     "activelab.labels": ("Labels",),
     "activelab.learner": ("ActiveLearner",),
-    "activelab.multilabel": ("LabelSets",),
+    "activelab.multilabel": ("LabelSets", "multilabel_consensus"),
     "activelab.planning": ("Batch", "suggest"),
     "activelab.pred_probs": ("Checked", "check_pred_probs"),
     "activelab.selection": ("select_batch",),

@@ -112,7 +112,7 @@ class ModelPrior:
         return log_probs(total) if models else total
 
     def calibrated(self, number: int, rows: Floats) -> Float64s:
-        """(1 − ε) softmax(β log p) + ε/K of some rows of a model, with the share of a class for 1/K if known."""
+        """(1 − ε) softmax(β log p) + ε/K of some rows of a model; with ``base`` in place of 1/K, if any."""
         lapse = self.lapses[number]
         part = normalised(log_probs(rows) * self.betas[number])
         part *= 1 - lapse

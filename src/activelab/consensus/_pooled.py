@@ -1,7 +1,7 @@
 """How annotators err in several yes-no questions: who is careful with one label is so with the others.
 
-Sensitivity and specificity of annotator j for label c are each σ(f_c + μ_c + u_j + v_jc): what is assumed of the
-label, what shows of it, the annotator, and what is left (mathematics.md §19).
+Sensitivity and specificity of annotator j for label c are each σ(f_c + μ_c + u_j + v_jc): what is assumed of
+the label, what shows of it, the annotator, and what is left (mathematics.md §19).
 """
 
 from __future__ import annotations

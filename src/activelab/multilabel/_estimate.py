@@ -41,14 +41,36 @@ class MultilabelEstimate:
 
     of_class: tuple[BayesianEstimate, ...]
 
-    def posterior(self, code: int, labels: Labels, models: Models) -> Float64s:
-        """Probability that a class applies to each example of the pool."""
-        from activelab._kernels import blocks
+    def rates(self, n_annotators: int) -> tuple[Float64s, Float64s]:
+        """Sensitivity and specificity, shape (n_annotators, n_classes) each."""
+        rates = np.full((2, n_annotators, len(self.of_class)), np.nan)
+        for code, one in enumerate(self.of_class):
+            if one.channels.log_confusion is None:
+                rates[:, :, code] = one.channels.ability.mean
+                continue
+            confusion = np.exp(one.channels.log_confusion).reshape(-1, 2, 2)
+            for place, truth in enumerate((1, 0)):
+                rates[place, :, code] = confusion[:, truth, truth] / confusion[:, :, truth].sum(axis=1)
+        return rates[0], rates[1]
 
-        found = np.empty(labels.n_examples)
-        for block in blocks(labels):
-            found[block.index] = self.of_class[code].posterior(block, models)[:, 1]
-        return found
+    def mean_voices(self, sets: LabelSets) -> Float64s:
+        """Voices an answer of each annotator counts for, mean over the classes."""
+        if not self.of_class or not len(self.of_class[0].voices.dependence):
+            return np.ones(sets.n_annotators)
+        means = [one.voices.mean_weight(sets.of_class(code)) for code, one in enumerate(self.of_class)]
+        return np.asarray(np.mean(means, axis=0))
+
+    def notes(self, sets: LabelSets) -> tuple[str, ...]:
+        """What is to be said of annotators and answers."""
+        if not self.of_class:
+            return ()
+        notes = self.of_class[0].voices.notes(sets.annotators)
+        if sets.n_answers and (sets.counts < 2).all():
+            notes += (
+                "no example has two answers: how annotators err cannot be estimated, and what is usual is "
+                "assumed.",
+            )
+        return notes
 
 
 def yes_no(models: Models, code: int) -> Models:

@@ -377,6 +377,10 @@ class LabelSets:
         """Which classes each answer is about, shape (n_answers, n_classes)."""
         return np.ones_like(self.chosen) if self._asked is None else self._asked
 
+    def asked_about(self, code: int) -> Bools:
+        """Which answers are about a class, shape (n_answers,)."""
+        return np.ones(self.n_answers, dtype=bool) if self._asked is None else self._asked[:, code]
+
     @property
     def label_sets(self) -> list[tuple[Any, ...]]:
         """The classes chosen in each answer, in the order of `classes`."""

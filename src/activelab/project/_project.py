@@ -304,7 +304,7 @@ class Project:
         )
 
     def label_sets(self, up_to_event: int | None = None) -> LabelSets:
-        """All labels of a question with several right classes, over the whole pool.
+        """All labels of a question with several right classes, over the pool; annotators are who gave them.
 
         Parameters
         ----------
@@ -319,6 +319,7 @@ class Project:
         if not self.settings.several:
             raise InputError("this project asks for one label; its labels are no sets.")
         labels, naming = self.labels(up_to_event), self.naming()
+        labels = labels.select(annotators=labels.annotators[np.unique(labels.annotator)])
         return LabelSets(
             labels.example,
             labels.annotator,

@@ -59,9 +59,11 @@ def draw_audit(project: Project, number: int = 100, *, by: int | None = None, se
     final = final_labels(project)
     settled = np.isin(final.source, ("adjudicated", "gold"))
     seed = secrets.randbelow(2**31) if seed is None else seed
+    # A check finds a label right or wrong as a whole.
+    stated = final.quality if final.exact is None else final.exact
     audit = draw_from(
         final.label,
-        np.where(np.isfinite(final.quality), final.quality, 0.5),
+        np.where(np.isfinite(stated), stated, 0.5),
         number,
         keys=np.arange(len(final.label)),
         settled=settled,

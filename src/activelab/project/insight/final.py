@@ -19,11 +19,12 @@ from activelab.pred_probs import check_pred_probs
 from activelab.project._project import Project
 from activelab.project.insight.values import Scored, number, scored
 from activelab.project.labelling.decisions import Truths, load_truths, truth_changes
-from activelab.project.labelling.naming import Named, Naming, load_naming
+from activelab.project.labelling.naming import Members, Named, Naming, load_naming, set_codes
 from activelab.project.settings import load_settings, load_value
 from activelab.project.store.schema import answer, event, example
 from activelab.project.training.consensus import judge
 from activelab.project.training.predictions import load_pred_probs
+from activelab.project.training.several import judge_sets, known_sets, stored_models
 
 Source = Literal["adjudicated", "gold", "consensus", "single"]
 
@@ -46,6 +47,9 @@ class FinalLabels:
     expected_error : ndarray of float64, shape (n_examples,), or None
         Of a scale: how far the label is expected to be from the truth, in its units; 0 where it is decided or
         known, NaN where that cannot be told.
+    exact : ndarray of float64, shape (n_examples,), or None
+        Where several classes may be right: probability that the label is right in every class, of which
+        ``quality`` is the expected share.
     naming : Naming
         What the codes stand for.
     notes : tuple of str
@@ -57,6 +61,7 @@ class FinalLabels:
     quality: Float64s
     consensus: Ints
     expected_error: Float64s | None
+    exact: Float64s | None
     naming: Naming
     notes: tuple[str, ...]
 
@@ -78,6 +83,7 @@ class _Estimate:
     consensus: Ints
     quality: Float64s
     expected_error: Float64s | None
+    exact: Float64s | None
     notes: tuple[str, ...]
     last_event: int
     made: float
@@ -93,7 +99,7 @@ def final_labels(project: Project, codes: Sequence[int] | None = None) -> FinalL
 
     The consensus of an example is that of the round that is served; if its labels have changed since, it is
     estimated from all labels there are now with the predictions of that round. Before the
-    first trained round it is the majority vote, and of a scale that of the ratings alone.
+    first trained round it is the majority vote, and of ratings or sets that of the answers alone.
 
     Parameters
     ----------
@@ -110,10 +116,12 @@ def final_labels(project: Project, codes: Sequence[int] | None = None) -> FinalL
     naming = state.naming
     size, current = len(state.truths.label), state.current
     consensus, quality = np.full(size, -1, dtype=np.int32), np.full(size, np.nan)
-    error = np.full(size, np.nan)
+    error, exact = np.full(size, np.nan), np.full(size, np.nan)
     if current is not None:
         if current.expected_error is not None:
             error[: len(current.expected_error)] = current.expected_error[:size]
+        if current.exact is not None:
+            exact[: len(current.exact)] = current.exact[:size]
         consensus[: len(current.consensus)] = current.consensus[:size]
         quality[: len(current.quality)] = current.quality[:size]
     asked = state.changed if codes is None else state.changed & np.isin(np.arange(size), codes)
@@ -123,7 +131,10 @@ def final_labels(project: Project, codes: Sequence[int] | None = None) -> FinalL
         # Examples may have been added meanwhile.
         consensus[asked], quality[asked] = now.consensus[:size][asked], now.quality[:size][asked]
         error[asked] = np.nan if now.expected_error is None else now.expected_error[:size][asked]
+        exact[asked] = np.nan if now.exact is None else now.exact[:size][asked]
         notes = now.notes
+        # It may name sets that were not there before.
+        naming = project.naming() if naming.sets is not None else naming
     known = state.truths.known
     source = np.full(size, None, dtype=object)
     source[consensus >= 0] = "consensus"
@@ -136,6 +147,7 @@ def final_labels(project: Project, codes: Sequence[int] | None = None) -> FinalL
         quality=np.where(known, 1.0, np.round(quality, 6)),
         consensus=consensus,
         expected_error=np.where(known, 0.0, np.round(error, 6)) if state.on_scale else None,
+        exact=None if naming.sets is None else np.where(known, 1.0, np.round(exact, 6)),
         naming=naming,
         notes=notes,
     )
@@ -212,8 +224,34 @@ def _still_holds(project: Project, kept: _Estimate, state: _State, codes: Sequen
     return project.database.read(lambda c: c.execute(newer.limit(1)).first()) is None
 
 
+def _sets_now(project: Project, state: _State, number_now: int) -> _Estimate:
+    """`_estimate_now` where several classes may be right; sets that nobody has given are stored."""
+    made, sets = time.monotonic(), project.label_sets(state.last_event)
+    stored = project.database.read(lambda c: load_pred_probs(c, number_now))
+    models = stored_models(stored, sets)
+    known = known_sets(state.truths.label[: sets.n_examples], project.naming())
+    families = project.families(sets.of_class(0)) if sets.n_classes else {}
+    judged = judge_sets(sets, models, known=known, families=families)
+    wanted = {one for one in judged.members if one is not None}
+    codes: dict[Members | None, int] = {None: -1}
+    if wanted:
+        codes.update(project.database.write(lambda c: set_codes(c, wanted)).items())
+    label = np.array([codes[one] for one in judged.members], dtype=np.int32)
+    notes = judged.consensus.notes if models else (_without_model(stored, "the answers alone"),)
+    return _Estimate(label, judged.quality, None, judged.exact, notes, state.last_event, made)
+
+
+def _without_model(stored: list[Any], what: str) -> str:
+    """The note on a consensus that no model has a part in."""
+    why = "examples or classes were added since the last round" if stored else "no model is trained yet"
+    which = " of the examples labelled since the last round" if stored else ""
+    return f"consensus{which} by {what}: {why}."
+
+
 def _estimate_now(project: Project, state: _State, number_now: int) -> _Estimate:
     settings, made = project.refresh(), time.monotonic()
+    if settings.several:
+        return _sets_now(project, state, number_now)
     labels = project.labels(state.last_event)
     labels = labels.select(annotators=labels.annotators[np.unique(labels.annotator)])
     stored = project.database.read(lambda c: load_pred_probs(c, number_now))
@@ -225,14 +263,14 @@ def _estimate_now(project: Project, state: _State, number_now: int) -> _Estimate
         models = told(labels, check_pred_probs(stored, labels), **evidence)
         judged = judge(settings.question, labels, models, seed=settings.seed + number_now)
         now = judged.consensus
-        return _Estimate(now.label, now.quality, judged.expected_error, now.notes, state.last_event, made)
-    why = "examples or classes were added since the last round" if stored else "no model is trained yet"
-    which = " of the examples labelled since the last round" if stored else ""
+        return _Estimate(
+            now.label, now.quality, judged.expected_error, None, now.notes, state.last_event, made
+        )
     if state.on_scale:
         judged = judge(settings.question, labels, told(labels, (), **evidence), seed=settings.seed)
-        notes = (f"consensus{which} by the ratings alone: {why}.", *judged.consensus.notes)
+        notes = (_without_model(stored, "the ratings alone"), *judged.consensus.notes)
         now = judged.consensus
-        return _Estimate(now.label, now.quality, judged.expected_error, notes, state.last_event, made)
+        return _Estimate(now.label, now.quality, judged.expected_error, None, notes, state.last_event, made)
     vote = majority_vote(labels, seed=settings.seed)
-    notes = (f"consensus{which} by majority vote: {why}.",)
-    return _Estimate(vote.label, vote.quality, None, notes, state.last_event, made)
+    notes = (_without_model(stored, "majority vote"),)
+    return _Estimate(vote.label, vote.quality, None, None, notes, state.last_event, made)

@@ -20,6 +20,7 @@ from activelab.project.insight.words import (
     checked_sentence,
     expected_error_sentence,
     expected_sentence,
+    expected_sets_sentence,
     forecast_sentence,
 )
 from activelab.project.labelling.decisions import load_truths
@@ -94,7 +95,8 @@ def _mean_error(connection: Connection, current: Scored) -> float | None:
 
 
 def _headline(state: _State, checked: AuditEstimate | None, forecast: Forecast | None) -> Headline:
-    checks = checks_for(state.quality)
+    # Checks are of whole labels, of which nothing is stated here where they are sets.
+    checks = None if state.settings.several else checks_for(state.quality)
     share: float | None = None
     low: float | None = None
     high: float | None = None
@@ -109,11 +111,16 @@ def _headline(state: _State, checked: AuditEstimate | None, forecast: Forecast |
         sentence = checked_sentence(share, low, high, checked.n_checked)
         if state.settings.question == "ordinal":
             sentence = checked_error_sentence(error, share, low, high, checked.n_checked)
+        elif state.settings.several:
+            sentence = sentence.replace(" are right", " are right in every class")
     elif len(state.quality):
         basis, as_of = "expected", state.round
         share = float(state.quality.mean())
         low, high = _expected_range(share, state.metrics)
         sentence = expected_sentence(share, low, high)
+        if state.settings.several:
+            exact = None if state.metrics is None else state.metrics.expected_exact
+            sentence = expected_sets_sentence(share, low, high, exact)
         if error is not None:
             sentence = expected_error_sentence(error, error_low, error_high, share)
     return Headline(
@@ -130,7 +137,9 @@ def _headline(state: _State, checked: AuditEstimate | None, forecast: Forecast |
         round=as_of,
         checks=checks,
         sentence=sentence,
-        audit="" if checks is None or basis != "expected" else audit_sentence(checks),
+        audit=""
+        if checks is None or basis != "expected" or state.settings.several
+        else audit_sentence(checks),
         stale=_stale(state, as_of),
         forecast=forecast,
     )

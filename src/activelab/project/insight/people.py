@@ -141,7 +141,7 @@ def pair_agreement(project: Project, limit: int = 40) -> PairAgreement:
     counts = np.bincount(labels.annotator, minlength=labels.n_annotators)
     active = np.lexsort((np.arange(len(counts)), -counts))[: int((counts > 0).sum())]
     chosen = labels.select(annotators=labels.annotators[active[:limit]])
-    question = project.refresh().question
+    question, several = project.refresh().question, project.settings.several
     pairs = cohen_kappa_matrix(chosen, weights="quadratic" if question == "ordinal" else None)
 
     def matrix(name: Literal["shared", "agreement", "kappa"]) -> list[list[float | None]]:
@@ -163,7 +163,8 @@ def pair_agreement(project: Project, limit: int = 40) -> PairAgreement:
                 n_labels=one.n_labels,
                 note=one.note,
             )
-            for one in KINDS.get(question).agreement(labels, n_bootstrap=200)
+            # Sets agree if they are the same.
+            for one in KINDS.get("single" if several else question).agreement(labels, n_bootstrap=200)
         ],
     )
 

@@ -37,6 +37,8 @@ class Scored:
         Consensus the scores rest on, if the method has its own.
     expected_error : ndarray of float32 or None
         Of a scale: expected distance of the consensus from the truth.
+    exact : ndarray of float32 or None
+        Of sets of classes: probability that the consensus is right in every class.
     """
 
     round: rounds.Round
@@ -46,6 +48,7 @@ class Scored:
     predicted: Ints
     target: Ints
     expected_error: Floats | None
+    exact: Floats | None
 
 
 def scored(connection: Connection) -> Scored | None:
@@ -66,6 +69,7 @@ def scored(connection: Connection) -> Scored | None:
         **arrays,
         target=arrays["consensus"] if target is None else target,
         expected_error=rounds.load_array(connection, current, "expected_error"),
+        exact=rounds.load_array(connection, current, "exact"),
     )
 
 

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from activelab.pred_probs import check_pred_probs
 from activelab.project._project import Project
 from activelab.project.labelling import rounds
 from activelab.project.labelling.decisions import truth_changes
+from activelab.project.labelling.naming import Members, set_codes
 from activelab.project.labelling.processes import process_name
 from activelab.project.labelling.rounds import AlreadyTrainingError, Round
 from activelab.project.labelling.shares import Dealt, dealt
@@ -96,23 +98,16 @@ def train_round(
         _heartbeat(project, begun.id, limit_hours, given_up or (lambda _: None)),
     ):
         say("reading the labels")
-        labels = project.labels(begun.last_event)
-        # Accounts that have labelled nothing are no annotators yet; the mean weight must not know them.
-        labels = labels.select(annotators=labels.annotators[np.unique(labels.annotator)])
-        known = project.known_truths()[: labels.n_examples]
-        result, models = _ask(project, settings, begun, labels, known, pred_probs, say)
+        find = _outcome_of_sets if settings.several else _outcome
+        found = find(project, settings, begun, pred_probs, say)
         say("storing the round")
-        order = result.plan.order().astype(np.int32)
-        # What a class is called a probability by, whatever the method scores by. Beside what is known of an
-        # example stays what annotators and models say of it.
-        judged = judge(settings.question, labels, result.plan.models, seed=settings.seed + begun.id)
-        consensus = judged.consensus
-        _store(project, begun.id, result, judged, order)
+        _store(project, begun.id, found)
         _keep_up(project, begun.id, lambda c: rounds.extend_queue(c, settings, begun.id))
-        metrics = _metrics(settings, known, result, judged, order, started)
-        notes = list(dict.fromkeys([*result.notes, *consensus.notes]))
-        summary = _summary(settings, begun, consensus, result, models, dealt(result.plan), metrics, notes)
-        _write(project, lambda c: _publish(c, begun.id, labels.n_examples, summary))
+        metrics = found.metrics.model_copy(update={"seconds": round(time.perf_counter() - started, 3)})
+        summary = found.summary.model_copy(
+            update={"truth_changes": begun.summary.truth_changes, "metrics": metrics}
+        )
+        _write(project, lambda c: _publish(c, begun.id, found.size, summary))
     _forget_older_models(project, begun.id)
     return project.database.read(lambda c: rounds.get_round(c, begun.id))
 
@@ -247,6 +242,93 @@ def _heartbeat(
 # ------------------------------------------------------------------ what is computed
 
 
+@dataclass(frozen=True, eq=False)
+class _Outcome:
+    """What a round has found.
+
+    Attributes
+    ----------
+    arrays : dict
+        What is stored of each example: its place in the order, scores, consensus, quality, predictions.
+    pred_probs : ndarray of float64, shape (n_models, n_examples, n_classes)
+    metrics : RoundMetrics
+    summary : RoundSummary
+        Without what all rounds say.
+    """
+
+    arrays: dict[str, Any]
+    pred_probs: Float64s
+    metrics: RoundMetrics
+    summary: RoundSummary
+
+    @property
+    def size(self) -> int:
+        """Examples it knew."""
+        return int(self.pred_probs.shape[1])
+
+
+def _outcome(
+    project: Project, settings: Settings, begun: Round, pred_probs: Any, say: Callable[[str], None]
+) -> _Outcome:
+    """A round of a question with one right answer."""
+    labels = project.labels(begun.last_event)
+    # Accounts that have labelled nothing are no annotators yet; the mean weight must not know them.
+    labels = labels.select(annotators=labels.annotators[np.unique(labels.annotator)])
+    known = project.known_truths()[: labels.n_examples]
+    result, models = _ask(project, settings, begun, labels, known, pred_probs, say)
+    order = result.plan.order().astype(np.int32)
+    # What a class is called a probability by, whatever the method scores by. Beside what is known of an
+    # example stays what annotators and models say of it.
+    judged = judge(settings.question, labels, result.plan.models, seed=settings.seed + begun.id)
+    notes = list(dict.fromkeys([*result.notes, *judged.consensus.notes]))
+    return _Outcome(
+        _arrays(result, judged, order),
+        result.pred_probs,
+        _metrics(settings, known, result, judged, order),
+        _summary(settings, judged.consensus, result, models, dealt(result.plan), notes),
+    )
+
+
+def _outcome_of_sets(
+    project: Project, settings: Settings, begun: Round, pred_probs: Any, say: Callable[[str], None]
+) -> _Outcome:
+    """A round of a question with several right classes."""
+    from activelab.project.training import several
+
+    sets, naming, seed = project.label_sets(begun.last_event), project.naming(), settings.seed + begun.id
+    known = several.known_sets(project.known_truths()[: sets.n_examples], naming)
+    if pred_probs is None:
+        models, names = several.train_sets(project, settings, sets, known, seed, say)
+    else:
+        models = several.given_probs(project, sets, pred_probs)
+        names = [f"predictions {number}" for number in range(1, len(models) + 1)]
+    say("scoring")
+    families = project.families(sets.of_class(0))
+    judged = several.judge_sets(sets, models, known=known, families=families)
+    scores = several.scores_of(judged, settings, seed)
+    order = several.order_of(scores, _eligible(project, sets.n_examples), seed)
+    consensus, predicted = judged.members, several.predicted_sets(models)
+    wanted = {one for one in (*consensus, *predicted) if one is not None}
+    codes: dict[Members | None, int] = {**_write(project, lambda c: set_codes(c, wanted)), None: -1}
+    label = np.array([codes[one] for one in consensus], dtype=np.int32)
+    arrays = {
+        "order": order.astype(np.int32),
+        "scores": scores.astype(np.float32),
+        "consensus": label,
+        "quality": judged.quality.astype(np.float32),
+        "exact": judged.exact.astype(np.float32),
+        "predicted": np.array([codes[one] for one in predicted], dtype=np.int32),
+    }
+    summary = RoundSummary(
+        method=settings.method,
+        models=names,
+        annotators=several.accuracies_of(judged.consensus.annotators),
+        notes=list(judged.consensus.notes),
+    )
+    metrics = several.metrics_of(judged, known, order, settings.batch_size)
+    return _Outcome(arrays, np.stack(models), metrics, summary)
+
+
 def _ask(
     project: Project,
     settings: Settings,
@@ -272,7 +354,8 @@ def _ask(
     learner = ActiveLearner(model, settings.strategy(), settings.cv, seed=settings.seed)
     learner.restore((_previous(project, labels), begun.id))
     say("training" if outside is None else "scoring")
-    size, eligible = min(settings.batch_size, labels.n_examples), _eligible(project, labels)
+    size = min(settings.batch_size, labels.n_examples)
+    eligible = _eligible(project, labels.n_examples)
     learner.ask(
         X,
         labels,
@@ -333,27 +416,24 @@ def _previous(project: Project, labels: Labels) -> Known | None:
     return Known(arrays, temperature, labels.examples, labels.classes, committee)
 
 
-def _eligible(project: Project, labels: Labels) -> Bools:
+def _eligible(project: Project, size: int) -> Bools:
     """Everything but the examples whose label is known."""
-    everything = np.arange(labels.n_examples)
-    eligible = np.zeros(labels.n_examples, dtype=bool)
+    everything = np.arange(size)
+    eligible = np.zeros(size, dtype=bool)
     eligible[project.database.read(lambda c: rounds.without_known(c, everything))] = True
     return eligible
 
 
 def _summary(
     settings: Settings,
-    begun: Round,
     consensus: Consensus,
     result: RoundResult,
     models: list[str],
     deal: Dealt | None,
-    metrics: RoundMetrics,
     notes: list[str],
 ) -> RoundSummary:
     assessment, names = result.assessment, consensus.labels.annotators.tolist()
     summary = RoundSummary(
-        truth_changes=begun.summary.truth_changes,
         method=settings.method,
         models=models,
         temperature=_plain(assessment.temperature),
@@ -361,7 +441,6 @@ def _summary(
         annotator_accuracy=_number(assessment.annotator_accuracy),
         annotator_weight=dict(zip(names, _plain(assessment.annotator_weight), strict=True)),
         annotators=_annotators(consensus.annotators),
-        metrics=metrics,
         notes=notes,
     )
     if deal is None:
@@ -399,7 +478,6 @@ def _metrics(
     result: RoundResult,
     judged: Judged,
     order: Ints,
-    started: float,
 ) -> RoundMetrics:
     consensus, assessment = judged.consensus, result.assessment
     labels, models = consensus.labels, result.plan.models
@@ -441,7 +519,6 @@ def _metrics(
         **of_kind,
         settled=result.plan.n_settled,
         ambiguous=result.plan.n_ambiguous,
-        seconds=round(time.perf_counter() - started, 3),
     )
 
 
@@ -460,8 +537,7 @@ def _mean(values: Any) -> float | None:
 # ------------------------------------------------------------------ what is stored
 
 
-def _store(project: Project, number: int, result: RoundResult, judged: Judged, order: Ints) -> None:
-    """The arrays of a round, each in a transaction of its own; large ones in several."""
+def _arrays(result: RoundResult, judged: Judged, order: Ints) -> dict[str, Any]:
     assessment, consensus = result.assessment, judged.consensus
     arrays = {
         "order": order,
@@ -473,7 +549,12 @@ def _store(project: Project, number: int, result: RoundResult, judged: Judged, o
     }
     if judged.expected_error is not None:
         arrays["expected_error"] = judged.expected_error.astype(np.float32)
-    arrays |= parts_of(result.pred_probs)
+    return arrays
+
+
+def _store(project: Project, number: int, found: _Outcome) -> None:
+    """The arrays of a round, each in a transaction of its own; large ones in several."""
+    arrays = {**found.arrays, **dict(parts_of(found.pred_probs))}
     for name, values in arrays.items():
         _keep_up(project, number, lambda c, n=name, v=values: rounds.store_array(c, number, n, v))  # type: ignore[misc]
 

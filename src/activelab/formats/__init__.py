@@ -13,6 +13,7 @@ from activelab.formats._registry import FORMATS, FileFormat
 from activelab.formats._registry import get_format as get_format
 from activelab.formats._spelling import class_notes as class_notes
 from activelab.formats._spelling import meeting as meeting
+from activelab.formats._tables import set_text as set_text
 
 __all__ = [
     "FORMATS",

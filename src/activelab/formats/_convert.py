@@ -63,6 +63,7 @@ def read_records(
     columns: Mapping[str, str | None] = NOTHING,
     missing: Collection[str] = (),
     notes: list[str] | None = None,
+    several: bool = False,
 ) -> Iterator[Record]:
     """The labels of a file, one after the other, and its examples without labels.
 
@@ -81,6 +82,9 @@ def read_records(
         Words that stand for a missing label, as a number is written without a point.
     notes : list of str, optional
         What is worth knowing is appended to it.
+    several : bool
+        Whether a label may be a set of classes: a text such as "a|b", or a list, which becomes one. Read from
+        long tables only.
 
     Yields
     ------
@@ -104,9 +108,15 @@ def read_records(
     [(2, '7', 'ann', 'bug')]
     """
     place = Path(path)
-    source = Source(place, question, classes, columns, [] if notes is None else notes, missing)
+    source = Source(place, question, classes, columns, [] if notes is None else notes, missing, several)
     with naming(place):
-        found = get_format(format_ or detect_format(place, columns))
+        format_ = format_ or detect_format(place, columns)
+        if several and format_ != "long":
+            raise InputError(
+                f"of the format {format_} only one class an example is read. Give a table with the columns "
+                'example, annotator and label, and "|" between the classes of a label.'
+            )
+        found = get_format(format_)
         for one in found.read(source):
             if one.label and one.label in missing:
                 yield one._replace(annotator="", label="", left_out=f"{one.label!r} stands for no label")

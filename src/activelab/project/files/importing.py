@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from activelab._errors import InputError
 from activelab._typing import Floats
-from activelab.formats import Record, latest_labels, meeting, read_records
+from activelab.formats import Record, latest_labels, meeting, read_records, set_text
 from activelab.project._project import Project
 from activelab.project.labelling.intake import add_gold, add_labels
 from activelab.project.labelling.naming import label_codes, parts_of, text_of
@@ -454,7 +454,13 @@ class _Votes(_Answers):
         named = {role: getattr(columns, role) for role in ("example", "annotator", "label")}
 
         def usable() -> Iterator[Record]:
-            for one in read_records(self.path, columns=named, missing=missing, notes=self.notes):
+            for one in read_records(
+                self.path,
+                columns=named,
+                missing=missing,
+                notes=self.notes,
+                several=self.project.settings.several,
+            ):
                 problem = one.problem or _unfit(one.example, one.annotator)
                 if problem:
                     self.read.append((one.line, None, None, None, problem))
@@ -478,14 +484,17 @@ class _Gold(_Answers):
             key, answer = _id_column(names, columns.example), find_column(names, "label", columns.label)
         left_out = Counter[str]()
         for line, values, problem in read_rows(self.path):
-            example, label = id_text(values.get(key), LONGEST_ID), id_text(values.get(answer))
+            right = values.get(answer)
+            if self.project.settings.several:
+                right = set_text(right)
+            example, label = id_text(values.get(key), LONGEST_ID), id_text(right)
             if not problem and example is None:
                 problem = _no_name(key, "example", values.get(key))
-            if not problem and (is_missing(values.get(answer)) or label in missing):
+            if not problem and (is_missing(right) or label in missing):
                 left_out["the label is empty"] += 1
                 continue
             if not problem and label is None:
-                problem = _no_name(answer, "label", values.get(answer))
+                problem = _no_name(answer, "label", right)
             self.read.append((line, example, label, "", problem))
         return left_out
 

@@ -191,14 +191,17 @@ def _annotators(people: Sequence[AnnotatorRow]) -> _Section:
     title = "Annotators"
     kin = any(who.accuracy and (who.accuracy.voice or 1) < 0.995 for who in people)
     on_scale = any(who.accuracy and who.accuracy.shift is not None for who in people)
+    several = any(who.accuracy and who.accuracy.sensitivity is not None for who in people)
     columns = (
         "Name", "Labels", "Right of 100, expected", *(("Shift", "Spread") if on_scale else ()),
+        *(("Sensitivity", "Specificity") if several else ()),
         "Comparisons", *(("Voices",) if kin else ()),
         "Known answers right", "Agrees with others", "Skips", "Cannot tell", "Median seconds",
     )  # fmt: skip
     rows = [
         (who.name, _count(who.labels), who.accuracy_words,
          *(_use_of_scale(who.accuracy) if on_scale else ()),
+         *(_by_class(who.accuracy) if several else ()),
          _rounded(None if who.accuracy is None else who.accuracy.comparisons),
          *((_plain(None if who.accuracy is None else who.accuracy.voice),) if kin else ()),
          _of(who.gold_accuracy, who.gold_n), _of(who.agreement, who.agreement_n),
@@ -291,6 +294,11 @@ def _name(label: Named | None) -> str:
 def _use_of_scale(one: AnnotatorAccuracy | None) -> tuple[str, str]:
     """Shift and spread."""
     return ("–", "–") if one is None else (_signed(one.shift), _plain(one.spread))
+
+
+def _by_class(one: AnnotatorAccuracy | None) -> tuple[str, str]:
+    """Sensitivity and specificity."""
+    return ("–", "–") if one is None else (_share(one.sensitivity), _share(one.specificity))
 
 
 def _signed(value: float | None) -> str:

@@ -48,9 +48,7 @@ Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 
 LabelIn = Annotated[
     Short | Annotated[list[Short], Field(max_length=10_000)],
-    Field(
-        description="A class, or a list of classes where several may be right; empty for none of them."
-    ),
+    Field(description="A class, or a list of classes where several may be right; empty for none of them."),
 ]
 
 

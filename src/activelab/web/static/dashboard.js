@@ -1,7 +1,7 @@
 import { call, get, post } from "./api.js";
 import { showAudit } from "./auditresult.js";
 import { show, width } from "./charts.js";
-import { onScale, words } from "./choose.js";
+import { onScale, several, words } from "./choose.js";
 import { $, capital, decimal, make, note, number, percent, start, when } from "./dom.js";
 import { said } from "./votes.js";
 
@@ -142,6 +142,12 @@ async function showPeople() {
       ? [
           ["Shift", (row) => signed(row.accuracy?.shift), "numbers", "severity: by how many points the ratings of this person lie above the truth, or below it"],
           ["Spread", (row) => decimal(row.accuracy?.spread), "numbers", "standard deviation of the ratings of this person around truth and shift, in points"],
+        ]
+      : []),
+    ...(several
+      ? [
+          ["Sensitivity", (row) => percent(row.accuracy?.sensitivity, 0), "numbers", "how often this person names a class that is right, mean over the classes"],
+          ["Specificity", (row) => percent(row.accuracy?.specificity, 0), "numbers", "how often this person leaves out a class that is wrong, mean over the classes"],
         ]
       : []),
     ["Comparisons", (row) => number(row.accuracy ? Math.round(row.accuracy.comparisons) : null), "numbers", "with models, other people and known answers; as many with known answers would tell as much"],

@@ -40,8 +40,8 @@ async function show() {
 
 function decision({ name, decision }) {
   if (!decision) return [];
-  const words = ` decided by ${decision.annotator}, ${when(decision.time)}`;
-  return [make("span", {}, make("b", {}, words(decision.label)), words), undoer(page.example, name, show)];
+  const by = ` decided by ${decision.annotator}, ${when(decision.time)}`;
+  return [make("span", {}, make("b", {}, words(decision.label)), by), undoer(page.example, name, show)];
 }
 
 function sum(why) {

@@ -235,7 +235,7 @@ def test_the_dashboard_says_what_is_measured(full: RunningSite, visit: Visits):
     heads = page.locator("#people th[scope=col]").all_inner_texts()
     if full.project.settings.several:
         assert {"Sensitivity", "Specificity"} < set(heads)
-        expect(page.locator("#right")).to_contain_text("decisions, one an example and class")
+        expect(page.locator("#right")).to_contain_text("labels are right in every class")
     else:
         assert {"Shift", "Spread"} < set(heads)
         expect(page.locator("#right")).to_contain_text("points")

@@ -129,7 +129,6 @@ function scale(box, give, keys, keyed, chosen) {
     if (!["ArrowRight", "ArrowLeft", "ArrowUp", "ArrowDown", "Home", "End"].includes(event.key) || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     event.stopPropagation();
-    if (document.activeElement !== buttons[marked]) marked = buttons.indexOf(document.activeElement);
     move(event.key);
   });
   const edge = (place) => make("span", { class: "quiet" }, meant[place]);

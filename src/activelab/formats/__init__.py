@@ -1,10 +1,12 @@
 """Files of labels of other tools: read, recognised by content, and converted into each other."""
 
+from activelab.formats._answers import set_of as set_of
 from activelab.formats._array import parse_array as parse_array
 from activelab.formats._convert import Conversion, convert_file, read_records
 from activelab.formats._convert import summary_of as summary_of
 from activelab.formats._detect import detect_format
 from activelab.formats._label_studio import task_annotations as task_annotations
+from activelab.formats._labels import BESIDE as BESIDE
 from activelab.formats._labels import latest_labels as latest_labels
 from activelab.formats._labels import read_label_table as read_label_table
 from activelab.formats._record import Record
@@ -13,7 +15,6 @@ from activelab.formats._registry import FORMATS, FileFormat
 from activelab.formats._registry import get_format as get_format
 from activelab.formats._spelling import class_notes as class_notes
 from activelab.formats._spelling import meeting as meeting
-from activelab.formats._tables import set_text as set_text
 
 __all__ = [
     "FORMATS",

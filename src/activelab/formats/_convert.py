@@ -62,8 +62,8 @@ def read_records(
     classes: Sequence[str] = (),
     columns: Mapping[str, str | None] = NOTHING,
     missing: Collection[str] = (),
-    notes: list[str] | None = None,
     several: bool = False,
+    notes: list[str] | None = None,
 ) -> Iterator[Record]:
     """The labels of a file, one after the other, and its examples without labels.
 
@@ -80,11 +80,11 @@ def read_records(
         Columns of "example", "annotator" and "label", where they are not recognised.
     missing : collection of str
         Words that stand for a missing label, as a number is written without a point.
+    several : bool
+        Whether an answer may hold several labels (choices with check boxes, multi-label questions): it is
+        then read as a set, ``a|b``, and one without any as the empty set, ``|``.
     notes : list of str, optional
         What is worth knowing is appended to it.
-    several : bool
-        Whether a label may be a set of classes: a text such as "a|b", or a list, which becomes one. Read from
-        long tables only.
 
     Yields
     ------
@@ -110,13 +110,7 @@ def read_records(
     place = Path(path)
     source = Source(place, question, classes, columns, [] if notes is None else notes, missing, several)
     with naming(place):
-        format_ = format_ or detect_format(place, columns)
-        if several and format_ != "long":
-            raise InputError(
-                f"of the format {format_} only one class an example is read. Give a table with the columns "
-                'example, annotator and label, and "|" between the classes of a label.'
-            )
-        found = get_format(format_)
+        found = get_format(format_ or detect_format(place, columns))
         for one in found.read(source):
             if one.label and one.label in missing:
                 yield one._replace(annotator="", label="", left_out=f"{one.label!r} stands for no label")
@@ -134,6 +128,7 @@ def convert_file(
     classes: Sequence[str] = (),
     columns: Mapping[str, str | None] = NOTHING,
     missing: Collection[str] = (),
+    several: bool = False,
     fold: bool = False,
 ) -> Conversion:
     """Write the labels of a file to a file of another format.
@@ -146,7 +141,7 @@ def convert_file(
     source, target : path
     to, from_ : str
         Names of `FORMATS`; ``from_`` is found by content if it is not given.
-    question, classes, columns, missing
+    question, classes, columns, missing, several
         As in `read_records`; ``classes`` also gives the order of the classes in the new file.
     fold : bool
         Merge classes that differ only in blanks, case or Unicode's normal form: into the most frequent one,
@@ -168,9 +163,16 @@ def convert_file(
         found = from_ or detect_format(Path(source), columns)
     done = Conversion(get_format(found).name, to)
     records = read_records(
-        source, found, question=question, classes=classes, columns=columns, missing=missing, notes=done.notes
+        source,
+        found,
+        question=question,
+        classes=classes,
+        columns=columns,
+        missing=missing,
+        several=several,
+        notes=done.notes,
     )
-    with Spool() as pool:
+    with Spool(several) as pool:
         _fill(pool, records, done)
         unlabelled = pool.count("example") - _labelled(pool)
         if not pool.count("vote"):

@@ -82,7 +82,7 @@ class Source:
     missing : collection of str
         Words that stand for a missing label.
     several : bool
-        Whether a label may be a list of classes, of which the record has a text such as "a|b".
+        Whether an answer may hold several labels: it is then read as a set, a|b.
     """
 
     path: Path

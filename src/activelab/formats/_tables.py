@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from activelab._errors import InputError
+from activelab.formats._answers import set_of
 from activelab.formats._record import Record, Source, record, seconds_of, unlabelled
 from activelab.formats._rows import columns, is_text_table, rows, write_csv, write_lines
 from activelab.formats._spool import Spool, is_canonical
-from activelab.multilabel import SEPARATOR
 from activelab.tables import (
     candidates,
     check_distinct,
@@ -80,20 +80,16 @@ def read_long(source: Source) -> Iterator[Record]:
             without_point(values[name]) if name in numbers else values.get(name) for name in named
         )
         content = {name: values.get(name) for name in rest}
-        if source.several:
-            label = set_text(label)
+        if source.several and isinstance(label, list):
+            label, problem = set_of(label)
+            if problem:
+                yield Record(line, problem=problem)
+                continue
         if is_missing(annotator) and is_missing(label):
             yield unlabelled(line, example, content, named[0])
             continue
         time = seconds_of(values["time"]) if "time" in values else None
         yield record(line, example, annotator, label, content, time, names=named)
-
-
-def set_text(label: Any) -> Any:
-    """A list of classes as one text, such as "a|b"; "|" is the empty list. Anything else as it is."""
-    if isinstance(label, list | tuple) and all(isinstance(one, str) for one in label):
-        return SEPARATOR.join(label) or SEPARATOR
-    return label
 
 
 def _number_columns(source: Source, names: Sequence[str]) -> set[str]:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from activelab._errors import InputError
 from activelab._typing import Floats
-from activelab.formats import Record, latest_labels, meeting, read_records, set_text
+from activelab.formats import Record, latest_labels, meeting, read_records, set_of
 from activelab.project._project import Project
 from activelab.project.labelling.intake import add_gold, add_labels
 from activelab.project.labelling.naming import label_codes, parts_of, text_of
@@ -485,8 +485,8 @@ class _Gold(_Answers):
         left_out = Counter[str]()
         for line, values, problem in read_rows(self.path):
             right = values.get(answer)
-            if self.project.settings.several:
-                right = set_text(right)
+            if self.project.settings.several and isinstance(right, list) and not problem:
+                right, problem = set_of(right)
             example, label = id_text(values.get(key), LONGEST_ID), id_text(right)
             if not problem and example is None:
                 problem = _no_name(key, "example", values.get(key))

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +97,7 @@ def pool_of(
     )
 
 
+@cache
 def features(folder: Path, components: int = 40) -> np.ndarray:
     """Principal components of the features, of the premise and the statement together where there are two."""
     found = np.load(folder / "features.npz")
@@ -106,9 +107,9 @@ def features(folder: Path, components: int = 40) -> np.ndarray:
         one, other = found["C"].astype(np.float64), found["S"].astype(np.float64)
         X = np.hstack([one, other, np.abs(one - other), one * other])
     X = X - X.mean(axis=0)
-    _, _, rotation = np.linalg.svd(X[:5000], full_matrices=False)
-    X = X @ rotation[:components].T
-    return X / X.std()
+    _, rotation = np.linalg.eigh(X.T @ X)
+    X = X @ rotation[:, -components:]
+    return np.asarray(X / X.std())
 
 
 def predictions(X: np.ndarray, votes: np.ndarray, seed: int) -> np.ndarray:
@@ -144,7 +145,7 @@ def binary_relevance(sets: al.LabelSets) -> np.ndarray:
 
     frame = pd.DataFrame({"task": sets.example, "worker": sets.annotator})
     frame["label"] = [list(one) for one in sets.label_sets]
-    found = BinaryRelevance(DawidSkene(n_iter=100)).fit_predict(frame)
+    found = BinaryRelevance(DawidSkene(n_iter=20)).fit_predict(frame)
     code = {name: at for at, name in enumerate(sets.classes.tolist())}
     chosen = np.zeros((sets.n_examples, sets.n_classes), dtype=bool)
     for task, names in found.items():
@@ -185,7 +186,11 @@ def compared(pool: Pool, sets: al.LabelSets, seed: int, with_model: bool) -> dic
         result = al.multilabel_consensus(sets, pred_probs, loss=loss)
         right = (result.chosen == (truth == 1))[known]
         stated = result.quality[known]
-        found[loss] = (macro_f1(truth, result.chosen), float(right.mean()), float(stated.mean() - right.mean()))
+        found[loss] = (
+            macro_f1(truth, result.chosen),
+            float(right.mean()),
+            float(stated.mean() - right.mean()),
+        )
     return found
 
 
@@ -219,12 +224,154 @@ def report(table: pd.DataFrame) -> None:
     print(markdown(header, lines), flush=True)
 
 
+# ------------------------------------------------------------------ questions
+
+
+def made_up(seed: int, n_examples: int = 800, n_classes: int = 10, n_annotators: int = 20) -> Pool:
+    """Answers of 20 annotators about every example; classes apply to 3 to 40 %, people differ in care and zeal."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n_examples, 20))
+    signal = X @ rng.standard_normal((20, n_classes)) / np.sqrt(20) + 0.6 * rng.standard_normal(
+        (n_examples, n_classes)
+    )
+    rate = np.linspace(0.03, 0.4, n_classes)
+    truth = (signal >= np.array([np.quantile(s, 1 - r) for s, r in zip(signal.T, rate, strict=True)])).astype(
+        int
+    )
+    care, zeal = rng.normal(0, 0.6, (n_annotators, 1)), rng.normal(0, 0.5, (n_annotators, 1))
+    hit = 1 / (1 + np.exp(-(1.2 + care + zeal + rng.normal(0, 0.3, (n_annotators, n_classes)))))
+    alarm = 1 / (1 + np.exp(2.6 + care - zeal + rng.normal(0, 0.3, (n_annotators, n_classes))))
+    item, annotator = (one.reshape(-1) for one in np.indices((n_examples, n_annotators)))
+    chance = np.where(truth[item] == 1, hit[annotator], alarm[annotator])
+    chosen = rng.random(chance.shape) < chance
+    return Pool("made up", item, annotator, chosen, truth, [f"c{code}" for code in range(n_classes)], X)
+
+
+class Desk:
+    """Hands out the answers of a pool one at a time: of an example, of somebody not yet asked, at random."""
+
+    def __init__(self, pool: Pool, seed: int) -> None:
+        self.pool, self.rng = pool, np.random.default_rng(seed)
+        shuffled = self.rng.permutation(len(pool.item))
+        order = shuffled[np.argsort(pool.item[shuffled], kind="stable")]
+        count = np.bincount(pool.item, minlength=len(pool.truth))
+        first = np.cumsum(count) - count
+        self.order, self.first, self.count = order, first, count
+        self.used = np.zeros(pool.truth.shape, dtype=int)
+        self.asked = np.zeros(pool.chosen.shape, dtype=bool)
+
+    @property
+    def left(self) -> np.ndarray:
+        """Which classes of which examples somebody is left for."""
+        return self.used < self.count[:, None]
+
+    def answer(self, example: int, code: int | None) -> None:
+        for each in range(self.used.shape[1]) if code is None else [code]:
+            if self.used[example, each] < self.count[example]:
+                row = self.order[self.first[example] + self.used[example, each]]
+                self.asked[row, each] = True
+                self.used[example, each] += 1
+
+    def sets(self) -> al.LabelSets:
+        rows = np.flatnonzero(self.asked.any(axis=1))
+        pool = self.pool
+        return al.LabelSets(
+            pool.item[rows],
+            pool.annotator[rows],
+            pool.chosen[rows] & self.asked[rows],
+            asked=self.asked[rows],
+            examples=len(pool.truth),
+            annotators=int(pool.annotator.max()) + 1,
+            classes=pool.classes,
+        )
+
+
+def curve(pool: Pool, arm: str, rounds: int, each: int, first: int, seed: int) -> list[tuple[float, float]]:
+    """Single answers given, and macro-F1 of the consensus on the whole pool, after each round."""
+    desk, rng = Desk(pool, seed), np.random.default_rng([seed, 1])
+    size = pool.truth.shape[1]
+    for example in rng.permutation(len(pool.truth))[:first]:
+        desk.answer(int(example), None)
+    found = []
+    pred_probs = None
+    for _ in range(rounds + 1):
+        sets = desk.sets()
+        for _ in range(2):
+            result = al.multilabel_consensus(sets, pred_probs, loss="f1")
+            votes = np.where(desk.used > 0, result.posterior >= 0.5, -1).astype(int)
+            pred_probs = predictions(pool.features, votes, seed)
+        result = al.multilabel_consensus(sets, pred_probs, loss="f1")
+        chosen = result.posterior >= result.threshold
+        found.append((float(desk.asked.sum()), macro_f1(pool.truth, chosen)))
+        if arm == "random":
+            free = np.flatnonzero(desk.left.all(axis=1))
+            for example in rng.permutation(free)[: each // size]:
+                desk.answer(int(example), None)
+            continue
+        ask = {"examples": "examples", "classes": "classes"}[arm.split()[0]]
+        free = desk.left.all(axis=1) if ask == "examples" else desk.left.any(axis=1)
+        number = each // size if ask == "examples" else each
+        batch = al.suggest_questions(sets, pred_probs, number, ask=ask, loss=arm.split()[1], eligible=free)
+        code = {name: at for at, name in enumerate(pool.classes)}
+        for example, name in batch:
+            desk.answer(int(example), None if name is None else code[name])
+    return found
+
+
+def needed(points: list[tuple[float, float]], level: float) -> float:
+    """Answers after which the curve, as far as it only rises, has reached a level; infinite if never."""
+    before, best = points[0]
+    reached = best
+    for number, value in points:
+        if value >= level:
+            share = 1.0 if value == reached else (level - reached) / (value - reached)
+            return before + max(share, 0.0) * (number - before)
+        if value > reached:
+            before, reached = number, value
+    return float("inf")
+
+
+ARMS = ("random", "examples f1", "classes f1", "classes hamming")
+
+
+def questions(folder: Path, seeds: int) -> None:
+    lines = []
+    for name, make, first, each, rounds in asked_pools(folder):
+        curves: dict[str, list[list[tuple[float, float]]]] = {arm: [] for arm in ARMS}
+        for seed in range(seeds):
+            pool = make(seed)
+            for arm in ARMS:
+                curves[arm].append(curve(pool, arm, rounds, each * len(pool.classes), first, seed))
+        mean = {
+            arm: [(float(x), float(y)) for x, y in np.mean(found, axis=0)] for arm, found in curves.items()
+        }
+        level = max(value for _, value in mean["random"])
+        budget = needed(mean["random"], level)
+        cells = [f"{needed(mean[arm], level) / budget:.0%}" for arm in ARMS[1:]]
+        ends = [f"{mean[arm][-1][1]:.3f}" for arm in ARMS]
+        lines.append([name, f"{level:.3f}", f"{budget:,.0f}", *cells, *ends])
+        print(lines[-1], flush=True)
+    header = ["crowd", "F1", "single answers, random", *(f"{arm}" for arm in ARMS[1:])]
+    print(markdown([*header, *(f"last F1, {arm}" for arm in ARMS)], lines), flush=True)
+
+
+def asked_pools(folder: Path) -> Iterator[tuple[str, object, int, int, int]]:
+    """Name, how to make it for a seed, whole answers at first and a round, rounds."""
+    yield "made up", made_up, 60, 60, 20
+    for at, name in enumerate(["convabuse, half held out", "convabuse, one held out"]):
+        yield name, lambda seed, at=at: [*pools(folder, seed)][at], 300, 200, 15
+    yield "snow_affect, gold", lambda seed: [*pools(folder, seed)][4], 20, 15, 25
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", choices=["consensus", "questions", "time"])
     given = parser.parse_args()
     warnings.simplefilter("ignore")
+    folder = Path(os.environ["ACTIVELAB_DATA"])
     print_machine("scikit-learn", "pandas", "crowd-kit")
-    start = time.perf_counter()
-    report(measured(Path(os.environ["ACTIVELAB_DATA"]), given.seeds))
-    print(f"\n{time.perf_counter() - start:.0f} s")
+    if given.only in (None, "consensus"):
+        report(measured(folder, given.seeds))
+    if given.only in (None, "questions"):
+        questions(folder, given.seeds)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     )
     from activelab.labels import Labels
     from activelab.learner import ActiveLearner
-    from activelab.multilabel import LabelSets, multilabel_consensus
+    from activelab.multilabel import LabelSets, multilabel_consensus, suggest_questions
     from activelab.planning import Batch, suggest
     from activelab.pred_probs import Checked, check_pred_probs
     from activelab.selection import select_batch
@@ -75,6 +75,7 @@ __all__ = [
     "select_batch",
     "strategies",
     "suggest",
+    "suggest_questions",
 ]
 
 # Loaded on first use: numpy, scipy and scikit-learn take longer to import than a command to complete.
@@ -106,7 +107,7 @@ _HOMES = {
     ),
     "activelab.labels": ("Labels",),
     "activelab.learner": ("ActiveLearner",),
-    "activelab.multilabel": ("LabelSets", "multilabel_consensus"),
+    "activelab.multilabel": ("LabelSets", "multilabel_consensus", "suggest_questions"),
     "activelab.planning": ("Batch", "suggest"),
     "activelab.pred_probs": ("Checked", "check_pred_probs"),
     "activelab.selection": ("select_batch",),

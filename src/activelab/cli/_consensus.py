@@ -8,6 +8,7 @@ import typer
 
 from activelab.cli._inputs import read_inputs
 from activelab.cli._kind import KindOption, LossOption, Scale, kind_of
+from activelab.cli._multilabel import consensus_of_sets
 from activelab.cli._options import (
     Json,
     LabelsFile,
@@ -56,7 +57,9 @@ def check_method(
 
     if method != "auto":
         if loss is not None:
-            raise InputError("--loss goes with --kind ordinal and no --method.")
+            raise InputError("--loss goes with --kind ordinal or multilabel, and no --method.")
+        if kind is not None and kind.name == "multilabel":
+            raise InputError("--kind multilabel has a method of its own: leave out --method.")
         if CONSENSUS.get(method).needs_models and not with_models:
             raise InputError(f"method {method} needs the predictions of a model: give --pred-probs.")
     if kind is not None:
@@ -105,12 +108,13 @@ def consensus(
       activelab consensus labels.csv -o consensus.csv
       activelab consensus labels.csv --pred-probs probs.csv -o consensus.parquet
       activelab consensus ratings.csv --scale 1,2,3,4,5 -o consensus.csv
+      activelab consensus topics.csv --kind multilabel --loss f1 -o consensus.csv
       activelab consensus labels.csv --method glad --label-column answer | sort -t, -k3 -g | head
 
     The table has the columns example, consensus_label, quality, agreement, num_labels and
     predicted_label, which is empty without probabilities. Of ratings it also has the mean of the posterior,
     between which points the truth lies with a probability of 0.9 (low, high), and what the label is expected
-    to cost (expected_loss).
+    to cost (expected_loss). Of sets the quality is the expected share of classes in which the set is right.
     """
     from activelab.tables import to_arrow
 
@@ -118,6 +122,10 @@ def consensus(
     request = reading.request(labels, pred_probs)
     check_method(method, with_models=bool(pred_probs), kind=answers, loss=loss)
     output = target(output, format_, request.files)
+    if answers.name == "multilabel":
+        table, summary = consensus_of_sets(request, loss)
+        deliver(table, summary, output=output, as_json=as_json)
+        return
     with working("Reading the files"):
         pool, models = read_inputs(request)
     notes = answers.check(pool)

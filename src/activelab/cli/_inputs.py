@@ -14,7 +14,9 @@ from activelab._errors import InputError, first
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from activelab._typing import Models
     from activelab.labels import Labels
+    from activelab.multilabel import LabelSets
     from activelab.pred_probs import Checked
 
 
@@ -51,6 +53,40 @@ def read_inputs(request: Request) -> tuple[Labels, Checked]:
     InputError
         If a file cannot be read, or labels and probabilities do not match; the message names the file.
     """
+    classes = () if request.classes is None else class_names(request.classes)
+    given, pool, models = _read(request, classes)
+    names = _class_names(request.classes, models)
+    given, known = _with_one_type_of_classes(given, names, fold=request.fold)
+    labels = _labels(request, given, pool, known, models)
+    return labels, _checked(request, labels, models)
+
+
+def read_sets(request: Request) -> tuple[LabelSets, Models]:
+    """As `read_inputs`, of labels that are sets such as "a|b", and probabilities of their classes.
+
+    Raises
+    ------
+    InputError
+        As `read_inputs`.
+    """
+    from activelab.multilabel import LabelSets, check_multilabel_probs
+    from activelab.tables import naming
+
+    given, pool, models = _read(request, ())
+    names = _class_names(request.classes, models)
+    labels = _labels(request, given, pool, None, models)
+    with naming(request.labels):
+        sets = LabelSets.from_labels(labels, names)
+    checked: list[Any] = []
+    for path, model in zip(request.pred_probs, models, strict=True):
+        with naming(path):
+            for one in model if isinstance(model, list) else [model]:
+                checked += check_multilabel_probs(one, sets)
+    return sets, tuple(checked)
+
+
+def _read(request: Request, classes: Sequence[str]) -> tuple[pa.Table, Any, list[Any]]:
+    """The tables of labels, of the pool if any, and of each model, with ids of one type."""
     from activelab.formats import read_label_table
 
     roles = {
@@ -62,7 +98,7 @@ def read_inputs(request: Request) -> tuple[Labels, Checked]:
         request.labels,
         request.format_,
         question=request.question,
-        classes=() if request.classes is None else class_names(request.classes),
+        classes=classes,
         columns=roles,
         missing=missing_words(request.missing),
         fold=request.fold,
@@ -70,11 +106,7 @@ def read_inputs(request: Request) -> tuple[Labels, Checked]:
     request.notes.extend(notes)
     models = [_read_model(path, request.example_column) for path in request.pred_probs]
     pool = None if request.examples is None else _read_pool(request.examples, request.example_column)
-    given, pool, models = _with_one_type_of_ids(given, pool, models)
-    names = _class_names(request.classes, models)
-    given, classes = _with_one_type_of_classes(given, names, fold=request.fold)
-    labels = _labels(request, given, pool, classes, models)
-    return labels, _checked(request, labels, models)
+    return _with_one_type_of_ids(given, pool, models)
 
 
 def _read_model(path: Path, example_column: str | None) -> Any:

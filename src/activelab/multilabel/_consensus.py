@@ -138,7 +138,7 @@ class MultilabelConsensus:
         return _html.page("Multi-label consensus", _html.table(self.to_dict()), facts=facts, notes=self.notes)
 
     def to_dict(self) -> dict[str, Ids]:
-        """Columns example, consensus_label ("a|b"), quality, agreement, num_labels, where there are answers."""
+        """Columns example, consensus_label ("a|b"), quality, agreement, num_labels, of the answered."""
         given = self.sets.labelled
         return {
             "example": self.sets.examples[given],

@@ -34,6 +34,8 @@ _COEFFICIENTS = {
     "krippendorff_alpha": "Krippendorff’s alpha",
     "fleiss_kappa": "Fleiss’ kappa",
     "gwet_ac1": "Gwet’s AC1",
+    "krippendorff_alpha_masi": "Krippendorff’s alpha, MASI",
+    "krippendorff_alpha_jaccard": "Krippendorff’s alpha, Jaccard",
     "krippendorff_alpha_ordinal": "Krippendorff’s alpha, ordinal",
     "krippendorff_alpha_interval": "Krippendorff’s alpha, interval",
     "fleiss_kappa_linear": "Fleiss’ kappa, linear weights",
@@ -213,7 +215,7 @@ def _annotators(people: Sequence[AnnotatorRow]) -> _Section:
 
 def _agreement(pairs: PairAgreement) -> _Section:
     overall = [
-        (_COEFFICIENTS.get(one.name, one.name), _plain(one.value),
+        (_coefficient(one.name), _plain(one.value),
          "–" if one.low is None or one.high is None else f"{one.low:.2f} to {one.high:.2f}",
          _count(one.n_items), one.note)
         for one in pairs.overall
@@ -227,6 +229,12 @@ def _agreement(pairs: PairAgreement) -> _Section:
         tables.append(_Table("Agreement of each two", ("", *pairs.annotators), cells))
     hidden = (f"{pairs.left_out:,} people with fewer labels are not shown.",) if pairs.left_out else ()
     return _Section("Agreement", sentences=hidden, tables=tuple(tables))
+
+
+def _coefficient(name: str) -> str:
+    """A coefficient in words; of a class it is called as in "gwet_ac1 of refund"."""
+    known, of, rest = name.partition(" of ")
+    return f"{_COEFFICIENTS.get(known, known)}{of}{rest}"
 
 
 def _cases(cases: Sequence[Case]) -> _Section:

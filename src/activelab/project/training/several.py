@@ -17,6 +17,7 @@ from activelab.multilabel.parts import (
     check_multilabel_probs,
     multilabel_consensus_by,
     multilabel_estimate,
+    question_worth,
     yes_no,
 )
 from activelab.project._project import Project
@@ -154,14 +155,11 @@ def train_sets(
 
 
 def scores_of(judged: JudgedSets, settings: Settings, seed: int) -> Float64s:
-    """How much each example is worth a label, the lowest first: minus its expected number of wrong classes.
-
-    Without answers these are of what the models make likely.
-    """
+    """How much each example is worth a label, the lowest first: minus what an answer is expected to buy."""
     if settings.method == "random":
         return np.random.default_rng(seed).random(judged.sets.n_examples)
-    posterior = judged.consensus.posterior
-    return np.asarray(-np.minimum(posterior, 1 - posterior).sum(axis=1))
+    worth = question_worth(judged.estimate, judged.sets, judged.consensus.posterior, LOSS)
+    return np.asarray(-worth.sum(axis=1))
 
 
 def order_of(scores: Float64s, eligible: Bools, seed: int) -> Ints:

@@ -8,6 +8,7 @@ import { said } from "./votes.js";
 const COEFFICIENTS = { krippendorff_alpha: "Krippendorff’s alpha", fleiss_kappa: "Fleiss’ kappa", gwet_ac1: "Gwet’s AC1",
   krippendorff_alpha_ordinal: "Krippendorff’s alpha, ordinal", krippendorff_alpha_interval: "Krippendorff’s alpha, interval",
   fleiss_kappa_linear: "Fleiss’ kappa, linear weights", fleiss_kappa_quadratic: "Fleiss’ kappa, quadratic weights",
+  krippendorff_alpha_masi: "Krippendorff’s alpha, MASI", krippendorff_alpha_jaccard: "Krippendorff’s alpha, Jaccard",
   gwet_ac2_linear: "Gwet’s AC2, linear weights", gwet_ac2_quadratic: "Gwet’s AC2, quadratic weights" };
 const quiet = (words) => make("p", { class: "quiet" }, words);
 
@@ -31,6 +32,11 @@ function table(title, columns, rows) {
   );
 }
 
+// Of a class as "gwet_ac1 of refund".
+const coefficient = (name) => {
+  const [known, ...of] = name.split(" of ");
+  return [COEFFICIENTS[known] ?? known, ...of].join(" of ");
+};
 const signed = (value) => (value > 0 ? `+${decimal(value)}` : decimal(value));
 const link = (row) => make("a", { href: `/example/${row.id}` }, row.example);
 
@@ -163,7 +169,7 @@ async function showPeople() {
   $("agreement").replaceChildren(
     known.length
       ? table("Agreement", [
-          ["Coefficient", (row) => COEFFICIENTS[row.name] ?? row.name],
+          ["Coefficient", (row) => coefficient(row.name)],
           ["Value", (row) => decimal(row.value), "numbers"],
           ["95 % interval", (row) => (row.low === null ? "–" : `${decimal(row.low)} to ${decimal(row.high)}`), "numbers"],
           ["Examples", (row) => number(row.n_items), "numbers"],

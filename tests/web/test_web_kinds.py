@@ -35,7 +35,9 @@ def content(question: str, code: int) -> dict[str, str]:
 @pytest.fixture(params=QUESTIONS)
 def site(request: pytest.FixtureRequest, tmp_path):
     question = request.param
-    with running(tmp_path / "p.db", question=question, guidelines="Look twice.", **QUESTIONS[question]) as one:
+    with running(
+        tmp_path / "p.db", question=question, guidelines="Look twice.", **QUESTIONS[question]
+    ) as one:
         yield one
 
 

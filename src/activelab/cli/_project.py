@@ -211,10 +211,11 @@ def import_(
     counts = {
         "examples": done.examples,
         "labels": done.labels,
+        "abstentions": done.abstentions,
         "gold": done.gold,
         "rejected": len(done.rejected),
     }
-    words = {"examples": "examples", "labels": "labels", "gold": "gold answers"}
+    words = {"examples": "examples", "labels": "labels", "abstentions": "abstentions", "gold": "gold answers"}
     new = [f"{counts[name]:,} {what}" for name, what in words.items() if counts[name]]
     said = f"Imported {', '.join(new)}." if new else "Nothing new."
     if done.rejected:

@@ -329,6 +329,38 @@ class Project:
             classes=np.array(naming.classes, dtype=object),
         )
 
+    def abstentions(self, up_to_event: int | None = None) -> Labels:
+        """Who could not tell of which example, over the whole pool: a label of one class for each.
+
+        Whoever takes back such an answer, or gives a label after it, has not abstained.
+
+        Parameters
+        ----------
+        up_to_event : int, optional
+            Leave out what came later.
+        """
+
+        def load(connection: Connection) -> tuple[int, list[Any], list[Any]]:
+            people = connection.execute(select(annotator.c.id, annotator.c.name).order_by(annotator.c.id))
+            query = select(answer.c.example_id, answer.c.annotator_id).where(
+                answer.c.kind == queueing.ABSTENTION
+            )
+            if up_to_event is not None:
+                query = query.where(answer.c.event_id <= up_to_event)
+            rows = [tuple(row) for row in connection.execute(query)]
+            return int(load_value(connection, "num_examples", 0)), [*people], rows
+
+        size, people, rows = self.database.read(load)
+        codes = {identity: code for code, (identity, _) in enumerate(people)}
+        return Labels(
+            [example_id for example_id, _ in rows],
+            [codes[who] for _, who in rows],
+            [0] * len(rows),
+            examples=size,
+            annotators=np.array([name for _, name in people], dtype=object),
+            classes=1,
+        )
+
     def naming(self) -> Naming:
         """What the codes of labels stand for now."""
         return self.database.read(load_naming)

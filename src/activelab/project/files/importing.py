@@ -16,9 +16,9 @@ from sqlalchemy import Connection
 
 from activelab._errors import InputError
 from activelab._typing import Floats
-from activelab.formats import Record, latest_labels, meeting, read_records, set_of
+from activelab.formats import EMPTY, Record, detect_format, latest_labels, meeting, read_records, set_of
 from activelab.project._project import Project
-from activelab.project.labelling.intake import add_gold, add_labels
+from activelab.project.labelling.intake import add_abstentions, add_gold, add_labels
 from activelab.project.labelling.naming import label_codes, parts_of, text_of
 from activelab.project.labelling.pool import BLOCK, add_examples
 from activelab.project.settings import load_settings, store_settings
@@ -63,7 +63,7 @@ class Imported:
 
     Attributes
     ----------
-    examples, labels, gold : int
+    examples, labels, abstentions, gold : int
         How many were stored.
     rejected : list of (str, int, str)
         File, line and reason of each row that was left out.
@@ -73,6 +73,7 @@ class Imported:
 
     examples: int = 0
     labels: int = 0
+    abstentions: int = 0
     gold: int = 0
     rejected: list[tuple[str, int, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -184,6 +185,7 @@ def import_files(
         if votes is not None:
             counts = add_labels(project.database, labelled, progress=tell("Importing labels", len(labelled)))
             done.labels = sum(counts)
+            done.abstentions = add_abstentions(project.database, votes.abstained) if votes.abstained else 0
     except StorageError as error:
         there = f"The {done.examples:,} examples are imported. " if pool is not None else ""
         raise StorageError(
@@ -448,7 +450,15 @@ class _Answers:
 
 
 class _Votes(_Answers):
-    """Labels, in a table or a file of another tool; the latest of an annotator on an example counts."""
+    """Labels, in a table or a file of another tool; the latest of an annotator on an example counts.
+
+    Attributes
+    ----------
+    abstained : list of (str, str)
+        Example and annotator of rows without a label that say so in a column ``abstained``.
+    """
+
+    abstained: Sequence[tuple[str, str]] = ()
 
     def _read(self, columns: Columns, missing: Sequence[str]) -> Counter[str]:
         named = {role: getattr(columns, role) for role in ("example", "annotator", "label")}
@@ -468,11 +478,27 @@ class _Votes(_Answers):
                     yield one
 
         latest, left_out = latest_labels(usable())
+        self.abstained = [pair for pair in _abstained(self.path, named) if pair not in latest]
+        if self.abstained:
+            left_out[EMPTY] -= min(len(self.abstained), left_out[EMPTY])
+            left_out += Counter()
         self.read += [(line, e, label, a, "") for (e, a), (label, _, line) in latest.items()]
         self.notes = [
             note if note.startswith(str(self.path)) else f"{self.path}: {note}" for note in self.notes
         ]
         return left_out
+
+
+def _abstained(path: str | os.PathLike[str], columns: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:
+    """Example and annotator of the rows of a table whose column ``abstained`` says yes."""
+    if detect_format(path, columns) != "long" or "abstained" not in (names := row_columns(path)):
+        return
+    who, of = (find_column(names, role, columns.get(role)) for role in ("annotator", "example"))
+    for _, values, problem in read_rows(path):
+        said = str(values.get("abstained")).casefold()
+        pair = id_text(values.get(of)), id_text(values.get(who))
+        if not problem and said in ("true", "yes", "1") and None not in pair:
+            yield str(pair[0]), str(pair[1])
 
 
 class _Gold(_Answers):

@@ -76,15 +76,10 @@ def add_labels(
             check_name(name)
         return codes
 
-    def know(connection: Connection) -> dict[str, int]:
-        people = dict(connection.execute(select(annotator.c.name, annotator.c.id)).all())
-        now = time.time()
-        return {name: people.get(name) or accounts.add_annotator(connection, name, now) for name in names}
-
     codes = database.read(check)
     texts = {pair: text_of(label) or "" for pair, label in labels.items()}
     classes = label_codes(database, texts.values())
-    people = database.write(know)
+    people = database.write(lambda c: _people(c, names))
     rows = [(codes[e], people[a], classes[text]) for (e, a), text in texts.items()]
     new, changed, more = 0, 0, True
     for at in range(0, len(rows), BLOCK):
@@ -101,6 +96,49 @@ def add_labels(
     counts = {"new": new, "changed": changed}
     database.write(lambda c: write_audit(c, by, "labels imported", counts))
     return new, changed
+
+
+def add_abstentions(database: Database, pairs: Iterable[tuple[str, str]], by: int | None = None) -> int:
+    """Store that annotators could not tell of examples; how many such answers are new.
+
+    Whoever has answered an example keeps that answer.
+
+    Raises
+    ------
+    InputError
+        If an example is unknown, or an annotator's name is none.
+    """
+    wanted = list(dict.fromkeys(pairs))
+    codes = database.read(lambda c: codes_of(c, (e for e, _ in wanted)))
+    if missing := [e for e, _ in wanted if e not in codes]:
+        raise InputError(f"examples that are not in the project: {first(missing)}.")
+    people = database.write(lambda c: _people(c, list(dict.fromkeys(a for _, a in wanted))))
+    rows = [(codes[e], people[a]) for e, a in wanted]
+    new = sum(
+        _in_turn(database, partial(_put_abstentions, rows=rows[at : at + CHANGES]))
+        for at in range(0, len(rows), CHANGES)
+    )
+    database.write(lambda c: write_audit(c, by, "abstentions imported", {"new": new}))
+    return new
+
+
+def _put_abstentions(connection: Connection, rows: list[tuple[int, int]]) -> int:
+    rounds.hold_round(connection)
+    there = _answers(connection, sorted({e for e, _ in rows}))
+    fresh = [pair for pair in rows if pair not in there]
+    for e, a in fresh:
+        reply = queueing.Answer(queueing.ABSTENTION, source="import")
+        queueing.put_answer(connection, a, e, reply, time.time())
+    return len(fresh)
+
+
+def _people(connection: Connection, names: list[str]) -> dict[str, int]:
+    """The accounts of some names; those not known yet are made."""
+    for name in names:
+        check_name(name)
+    people = dict(connection.execute(select(annotator.c.name, annotator.c.id)).all())
+    now = time.time()
+    return {name: people.get(name) or accounts.add_annotator(connection, name, now) for name in names}
 
 
 def _in_turn(database: Database, work: Callable[[Connection], Result]) -> Result:

@@ -11,9 +11,11 @@ import numpy as np
 from activelab._errors import InputError
 from activelab._kernels import Block, blocks, most_probable
 from activelab._typing import Bools, Float64s, Ints, Models
+from activelab.consensus._abstentions import Abstaining, AbstentionSums, check_abstentions
 from activelab.consensus._accuracy import accuracies
 from activelab.consensus._chance import chance_notes
 from activelab.consensus._channels import Ability, Channels, ChannelSums, ability_of
+from activelab.consensus._confidence import check_confidence, shares
 from activelab.consensus._consensus import Consensus
 from activelab.consensus._dependence import Voices, family_codes, find_voices
 from activelab.consensus._held_out import HeldOut, discounted
@@ -34,6 +36,8 @@ def bayesian_consensus(
     *,
     known: Any = None,
     families: dict[Any, str] | None = None,
+    abstentions: Labels | None = None,
+    confidence: Any = None,
     seed: int = 0,
 ) -> Consensus:
     """Consensus by Bayes' rule, with the models as prior and annotators who err in their own ways.
@@ -91,23 +95,35 @@ def bayesian_consensus(
     models: Models = ()
     if pred_probs is not None:
         labels, models = joined(labels, pred_probs)
-    codes = check_known(known, labels)
-    estimate = bayesian_estimate(labels, models, known=codes, families=family_codes(families, labels))
-    return consensus_by(estimate, labels, models, seed=seed)
+    models = told(
+        labels, models, known=known, families=families, abstentions=abstentions, confidence=confidence
+    )
+    return consensus_by(bayesian_estimate(labels, models), labels, models, seed=seed)
 
 
-def told(labels: Labels, models: Models, *, known: Any, families: dict[Any, str] | None) -> Models:
+def told(
+    labels: Labels,
+    models: Models,
+    *,
+    known: Any,
+    families: dict[Any, str] | None,
+    abstentions: Labels | None = None,
+    confidence: Any = None,
+) -> Models:
     """The models with what is known besides them, which every estimate from them then takes.
 
     Raises
     ------
     InputError
-        If ``known`` or ``families`` does not match ``labels``.
+        If ``known``, ``families``, ``abstentions`` or ``confidence`` does not match ``labels``.
     """
-    codes, kin = check_known(known, labels), family_codes(families, labels)
-    if codes is None and kin is None:
-        return models
-    return Checked(models, labels, codes, kin)
+    beside = (
+        check_known(known, labels),
+        family_codes(families, labels),
+        check_abstentions(abstentions, labels),
+        check_confidence(confidence, labels),
+    )
+    return models if all(one is None for one in beside) else Checked(models, labels, *beside)
 
 
 def consensus_by(
@@ -196,6 +212,8 @@ class BayesianEstimate:
         What S may as well be, from the least to the most.
     where : ndarray of float64, shape (n_classes,), or None
         Positions of the classes, if they are points of a scale.
+    abstaining : Abstaining or None
+        How often people cannot tell, where some could not.
     """
 
     prior: ModelPrior
@@ -207,6 +225,7 @@ class BayesianEstimate:
     known: Ints | None = None
     discount_range: tuple[float, float] = (0.0, 0.0)
     where: Float64s | None = None
+    abstaining: Abstaining | None = None
 
     @property
     def betas(self) -> tuple[float, ...]:
@@ -220,15 +239,22 @@ class BayesianEstimate:
     def predicted_and_posterior(self, block: Block, models: Models) -> tuple[Ints, Float64s]:
         """The class the calibrated models find likeliest, and the posterior."""
         predicted, support, voices = self._support(block, models)
-        return predicted, self._fixed(block, discounted(support, voices, self.discount))
+        scale = self._log_scale(block)
+        return predicted, self._fixed(block, discounted(support, voices, self.discount, scale))
 
     def confident_and_calibrated(self, block: Block, models: Models) -> tuple[Float64s, Float64s]:
         """The posterior if annotators erred independently, and as it is."""
         _, support, voices = self._support(block, models)
-        confident = self._fixed(block, discounted(support, voices, 0.0))
+        scale = self._log_scale(block)
+        confident = self._fixed(block, discounted(support, voices, 0.0, scale))
         if self.discount == 0:
             return confident, confident
-        return confident, self._fixed(block, discounted(support, voices, self.discount))
+        return confident, self._fixed(block, discounted(support, voices, self.discount, scale))
+
+    def _log_scale(self, block: Block) -> Float64s | None:
+        """Logarithm of what the evidence of each example counts for, by who could not tell."""
+        told = self.abstaining is not None and self.abstaining.strength > 0
+        return self.abstaining.log_scale(block.index) if self.abstaining is not None and told else None
 
     def _support(self, block: Block, models: Models) -> tuple[Ints, Float64s, Float64s]:
         """The class the models find likeliest, the log-support of each class, and by how many voices."""
@@ -251,7 +277,8 @@ class BayesianEstimate:
             _, support, voices = self._support(block, models)
             number += block.size
             for place, discount in enumerate(reversed(self.discount_range)):
-                quality = self._fixed(block, discounted(support, voices, discount)).max(axis=1)
+                posterior = discounted(support, voices, discount, self._log_scale(block))
+                quality = self._fixed(block, posterior).max(axis=1)
                 right[place] += float(quality.sum())
                 variance[place] += float((quality * (1 - quality)).sum())
         if not number:
@@ -264,9 +291,16 @@ class BayesianEstimate:
         return self.channels.evidence(block, self.voices.weight(block))
 
     def log_prior(self, block: Block, models: Models) -> Float64s:
-        """Log-probability of each class before any label, up to a constant of each example."""
+        """Log-probability of each class before any label, up to a constant of each example.
+
+        That some could not tell is known before any label.
+        """
         log_prior = self.prior.log(block, models)
-        return log_prior if self.log_shares is None else log_prior + self.log_shares
+        if self.log_shares is not None:
+            log_prior = log_prior + self.log_shares
+        if self.abstaining is not None:
+            log_prior = log_prior + self.abstaining.log_likelihood(block.index)
+        return log_prior
 
     def _fixed(self, block: Block, posterior: Float64s) -> Float64s:
         """The posterior with known answers in their places."""
@@ -296,14 +330,15 @@ def bayesian_estimate(
     if steps < 1:
         raise InputError(f"steps must be at least 1, got {steps}.")
     if known is not None or families is not None:
-        return _estimated(labels, models, steps, known, families, where)
+        models = Checked(models, labels, known, families)
+    beside = (None, None, None, None)
     if isinstance(models, Checked) and models.labels is labels:
-        known, families = models.known, models.families
+        beside = models.known, models.families, models.abstentions, models.confidence
     return remembered(
         models,
         labels,
         ("bayesian", steps, None if where is None else tuple(where.tolist())),
-        lambda: _estimated(labels, models, steps, known, families, where),
+        lambda: _estimated(labels, models, steps, where, *beside),
     )
 
 
@@ -311,9 +346,11 @@ def _estimated(
     labels: Labels,
     models: Models,
     steps: int,
+    where: Float64s | None,
     known: Ints | None,
     families: Ints | None,
-    where: Float64s | None,
+    abstentions: Labels | None,
+    confidence: Float64s | None,
 ) -> BayesianEstimate:
     n_labelled = int(np.count_nonzero(labels.labelled))
     every = -(-n_labelled // _SAMPLE) or 1
@@ -327,6 +364,7 @@ def _estimated(
         ability=channels.ability,
         known=known,
         where=where,
+        abstaining=None if abstentions is None else Abstaining.fitted(labels, abstentions),
     )
     estimate = _improved(labels, models, start, steps - 1, every)
     if not models and labels.n_classes > 1:
@@ -342,8 +380,15 @@ def _estimated(
     if len(voices.dependence):
         # From the start: what copies made look right must not stay so.
         estimate = _improved(labels, models, replace(start, voices=voices), steps - 1, every)
+    if confidence is not None:
+        surer = shares(estimate, labels, models, confidence)
+        estimate = replace(estimate, voices=replace(estimate.voices, share=surer))
     if labels.n_labels:
-        found = _held_out(labels, models, estimate, every).exponent(declared=families is not None)
+        held, strength = _held_out(labels, models, estimate, every), 0.0
+        if estimate.abstaining is not None:
+            strength = held.strength()
+            estimate = replace(estimate, abstaining=replace(estimate.abstaining, strength=strength))
+        found = held.exponent(declared=families is not None, strength=strength)
         estimate = replace(estimate, discount=found.best, discount_range=(found.low, found.high))
     return _improved(labels, models, estimate, 1, 1)
 
@@ -355,6 +400,7 @@ def _improved(
     for _ in range(steps):
         sums, of_class = ChannelSums(labels, estimate.where), np.zeros(labels.n_classes)
         right, given = np.zeros(labels.n_annotators), np.zeros(labels.n_annotators)
+        abstained = None if estimate.abstaining is None else AbstentionSums(estimate.abstaining)
         for whole in blocks(labels, at_least=1, every=every):
             block = _telling(whole, models, estimate.known)
             if not block.size:
@@ -363,6 +409,8 @@ def _improved(
             confident, calibrated = estimate.confident_and_calibrated(block, models)
             sums.add(block, confident)
             of_class += confident.sum(axis=0)
+            if abstained is not None:
+                abstained.add(block.index, confident)
             right += np.bincount(block.annotator, calibrated.reshape(-1)[block.cell], labels.n_annotators)
             given += np.bincount(block.annotator, minlength=labels.n_annotators)
         log_shares = estimate.log_shares
@@ -373,6 +421,7 @@ def _improved(
             log_shares=log_shares,
             channels=sums.channels(),
             ability=ability_of(right, given, labels.n_classes),
+            abstaining=None if abstained is None else abstained.abstaining_by_class(),
         )
     return estimate
 
@@ -395,5 +444,8 @@ def _held_out(labels: Labels, models: Models, estimate: BayesianEstimate, every:
     for block in blocks(labels, at_least=1, every=every * (-(-number // _HELD_OUT) or 1)):
         truth = np.full(block.size, -1) if estimate.known is None else estimate.known[block.index]
         confident, _ = estimate.confident_and_calibrated(block, models)
-        held.add(block, estimate.log_prior(block, models), confident, truth, estimate.prior.voices)
+        abstaining = estimate.abstaining
+        hardness = None if abstaining is None else abstaining.log_hardness(block.index)
+        log_prior = estimate.log_prior(block, models)
+        held.add(block, log_prior, confident, truth, estimate.prior.voices, hardness)
     return held

@@ -7,7 +7,7 @@ examples hard and make the same mistakes, so that m voices are worth m^(1 − S)
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,8 @@ EXPECTED, _SPREAD = 0.4, 0.1  # what held-out labels show in crowds: mean and de
 MOST = 0.75
 _BY_KNOWN = 0.25  # deviation of S around what labels alone say, where right answers are known
 _GRID = np.linspace(0.0, 1.2, 25)
+_STRENGTHS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+_STRENGTH = 0.3  # mean of the prior of γ, an exponential distribution
 
 
 @dataclass
@@ -44,10 +46,17 @@ class HeldOut:
         self._channel: list[Float64s] = []
         self._others: list[Float64s] = []
         self._weight: list[Float64s] = []
-        self._known: list[tuple[Float64s, Float64s, Ints]] = []
+        self._hardness: list[Float64s] = []
+        self._known: list[tuple[Float64s, Float64s, Float64s, Ints]] = []
 
     def add(
-        self, block: Block, log_prior: Float64s, posterior: Float64s, truth: Ints, prior_voices: float
+        self,
+        block: Block,
+        log_prior: Float64s,
+        posterior: Float64s,
+        truth: Ints,
+        prior_voices: float,
+        log_hardness: Float64s | None = None,
     ) -> None:
         """Hold out every label of a block; ``truth`` is the known class of each example, -1 if unknown."""
         if self.channels.observed is None:
@@ -59,28 +68,44 @@ class HeldOut:
         self._others.append(out.voices[held])
         self._channel.append(out.channel[held])
         self._weight.append(out.weight[held])
+        hardness = np.zeros(block.size) if log_hardness is None else log_hardness
+        self._hardness.append(hardness[block.row][held])
         if not unknown.all():
             here = ~unknown
-            self._known.append((out.of_example[here], out.voices_of_example[here], truth[here]))
+            self._known.append((out.of_example[here], out.voices_of_example[here], hardness[here], truth[here]))
 
-    def likelihood(self, exponent: float) -> float:
-        """Log-likelihood of the held-out labels if m voices are worth m^(1 − exponent)."""
+    def likelihood(self, exponent: float, strength: float = 0.0) -> float:
+        """Log-likelihood of the held-out labels if m voices are worth m^(1 − exponent).
+
+        ``strength`` is that of `Abstaining`.
+        """
         total = 0.0
-        for support, others, channel, weight in zip(
-            self._support, self._others, self._channel, self._weight, strict=True
+        for support, others, channel, weight, hardness in zip(
+            self._support, self._others, self._channel, self._weight, self._hardness, strict=True
         ):
             if not len(support):
                 continue
-            predicted = np.einsum("ij,ij->i", discounted(support, others, exponent), channel)
+            log_scale = -strength * hardness if strength else None
+            posterior = discounted(support, others, exponent, log_scale)
+            predicted = np.einsum("ij,ij->i", posterior, channel)
             total += float(weight @ np.log(np.maximum(predicted, LEAST**2)))
         return total
 
-    def exponent(self, *, declared: bool = False) -> Exponent:
+    def strength(self) -> float:
+        """γ of `Abstaining`: what makes held-out labels likeliest, with the exponent that goes with it."""
+
+        def best(strength: float) -> float:
+            score = [self.likelihood(s, strength) - _unexpected(s) for s in _GRID]
+            return max(score) - strength / _STRENGTH
+
+        return max(_STRENGTHS, key=best)
+
+    def exponent(self, *, declared: bool = False, strength: float = 0.0) -> Exponent:
         """S: the most probable exponent given held-out labels, and known answers where there are some.
 
         With ``declared`` families, which no label can speak for, not less than what is expected of a crowd.
         """
-        score = np.array([self.likelihood(s) for s in _GRID]) - ((_GRID - EXPECTED) / _SPREAD) ** 2 / 2
+        score = np.array([self.likelihood(s, strength) for s in _GRID]) - _unexpected(_GRID)
         shown = min(SHARED * _highest(_GRID, score), MOST)
         low, high = _quantiles(score)
         low, high = min(low, shown), max(min(_SHARED_AT_MOST * high, 1.0), shown)
@@ -90,9 +115,10 @@ class HeldOut:
         if not self._known:
             return Exponent(shown, low, high)
         score = -(((_GRID - shown) / _BY_KNOWN) ** 2) / 2
-        for support, voices, truth in self._known:
+        for support, voices, hardness, truth in self._known:
+            log_scale = -strength * hardness if strength else None
             for position, s in enumerate(_GRID):
-                at_truth = discounted(support, voices, s)[np.arange(len(truth)), truth]
+                at_truth = discounted(support, voices, s, log_scale)[np.arange(len(truth)), truth]
                 score[position] += float(np.log(np.maximum(at_truth, LEAST**2)).sum())
         best, (low, high) = _highest(_GRID, score), _quantiles(score)
         return Exponent(best, min(low, best), max(high, best))
@@ -172,12 +198,24 @@ def held_out(
     )
 
 
-def discounted(support: Float64s, voices: Float64s, exponent: float) -> Float64s:
-    """Posterior from log-support by m voices, worth m^(1 − exponent) independent ones."""
-    if exponent == 0:
+def discounted(
+    support: Float64s, voices: Float64s, exponent: float, log_scale: Float64s | None = None
+) -> Float64s:
+    """Posterior from log-support by m voices, worth m^(1 − exponent) independent ones.
+
+    ``log_scale`` is the logarithm of what else the support of each example counts for.
+    """
+    if exponent == 0 and log_scale is None:
         return normalised(support)
     scale = np.maximum(voices, 1.0) ** -exponent
+    if log_scale is not None:
+        scale *= np.exp(log_scale)
     return normalised(support * scale[:, None])
+
+
+def _unexpected(exponent: Any) -> Any:
+    """Minus the logarithm of the prior of the exponent, up to a constant."""
+    return ((exponent - EXPECTED) / _SPREAD) ** 2 / 2
 
 
 def without_example(channels: Channels, block: Block, posterior: Float64s) -> Float64s:

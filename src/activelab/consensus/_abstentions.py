@@ -43,6 +43,8 @@ class Abstaining:
         Of the gamma distribution, 1 over its variance.
     strength : float
         γ: the evidence of an example counts λ_i^(−γ).
+    by_class : bool
+        Whether classes differ in it.
     """
 
     number: Float64s
@@ -51,6 +53,12 @@ class Abstaining:
     of_class: Float64s
     shape: float
     strength: float = 0.0
+    by_class: bool = True
+
+    @property
+    def alike(self) -> Abstaining:
+        """With all classes equally hard."""
+        return replace(self, of_class=np.ones(len(self.of_class)), by_class=False)
 
     @classmethod
     def fitted(cls, labels: Labels, abstentions: Labels) -> Abstaining:
@@ -69,7 +77,7 @@ class Abstaining:
         rate, shape = np.full(people, mean), _MOST_SHAPE
         observed = float((number * (number - 1)).sum())
         for _ in range(_STEPS):
-            expected = np.bincount(example, rate[person], size)
+            expected = _expected(example, rate[person], size)
             by_rates = float((expected**2).sum() - (rate[person] ** 2).sum())
             excess = max(observed - by_rates, 0.0) / max(by_rates + _EXAMPLES, 1e-9)
             shape = 1 / max(excess, 1 / _MOST_SHAPE)
@@ -78,7 +86,7 @@ class Abstaining:
             before, rate = rate, (given + _PEOPLE * mean) / (at_rate_one + _PEOPLE)
             if np.abs(rate - before).max(initial=0) < _CLOSE:
                 break
-        expected = np.bincount(example, rate[person], size)
+        expected = _expected(example, rate[person], size)
         return cls(number, expected, rate, np.ones(labels.n_classes), shape)
 
     def log_likelihood(self, index: Index) -> Float64s:
@@ -94,6 +102,10 @@ class Abstaining:
     def log_scale(self, index: Index) -> Float64s:
         """Logarithm of what the evidence of an example counts."""
         return np.asarray(-self.strength * self.log_hardness(index))
+
+
+def _expected(example: Ints, rate: Float64s, size: int) -> Float64s:
+    return np.bincount(example, rate, size).astype(np.float64, copy=False)
 
 
 class AbstentionSums:
@@ -112,8 +124,11 @@ class AbstentionSums:
         self.expected += (posterior * hard * expected).sum(axis=0)
 
     def abstaining_by_class(self) -> Abstaining:
-        """With the most probable rates of the classes given the counts."""
-        of_class = (self.number + _CLASSES) / (self.expected + _CLASSES)
+        """With the most probable rates of the classes given the counts, against all classes together."""
+        if not self.abstaining.by_class:
+            return self.abstaining
+        everywhere = self.number.sum() / max(self.expected.sum(), 1e-9)
+        of_class = (self.number + _CLASSES) / (self.expected * everywhere + _CLASSES)
         return replace(self.abstaining, of_class=of_class)
 
 

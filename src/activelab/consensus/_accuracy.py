@@ -9,7 +9,7 @@ are undecided the label tells nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -126,7 +126,7 @@ def compared(estimate: BayesianEstimate, labels: Labels, models: Models) -> Comp
     """
     n_classes = labels.n_classes
     none = np.empty(0, dtype=np.int64)
-    columns = [(none, np.empty(0), np.empty(0), np.empty(0), none)]
+    columns: list[tuple[Any, ...]] = [(none, np.empty(0), np.empty(0), np.empty(0), none)]
     places = np.arange(labels.n_labels)
     for block in blocks(labels, at_least=1):
         confident, _ = estimate.confident_and_calibrated(block, models)

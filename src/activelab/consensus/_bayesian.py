@@ -15,7 +15,7 @@ from activelab.consensus._abstentions import Abstaining, AbstentionSums, check_a
 from activelab.consensus._accuracy import accuracies
 from activelab.consensus._chance import chance_notes
 from activelab.consensus._channels import Ability, Channels, ChannelSums, ability_of
-from activelab.consensus._confidence import check_confidence, shares
+from activelab.consensus._confidence import check_confidence, share_of_voice
 from activelab.consensus._consensus import Consensus
 from activelab.consensus._dependence import Voices, family_codes, find_voices
 from activelab.consensus._held_out import HeldOut, discounted
@@ -251,10 +251,16 @@ class BayesianEstimate:
             return confident, confident
         return confident, self._fixed(block, discounted(support, voices, self.discount, scale))
 
+    def with_strength(self, strength: float) -> BayesianEstimate:
+        """With γ of `Abstaining`."""
+        assert self.abstaining is not None
+        return replace(self, abstaining=replace(self.abstaining, strength=strength))
+
     def _log_scale(self, block: Block) -> Float64s | None:
         """Logarithm of what the evidence of each example counts for, by who could not tell."""
-        told = self.abstaining is not None and self.abstaining.strength > 0
-        return self.abstaining.log_scale(block.index) if self.abstaining is not None and told else None
+        if self.abstaining is None or not self.abstaining.strength:
+            return None
+        return self.abstaining.log_scale(block.index)
 
     def _support(self, block: Block, models: Models) -> tuple[Ints, Float64s, Float64s]:
         """The class the models find likeliest, the log-support of each class, and by how many voices."""
@@ -331,14 +337,11 @@ def bayesian_estimate(
         raise InputError(f"steps must be at least 1, got {steps}.")
     if known is not None or families is not None:
         models = Checked(models, labels, known, families)
-    beside = (None, None, None, None)
-    if isinstance(models, Checked) and models.labels is labels:
-        beside = models.known, models.families, models.abstentions, models.confidence
     return remembered(
         models,
         labels,
         ("bayesian", steps, None if where is None else tuple(where.tolist())),
-        lambda: _estimated(labels, models, steps, where, *beside),
+        lambda: _estimated(labels, models, steps, where),
     )
 
 
@@ -347,11 +350,10 @@ def _estimated(
     models: Models,
     steps: int,
     where: Float64s | None,
-    known: Ints | None,
-    families: Ints | None,
-    abstentions: Labels | None,
-    confidence: Float64s | None,
 ) -> BayesianEstimate:
+    carried = models if isinstance(models, Checked) and models.labels is labels else Checked((), labels)
+    known, families = carried.known, carried.families
+    abstentions, confidence = carried.abstentions, carried.confidence
     n_labelled = int(np.count_nonzero(labels.labelled))
     every = -(-n_labelled // _SAMPLE) or 1
     channels = Channels.at_first(labels, where)
@@ -381,16 +383,29 @@ def _estimated(
         # From the start: what copies made look right must not stay so.
         estimate = _improved(labels, models, replace(start, voices=voices), steps - 1, every)
     if confidence is not None:
-        surer = shares(estimate, labels, models, confidence)
-        estimate = replace(estimate, voices=replace(estimate.voices, share=surer))
+        share = share_of_voice(estimate, labels, models, confidence)
+        estimate = replace(estimate, voices=replace(estimate.voices, share=share))
     if labels.n_labels:
-        held, strength = _held_out(labels, models, estimate, every), 0.0
-        if estimate.abstaining is not None:
-            strength = held.strength()
-            estimate = replace(estimate, abstaining=replace(estimate.abstaining, strength=strength))
-        found = held.exponent(declared=families is not None, strength=strength)
-        estimate = replace(estimate, discount=found.best, discount_range=(found.low, found.high))
+        estimate = _calibrated(labels, models, estimate, every, declared=families is not None)
     return _improved(labels, models, estimate, 1, 1)
+
+
+def _calibrated(
+    labels: Labels, models: Models, estimate: BayesianEstimate, every: int, *, declared: bool
+) -> BayesianEstimate:
+    """The estimate with the discount, and the meaning of abstentions, that held-out labels ask for."""
+    held, strength = _held_out(labels, models, estimate, every), 0.0
+    if estimate.abstaining is not None:
+        strength, score = held.strength()
+        alike = replace(estimate, abstaining=estimate.abstaining.alike)
+        held_alike = _held_out(labels, models, alike, every)
+        strength_alike, score_alike = held_alike.strength()
+        # Rates of the classes must be worth their number of held-out nats (Akaike's criterion).
+        if score_alike >= score - (labels.n_classes - 1):
+            estimate, held, strength = alike, held_alike, strength_alike
+        estimate = estimate.with_strength(strength)
+    found = held.exponent(declared=declared, strength=strength)
+    return replace(estimate, discount=found.best, discount_range=(found.low, found.high))
 
 
 def _improved(

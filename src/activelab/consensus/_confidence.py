@@ -38,9 +38,9 @@ def check_confidence(confidence: Any, labels: Labels) -> Float64s | None:
         values = _numbers(confidence)
         if values.shape != (labels.n_labels,):
             raise InputError(
-                f"confidence must hold one number for each of the {labels.n_labels:,} labels, in the order of "
-                f"labels.to_long(), got shape {values.shape}. A dataframe with columns example, annotator and "
-                "confidence is aligned by id."
+                f"confidence must hold one number for each of the {labels.n_labels:,} labels, in the order "
+                f"of labels.to_long(), got shape {values.shape}. A dataframe with columns example, annotator "
+                "and confidence is aligned by id."
             )
     infinite = np.isinf(values)
     if infinite.any():
@@ -76,7 +76,9 @@ def _numbers(values: Any) -> Float64s:
         raise InputError("confidence holds values that are not numbers.") from None
 
 
-def shares(estimate: BayesianEstimate, labels: Labels, models: Models, confidence: Float64s) -> Float64s:
+def share_of_voice(
+    estimate: BayesianEstimate, labels: Labels, models: Models, confidence: Float64s
+) -> Float64s:
     """What each label counts for, shape (n_labels,): a function that never falls with confidence.
 
     A label of annotator j with confidence c is right with log-odds logit(a_j) + β(c), by what everybody else

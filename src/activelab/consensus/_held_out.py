@@ -27,7 +27,7 @@ MOST = 0.75
 _BY_KNOWN = 0.25  # deviation of S around what labels alone say, where right answers are known
 _GRID = np.linspace(0.0, 1.2, 25)
 _STRENGTHS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
-_STRENGTH = 0.3  # mean of the prior of γ, an exponential distribution
+_SIGNIFICANT = 1.92  # nats, at the level of 0.05
 
 
 @dataclass
@@ -72,7 +72,9 @@ class HeldOut:
         self._hardness.append(hardness[block.row][held])
         if not unknown.all():
             here = ~unknown
-            self._known.append((out.of_example[here], out.voices_of_example[here], hardness[here], truth[here]))
+            self._known.append(
+                (out.of_example[here], out.voices_of_example[here], hardness[here], truth[here])
+            )
 
     def likelihood(self, exponent: float, strength: float = 0.0) -> float:
         """Log-likelihood of the held-out labels if m voices are worth m^(1 − exponent).
@@ -91,14 +93,19 @@ class HeldOut:
             total += float(weight @ np.log(np.maximum(predicted, LEAST**2)))
         return total
 
-    def strength(self) -> float:
-        """γ of `Abstaining`: what makes held-out labels likeliest, with the exponent that goes with it."""
+    def strength(self) -> tuple[float, float]:
+        """γ of `Abstaining` that makes held-out labels likeliest, and how likely with its exponent.
 
-        def best(strength: float) -> float:
-            score = [self.likelihood(s, strength) - _unexpected(s) for s in _GRID]
-            return max(score) - strength / _STRENGTH
-
-        return max(_STRENGTHS, key=best)
+        0 unless another is significantly likelier.
+        """
+        scores = {
+            strength: max(self.likelihood(s, strength) - _unexpected(s) for s in _GRID)
+            for strength in _STRENGTHS
+        }
+        found = max(scores, key=scores.__getitem__)
+        if scores[found] < scores[0.0] + _SIGNIFICANT:
+            found = 0.0
+        return found, float(scores[found])
 
     def exponent(self, *, declared: bool = False, strength: float = 0.0) -> Exponent:
         """S: the most probable exponent given held-out labels, and known answers where there are some.

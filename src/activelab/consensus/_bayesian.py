@@ -238,13 +238,13 @@ class BayesianEstimate:
 
     def predicted_and_posterior(self, block: Block, models: Models) -> tuple[Ints, Float64s]:
         """The class the calibrated models find likeliest, and the posterior."""
-        predicted, support, voices = self._support(block, models)
+        predicted, support, voices = self.support(block, models)
         scale = self._log_scale(block)
         return predicted, self._fixed(block, discounted(support, voices, self.discount, scale))
 
     def confident_and_calibrated(self, block: Block, models: Models) -> tuple[Float64s, Float64s]:
         """The posterior if annotators erred independently, and as it is."""
-        _, support, voices = self._support(block, models)
+        _, support, voices = self.support(block, models)
         scale = self._log_scale(block)
         confident = self._fixed(block, discounted(support, voices, 0.0, scale))
         if self.discount == 0:
@@ -262,7 +262,7 @@ class BayesianEstimate:
             return None
         return self.abstaining.log_scale(block.index)
 
-    def _support(self, block: Block, models: Models) -> tuple[Ints, Float64s, Float64s]:
+    def support(self, block: Block, models: Models) -> tuple[Ints, Float64s, Float64s]:
         """The class the models find likeliest, the log-support of each class, and by how many voices."""
         support = self.log_prior(block, models)
         predicted = support.argmax(axis=1)
@@ -280,7 +280,7 @@ class BayesianEstimate:
         """
         right, variance, number = np.zeros(2), np.zeros(2), 0
         for block in blocks(labels, at_least=1):
-            _, support, voices = self._support(block, models)
+            _, support, voices = self.support(block, models)
             number += block.size
             for place, discount in enumerate(reversed(self.discount_range)):
                 posterior = discounted(support, voices, discount, self._log_scale(block))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,10 +22,11 @@ from activelab.labels import Labels
 from activelab.pred_probs import joined
 
 _HELD_OUT = 10_000  # examples whose labels are held out
-_EXPONENTS = (0.0, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0)
+_EXPONENTS = (0.0, 0.15, 0.3, 0.5, 0.75, 1.0)
 _STRENGTHS = (0.0, 0.1, 0.2, 0.35, 0.5)
-_CONCENTRATIONS = np.geomspace(0.1, 200.0, 18)
-_OTHERS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
+_CONCENTRATIONS = np.geomspace(0.1, 200.0, 15)
+_USUAL = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+_OTHERS = (0.0, 0.2, 0.4, 0.7, 1.0)
 _NEITHER = -1  # annotators of no group
 
 
@@ -43,7 +45,7 @@ class SoftLabels:
     by_group : ndarray of float64, shape (n_groups, n_examples, n_classes)
         The same of each group.
     concentration : float
-        How many answers the consensus counts for against the answers given.
+        How many answers the expected distribution counts for against the answers given.
     """
 
     labels: Labels
@@ -101,8 +103,8 @@ def soft_labels(
     Where people disagree with good reason, the share of each answer is what a model should learn and be
     scored by (soft labels, human label distributions), not the posterior of one truth, which grows sure with
     the number of labels. The answers given are smoothed towards what `bayesian_consensus` expects people to
-    say of an example: Σ_k P(k) P(answer | k). How much, is learnt from labels held out one at a time. The
-    fewer labels an example has, the more it helps.
+    say of an example, Σ_k P(k) P(answer | k), and towards what is usual in the pool. How much, is learnt from
+    labels held out one at a time. The fewer labels an example has, the more it helps.
 
     Parameters
     ----------
@@ -182,13 +184,16 @@ class _Smoothing(NamedTuple):
         How much flatter answers are where people cannot tell.
     concentration : float
         Answers that the expected distribution counts for.
+    usual : float
+        Share of what is usual in the pool in it; the rest is by the consensus.
     others : float
         What an answer of another group counts for.
     """
 
     exponent: float = 0.3
     strength: float = 0.0
-    concentration: float = 2.0
+    concentration: float = 1.0
+    usual: float = 0.6
     others: float = 0.0
 
 
@@ -197,7 +202,8 @@ def _distributions(
 ) -> tuple[Float64s, float]:
     """The distribution of each group on each example, and the concentration."""
     confusion = _confusions(labels, estimate, group, n_groups)
-    best = _learnt(labels, models, estimate, group, confusion)
+    usual = _usual(labels, group, n_groups)
+    best = _learnt(labels, models, estimate, group, confusion, usual)
     found = np.empty((n_groups, labels.n_examples, labels.n_classes))
     for block in blocks(labels):
         _, support, voices = estimate.support(block, models)
@@ -206,7 +212,8 @@ def _distributions(
         every = block.votes()
         for code in range(n_groups):
             counts = votes[code] + best.others * (every - votes[code])
-            smoothed = counts + best.concentration * (expected @ confusion[code].T)
+            towards = (1 - best.usual) * (expected @ confusion[code].T) + best.usual * usual[code]
+            smoothed = counts + best.concentration * towards
             found[code, block.index] = smoothed / smoothed.sum(axis=1, keepdims=True)
     return found, best.concentration
 
@@ -230,6 +237,14 @@ def _expected(
     return discounted(support, voices, by.exponent, scale)
 
 
+def _usual(labels: Labels, group: Ints, n_groups: int) -> Float64s:
+    """Shares of the answers of each group, shape (n_groups, n_classes)."""
+    code, size = group[labels.annotator], labels.n_classes
+    cell = (code * size + labels.label)[code >= 0]
+    counts = np.bincount(cell, minlength=n_groups * size).reshape(n_groups, size) + 1.0
+    return np.asarray(counts / counts.sum(axis=1, keepdims=True))
+
+
 def _confusions(labels: Labels, estimate: BayesianEstimate, group: Ints, n_groups: int) -> Float64s:
     """P(answer | class) of each group, its members in proportion to their labels: group, answer, class."""
     size = labels.n_classes
@@ -251,7 +266,7 @@ def _confusions(labels: Labels, estimate: BayesianEstimate, group: Ints, n_group
 
 
 class _Held(NamedTuple):
-    """Held-out labels of a block, of members of groups.
+    """Held-out labels, of members of groups.
 
     Attributes
     ----------
@@ -259,6 +274,8 @@ class _Held(NamedTuple):
         As in `activelab.consensus._held_out.Held`.
     channel : ndarray, shape (n_labels, n_classes)
         Probability of the label given each class in the group of its annotator.
+    usual : ndarray, shape (n_labels,)
+        Share of such labels in the group.
     same, others : ndarray
         How many others of the group, and of other groups, gave the same label.
     number, number_others : ndarray
@@ -269,6 +286,7 @@ class _Held(NamedTuple):
     support: Float64s
     voices: Float64s
     channel: Float64s
+    usual: Float64s
     same: Float64s
     others: Float64s
     number: Float64s
@@ -277,46 +295,51 @@ class _Held(NamedTuple):
 
 
 def _learnt(
-    labels: Labels, models: Models, estimate: BayesianEstimate, group: Ints, confusion: Float64s
+    labels: Labels,
+    models: Models,
+    estimate: BayesianEstimate,
+    group: Ints,
+    confusion: Float64s,
+    usual: Float64s,
 ) -> _Smoothing:
     """The smoothing that makes held-out labels likeliest."""
-    held = list(_held(labels, models, estimate, group, confusion))
+    held = _held(labels, models, estimate, group, confusion, usual)
+    if held is None:
+        return _Smoothing()
     best, found = -np.inf, _Smoothing()
-    many = (_OTHERS if len(confusion) > 1 or (group < 0).any() else (0.0,)) if held else ()
-    for strength in _STRENGTHS if estimate.abstaining is not None else (0.0,):
-        for exponent in _EXPONENTS:
-            expected = [
-                np.einsum(
-                    "ij,ij->i",
-                    discounted(
-                        one.support,
-                        one.voices,
-                        exponent,
-                        -strength * one.log_hardness if strength else None,
-                    ),
-                    one.channel,
-                )
-                for one in held
-            ]
-            for others in many:
-                for concentration in _CONCENTRATIONS.tolist():
-                    score = 0.0
-                    for one, share in zip(held, expected, strict=True):
-                        given = one.same + others * one.others + concentration * share
-                        total = one.number + others * one.number_others + concentration
-                        score += float(np.log(np.maximum(given / total, LEAST**2)).sum())
-                    if score > best:
-                        best, found = score, _Smoothing(exponent, strength, concentration, others)
+    several = len(confusion) > 1 or bool((group < 0).any())
+    for strength, exponent in product(_STRENGTHS if estimate.abstaining else (0.0,), _EXPONENTS):
+        scale = -strength * held.log_hardness if strength else None
+        posterior = discounted(held.support, held.voices, exponent, scale)
+        by_consensus = np.einsum("ij,ij->i", posterior, held.channel)
+        for usual_share, others in product(_USUAL, _OTHERS if several else (0.0,)):
+            towards = (1 - usual_share) * by_consensus + usual_share * held.usual
+            given = held.same + others * held.others
+            number = held.number + others * held.number_others
+            for concentration in _CONCENTRATIONS.tolist():
+                share = (given + concentration * towards) / (number + concentration)
+                score = float(np.log(np.maximum(share, LEAST**2)).sum())
+                if score > best:
+                    best, found = score, _Smoothing(exponent, strength, concentration, usual_share, others)
     return found
 
 
 def _held(
-    labels: Labels, models: Models, estimate: BayesianEstimate, group: Ints, confusion: Float64s
-) -> list[_Held]:
-    """Labels of members of groups, held out one at a time, of some of the examples with several."""
+    labels: Labels,
+    models: Models,
+    estimate: BayesianEstimate,
+    group: Ints,
+    confusion: Float64s,
+    usual: Float64s,
+) -> _Held | None:
+    """Labels of members of groups, held out one at a time, of some of the examples; None without any.
+
+    A single label can be held out where models say what to expect.
+    """
     found = []
-    several = int(np.count_nonzero(labels.counts > 1))
-    for block in blocks(labels, at_least=2, every=-(-several // _HELD_OUT) or 1):
+    least = 1 if models else 2
+    number_of = int(np.count_nonzero(labels.counts >= least))
+    for block in blocks(labels, at_least=least, every=-(-number_of // _HELD_OUT) or 1):
         confident, _ = estimate.confident_and_calibrated(block, models)
         log_prior = estimate.log_prior(block, models)
         out = held_out(block, estimate.channels, estimate.voices, log_prior, confident, estimate.prior.voices)
@@ -334,6 +357,7 @@ def _held(
                 support=out.support[member],
                 voices=out.voices[member],
                 channel=confusion[mine, label],
+                usual=usual[mine, label],
                 same=same.astype(np.float64),
                 others=(every[row, label] - 1 - same).astype(np.float64),
                 number=number.astype(np.float64),
@@ -341,4 +365,6 @@ def _held(
                 log_hardness=hardness[row],
             )
         )
-    return found
+    if not sum(len(one.same) for one in found):
+        return None
+    return _Held(*(np.concatenate(parts) for parts in zip(*found, strict=True)))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from activelab.cli._inputs import class_names, missing_words
+from activelab.cli._inputs import class_names, listed_words
 from activelab.cli._options import AnnotatorColumn, ExampleColumn, Fold, Json, LabelColumn, Missing, Question
 from activelab.cli._output import say, tell, working
 from activelab.cli._streams import source, target
@@ -109,7 +109,7 @@ def convert(
             question=question,
             classes=() if classes is None else class_names(classes),
             columns={"example": example_column, "annotator": annotator_column, "label": label_column},
-            missing=missing_words(missing),
+            missing=listed_words(missing),
             fold=fold,
         )
     if rejected is not None:

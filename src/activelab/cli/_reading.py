@@ -11,8 +11,10 @@ from typing import Any
 
 from activelab.cli._inputs import Request
 from activelab.cli._options import (
+    Abstain,
     AnnotatorColumn,
     Classes,
+    Confidence,
     ExampleColumn,
     Examples,
     Fold,
@@ -39,6 +41,8 @@ class Reading:
     from_: From = None
     question: Question = None
     missing: Missing = None
+    abstain: Abstain = None
+    confidence: Confidence = None
     fold: Fold = False
 
     def request(self, labels: Path, pred_probs: Sequence[Path] | None) -> Request:
@@ -56,6 +60,8 @@ class Reading:
             self.question,
             self.missing,
             self.fold,
+            abstain=self.abstain,
+            confidence=self.confidence,
         )
 
 

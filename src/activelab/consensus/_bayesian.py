@@ -112,18 +112,21 @@ def told(
 ) -> Models:
     """The models with what is known besides them, which every estimate from them then takes.
 
+    Abstentions and confidence that checked predictions carry stay with them.
+
     Raises
     ------
     InputError
         If ``known``, ``families``, ``abstentions`` or ``confidence`` does not match ``labels``.
     """
-    beside = (
-        check_known(known, labels),
-        family_codes(families, labels),
-        check_abstentions(abstentions, labels),
-        check_confidence(confidence, labels),
-    )
-    return models if all(one is None for one in beside) else Checked(models, labels, *beside)
+    codes, kin = check_known(known, labels), family_codes(families, labels)
+    apart, sure = check_abstentions(abstentions, labels), check_confidence(confidence, labels)
+    if codes is None and kin is None and apart is None and sure is None:
+        return models
+    if isinstance(models, Checked) and models.labels is labels:
+        apart = models.abstentions if apart is None else apart
+        sure = models.confidence if sure is None else sure
+    return Checked(models, labels, codes, kin, apart, sure)
 
 
 def consensus_by(
@@ -336,7 +339,8 @@ def bayesian_estimate(
     if steps < 1:
         raise InputError(f"steps must be at least 1, got {steps}.")
     if known is not None or families is not None:
-        models = Checked(models, labels, known, families)
+        carried = models if isinstance(models, Checked) and models.labels is labels else Checked((), labels)
+        models = Checked(models, labels, known, families, carried.abstentions, carried.confidence)
     return remembered(
         models,
         labels,

@@ -34,6 +34,7 @@ class Request:
     question: str | None = None
     missing: Sequence[str] | None = None
     fold: bool = False
+    several: bool = False
     abstain: Sequence[str] | None = None
     confidence: str | None = None
     notes: list[str] = field(default_factory=list)
@@ -68,6 +69,7 @@ def read_inputs(request: Request) -> tuple[Labels, Checked]:
         classes=() if request.classes is None else [*class_names(request.classes), *words],
         columns=roles,
         missing=listed_words(request.missing),
+        several=request.several,
         fold=request.fold,
         beside=() if request.confidence is None else (request.confidence,),
     )

@@ -48,6 +48,13 @@ Missing = Annotated[
         show_default=False,
     ),
 ]
+Several = Annotated[
+    bool,
+    typer.Option(
+        "--several",
+        help="Answers may hold several labels: read them as sets, a|b, and those without any as |.",
+    ),
+]
 Abstain = Annotated[
     list[str] | None,
     typer.Option(

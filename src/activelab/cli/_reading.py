@@ -24,6 +24,7 @@ from activelab.cli._options import (
     LabelColumn,
     Missing,
     Question,
+    Several,
 )
 from activelab.cli._streams import source
 
@@ -41,6 +42,7 @@ class Reading:
     from_: From = None
     question: Question = None
     missing: Missing = None
+    several: Several = False
     abstain: Abstain = None
     confidence: Confidence = None
     fold: Fold = False
@@ -60,6 +62,7 @@ class Reading:
             self.question,
             self.missing,
             self.fold,
+            several=self.several,
             abstain=self.abstain,
             confidence=self.confidence,
         )

@@ -42,6 +42,7 @@ def read_label_table(
     classes: Sequence[str] = (),
     columns: Mapping[str, str | None] = NOTHING,
     missing: Sequence[str] = (),
+    several: bool = False,
     fold: bool = False,
     beside: Sequence[str] = (),
 ) -> tuple[Any, list[str]]:
@@ -52,7 +53,7 @@ def read_label_table(
 
     Parameters
     ----------
-    path, format_, question, classes, columns, missing
+    path, format_, question, classes, columns, missing, several
         As in `read_records`.
     fold : bool
         Merge classes that differ only in blanks, case or Unicode's normal form into the most frequent one.
@@ -87,6 +88,7 @@ def read_label_table(
             classes=classes,
             columns=columns,
             missing=missing,
+            several=several,
             notes=notes,
         )
         latest, left_out = latest_labels(_refusing(path, records))

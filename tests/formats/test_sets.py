@@ -185,6 +185,9 @@ _HAS_NO_EMPTY_SET = ("doccano",)
 def test_sets_survive_every_format(name: str, votes: dict[tuple[str, str], set[str]]) -> None:
     if name in _HAS_NO_EMPTY_SET:
         votes = {key: chosen or {"a"} for key, chosen in votes.items()}
+    if name == "potato":
+        # A scheme is known by its columns, one a class that somebody chose.
+        votes = votes | {("w", "ann"): {"a", "c d"}}
     with tempfile.TemporaryDirectory() as folder:
         first = Path(folder, "first.jsonl")
         entries = [

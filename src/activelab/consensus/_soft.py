@@ -25,6 +25,7 @@ _HELD_OUT = 10_000  # examples whose labels are held out
 _EXPONENTS = (0.0, 0.15, 0.3, 0.5, 0.75, 1.0)
 _STRENGTHS = (0.0, 0.1, 0.2, 0.35, 0.5)
 _CONCENTRATIONS = np.geomspace(0.1, 200.0, 15)
+_EXPECTED = 2.0  # concentration expected beforehand, within a factor of e
 _USUAL = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 _OTHERS = (0.0, 0.2, 0.4, 0.7, 1.0)
 _NEITHER = -1  # annotators of no group
@@ -319,6 +320,7 @@ def _learnt(
             for concentration in _CONCENTRATIONS.tolist():
                 share = (given + concentration * towards) / (number + concentration)
                 score = float(np.log(np.maximum(share, LEAST**2)).sum())
+                score -= np.log(concentration / _EXPECTED) ** 2 / 2
                 if score > best:
                     best, found = score, _Smoothing(exponent, strength, concentration, usual_share, others)
     return found

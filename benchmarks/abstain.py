@@ -5,7 +5,7 @@ asked, 1, 2, 3 or all 5 of them about each example, drawn at random, and may ans
 tell. What is predicted are the answers of the other half, by soft labels, and the consensus of that half, by
 the posterior.
 Scores are nats, lower is better; differences have bootstrap intervals over examples. Prints markdown;
-docs/abstentions.md holds its output.
+docs/soft-labels.md holds its output.
 """
 
 from __future__ import annotations

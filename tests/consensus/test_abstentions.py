@@ -1,4 +1,4 @@
-"""People who could not tell, and how sure people were: what both say, and that without them nothing changes."""
+"""People who could not tell, and how sure people were; without either nothing changes."""
 
 from __future__ import annotations
 

@@ -4,7 +4,8 @@ Crowds are read from the folder in ACTIVELAB_DATA. Of each example 1, 2, 3 and 5
 seen, and the other labels are what is predicted. Scores are nats a held-out label (cross-entropy), lower is
 better; intervals are bootstraps over examples. The empirical distribution is smoothed towards the even one
 (add-α), or towards the shares of the classes in the pool, with the α that is best on the held-out labels
-themselves. Prints markdown; docs/soft-labels.md holds its output.
+themselves. A second table has groups: one or two people and six language models label each example, and the
+answers of the other people are predicted. Prints markdown; docs/soft-labels.md holds its output.
 """
 
 from __future__ import annotations
@@ -111,6 +112,38 @@ def compared(table: pd.DataFrame, number: int, seed: int) -> dict[str, np.ndarra
     }
 
 
+def by_group(table: pd.DataFrame, number: int, seed: int) -> dict[str, np.ndarray] | None:
+    """As `compared`, of the answers of people, with the labels of models seen beside ``number`` people's."""
+    people = table[table["kind"] == "human"]
+    seen, rest = split(people, number, seed)
+    models = table[(table["kind"] == "llm") & table["item"].isin(seen["item"])]
+    if len(rest) < 200:
+        return None
+    rows = pd.concat([seen, models])
+    kept, item = np.unique(rows["item"], return_inverse=True)
+    classes = int(table["label"].max()) + 1
+    size = int(table["annotator"].max()) + 1
+    labels = al.Labels(
+        item, rows["annotator"], rows["label"], examples=len(kept), annotators=size, classes=classes
+    )
+    at, label = np.searchsorted(kept, rest["item"]), rest["label"].to_numpy(dtype=int)
+    counts = np.zeros((2, len(kept), classes))
+    human = (rows["kind"] == "human").to_numpy()
+    np.add.at(counts[0], (item[human], rows["label"].to_numpy()[human]), 1)
+    np.add.at(counts[1], (item, rows["label"].to_numpy()), 1)
+    shares = counts[0].sum(axis=0) / counts[0].sum()
+    kinds = dict(zip(rows["annotator"].tolist(), rows["kind"].tolist(), strict=True))
+    soft = al.soft_labels(labels, groups=kinds)
+    of_people = soft.by_group[soft.groups.tolist().index("human")]
+    return {
+        "example": at,
+        "people": best_alpha(counts[0], shares, at, label),
+        "all": best_alpha(counts[1], shares, at, label),
+        "soft": np.log(soft.distribution[at, label]),
+        "by group": np.log(of_people[at, label]),
+    }
+
+
 def interval(difference: np.ndarray, example: np.ndarray, seed: int) -> tuple[float, float, float]:
     """Mean over held-out labels, and 95 % of its bootstraps over examples."""
     total, number = np.bincount(example, difference), np.bincount(example)
@@ -143,3 +176,18 @@ if __name__ == "__main__":
             print(lines[-1], flush=True)
     header = ["crowd", "labels", "held out", "posterior", "add-α", "add-α to shares", "soft labels"]
     print(markdown([*header, "less add-α", "less add-α to shares"], lines))
+    lines = []
+    for name in ("framing", "lgbteen", "cebab_stars", "summeval"):
+        path = Path(os.environ["ACTIVELAB_DATA"], "llm_and_people", name, "labels.csv.gz")
+        for number in (1, 2):
+            scores = by_group(pd.read_csv(path), number, given.seed)
+            if scores is None:
+                continue
+            example = scores.pop("example")
+            cells = [f"{-values.mean():.3f}" for values in scores.values()]
+            for method in ("people", "soft"):
+                mean, low, high = interval(scores[method] - scores["by group"], example, given.seed)
+                cells.append(f"{mean:+.3f} ({low:+.3f} to {high:+.3f})")
+            lines.append([name, str(number), f"{len(example):,}", *cells])
+    header = ["crowd", "people", "held out", "add-α of people", "add-α of all", "soft labels", "of the group"]
+    print(markdown([*header, "less add-α of people", "less soft labels"], lines))

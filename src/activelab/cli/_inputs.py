@@ -110,7 +110,7 @@ def _apart(
         return labels, None
     chosen = [name for name in classes if str(name) in words]
     used = {str(labels.classes[code]) for code in set(labels.label.tolist())}
-    unused = [word for word in words if word not in used]
+    unused = [word for word in words if word not in used and "," not in word]
     if unused:
         request.notes.append(f"--abstain: no label is {first(unused)}.")
     if not chosen:

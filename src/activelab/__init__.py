@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from activelab.labels import Labels
     from activelab.learner import ActiveLearner
+    from activelab.multilabel import LabelSets, multilabel_consensus, suggest_questions
     from activelab.planning import Batch, suggest
     from activelab.pred_probs import Checked, check_pred_probs
     from activelab.selection import select_batch
@@ -53,6 +54,7 @@ __all__ = [
     "Entropy",
     "GoodRandom",
     "InputError",
+    "LabelSets",
     "Labels",
     "Random",
     "Strategy",
@@ -68,12 +70,14 @@ __all__ = [
     "get_method",
     "majority_vote",
     "methods",
+    "multilabel_consensus",
     "ordinal_consensus",
     "register",
     "select_batch",
     "soft_labels",
     "strategies",
     "suggest",
+    "suggest_questions",
 ]
 
 # Loaded on first use: numpy, scipy and scikit-learn take longer to import than a command to complete.
@@ -106,6 +110,7 @@ _HOMES = {
     ),
     "activelab.labels": ("Labels",),
     "activelab.learner": ("ActiveLearner",),
+    "activelab.multilabel": ("LabelSets", "multilabel_consensus", "suggest_questions"),
     "activelab.planning": ("Batch", "suggest"),
     "activelab.pred_probs": ("Checked", "check_pred_probs"),
     "activelab.selection": ("select_batch",),

@@ -130,6 +130,12 @@ def first(values: Iterable[object], limit: int = 10) -> str:
     return f"{shown} and {len(names) - limit:,} more" if len(names) > limit else shown
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: ``1 label``, ``2,000 classes``."""
+    plural = noun + ("es" if noun.endswith("s") else "s")
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
 def unknown(kind: str, name: object, known: Sequence[str]) -> InputError:
     """Error for a name that is not in a list, suggesting the nearest one."""
     near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)

@@ -122,6 +122,11 @@ class Vocabulary:
         return f"Known {self.kind} ids: {known}{more}." if len(self) else "None is known."
 
 
+def as_vocabulary(values: Any, kind: str) -> Vocabulary:
+    """A vocabulary as it is, or one of the given ids."""
+    return values if isinstance(values, Vocabulary) else Vocabulary(values, kind)
+
+
 def as_ids(values: Iterable[Any], kind: str) -> Ids:
     """One-dimensional array of ids: int64, bool, or objects; floats that hold integers become integers.
 

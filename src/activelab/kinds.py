@@ -8,21 +8,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from activelab._errors import InputError, unknown
 from activelab._ordered import order_notes
 from activelab._registry import Registry, instance_of
 from activelab.agreement import Agreement, agreement_statistics
-from activelab.consensus import AUTO, CONSENSUS, ConsensusMethod, Ordinal
+from activelab.consensus import AUTO, CONSENSUS, Ordinal
 from activelab.consensus.parts import scale_positions
 from activelab.labels import Labels
+from activelab.multilabel import SEPARATOR, SET_LOSSES, LabelSets, Multilabel, as_sets, set_agreement
 
-__all__ = ["KINDS", "ORDINAL", "SINGLE", "Kind"]
+__all__ = ["KINDS", "MULTILABEL", "ORDINAL", "SINGLE", "Kind"]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """How answers to one kind of question are treated. Answers are the classes of `Labels`.
+    """How answers to one kind of question are treated.
+
+    Answers are the classes of `Labels`, where they are sets as texts such as "a|b"; or `LabelSets`.
 
     Attributes
     ----------
@@ -33,22 +37,23 @@ class Kind:
     losses : tuple of str
         What a wrong answer can cost, the default first; ``"zero_one"`` counts any mistake as one.
     consensus : callable
-        ``consensus(loss)`` is the `ConsensusMethod` with the channel by which annotators are taken to err,
-        and with the loss that decides.
+        ``consensus(loss)`` is the `ConsensusMethod` (of sets: `Multilabel`) with the channel by which
+        annotators are taken to err, and with the loss that decides.
     strategy : str
-        Name of the strategy that asks where this loss is expected to be large.
+        Name of the strategy that asks where this loss is expected to be large; empty where
+        `suggest_questions` does.
     agreement : callable
         ``agreement(labels, n_bootstrap=, confidence=, seed=)`` is a list of `Agreement`.
     """
 
     name: str
-    check: Callable[[Labels], tuple[str, ...]]
+    check: Callable[[Any], tuple[str, ...]]
     losses: tuple[str, ...]
-    consensus: Callable[[str], ConsensusMethod]
+    consensus: Callable[[str], Any]
     strategy: str
     agreement: Callable[..., list[Agreement]]
 
-    def method(self, loss: str | None = None) -> ConsensusMethod:
+    def method(self, loss: str | None = None) -> Any:
         """The consensus of this kind, by default with its first loss.
 
         Raises
@@ -81,6 +86,24 @@ def _offers_scale(labels: Labels) -> tuple[str, ...]:
     return ()
 
 
+def _offers_sets(labels: Labels) -> tuple[str, ...]:
+    """A note where classes look like sets: most of those joined by a bar are classes by themselves, too."""
+    names = {str(name) for name in labels.classes.tolist()}
+    parts = {part for name in names if SEPARATOR in name for part in name.split(SEPARATOR)}
+    if not parts or len(parts & names) * 2 < len(parts):
+        return ()
+    joined = next(name for name in sorted(names) if SEPARATOR in name)
+    return (
+        f"labels such as {joined!r} look like several classes at once: if they are, --kind multilabel takes "
+        "them apart.",
+    )
+
+
+def _check_sets(labels: Labels | LabelSets) -> tuple[str, ...]:
+    as_sets(labels)
+    return ()
+
+
 def _check_scale(labels: Labels) -> tuple[str, ...]:
     if labels.n_classes < 2:
         raise InputError(
@@ -93,7 +116,7 @@ def _check_scale(labels: Labels) -> tuple[str, ...]:
 
 SINGLE = Kind(
     "single",
-    _offers_scale,
+    lambda labels: (*_offers_scale(labels), *_offers_sets(labels)),
     ("zero_one",),
     lambda loss: CONSENSUS.get(AUTO),
     "activelab",
@@ -111,10 +134,20 @@ ORDINAL = Kind(
 )
 """One point of a scale: near misses cost less than far ones."""
 
+MULTILABEL = Kind(
+    "multilabel",
+    _check_sets,
+    SET_LOSSES,
+    lambda loss: Multilabel(loss),  # type: ignore[arg-type]
+    "",
+    lambda labels, **options: set_agreement(as_sets(labels), **options),
+)
+"""Several classes at once, or none: a set."""
+
 KINDS: Registry[Kind] = Registry(
     "kind",
     "activelab.kinds",
-    {kind.name: kind for kind in (SINGLE, ORDINAL)},
+    {kind.name: kind for kind in (SINGLE, ORDINAL, MULTILABEL)},
     instance_of(Kind, "kind"),
 )
-"""Kinds by name: "single" and "ordinal", those registered, and those of installed packages."""
+"""Kinds by name: "single", "ordinal" and "multilabel", those registered, and those of installed packages."""

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from activelab._columns import candidates, find_column
-from activelab._errors import InputError, first
+from activelab._errors import InputError, counted, first
 from activelab._typing import Bools, Ids, Ints
-from activelab._vocabulary import Vocabulary, as_ids, factorize, missing
+from activelab._vocabulary import Vocabulary, as_ids, as_vocabulary, factorize, missing
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoDataFrame
@@ -80,9 +80,9 @@ class Labels:
         keep: Keep = "error",
     ) -> None:
         vocabularies = (
-            _vocabulary(examples, "example"),
-            _vocabulary(annotators, "annotator"),
-            _vocabulary(classes, "class"),
+            as_vocabulary(examples, "example"),
+            as_vocabulary(annotators, "annotator"),
+            as_vocabulary(classes, "class"),
         )
         codes = [_codes(column) for column in (example, annotator, label)]
         names = ("example", "annotator", "label")
@@ -418,9 +418,9 @@ class Labels:
         if self.n_classes > 8:
             names = [*names[:6], "…", repr(self.classes[-1:].tolist()[0])]
         return (
-            f"Labels({_count(self.n_labels, 'label')}, {_count(self.n_examples, 'example')}{pool}, "
-            f"{_count(self.n_annotators, 'annotator')}, "
-            f"{_count(self.n_classes, 'class')}: {', '.join(names)})"
+            f"Labels({counted(self.n_labels, 'label')}, {counted(self.n_examples, 'example')}{pool}, "
+            f"{counted(self.n_annotators, 'annotator')}, "
+            f"{counted(self.n_classes, 'class')}: {', '.join(names)})"
         )
 
     def _repr_html_(self) -> str:
@@ -696,14 +696,16 @@ Labels(3 labels, 3 examples (1 without labels), 2 annotators, 1 class: 'unsure')
         return pd.DataFrame(cells, index=self.examples, columns=self.annotators)
 
 
+def check_keep(keep: str) -> None:
+    """Raise unless it says what to do with repeated labels."""
+    if keep not in ("error", "first", "last"):
+        raise InputError(f"keep must be 'error', 'first' or 'last', got {keep!r}.")
+
+
 def _called(record: Mapping[str, Any], role: str) -> str:
     """The key that plays a role in a record."""
     names = [name for name in record if isinstance(name, str)]
     return find_column(names, role) if candidates(names, role) else role
-
-
-def _vocabulary(values: Any, kind: str) -> Vocabulary:
-    return values if isinstance(values, Vocabulary) else Vocabulary(values, kind)
 
 
 def _encode(
@@ -711,7 +713,7 @@ def _encode(
 ) -> tuple[Ints, Vocabulary]:
     if vocabulary is None:
         return factorize(values, kind)
-    known = _vocabulary(vocabulary, kind)
+    known = as_vocabulary(vocabulary, kind)
     ids = as_ids(values, kind)
     codes = known.encode(ids)
     if (codes < 0).any():
@@ -740,8 +742,7 @@ def _sorted(
     """Offsets, annotators and labels, sorted by example and annotator, without repeats."""
     example, annotator, label = codes
     examples, annotators, classes = vocabularies
-    if keep not in ("error", "first", "last"):
-        raise InputError(f"keep must be 'error', 'first' or 'last', got {keep!r}.")
+    check_keep(keep)
     key = example.astype(np.int64) * max(len(annotators), 1) + annotator
     if not (key[1:] > key[:-1]).all():
         order = np.argsort(key, kind="stable")
@@ -755,7 +756,7 @@ def _sorted(
                 what = examples.take(example[two : two + 1]).tolist()[0]
                 raise InputError(
                     f"annotator {who!r} labelled example {what!r} more than once; "
-                    f"{_count(int(repeated.sum()), 'label')} repeated in all.",
+                    f"{counted(int(repeated.sum()), 'label')} repeated in all.",
                     row=(one, two),
                     example=what,
                     advice="keep",
@@ -792,8 +793,3 @@ def _broadcast(value: Any, size: int, name: str) -> Any:
 
 def _first_given(*values: Any) -> Any:
     return next(value for value in values if value is not None)
-
-
-def _count(number: int, noun: str) -> str:
-    plural = noun + ("es" if noun.endswith("s") else "s")
-    return f"{number:,} {noun if number == 1 else plural}"

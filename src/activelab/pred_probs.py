@@ -116,7 +116,7 @@ def check_pred_probs(pred_probs: Any, labels: Labels) -> Checked:
     if isinstance(pred_probs, Checked) and pred_probs.labels is labels:
         return pred_probs
     sources = _models(pred_probs)
-    models = Checked((_aligned(source, labels) for source in sources), labels)
+    models = Checked((aligned(source, labels) for source in sources), labels)
     if not models:
         raise InputError("pred_probs holds no model.")
     for number, model in enumerate(models):
@@ -165,7 +165,8 @@ def _models(pred_probs: Any) -> Sequence[Any]:
     return [np.asarray(items)]
 
 
-def _aligned(model: Any, labels: Labels) -> Floats:
+def aligned(model: Any, labels: Labels) -> Floats:
+    """One model's predictions as an array whose rows are the pool's and whose columns the classes."""
     if is_frame(model):
         return _aligned_frame(model, labels)
     array = np.asarray(model)
@@ -220,7 +221,7 @@ def _aligned_frame(model: Any, labels: Labels) -> Floats:
     columns = columns_of(model, [present[name] for name in classes])
     array = np.stack([_numbers(columns[present[n]].values, n) for n in classes], axis=1)
     if found is None:
-        return _aligned(array, labels)
+        return aligned(array, labels)
     ids = found.ids
     rows = Vocabulary(ids, "example").encode(labels.examples)
     if (rows < 0).any():

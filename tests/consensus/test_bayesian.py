@@ -82,7 +82,7 @@ def test_a_sample_comes_near_the_whole(monkeypatch):
     matrix, probs = make_pool(2, n=4000, m=10)
     labels = labels_of(matrix, probs)
     whole = bayesian_estimate(labels, tuple(probs)).ability.mean
-    monkeypatch.setattr("activelab.consensus._bayesian._SAMPLE", 500)
+    monkeypatch.setattr("activelab.consensus._bayesian.SAMPLE", 500)
     np.testing.assert_allclose(bayesian_estimate(labels, tuple(probs)).ability.mean, whole, atol=0.03)
 
 

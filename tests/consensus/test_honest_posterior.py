@@ -179,7 +179,7 @@ def test_many_examples_of_one_label_and_one_class():
 def test_calibration_on_a_sample_takes_out_only_what_was_counted(monkeypatch):
     """Independent annotators are believed also where estimates rest on samples that do not line up."""
     matrix, truth, _ = team(5, n=4000)
-    monkeypatch.setattr("activelab.consensus._bayesian._SAMPLE", 2100)
+    monkeypatch.setattr("activelab.consensus._bayesian.SAMPLE", 2100)
     monkeypatch.setattr("activelab.consensus._bayesian._HELD_OUT", 1400)
     consensus = al.bayesian_consensus(al.Labels.from_wide(matrix, classes=3))
     assert consensus.quality.mean() == pytest.approx((consensus.label == truth).mean(), abs=0.05)

@@ -8,6 +8,7 @@ the tests hold it to the first two, to scikit-learn and to values of irrCAC.
 from activelab.agreement._coefficients import (
     Agreement,
     agreement_statistics,
+    alphas_by_distance,
     fleiss_kappa,
     gwet_ac1,
     gwet_ac2,
@@ -19,6 +20,7 @@ __all__ = [
     "Agreement",
     "PairwiseKappa",
     "agreement_statistics",
+    "alphas_by_distance",
     "cohen_kappa_matrix",
     "fleiss_kappa",
     "gwet_ac1",

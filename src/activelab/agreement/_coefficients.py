@@ -7,7 +7,7 @@ those numbers. On a scale two labels disagree by their distance.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -163,8 +163,65 @@ def agreement_statistics(
     return _statistics(labels, measures, n_bootstrap, confidence, seed)
 
 
+def alphas_by_distance(
+    labels: Labels,
+    distances: Mapping[str, Float64s],
+    *,
+    n_bootstrap: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> list[Agreement]:
+    """Krippendorff's alpha with distances of your own between the classes.
+
+    Parameters
+    ----------
+    labels : Labels
+    distances : mapping of str to array-like, shape (n_classes, n_classes)
+        How much two labels disagree, from 0 to 1, symmetric with a diagonal of 0; each is named
+        ``krippendorff_alpha_NAME``.
+    n_bootstrap, confidence, seed
+        As for `agreement_statistics`, whose errors it raises.
+
+    Returns
+    -------
+    list of Agreement
+        In the order of ``distances``.
+
+    Raises
+    ------
+    InputError
+        If a distance has another shape, or is none.
+
+    Examples
+    --------
+    >>> from activelab import Labels
+    >>> from activelab.agreement import alphas_by_distance
+    >>> labels = Labels.from_wide([["cat", "lynx"], ["cat", "cat"], ["dog", "dog"]])
+    >>> distance = [[0, 1, 0.2], [1, 0, 1], [0.2, 1, 0]]
+    >>> [one] = alphas_by_distance(labels, {"zoology": distance})
+    >>> one.name, round(one.value, 3)
+    ('krippendorff_alpha_zoology', 0.884)
+    """
+    tables = {}
+    for name, distance in distances.items():
+        table = np.asarray(distance, dtype=np.float64)
+        shape = (labels.n_classes, labels.n_classes)
+        if table.shape != shape:
+            raise InputError(f"distance {name!r} needs shape {shape}, got {table.shape}.")
+        if not (np.allclose(table, table.T) and (table >= 0).all() and not np.diag(table).any()):
+            raise InputError(f"distance {name!r} must be symmetric and not negative, with a diagonal of 0.")
+        tables[name] = table
+    measures = [_Measure("krippendorff_alpha", name, name) for name in tables]
+    return _statistics(labels, measures, n_bootstrap, confidence, seed, tables)
+
+
 def _statistics(
-    labels: Labels, measures: Sequence[_Measure], n_bootstrap: int, confidence: float, seed: int
+    labels: Labels,
+    measures: Sequence[_Measure],
+    n_bootstrap: int,
+    confidence: float,
+    seed: int,
+    distances: Mapping[str, Float64s] | None = None,
 ) -> list[Agreement]:
     if n_bootstrap < 0:
         raise InputError(f"n_bootstrap must be 0 or more, got {n_bootstrap}.")
@@ -175,7 +232,7 @@ def _statistics(
     if not n_items:
         why = "no example has two labels"
         return [Agreement(one.name, np.nan, np.nan, np.nan, 0, 0, why) for one in measures]
-    patterns = _patterns(labels, measures)
+    patterns = _patterns(labels, measures, distances)
     values = _coefficients(patterns, patterns.number[None, :])
     resampled = _resampled(patterns, n_bootstrap if n_items > 1 else 0, np.random.default_rng(seed))
     tails = [(1 - confidence) / 2, (1 + confidence) / 2]
@@ -387,7 +444,7 @@ class _Patterns(NamedTuple):
     measures: Sequence[_Measure]
     where: Float64s
     """Position of each class on the scale."""
-    distances: dict[str, Float64s]
+    distances: Mapping[str, Float64s]
     number: Ints
     multiple: Bools
     terms: Any
@@ -402,7 +459,9 @@ class _Patterns(NamedTuple):
     n_classes: int
 
 
-def _patterns(labels: Labels, measures: Sequence[_Measure]) -> _Patterns:
+def _patterns(
+    labels: Labels, measures: Sequence[_Measure], distances: Mapping[str, Float64s] | None = None
+) -> _Patterns:
     from scipy import sparse  # on first use: it would take half of `import activelab`
 
     starts = np.append(labels.offsets[:-1][labels.labelled], labels.n_labels)
@@ -430,7 +489,8 @@ def _patterns(labels: Labels, measures: Sequence[_Measure]) -> _Patterns:
     multiple = size > 1
     where = positions(labels)
     kinds = list(dict.fromkeys(one.distance for one in measures if one.distance != "ranks"))
-    distances = {name: _distance(name, where) for name in kinds if name is not None}
+    if distances is None:
+        distances = {name: _distance(name, where) for name in kinds if name is not None}
     columns = []
     for name in kinds:
         pairs_apart = _pairs_apart(votes, None if name is None else distances[name])

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from activelab._errors import InputError
 from activelab.cli._consensus import ConsensusMethod, check_method, run_method
 from activelab.cli._inputs import read_inputs
 from activelab.cli._kind import KindOption, Scale, kind_of
+from activelab.cli._multilabel import annotators_of_sets
 from activelab.cli._options import (
     Json,
     LabelsFile,
@@ -33,6 +35,9 @@ def annotators(
     method: ConsensusMethod = "auto",
     kind: KindOption = None,
     scale: Scale = None,
+    by_class: Annotated[
+        bool, typer.Option("--by-class", help="With --kind multilabel: a row an annotator and class.")
+    ] = False,
     bootstrap: Annotated[
         int, typer.Option(min=0, help="Resamples for the intervals of the agreement; 0 for none.")
     ] = 1000,
@@ -49,6 +54,7 @@ def annotators(
       activelab annotators labels.csv -o annotators.csv
       activelab annotators labels.csv --pred-probs probs.csv -o annotators.csv
       activelab annotators ratings.csv --scale 1,2,3,4,5 -o annotators.csv
+      activelab annotators topics.csv --kind multilabel --by-class -o annotators.csv
       activelab annotators labels.csv --json | jq '.agreement[0].value'
 
     The table has a row an annotator, the lowest quality first, with the columns annotator, quality,
@@ -56,6 +62,8 @@ def annotators(
     (with known answers, that would tell as much; fewer than 5 are too few to tell), weight, num_labels,
     num_overlapping (labels on examples that others labelled too), voice (voices a label counts for) and
     worst_class. Of ratings it also has shift (severity: how far the labels lie above the truth) and spread.
+    Of sets it has sensitivity and specificity (how often a class is seen where it applies, and not seen where
+    it does not) in place of intervals.
     """
     from activelab.tables import to_arrow
 
@@ -63,6 +71,13 @@ def annotators(
     request = reading.request(labels, pred_probs)
     check_method(method, with_models=bool(pred_probs), kind=answers)
     output = target(output, format_, request.files)
+    if answers.name == "multilabel":
+        table, summary = annotators_of_sets(request, bootstrap, seed, by_class=by_class)
+        summary["agreement"] = [_statistic(one) for one in summary["agreement"]]
+        deliver(table, summary, output=output, as_json=as_json, absent="not estimable")
+        return
+    if by_class:
+        raise InputError("--by-class goes with --kind multilabel.")
     with working("Reading the files"):
         pool, models = read_inputs(request)
     notes = answers.check(pool)

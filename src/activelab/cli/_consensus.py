@@ -10,6 +10,7 @@ import typer
 from activelab._errors import InputError
 from activelab.cli._inputs import read_groups, read_inputs
 from activelab.cli._kind import KindOption, LossOption, Scale, kind_of
+from activelab.cli._multilabel import consensus_of_sets
 from activelab.cli._options import (
     Json,
     LabelsFile,
@@ -58,7 +59,9 @@ def check_method(
 
     if method != "auto":
         if loss is not None:
-            raise InputError("--loss goes with --kind ordinal and no --method.")
+            raise InputError("--loss goes with --kind ordinal or multilabel, and no --method.")
+        if kind is not None and kind.name == "multilabel":
+            raise InputError("--kind multilabel has a method of its own: leave out --method.")
         if CONSENSUS.get(method).needs_models and not with_models:
             raise InputError(f"method {method} needs the predictions of a model: give --pred-probs.")
     if kind is not None:
@@ -128,13 +131,15 @@ def consensus(
       activelab consensus ratings.csv --scale 1,2,3,4,5 -o consensus.csv
       activelab consensus labels.csv --abstain "cannot tell" --confidence sure -o consensus.csv
       activelab consensus labels.csv --soft soft.csv --groups language -o consensus.csv
+      activelab consensus topics.csv --kind multilabel --loss f1 -o consensus.csv
       activelab consensus labels.csv --method glad --label-column answer | sort -t, -k3 -g | head
 
     The table has the columns example, consensus_label, quality, agreement, num_labels and
     predicted_label, which is empty without probabilities. Of ratings it also has the mean of the posterior,
     between which points the truth lies with a probability of 0.9 (low, high), and what the label is expected
-    to cost (expected_loss). Soft labels have the columns example and one a class; with groups also group,
-    which is empty for everybody together.
+    to cost (expected_loss). Of sets the quality is the expected share of classes in which the set is right.
+    Soft labels have the columns example and one a class; with groups also group, which is empty for everybody
+    together.
     """
     from activelab.tables import to_arrow
 
@@ -144,6 +149,12 @@ def consensus(
     if groups is not None and soft is None:
         raise InputError("--groups goes with --soft FILE.")
     output = target(output, format_, request.files)
+    if answers.name == "multilabel":
+        if soft is not None:
+            raise InputError("--soft is for answers of one class, not for --kind multilabel.")
+        table, summary = consensus_of_sets(request, loss)
+        deliver(table, summary, output=output, as_json=as_json)
+        return
     soft = target(soft, inputs=(*request.files, str(output)))
     with working("Reading the files"):
         pool, models = read_inputs(request)

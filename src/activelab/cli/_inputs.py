@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,9 @@ from activelab._errors import InputError, first
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from activelab._typing import Models
     from activelab.labels import Labels
+    from activelab.multilabel import LabelSets
     from activelab.pred_probs import Checked
 
 
@@ -54,6 +56,50 @@ def read_inputs(request: Request) -> tuple[Labels, Checked]:
     InputError
         If a file cannot be read, or labels and probabilities do not match; the message names the file.
     """
+    words = listed_words(request.abstain)
+    classes = () if request.classes is None else [*class_names(request.classes), *words]
+    given, pool, models = _read(request, classes)
+    names = _class_names(request.classes, models)
+    if names is not None:
+        names = [*names, *(word for word in words if word not in names)]
+    given, known = _with_one_type_of_classes(given, names, fold=request.fold)
+    labels = _labels(request, given, pool, known, models)
+    labels, abstentions = _apart(request, labels, words, sort=names is None)
+    confidence = _confidence(request, given, labels)
+    return labels, _checked(request, labels, models, abstentions, confidence)
+
+
+def read_sets(request: Request) -> tuple[LabelSets, Models]:
+    """As `read_inputs`, of labels that are sets such as "a|b", and probabilities of their classes.
+
+    Raises
+    ------
+    InputError
+        As `read_inputs`.
+    """
+    from activelab.multilabel import LabelSets, check_multilabel_probs
+    from activelab.tables import naming
+
+    if request.confidence is not None:
+        raise InputError("--confidence is for answers of one class, not for --kind multilabel.")
+    given, pool, models = _read(replace(request, several=True), ())
+    names = _class_names(request.classes, models)
+    labels = _labels(request, given, pool, None, models)
+    labels, abstentions = _apart(request, labels, listed_words(request.abstain), sort=False)
+    if abstentions is not None:
+        request.notes.append("the consensus of sets makes no use of --abstain: these answers are left out.")
+    with naming(request.labels):
+        sets = LabelSets.from_labels(labels, names)
+    checked: list[Any] = []
+    for path, model in zip(request.pred_probs, models, strict=True):
+        with naming(path):
+            for one in model if isinstance(model, list) else [model]:
+                checked += check_multilabel_probs(one, sets)
+    return sets, tuple(checked)
+
+
+def _read(request: Request, classes: Sequence[str]) -> tuple[pa.Table, Any, list[Any]]:
+    """The tables of labels, of the pool if any, and of each model, with ids of one type."""
     from activelab.formats import read_label_table
 
     roles = {
@@ -61,12 +107,11 @@ def read_inputs(request: Request) -> tuple[Labels, Checked]:
         "annotator": request.annotator_column,
         "label": request.label_column,
     }
-    words = listed_words(request.abstain)
     given, notes = read_label_table(
         request.labels,
         request.format_,
         question=request.question,
-        classes=() if request.classes is None else [*class_names(request.classes), *words],
+        classes=classes,
         columns=roles,
         missing=listed_words(request.missing),
         several=request.several,
@@ -76,15 +121,7 @@ def read_inputs(request: Request) -> tuple[Labels, Checked]:
     request.notes.extend(notes)
     models = [_read_model(path, request.example_column) for path in request.pred_probs]
     pool = None if request.examples is None else _read_pool(request.examples, request.example_column)
-    given, pool, models = _with_one_type_of_ids(given, pool, models)
-    names = _class_names(request.classes, models)
-    if names is not None:
-        names = [*names, *(word for word in words if word not in names)]
-    given, classes = _with_one_type_of_classes(given, names, fold=request.fold)
-    labels = _labels(request, given, pool, classes, models)
-    labels, abstentions = _apart(request, labels, words, sort=names is None)
-    confidence = _confidence(request, given, labels)
-    return labels, _checked(request, labels, models, abstentions, confidence)
+    return _with_one_type_of_ids(given, pool, models)
 
 
 _CANNOT_TELL = (

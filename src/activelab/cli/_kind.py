@@ -25,7 +25,7 @@ KindOption = Annotated[
     typer.Option(
         "--kind",
         help="Kind of answers: single, one of several classes; ordinal, a point of a scale, on which near "
-        "misses cost less.",
+        "misses cost less; multilabel, several classes at once, with a | between them.",
         show_default="single",
         autocompletion=_kinds,
     ),
@@ -42,9 +42,26 @@ LossOption = Annotated[
     str | None,
     typer.Option(
         "--loss",
-        help="What a wrong label costs, for --kind ordinal: absolute, its distance from the truth; "
-        "quadratic, the square; zero_one, the same whatever the distance.",
-        show_default="absolute",
+        help="What a wrong label costs. With --kind ordinal: absolute, its distance from the truth; "
+        "quadratic, the square; zero_one, the same whatever the distance. With --kind multilabel: hamming, "
+        "the same for each wrong class; f1, what is lost of each class's F1.",
+        show_default="absolute; hamming",
+    ),
+]
+
+
+Ask = Annotated[
+    str,
+    typer.Option(
+        help="With --kind multilabel, whether to ask for whole sets (examples), about one class of an "
+        "example (classes), or what buys more for its price (either).",
+    ),
+]
+ClassPrice = Annotated[
+    float | None,
+    typer.Option(
+        help="Price of a question about one class, where a whole set costs 1.",
+        show_default="1 / number of classes",
     ),
 ]
 

@@ -10,8 +10,9 @@ import typer
 
 from activelab._errors import InputError
 from activelab.cli._inputs import Request, class_names, read_inputs, with_features
-from activelab.cli._kind import KindOption, Scale, kind_of
+from activelab.cli._kind import Ask, ClassPrice, KindOption, Scale, kind_of
 from activelab.cli._large import SEPARATOR, bar, is_large, print_plan, require_scale, summary_of
+from activelab.cli._multilabel import questions
 from activelab.cli._options import (
     Address,
     EngineOption,
@@ -103,6 +104,8 @@ def suggest(
     ] = False,
     kind: KindOption = None,
     scale: Scale = None,
+    ask: Ask = "either",
+    class_price: ClassPrice = None,
     reading: Reading = Reading(),  # noqa: B008
     seed: Seed = 0,
     as_json: Json = False,
@@ -128,6 +131,7 @@ def suggest(
       activelab suggest labels.csv -p probs.npy --examples ids.txt --classes cat,dog,fox
       activelab suggest labels.csv --features features.csv --method taught -o batch.csv
       activelab suggest ratings.csv -p probs.csv --scale 1,2,3,4,5 -o batch.csv
+      activelab suggest topics.csv -p probs.csv --kind multilabel --class-price 0.3 -o questions.csv
       activelab suggest labels.csv -p probs.npz:resnet --method entropy --json -o batch.jsonl
       activelab suggest 'labels/*.parquet' -p s3://bucket/probs/ --memory 4GB -n 100000 -o batch.parquet
 
@@ -135,17 +139,35 @@ def suggest(
     the memory, on one machine or a cluster; the batch is the same.
 
     The table has the columns example, score, kind (new or relabel), num_labels, consensus_label, quality
-    and predicted_label, and with --assignment annotator.
+    and predicted_label, and with --assignment annotator. Of sets: example, class (empty where the whole set
+    is asked for), worth, price, probability (that the class applies) and num_labels.
     """
     from activelab.strategies import Strategy
 
+    answers, reading = kind_of(kind, scale, reading)
+    if answers.name == "multilabel":
+        given = (features, method, batching, assignment, max_share, prices, unmatched, engine, address)
+        if any(one is not None for one in (*given, workers, memory, work_dir)) or skip_settled or explain:
+            raise InputError(
+                "--kind multilabel takes --pred-probs, --batch-size, --ask, --class-price and options that "
+                "say how files are read."
+            )
+        if len(labels) > 1:
+            raise InputError("--kind multilabel reads one file of labels.")
+        files = [Path(source(one)) for one in pred_probs or ()]
+        request = reading.request(Path(source(labels[0])), files)
+        output = target(output, format_, request.files)
+        table, summary = questions(request, batch_size, ask, class_price, seed)
+        deliver(table, summary, output=output, as_json=as_json)
+        return
+    if ask != "either" or class_price is not None:
+        raise InputError("--ask and --class-price go with --kind multilabel.")
     if (features is None) == (not pred_probs):
         raise InputError("give either --pred-probs or --features.")
     labels = [source(one) for one in labels]
     models = [[source(name) for name in one.split(SEPARATOR)] for one in pred_probs or ()]
     features = None if features is None else source(features)
     prices = None if prices is None else source(prices)
-    answers, reading = kind_of(kind, scale, reading)
     method = method or answers.strategy
     strategy = Strategy.of(
         method,

@@ -1,7 +1,7 @@
 """People who could not tell: how often each says so, and what that says of an example.
 
 Whether somebody can tell depends on the person, on the class and on the example, and on the last also for
-everybody else: where many cannot tell, the labels of the others are less often right (mathematics.md §19).
+everybody else: where many cannot tell, the labels of the others are less often right (mathematics.md §20).
 """
 
 from __future__ import annotations

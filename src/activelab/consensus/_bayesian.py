@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,15 +17,15 @@ from activelab.consensus._chance import chance_notes
 from activelab.consensus._channels import Ability, Channels, ChannelSums, ability_of
 from activelab.consensus._confidence import check_confidence, share_of_voice
 from activelab.consensus._consensus import Consensus
-from activelab.consensus._dependence import Voices, family_codes, find_voices
+from activelab.consensus._dependence import Question, Voices, family_codes, find_voices
 from activelab.consensus._held_out import HeldOut, discounted
 from activelab.consensus._model_prior import ModelPrior
 from activelab.consensus._statistics import label_sums
 from activelab.labels import Labels
 from activelab.pred_probs import Checked, joined, remembered
 
-_STEPS = 6
-_SAMPLE = 50_000  # labelled examples the first steps rest on; the last step takes all
+STEPS = 6
+SAMPLE = 50_000  # labelled examples the first steps rest on; the last step takes all
 _HELD_OUT = 10_000  # examples whose labels are held out
 _EARNED = 10.0  # nats of held-out labels a free class share must be worth
 
@@ -217,6 +217,8 @@ class BayesianEstimate:
         Positions of the classes, if they are points of a scale.
     abstaining : Abstaining or None
         How often people cannot tell, where some could not.
+    base : ndarray of float64, shape (n_classes,), or 0.0
+        Part of the log-support that is never discounted: how frequent the classes are.
     """
 
     prior: ModelPrior
@@ -229,6 +231,7 @@ class BayesianEstimate:
     discount_range: tuple[float, float] = (0.0, 0.0)
     where: Float64s | None = None
     abstaining: Abstaining | None = None
+    base: Float64s | float = 0.0
 
     @property
     def betas(self) -> tuple[float, ...]:
@@ -242,17 +245,19 @@ class BayesianEstimate:
     def predicted_and_posterior(self, block: Block, models: Models) -> tuple[Ints, Float64s]:
         """The class the calibrated models find likeliest, and the posterior."""
         predicted, support, voices = self.support(block, models)
-        scale = self._log_scale(block)
-        return predicted, self._fixed(block, discounted(support, voices, self.discount, scale))
+        return predicted, self._posterior(block, support, voices, self.discount)
 
     def confident_and_calibrated(self, block: Block, models: Models) -> tuple[Float64s, Float64s]:
         """The posterior if annotators erred independently, and as it is."""
         _, support, voices = self.support(block, models)
-        scale = self._log_scale(block)
-        confident = self._fixed(block, discounted(support, voices, 0.0, scale))
+        confident = self._posterior(block, support, voices, 0.0)
         if self.discount == 0:
             return confident, confident
-        return confident, self._fixed(block, discounted(support, voices, self.discount, scale))
+        return confident, self._posterior(block, support, voices, self.discount)
+
+    def _posterior(self, block: Block, support: Float64s, voices: Float64s, discount: float) -> Float64s:
+        scale = self._log_scale(block)
+        return self._fixed(block, discounted(support, voices, discount, self.base, scale))
 
     def with_strength(self, strength: float) -> BayesianEstimate:
         """With γ of `Abstaining`."""
@@ -286,8 +291,7 @@ class BayesianEstimate:
             _, support, voices = self.support(block, models)
             number += block.size
             for place, discount in enumerate(reversed(self.discount_range)):
-                posterior = discounted(support, voices, discount, self._log_scale(block))
-                quality = self._fixed(block, posterior).max(axis=1)
+                quality = self._posterior(block, support, voices, discount).max(axis=1)
                 right[place] += float(quality.sum())
                 variance[place] += float((quality * (1 - quality)).sum())
         if not number:
@@ -328,12 +332,12 @@ def bayesian_estimate(
     known: Ints | None = None,
     families: Ints | None = None,
     where: Float64s | None = None,
-    steps: int = _STEPS,
+    steps: int = STEPS,
 ) -> BayesianEstimate:
     """Accuracies, confusion matrices and temperatures by expectation-maximisation, then calibrated.
 
     ``known`` are checked codes (`check_known`), ``families`` a code for each annotator, -1 for none; by
-    default what checked predictions carry. All but the last step rest on at most `_SAMPLE` labelled examples,
+    default what checked predictions carry. All but the last step rest on at most `SAMPLE` labelled examples,
     evenly spaced. Made once for checked predictions and what they carry.
     """
     if steps < 1:
@@ -359,7 +363,7 @@ def _estimated(
     known, families = carried.known, carried.families
     abstentions, confidence = carried.abstentions, carried.confidence
     n_labelled = int(np.count_nonzero(labels.labelled))
-    every = -(-n_labelled // _SAMPLE) or 1
+    every = -(-n_labelled // SAMPLE) or 1
     channels = Channels.at_first(labels, where)
     start = BayesianEstimate(
         prior=ModelPrior.fitted(labels, models, where=where),
@@ -378,11 +382,12 @@ def _estimated(
         start_of_shares = replace(start, log_shares=np.zeros(labels.n_classes))
         shares = _improved(labels, models, start_of_shares, steps - 1, every)
         with_shares, without = (
-            _held_out(labels, models, each, every).likelihood(0) for each in (shares, estimate)
+            hold_out(labels, models, each, every).likelihood(0) for each in (shares, estimate)
         )
         if with_shares - without > _EARNED * (labels.n_classes - 1):
             start, estimate = start_of_shares, shares
-    voices = find_voices(labels, estimate.channels, lambda block: estimate.posterior(block, models), families)
+    question = Question(labels, estimate.channels, lambda block: estimate.posterior(block, models))
+    voices = find_voices([question], families)
     if len(voices.dependence):
         # From the start: what copies made look right must not stay so.
         estimate = _improved(labels, models, replace(start, voices=voices), steps - 1, every)
@@ -398,11 +403,11 @@ def _calibrated(
     labels: Labels, models: Models, estimate: BayesianEstimate, every: int, *, declared: bool
 ) -> BayesianEstimate:
     """The estimate with the discount, and the meaning of abstentions, that held-out labels ask for."""
-    held, strength = _held_out(labels, models, estimate, every), 0.0
+    held, strength = hold_out(labels, models, estimate, every), 0.0
     if estimate.abstaining is not None:
         strength, score = held.strength()
         alike = replace(estimate, abstaining=estimate.abstaining.alike)
-        held_alike = _held_out(labels, models, alike, every)
+        held_alike = hold_out(labels, models, alike, every)
         strength_alike, score_alike = held_alike.strength()
         # Rates of the classes must be worth their number of held-out nats (Akaike's criterion).
         if score_alike >= score - (labels.n_classes - 1):
@@ -417,32 +422,60 @@ def _improved(
 ) -> BayesianEstimate:
     """The estimate after some steps of expectation-maximisation over one labelled example in ``every``."""
     for _ in range(steps):
-        sums, of_class = ChannelSums(labels, estimate.where), np.zeros(labels.n_classes)
-        right, given = np.zeros(labels.n_annotators), np.zeros(labels.n_annotators)
-        abstained = None if estimate.abstaining is None else AbstentionSums(estimate.abstaining)
-        for whole in blocks(labels, at_least=1, every=every):
-            block = _telling(whole, models, estimate.known)
-            if not block.size:
-                continue
-            # The consensus takes for right what independent annotators would make of the labels.
-            confident, calibrated = estimate.confident_and_calibrated(block, models)
-            sums.add(block, confident)
-            of_class += confident.sum(axis=0)
-            if abstained is not None:
-                abstained.add(block.index, confident)
-            right += np.bincount(block.annotator, calibrated.reshape(-1)[block.cell], labels.n_annotators)
-            given += np.bincount(block.annotator, minlength=labels.n_annotators)
-        log_shares = estimate.log_shares
-        if log_shares is not None:
-            log_shares = np.log((of_class + 1) / (of_class.sum() + labels.n_classes))
+        found = gathered(labels, models, estimate, every)
         estimate = replace(
             estimate,
-            log_shares=log_shares,
-            channels=sums.channels(),
-            ability=ability_of(right, given, labels.n_classes),
-            abstaining=None if abstained is None else abstained.abstaining_by_class(),
+            log_shares=None if estimate.log_shares is None else found.log_shares,
+            channels=found.sums.channels(),
+            ability=found.ability,
+            abstaining=found.abstaining,
         )
     return estimate
+
+
+class Gathered(NamedTuple):
+    """What a step of expectation-maximisation rests on.
+
+    Attributes
+    ----------
+    sums : ChannelSums
+    of_class : ndarray of float64, shape (n_classes,)
+        Expected examples of each class.
+    ability : Ability
+    abstaining : Abstaining or None
+        How often people cannot tell, by class.
+    """
+
+    sums: ChannelSums
+    of_class: Float64s
+    ability: Ability
+    abstaining: Abstaining | None = None
+
+    @property
+    def log_shares(self) -> Float64s:
+        """Logarithm of the share of each class."""
+        return np.asarray(np.log((self.of_class + 1) / (self.of_class.sum() + len(self.of_class))))
+
+
+def gathered(labels: Labels, models: Models, estimate: BayesianEstimate, every: int) -> Gathered:
+    """Sums over one labelled example in ``every``."""
+    sums, of_class = ChannelSums(labels, estimate.where), np.zeros(labels.n_classes)
+    right, given = np.zeros(labels.n_annotators), np.zeros(labels.n_annotators)
+    abstained = None if estimate.abstaining is None else AbstentionSums(estimate.abstaining)
+    for whole in blocks(labels, at_least=1, every=every):
+        block = _telling(whole, models, estimate.known)
+        if not block.size:
+            continue
+        # The consensus takes for right what independent annotators would make of the labels.
+        confident, calibrated = estimate.confident_and_calibrated(block, models)
+        sums.add(block, confident)
+        of_class += confident.sum(axis=0)
+        if abstained is not None:
+            abstained.add(block.index, confident)
+        right += np.bincount(block.annotator, calibrated.reshape(-1)[block.cell], labels.n_annotators)
+        given += np.bincount(block.annotator, minlength=labels.n_annotators)
+    ability = ability_of(right, given, labels.n_classes)
+    return Gathered(sums, of_class, ability, None if abstained is None else abstained.abstaining_by_class())
 
 
 def _telling(block: Block, models: Models, known: Ints | None) -> Block:
@@ -455,7 +488,7 @@ def _telling(block: Block, models: Models, known: Ints | None) -> Block:
     return block if tells.all() else block.select(tells)
 
 
-def _held_out(labels: Labels, models: Models, estimate: BayesianEstimate, every: int) -> HeldOut:
+def hold_out(labels: Labels, models: Models, estimate: BayesianEstimate, every: int) -> HeldOut:
     """Labels held out of some of the examples, one in ``every``, that the estimate rests on."""
     held = HeldOut(estimate.channels, estimate.voices)
     number = -(-int(np.count_nonzero(labels.labelled)) // every)
@@ -463,8 +496,13 @@ def _held_out(labels: Labels, models: Models, estimate: BayesianEstimate, every:
     for block in blocks(labels, at_least=1, every=every * (-(-number // _HELD_OUT) or 1)):
         truth = np.full(block.size, -1) if estimate.known is None else estimate.known[block.index]
         confident, _ = estimate.confident_and_calibrated(block, models)
-        abstaining = estimate.abstaining
-        hardness = None if abstaining is None else abstaining.log_hardness(block.index)
-        log_prior = estimate.log_prior(block, models)
-        held.add(block, log_prior, confident, truth, estimate.prior.voices, hardness)
+        held.add(
+            block,
+            estimate.log_prior(block, models),
+            confident,
+            truth,
+            estimate.prior.voices,
+            estimate.base,
+            None if estimate.abstaining is None else estimate.abstaining.log_hardness(block.index),
+        )
     return held

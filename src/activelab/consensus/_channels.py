@@ -81,6 +81,12 @@ class Channels:
             log_confusion = np.tile(np.log(first_guess(where)), (labels.n_annotators, 1))
         return cls(ability, log_confusion, labels.n_classes)
 
+    @classmethod
+    def alike(cls, labels: Labels, confusion: Float64s) -> Channels:
+        """Everybody with one confusion, label, class."""
+        first = cls.at_first(labels)
+        return cls(first.ability, np.tile(np.log(confusion), (labels.n_annotators, 1)), labels.n_classes)
+
     def evidence(self, block: Block, weight: Float64s | None = None) -> Float64s:
         """Σ_j w_ij log P(Y_ij | class k) over a block, up to a constant of each example.
 
@@ -158,17 +164,26 @@ class ChannelSums:
         self.counts += csr_array(entries, shape=(len(self.counts), self._rows)) @ posterior
         self._waiting, self._rows = [], 0
 
-    def channels(self) -> Channels:
-        """The most probable channels given the counts."""
+    @property
+    def own(self) -> Float64s | None:
+        """Expected counts of annotator, label, class; None where accuracies are all that is kept."""
         self._flush()
+        shape = (self.n_annotators, self.n_classes, self.n_classes)
+        return None if self.counts is None else self.counts.reshape(shape)
+
+    def channels(self, prior: Float64s | None = None) -> Channels:
+        """The most probable channels given the counts.
+
+        ``prior`` are the confusions, annotator, label, class, that annotators are shrunk to; by default what
+        all share.
+        """
         mean = (self.right.sum() + PRIOR[0]) / (self.given.sum() + sum(PRIOR))
         ability = ability_of(self.right, self.given, self.n_classes)
-        if self.counts is None:
+        own = self.own
+        if own is None:
             return Channels(ability, None, self.n_classes)
-        own = self.counts.reshape(
-            self.n_annotators, self.n_classes, self.n_classes
-        )  # annotator, label, class
-        prior = self._shared(own, float(mean), ability) if self.where is None else banded(own, self.where)
+        if prior is None:
+            prior = self._shared(own, float(mean), ability) if self.where is None else banded(own, self.where)
         strength = _OWN * self.n_classes**2
         confusion = own + strength * prior
         observed = own.sum(axis=1) + strength

@@ -1,4 +1,4 @@
-"""How sure people said they were, and what a label of that counts for, by how often it holds (§20)."""
+"""How sure people said they were, and what a label of that counts for, by how often it holds (§21)."""
 
 from __future__ import annotations
 

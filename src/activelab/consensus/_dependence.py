@@ -6,10 +6,10 @@ label of the other. Copiers, and several models of one family, agree beyond that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -111,12 +111,15 @@ def family_codes(families: Any, labels: Labels) -> Ints | None:
     return codes
 
 
-def find_voices(
-    labels: Labels,
-    channels: Channels,
-    posterior: Callable[[Block], Float64s],
-    declared: Ints | None = None,
-) -> Voices:
+class Question(NamedTuple):
+    """Labels, how annotators err in them, and the posterior of a block."""
+
+    labels: Labels
+    channels: Channels
+    posterior: Callable[[Block], Float64s]
+
+
+def find_voices(questions: Sequence[Question], declared: Ints | None = None) -> Voices:
     """Families of annotators by a test of pairwise agreement given the consensus.
 
     Annotator b repeats label l of annotator a with probability Σ_k R_ik θ_b(l | k) if independent. Over the
@@ -126,10 +129,12 @@ def find_voices(
     the mean of all pairs, and linked where both excess and significance (Bonferroni over the pairs) are
     large. Where an example has few labels, the consensus follows copies: pairs who all but never disagree are
     linked also where that is more than each one's agreement with everybody else explains. Linked annotators
-    are a family; ρ is its excess.
+    are a family; ρ is its excess. Several questions to the same people are taken together.
     """
-    alone = Voices.independent(labels.n_annotators)
-    pairs = _Pairs(labels, channels, posterior) if channels.log_confusion is not None else None
+    n_annotators = questions[0].labels.n_annotators
+    alone = Voices.independent(n_annotators)
+    told = all(one.channels.log_confusion is not None for one in questions)
+    pairs = _Pairs(questions) if told else None
     if pairs is None or not len(pairs.key):
         return alone if declared is None else _declared(declared, None)
     if declared is not None and (declared >= 0).any():
@@ -141,7 +146,7 @@ def find_voices(
     from scipy.sparse.csgraph import connected_components
 
     edges = (np.ones(linked.sum()), (pairs.first[linked], pairs.second[linked]))
-    graph = coo_array(edges, shape=(labels.n_annotators, labels.n_annotators))
+    graph = coo_array(edges, shape=(n_annotators, n_annotators))
     _, component = connected_components(graph, directed=False)
     family = np.where(np.bincount(component)[component] > 1, component, -1)
     kept, codes = np.unique(family[family >= 0], return_inverse=True)
@@ -158,14 +163,19 @@ def _declared(family: Ints, pairs: _Pairs | None) -> Voices:
 class _Pairs:
     """Agreement of every two annotators who share examples, observed and expected."""
 
-    def __init__(self, labels: Labels, channels: Channels, posterior: Callable[[Block], Float64s]) -> None:
-        counts = labels.counts[(labels.counts > 1) & (labels.counts <= _MOST_LABELS)].astype(np.int64)
-        total = int((counts * (counts - 1) // 2).sum()) * labels.n_classes
+    def __init__(self, questions: Sequence[Question]) -> None:
+        labels = questions[0].labels
+        total = 0
+        for question in questions:
+            counts = question.labels.counts
+            counts = counts[(counts > 1) & (counts <= _MOST_LABELS)].astype(np.int64)
+            total += int((counts * (counts - 1) // 2).sum()) * labels.n_classes
         every = -(-total // _CELLS) or 1
         nothing = (np.empty(0, dtype=np.int64), np.empty(0), np.empty(0))
         columns = [nothing]
-        for block in blocks(labels, at_least=2, every=every):
-            columns += _agreement(labels, channels, block, posterior(block))
+        for asked, channels, posterior in questions:
+            for block in blocks(asked, at_least=2, every=every):
+                columns += _agreement(asked, channels, block, posterior(block))
         key, equal, expected = (np.concatenate(parts) for parts in zip(*columns, strict=True))
         pair, vocabulary = factorize(key, "pair")
         self.key = vocabulary.values if len(key) else key

@@ -46,8 +46,9 @@ class HeldOut:
         self._channel: list[Float64s] = []
         self._others: list[Float64s] = []
         self._weight: list[Float64s] = []
+        self._base: list[Float64s | float] = []
         self._hardness: list[Float64s] = []
-        self._known: list[tuple[Float64s, Float64s, Float64s, Ints]] = []
+        self._known: list[tuple[Float64s, Float64s, Ints, Float64s | float, Float64s]] = []
 
     def add(
         self,
@@ -56,6 +57,7 @@ class HeldOut:
         posterior: Float64s,
         truth: Ints,
         prior_voices: float,
+        base: Float64s | float = 0.0,
         log_hardness: Float64s | None = None,
     ) -> None:
         """Hold out every label of a block; ``truth`` is the known class of each example, -1 if unknown."""
@@ -68,13 +70,18 @@ class HeldOut:
         self._others.append(out.voices[held])
         self._channel.append(out.channel[held])
         self._weight.append(out.weight[held])
+        self._base.append(base)
         hardness = np.zeros(block.size) if log_hardness is None else log_hardness
         self._hardness.append(hardness[block.row][held])
         if not unknown.all():
             here = ~unknown
-            self._known.append(
-                (out.of_example[here], out.voices_of_example[here], hardness[here], truth[here])
-            )
+            voices = out.voices_of_example[here]
+            self._known.append((out.of_example[here], voices, truth[here], base, hardness[here]))
+
+    def merge(self, other: HeldOut) -> None:
+        """Add what was held out of the labels of another question to the same people."""
+        for name in ("_support", "_channel", "_others", "_weight", "_base", "_hardness", "_known"):
+            getattr(self, name).extend(getattr(other, name))
 
     def likelihood(self, exponent: float, strength: float = 0.0) -> float:
         """Log-likelihood of the held-out labels if m voices are worth m^(1 − exponent).
@@ -82,13 +89,19 @@ class HeldOut:
         ``strength`` is that of `Abstaining`.
         """
         total = 0.0
-        for support, others, channel, weight, hardness in zip(
-            self._support, self._others, self._channel, self._weight, self._hardness, strict=True
+        for support, others, channel, weight, base, hardness in zip(
+            self._support,
+            self._others,
+            self._channel,
+            self._weight,
+            self._base,
+            self._hardness,
+            strict=True,
         ):
             if not len(support):
                 continue
             log_scale = -strength * hardness if strength else None
-            posterior = discounted(support, others, exponent, log_scale)
+            posterior = discounted(support, others, exponent, base, log_scale)
             predicted = np.einsum("ij,ij->i", posterior, channel)
             total += float(weight @ np.log(np.maximum(predicted, LEAST**2)))
         return total
@@ -122,10 +135,11 @@ class HeldOut:
         if not self._known:
             return Exponent(shown, low, high)
         score = -(((_GRID - shown) / _BY_KNOWN) ** 2) / 2
-        for support, voices, hardness, truth in self._known:
+        for support, voices, truth, base, hardness in self._known:
             log_scale = -strength * hardness if strength else None
             for position, s in enumerate(_GRID):
-                at_truth = discounted(support, voices, s, log_scale)[np.arange(len(truth)), truth]
+                posterior = discounted(support, voices, s, base, log_scale)
+                at_truth = posterior[np.arange(len(truth)), truth]
                 score[position] += float(np.log(np.maximum(at_truth, LEAST**2)).sum())
         best, (low, high) = _highest(_GRID, score), _quantiles(score)
         return Exponent(best, min(low, best), max(high, best))
@@ -206,18 +220,23 @@ def held_out(
 
 
 def discounted(
-    support: Float64s, voices: Float64s, exponent: float, log_scale: Float64s | None = None
+    support: Float64s,
+    voices: Float64s,
+    exponent: float,
+    base: Float64s | float = 0.0,
+    log_scale: Float64s | None = None,
 ) -> Float64s:
     """Posterior from log-support by m voices, worth m^(1 − exponent) independent ones.
 
-    ``log_scale`` is the logarithm of what else the support of each example counts for.
+    ``base`` is the part of the support that no voice speaks for: how frequent each class is. ``log_scale`` is
+    the logarithm of what else the support of each example counts for.
     """
     if exponent == 0 and log_scale is None:
         return normalised(support)
     scale = np.maximum(voices, 1.0) ** -exponent
     if log_scale is not None:
         scale *= np.exp(log_scale)
-    return normalised(support * scale[:, None])
+    return normalised((support - base) * scale[:, None] + base)
 
 
 def _unexpected(exponent: Any) -> Any:

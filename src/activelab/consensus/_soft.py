@@ -1,4 +1,4 @@
-"""Soft labels: how the answers of a population are distributed, not what is most probably right (§21)."""
+"""Soft labels: how the answers of a population are distributed, not what is most probably right (§22)."""
 
 from __future__ import annotations
 
@@ -235,7 +235,7 @@ def _expected(
     scale = None
     if estimate.abstaining is not None and by.strength:
         scale = -by.strength * estimate.abstaining.log_hardness(block.index)
-    return discounted(support, voices, by.exponent, scale)
+    return discounted(support, voices, by.exponent, estimate.base, scale)
 
 
 def _usual(labels: Labels, group: Ints, n_groups: int) -> Float64s:
@@ -311,7 +311,7 @@ def _learnt(
     several = len(confusion) > 1 or bool((group < 0).any())
     for strength, exponent in product(_STRENGTHS if estimate.abstaining else (0.0,), _EXPONENTS):
         scale = -strength * held.log_hardness if strength else None
-        posterior = discounted(held.support, held.voices, exponent, scale)
+        posterior = discounted(held.support, held.voices, exponent, estimate.base, scale)
         by_consensus = np.einsum("ij,ij->i", posterior, held.channel)
         for usual_share, others in product(_USUAL, _OTHERS if several else (0.0,)):
             towards = (1 - usual_share) * by_consensus + usual_share * held.usual

@@ -6,8 +6,17 @@ returns the tables of another library; everybody else calls the methods themselv
 
 from activelab.consensus._abstentions import check_abstentions
 from activelab.consensus._annotators import annotator_table
-from activelab.consensus._bayesian import consensus_by, told
+from activelab.consensus._bayesian import (
+    SAMPLE,
+    STEPS,
+    Gathered,
+    consensus_by,
+    gathered,
+    hold_out,
+    told,
+)
 from activelab.consensus._chance import chance_notes
+from activelab.consensus._channels import Channels
 from activelab.consensus._committee import CommitteePool, committee_pool, committee_targets, pooled
 from activelab.consensus._confidence import check_confidence
 from activelab.consensus._consensus import agreement_with_label, lone_annotators_note, overlap_notes
@@ -21,9 +30,13 @@ from activelab.consensus._crowdlab import (
     likelihood,
     mixture,
 )
+from activelab.consensus._dependence import Question, Voices, family_codes, find_voices
+from activelab.consensus._held_out import HeldOut
 from activelab.consensus._loss import LOSSES, Loss, decide, loss_table
 from activelab.consensus._majority_vote import vote_labels
+from activelab.consensus._model_prior import ModelPrior
 from activelab.consensus._ordinal import scale_positions
+from activelab.consensus._pooled import first_confusion, pooled_effects
 from activelab.consensus._statistics import (
     ConsensusSums,
     LabelSums,
@@ -36,12 +49,20 @@ from activelab.consensus._statistics import (
 
 __all__ = [
     "LOSSES",
+    "SAMPLE",
+    "STEPS",
     "Betas",
+    "Channels",
     "CommitteePool",
     "ConsensusSums",
+    "Gathered",
+    "HeldOut",
     "LabelSums",
     "Loss",
+    "ModelPrior",
+    "Question",
     "Trust",
+    "Voices",
     "add_consensus_sums",
     "add_label_sums",
     "agreement_with_label",
@@ -58,6 +79,11 @@ __all__ = [
     "crowdlab_estimate",
     "decide",
     "estimate_trust",
+    "family_codes",
+    "find_voices",
+    "first_confusion",
+    "gathered",
+    "hold_out",
     "label_sums",
     "likelihood",
     "lone_annotators_note",
@@ -65,6 +91,7 @@ __all__ = [
     "mixture",
     "overlap_notes",
     "pooled",
+    "pooled_effects",
     "predicted_classes",
     "scale_positions",
     "told",

@@ -1,0 +1,110 @@
+"""What the commands do with labels that are sets of classes (``--kind multilabel``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from activelab.cli._inputs import Request, read_sets
+from activelab.cli._output import working
+
+if TYPE_CHECKING:
+    from activelab.multilabel import LabelSets
+
+
+def consensus_of_sets(request: Request, loss: str | None) -> tuple[Any, dict[str, Any]]:
+    """Table and summary of ``activelab consensus``."""
+    import numpy as np
+
+    from activelab.kinds import MULTILABEL
+    from activelab.multilabel import set_texts
+    from activelab.tables import to_arrow
+
+    with working("Reading the files"):
+        sets, models = read_sets(request)
+    with working("Estimating the consensus"):
+        result = MULTILABEL.method(loss).estimate(sets, models)
+    columns = result.to_dict()
+    if models:
+        mean = np.mean(models, axis=0)[sets.labelled]
+        columns["predicted_label"] = set_texts(mean > 0.5, sets.classes)
+    else:
+        columns["predicted_label"] = np.full(len(columns["example"]), None, dtype=object)
+    table = to_arrow(columns)
+    table = to_arrow(columns, {"predicted_label": table["consensus_label"].type})
+    summary = {
+        **_sizes(sets, len(models)),
+        "mean_quality": float(columns["quality"].mean()) if len(table) else None,
+        "mean_agreement": float(columns["agreement"].mean()) if len(table) else None,
+        "notes": [*request.notes, *result.notes],
+    }
+    return table, summary
+
+
+def annotators_of_sets(
+    request: Request, n_bootstrap: int, seed: int, *, by_class: bool
+) -> tuple[Any, dict[str, Any]]:
+    """Table and summary of ``activelab annotators``; the agreement in it is a list of `Agreement`."""
+    from activelab.kinds import MULTILABEL
+    from activelab.tables import to_arrow
+
+    with working("Reading the files"):
+        sets, models = read_sets(request)
+    with working("Estimating consensus and agreement"):
+        result = MULTILABEL.method().estimate(sets, models)
+        agreement = MULTILABEL.agreement(sets, n_bootstrap=n_bootstrap, seed=seed)
+    table = result.annotators
+    columns = table.of_class if by_class else table.to_dict()
+    order = columns["agreement_with_consensus" if by_class else "quality"].argsort(kind="stable")
+    summary = {
+        **_sizes(sets, len(models)),
+        "agreement": agreement,
+        "notes": [*request.notes, *result.notes],
+    }
+    return to_arrow({name: values[order] for name, values in columns.items()}), summary
+
+
+def questions(
+    request: Request, batch_size: int, ask: str, class_price: float | None, seed: int
+) -> tuple[Any, dict[str, Any]]:
+    """Table and summary of ``activelab suggest``."""
+    import numpy as np
+    import pyarrow as pa
+
+    from activelab.multilabel import suggest_questions
+    from activelab.tables import to_arrow
+
+    with working("Reading the files"):
+        sets, models = read_sets(request)
+    with working("Scoring the pool"):
+        batch = suggest_questions(
+            sets,
+            np.stack(models) if models else None,
+            batch_size,
+            ask=ask,  # type: ignore[arg-type]
+            class_price=class_price,
+            seed=seed,
+        )
+    whole = sum(name is None for name in batch.classes.tolist())
+    columns = batch.to_dict()
+    kind = to_arrow({"class": sets.classes})["class"].type if sets.n_classes else pa.string()
+    summary = {
+        "batch_size": len(batch),
+        "whole_examples": whole,
+        "single_classes": len(batch) - whole,
+        **_sizes(sets, len(models)),
+        "notes": [*request.notes, *batch.notes],
+    }
+    return to_arrow(columns, {"class": kind}), summary
+
+
+def _sizes(sets: LabelSets, n_models: int) -> dict[str, Any]:
+    return {
+        "method": "multilabel",
+        "method_reason": "for answers of the kind multilabel",
+        "labelled": int(sets.labelled.sum()),
+        "pool": sets.n_examples,
+        "n_labels": sets.n_answers,
+        "annotators": sets.n_annotators,
+        "classes": sets.n_classes,
+        "n_models": n_models,
+    }

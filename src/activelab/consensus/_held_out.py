@@ -111,14 +111,27 @@ class HeldOut:
 
         0 unless another is significantly likelier.
         """
-        scores = {
-            strength: max(self.likelihood(s, strength) - _unexpected(s) for s in _GRID)
-            for strength in _STRENGTHS
-        }
+        scores: dict[float, float] = {}
+        at = int(np.abs(_GRID - EXPECTED).argmin())
+        for strength in _STRENGTHS:
+            at, scores[strength] = self._peak(strength, at)
         found = max(scores, key=scores.__getitem__)
         if scores[found] < scores[0.0] + _SIGNIFICANT:
             found = 0.0
-        return found, float(scores[found])
+        return found, scores[found]
+
+    def _peak(self, strength: float, at: int) -> tuple[int, float]:
+        """Where on the grid the exponent is most probable, and how probable, climbing from near it."""
+
+        def score(position: int) -> float:
+            exponent = float(_GRID[position])
+            return self.likelihood(exponent, strength) - float(_unexpected(exponent))
+
+        best = score(at)
+        for step in (1, -1):
+            while 0 <= at + step < len(_GRID) and (there := score(at + step)) > best:
+                at, best = at + step, there
+        return at, best
 
     def exponent(self, *, declared: bool = False, strength: float = 0.0) -> Exponent:
         """S: the most probable exponent given held-out labels, and known answers where there are some.

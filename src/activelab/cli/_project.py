@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from activelab._errors import InputError
-from activelab.cli._inputs import class_names, missing_words
+from activelab.cli._inputs import class_names, listed_words
 from activelab.cli._options import Fold, Json, Missing
 from activelab.cli._output import progress_bar, say
 from activelab.cli._place import Place, place_of, project_at, project_errors, split_place
@@ -198,7 +198,7 @@ def import_(
             columns=Columns(example, text, image, annotator, label),
             image_root=images_root,
             leave_out=rejected is not None,
-            missing=missing_words(missing),
+            missing=listed_words(missing),
             fold=fold,
             progress=progress,
         )

@@ -15,12 +15,11 @@ from activelab.consensus._annotators import AnnotatorTable
 from activelab.consensus._bayesian import (
     BayesianEstimate,
     bayesian_estimate,
-    check_known,
     consensus_by,
+    told,
 )
 from activelab.consensus._channels import MOST_CELLS
 from activelab.consensus._consensus import Consensus
-from activelab.consensus._dependence import family_codes
 from activelab.consensus._loss import Loss, decide, loss_table
 from activelab.labels import Labels
 from activelab.pred_probs import joined
@@ -82,6 +81,8 @@ def ordinal_consensus(
     loss: Loss = "absolute",
     known: Any = None,
     families: dict[Any, str] | None = None,
+    abstentions: Labels | None = None,
+    confidence: Any = None,
     seed: int = 0,
 ) -> OrdinalConsensus:
     """Consensus of ratings on a scale, with the models as prior and annotators who shift and spread.
@@ -104,7 +105,7 @@ def ordinal_consensus(
         What a wrong label costs: its distance from the truth, which the median of the posterior makes least;
         the square, which the class nearest to the mean makes least (and with it quadratic weighted kappa
         best); or 1, whichever it is, as for unordered classes.
-    known, families, seed
+    known, families, abstentions, confidence, seed
         As for `bayesian_consensus`.
 
     Returns
@@ -132,10 +133,12 @@ def ordinal_consensus(
     models: Models = ()
     if pred_probs is not None:
         labels, models = joined(labels, pred_probs)
-    codes, kin = check_known(known, labels), family_codes(families, labels)
+    models = told(
+        labels, models, known=known, families=families, abstentions=abstentions, confidence=confidence
+    )
     where = scale_positions(labels)
     table = loss_table(loss, where)
-    estimate = bayesian_estimate(labels, models, known=codes, families=kin, where=where)
+    estimate = bayesian_estimate(labels, models, where=where)
     return ordinal_consensus_by(estimate, labels, models, table, seed=seed)
 
 

@@ -4,6 +4,7 @@
 returns the tables of another library; everybody else calls the methods themselves.
 """
 
+from activelab.consensus._abstentions import check_abstentions
 from activelab.consensus._annotators import annotator_table
 from activelab.consensus._bayesian import (
     SAMPLE,
@@ -17,6 +18,7 @@ from activelab.consensus._bayesian import (
 from activelab.consensus._chance import chance_notes
 from activelab.consensus._channels import Channels
 from activelab.consensus._committee import CommitteePool, committee_pool, committee_targets, pooled
+from activelab.consensus._confidence import check_confidence
 from activelab.consensus._consensus import agreement_with_label, lone_annotators_note, overlap_notes
 from activelab.consensus._crowdlab import (
     Betas,
@@ -67,6 +69,8 @@ __all__ = [
     "annotator_table",
     "best_supported",
     "chance_notes",
+    "check_abstentions",
+    "check_confidence",
     "committee_pool",
     "committee_targets",
     "consensus_by",

@@ -416,3 +416,26 @@ def test_abstentions_come_in_again(place, make, tmp_path):
     assert sorted(pairs) == [(0, "ann1"), (2, "zoe")]
     assert import_files(project, labels=tmp_path / "l.csv").abstentions == 0
     assert [one.name for one in examine(project) if one.problem] == []
+
+
+def test_who_could_not_tell_has_a_part_in_the_consensus(place, make):
+    project, people = make(place, 60, people=4)
+    rng = np.random.default_rng(0)
+    for code in range(60):
+        hard = code % 3 == 0
+        for who in people:
+            if hard and rng.random() < 0.4:
+                lease = {one.example_id: one.id for one in project.lease(who, 20)}
+                if code in lease:
+                    project.record(who, lease[code], "unsure")
+                    continue
+            wrong = rng.random() < (0.4 if hard else 0.05)
+            project.put_label(who, code, "ab"[(code + wrong) % 2], source="api")
+    probs = np.full((60, 3), 1 / 3)
+    told = project.abstentions()
+    assert told.n_labels > 0
+    train_round(project, pred_probs=probs)
+    labels = project.labels()
+    by_core = al.bayesian_consensus(labels, probs, abstentions=told, seed=1)
+    final = insight.final_labels(project)
+    assert final.quality == pytest.approx(by_core.quality, abs=1e-5)

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from activelab._errors import InputError
 from activelab._frames import as_frame
-from activelab._typing import Bools, Float64s, Ids, Ints
+from activelab._typing import Bools, Float64s, Ids, Ints, Models
 from activelab.consensus import AnnotatorTable, Consensus, OrdinalAnnotatorTable
 from activelab.consensus.parts import label_sums, scale_positions, vote_labels
 from activelab.labels import Labels
@@ -37,7 +37,7 @@ from activelab.project.labelling.summary import AnnotatorAccuracy, RoundMetrics,
 from activelab.project.settings import Settings, load_settings, load_value
 from activelab.project.store.database import BusyError, StorageError
 from activelab.project.store.schema import round_, round_array
-from activelab.project.training.consensus import Judged, judge, mean_rating
+from activelab.project.training.consensus import Judged, judge, mean_rating, with_abstentions
 from activelab.project.training.due import enough
 from activelab.project.training.predictions import load_pred_probs, parts, parts_of, read_predictions
 from activelab.tables import naming
@@ -279,12 +279,13 @@ def _outcome(
     order = result.plan.order().astype(np.int32)
     # What a class is called a probability by, whatever the method scores by. Beside what is known of an
     # example stays what annotators and models say of it.
-    judged = judge(settings.question, labels, result.plan.models, seed=settings.seed + begun.id)
+    given = with_abstentions(project, labels, result.plan.models, begun.last_event, known=known)
+    judged = judge(settings.question, labels, given, seed=settings.seed + begun.id)
     notes = list(dict.fromkeys([*result.notes, *judged.consensus.notes]))
     return _Outcome(
         _arrays(result, judged, order),
         result.pred_probs,
-        _metrics(settings, known, result, judged, order),
+        _metrics(settings, known, result, judged, given, order),
         _summary(settings, judged.consensus, result, models, dealt(result.plan), notes),
     )
 
@@ -477,10 +478,11 @@ def _metrics(
     known: Ints,
     result: RoundResult,
     judged: Judged,
+    models: Models,
     order: Ints,
 ) -> RoundMetrics:
     consensus, assessment = judged.consensus, result.assessment
-    labels, models = consensus.labels, result.plan.models
+    labels = consensus.labels
     # Any other consensus has seen the predictions of this round or of the one before, and would flatter.
     votes = vote_labels(labels, label_sums(labels), (), (), seed=settings.seed)
     said = np.where(known >= 0, known, votes)

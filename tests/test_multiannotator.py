@@ -268,3 +268,40 @@ def test_long_to_wide():
     assert wide.loc["b"].tolist() == [1, 0]
     with pytest.raises(ValueError, match="duplicate"):
         ma.convert_long_to_wide_dataset(pd.concat([long, long]))
+
+
+def test_scores_of_sets_are_the_mean_over_the_classes():
+    rng = np.random.default_rng(0)
+    labels = (rng.random((30, 3, 4)) < 0.4).astype(float)
+    labels[rng.random((30, 3)) < 0.2] = np.nan
+    labels[:, 0] = np.nan_to_num(labels[:, 0])
+    pred_probs, unlabeled = rng.uniform(0.05, 0.95, (2, 30, 4))
+    found = ma.get_active_learning_scores(labels, pred_probs, unlabeled, multi_label=True)
+    of_class = [
+        ma.get_active_learning_scores(
+            labels[:, :, c],
+            np.stack([1 - pred_probs[:, c], pred_probs[:, c]], axis=1),
+            np.stack([1 - unlabeled[:, c], unlabeled[:, c]], axis=1),
+        )
+        for c in range(4)
+    ]
+    for part in (0, 1):
+        assert np.allclose(found[part], np.mean([one[part] for one in of_class], axis=0))
+    lists = [[None if np.isnan(one[0]) else np.flatnonzero(one).tolist() for one in row] for row in labels]
+    frame = pd.DataFrame(lists, columns=["a", "b", "c"])
+    for given in (lists, frame):
+        again = ma.get_active_learning_scores(given, pred_probs, multi_label=True)
+        assert np.array_equal(again[0], found[0])
+    ensemble = ma.get_active_learning_scores_ensemble(
+        labels, np.stack([pred_probs, unlabeled]), multi_label=True
+    )
+    assert ensemble[0].shape == (30,)
+    only = ma.get_active_learning_scores(pred_probs_unlabeled=unlabeled, multi_label=True)
+    assert np.allclose(only[1], found[1], atol=0.2)
+
+
+def test_sets_and_probabilities_must_have_the_same_classes():
+    with pytest.raises(ValueError, match="labels have 3 classes, pred_probs 2"):
+        ma.get_active_learning_scores(np.zeros((2, 2, 3)), np.full((2, 2), 0.5), multi_label=True)
+    with pytest.raises(ValueError, match="cannot both be None"):
+        ma.get_active_learning_scores(multi_label=True)

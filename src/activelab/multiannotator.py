@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from activelab._conventions import REFERENCE
-from activelab._errors import first
+from activelab._errors import InputError, first
 from activelab._extras import needs
 from activelab._typing import Float64s, Floats, Ids, Ints, Models
 from activelab.acquisition import ActiveLab
@@ -32,6 +32,7 @@ from activelab.consensus.parts import (
     vote_labels,
 )
 from activelab.labels import Labels
+from activelab.multilabel import LabelSets
 from activelab.pred_probs import check_pred_probs
 
 with needs("pandas", "activelab.multiannotator"):
@@ -192,6 +193,8 @@ def get_active_learning_scores(
     labels_multiannotator: Wide | None = None,
     pred_probs: Floats | None = None,
     pred_probs_unlabeled: Floats | None = None,
+    *,
+    multi_label: bool = False,
 ) -> tuple[Float64s, Float64s]:
     """ActiveLab scores of labelled and unlabelled examples; the lowest is labelled next.
 
@@ -202,6 +205,11 @@ def get_active_learning_scores(
         Out-of-sample probabilities of the labelled examples.
     pred_probs_unlabeled : ndarray, shape (n_unlabelled, n_classes), optional
         Probabilities of examples without labels.
+    multi_label : bool
+        Whether several classes may apply at once, with names and meaning of cleanlab's proposal for it:
+        labels are lists of classes 0 to K - 1 in the cells of a DataFrame or of lists, or an array of 0, 1
+        and NaN of shape (n_examples, n_annotators, n_classes); rows of probabilities need not sum to 1. The
+        score is the mean over the classes of each as a yes-no question. `suggest_questions` asks better.
 
     Returns
     -------
@@ -225,13 +233,16 @@ def get_active_learning_scores(
     >>> labeled.round(2), unlabeled.round(2)
     (array([0.95, 0.81, 0.9 ]), array([0.5]))
     """
-    return _active_learning_scores(labels_multiannotator, pred_probs, pred_probs_unlabeled, 2)
+    scores = _scores_of_sets if multi_label else _active_learning_scores
+    return scores(labels_multiannotator, pred_probs, pred_probs_unlabeled, 2)
 
 
 def get_active_learning_scores_ensemble(
     labels_multiannotator: Wide | None = None,
     pred_probs: Floats | None = None,
     pred_probs_unlabeled: Floats | None = None,
+    *,
+    multi_label: bool = False,
 ) -> tuple[Float64s, Float64s]:
     """`get_active_learning_scores` for an ensemble.
 
@@ -240,6 +251,8 @@ def get_active_learning_scores_ensemble(
     labels_multiannotator : DataFrame or ndarray, shape (n_examples, n_annotators), optional
     pred_probs : ndarray, shape (n_models, n_examples, n_classes), optional
     pred_probs_unlabeled : ndarray, shape (n_models, n_unlabelled, n_classes), optional
+    multi_label : bool
+        As in `get_active_learning_scores`.
 
     Returns
     -------
@@ -250,7 +263,8 @@ def get_active_learning_scores_ensemble(
     ValueError, TypeError
         As in `get_active_learning_scores`.
     """
-    return _active_learning_scores(labels_multiannotator, pred_probs, pred_probs_unlabeled, 3)
+    scores = _scores_of_sets if multi_label else _active_learning_scores
+    return scores(labels_multiannotator, pred_probs, pred_probs_unlabeled, 3)
 
 
 def get_majority_vote_label(
@@ -654,6 +668,45 @@ def _active_learning_scores(
     scores = ActiveLab(conventions=REFERENCE).score_models(labels, models)
     n_labelled = labels.n_examples - n_unlabelled
     return scores[:n_labelled], scores[n_labelled:]
+
+
+def _scores_of_sets(
+    labels: Any, pred_probs: Floats | None, pred_probs_unlabeled: Floats | None, dimensions: int
+) -> tuple[Float64s, Float64s]:
+    """Mean over the classes of the scores of each as a yes-no question."""
+    for given in (pred_probs, pred_probs_unlabeled):
+        if given is not None:
+            _check_dimensions(given, dimensions)
+    given = pred_probs if pred_probs is not None else pred_probs_unlabeled
+    if given is None:
+        return _active_learning_scores(labels, pred_probs, pred_probs_unlabeled, dimensions)
+    table = None if labels is None else _yes_and_no(labels, given.shape[-1])
+    scores = []
+    for code in range(given.shape[-1]):
+        of_class = None if table is None else table[:, :, code]
+        one, other = (_yes_or_no(probs, code) for probs in (pred_probs, pred_probs_unlabeled))
+        scores.append(_active_learning_scores(of_class, one, other, dimensions))
+    labeled, unlabeled = (np.mean(part, axis=0) for part in zip(*scores, strict=True))
+    return labeled, unlabeled
+
+
+def _yes_or_no(pred_probs: Floats | None, code: int) -> Floats | None:
+    """Probabilities of one class as those of no and yes."""
+    if pred_probs is None:
+        return None
+    return np.stack([1 - pred_probs[..., code], pred_probs[..., code]], axis=-1)
+
+
+def _yes_and_no(labels: Any, n_classes: int) -> Float64s:
+    """1 where an annotator chose a class, 0 where not, NaN where nobody asked."""
+    if isinstance(labels, np.ndarray) and labels.ndim == 3:
+        if labels.shape[2] != n_classes:
+            raise InputError(f"labels have {labels.shape[2]} classes, pred_probs {n_classes}.")
+        return labels.astype(np.float64)
+    sets = LabelSets.from_wide(labels, n_classes)
+    table = np.full((sets.n_examples, sets.n_annotators, n_classes), np.nan)
+    table[sets.example, sets.annotator] = sets.chosen
+    return table
 
 
 def _print_lost_classes(labels: Labels, consensus: Ints, method: str) -> None:

@@ -779,3 +779,67 @@ def test_a_scale_that_nobody_mentions_is_offered():
 def test_kinds_that_make_no_sense(options, message):
     write("ratings.csv", RATINGS)
     assert message in run(f"consensus ratings.csv {options}", 2).stderr
+
+
+TOPICS = "example,annotator,label\nx,ann,a|b\nx,bob,a\ny,ann,|\ny,bob,b\nz,ann,a\nz,bob,a\nw,bob,\n"
+
+
+def test_sets_on_the_command_line():
+    write("topics.csv", TOPICS)
+    sets = al.LabelSets.from_long(
+        ["x", "x", "y", "y", "z", "z"], ["ann", "bob"] * 3, ["a|b", "a", "|", "b", "a", "a"]
+    )
+    expected = al.multilabel_consensus(sets)
+    found = table("consensus topics.csv --kind multilabel")
+    assert found["consensus_label"].tolist() == ["|".join(one) or "|" for one in expected.label_sets]
+    assert found["quality"].astype(float).tolist() == pytest.approx(expected.example_quality)
+    write("probs.csv", "example,a,b\nx,.9,.6\ny,.1,.2\nz,.8,.1\nv,.5,.4\n")
+    told = summary("consensus topics.csv -p probs.csv --kind multilabel --loss f1 -o out.csv")
+    assert (told["method"], told["labelled"], told["pool"]) == ("multilabel", 3, 4)
+    assert pd.read_csv("out.csv")["predicted_label"].tolist() == ["a|b", "|", "a"]
+    people = table("annotators topics.csv --kind multilabel --by-class")
+    assert len(people) == 4
+    told = summary("annotators topics.csv --kind multilabel --bootstrap 0 -o people.csv")
+    assert told["agreement"][0]["name"] == "krippendorff_alpha_masi"
+    assert told["agreement"][-1]["name"] == "gwet_ac1 of b"
+    assert pd.read_csv("people.csv").columns[4:6].tolist() == ["sensitivity", "specificity"]
+
+
+def test_questions_on_the_command_line():
+    write("topics.csv", TOPICS)
+    write("probs.csv", "example,a,b\nx,.9,.6\ny,.1,.2\nz,.8,.1\nv,.5,.4\n")
+    single = table("suggest topics.csv -p probs.csv --kind multilabel -n 2")
+    assert set(single["class"]) <= {"a", "b"}
+    assert single["price"].tolist() == ["0.5", "0.5"]
+    whole = table("suggest topics.csv -p probs.csv --kind multilabel -n 2 --class-price 2")
+    assert set(whole["class"]) == {""}
+    told = summary("suggest topics.csv --kind multilabel --ask examples -n 9 -o batch.csv")
+    assert (told["whole_examples"], told["single_classes"]) == (3, 0)
+    assert "only 3 questions are left to ask." in told["notes"]
+
+
+def test_sets_that_nobody_mentions_are_offered():
+    write("topics.csv", TOPICS)
+    notes = summary("consensus topics.csv -o out.csv")["notes"]
+    assert [note for note in notes if "'a|b'" in note and "--kind multilabel" in note]
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("consensus topics.csv --kind multilabel --classes a,c", "label 'b' is not one of the 2 classes"),
+        ("consensus topics.csv --kind multilabel --loss cubic", "unknown loss of multilabel answers"),
+        ("consensus topics.csv --kind multilabel -m glad", "leave out --method"),
+        ("consensus topics.csv --kind multilabel -p odd.csv", "odd.csv: example 'x' of pred_probs holds 1.5"),
+        ("suggest topics.csv --kind multilabel --method random", "--kind multilabel takes --pred-probs"),
+        ("suggest topics.csv --kind multilabel --ask me", "unknown ask 'me'"),
+        ("suggest topics.csv --kind multilabel --class-price 0", "class_price must be positive"),
+        ("suggest topics.csv topics.csv --kind multilabel", "reads one file of labels"),
+        ("suggest topics.csv -p odd.csv --ask classes", "go with --kind multilabel"),
+        ("annotators topics.csv --by-class", "--by-class goes with --kind multilabel"),
+    ],
+)
+def test_sets_that_make_no_sense(command, message):
+    write("topics.csv", TOPICS)
+    write("odd.csv", "example,a,b\nx,1.5,.6\ny,.1,.2\nz,.8,.1\n")
+    assert message in run(command, 2).stderr

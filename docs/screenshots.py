@@ -60,7 +60,7 @@ def digits(folder: Path) -> Project:
             classes=tuple("0123456789"),
             image_root=str(images),
             guidelines="Choose the digit you see.\n\nA seven may have a bar. If two digits are equally "
-            "likely, press ? for unsure: it costs nothing.",
+            "likely, press ? if you cannot tell: it costs nothing.",
             models=("logistic-regression", "extra-trees"),
             batch_size=150,
             budget=2000,

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         dawid_skene,
         majority_vote,
         ordinal_consensus,
+        soft_labels,
     )
     from activelab.labels import Labels
     from activelab.learner import ActiveLearner
@@ -73,6 +74,7 @@ __all__ = [
     "ordinal_consensus",
     "register",
     "select_batch",
+    "soft_labels",
     "strategies",
     "suggest",
     "suggest_questions",
@@ -104,6 +106,7 @@ _HOMES = {
         "dawid_skene",
         "majority_vote",
         "ordinal_consensus",
+        "soft_labels",
     ),
     "activelab.labels": ("Labels",),
     "activelab.learner": ("ActiveLearner",),

@@ -11,6 +11,8 @@ _SPELLINGS = {
     "example": "example task item object question instance sample image document text hit unit index",
     "annotator": "annotator worker labeler labeller rater user coder judge annotated_by labeled_by",
     "price": "price cost rate fee wage",
+    "confidence": "confidence certainty sureness",
+    "group": "group",
     "label": "label class annotation answer choice category rating response value vote",
 }
 
@@ -68,7 +70,7 @@ def find_column(names: Sequence[str], role: str, chosen: str | None = None, hold
     ----------
     names : sequence of str
         The columns there are.
-    role : {"example", "annotator", "label", "price"}
+    role : {"example", "annotator", "label", "price", "confidence", "group"}
     chosen : str, optional
         The column the user named.
     holder : str

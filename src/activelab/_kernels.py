@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from activelab._typing import Bools, Float64s, Floats, Index, Ints
 from activelab.labels import Labels
@@ -19,6 +21,8 @@ TINY = 1e-30
 """Probabilities are clipped here before a logarithm (mathematics.md §6)."""
 
 _CELLS_A_BLOCK = 1 << 17
+
+T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,10 @@ class Block:
         if high - low == len(self.row):
             return slice(low, high)
         return ranges(first, self.counts)
+
+    def of_labels(self, values: npt.NDArray[T]) -> npt.NDArray[T]:
+        """The block's part of a value for each label of the pool."""
+        return values[self._labels]
 
     @cached_property
     def annotator(self) -> Ints:

@@ -564,6 +564,55 @@ class Labels:
             return np.flatnonzero(mask)
         return self._examples.encode_known(examples)
 
+    def set_apart(self, *classes: Any) -> tuple[Labels, Labels]:
+        """Take some classes out of the vocabulary, such as the word for "I cannot tell".
+
+        Parameters
+        ----------
+        *classes : ids
+            What is no class. One that no label uses may be missing from the vocabulary.
+
+        Returns
+        -------
+        rest : Labels
+            The other labels over the other classes; examples and annotators stay as they are.
+        apart : Labels
+            The labels that were taken out, over ``classes``.
+
+        Raises
+        ------
+        InputError
+            If no class is left.
+
+        Examples
+        --------
+        >>> from activelab import Labels
+        >>> answers = Labels.from_wide([["cat", "unsure"], ["dog", "dog"], ["unsure", "unsure"]])
+        >>> answers.set_apart("unsure")
+        (Labels(3 labels, 3 examples (1 without labels), 2 annotators, 2 classes: 'cat', 'dog'), \
+Labels(3 labels, 3 examples (1 without labels), 2 annotators, 1 class: 'unsure'))
+        """
+        names = Vocabulary(classes, "class")
+        new_code = names.encode(self.classes)
+        kept = new_code < 0
+        if not kept.any():
+            raise InputError(f"no class is left without {first(self.classes[:11])}.")
+        parts = []
+        for mask, vocabulary in ((kept, Vocabulary(self.classes[kept], "class")), (~kept, names)):
+            here = mask[self.label]
+            codes = np.cumsum(mask) - 1 if vocabulary is not names else new_code
+            parts.append(
+                Labels(
+                    self.example[here],
+                    self.annotator[here],
+                    codes[self.label[here]],
+                    examples=self._examples,
+                    annotators=self._annotators,
+                    classes=vocabulary,
+                )
+            )
+        return parts[0], parts[1]
+
     def with_classes(self, classes: int | Iterable[Any]) -> Labels:
         """The same labels over another class vocabulary, which must hold every class in use.
 

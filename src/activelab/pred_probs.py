@@ -9,7 +9,7 @@ import numpy as np
 
 from activelab._errors import InputError, first
 from activelab._frames import as_frame, columns_of, is_frame, row_ids
-from activelab._typing import Floats, Ids, Ints, Models
+from activelab._typing import Float64s, Floats, Ids, Ints, Models
 from activelab._vocabulary import Vocabulary
 from activelab.labels import Labels
 
@@ -36,11 +36,17 @@ class Checked(tuple[Floats, ...]):
         Codes of right classes somebody has the authority to say, -1 elsewhere.
     families : ndarray of int, shape (n_annotators,), or None
         Code of the family of annotators who err together, -1 for those of none.
+    abstentions : Labels or None
+        Who could not tell of which example, over the examples and annotators of ``labels``.
+    confidence : ndarray of float64, shape (n_labels,), or None
+        How sure each label was, NaN where nobody said.
     """
 
     labels: Labels
     known: Ints | None
     families: Ints | None
+    abstentions: Labels | None
+    confidence: Float64s | None
     _estimates: dict[Any, Any]
 
     def __new__(
@@ -49,14 +55,18 @@ class Checked(tuple[Floats, ...]):
         labels: Labels,
         known: Ints | None = None,
         families: Ints | None = None,
+        abstentions: Labels | None = None,
+        confidence: Float64s | None = None,
     ) -> Checked:
         checked = super().__new__(cls, models)
         checked.labels, checked.known, checked.families = labels, known, families
+        checked.abstentions, checked.confidence = abstentions, confidence
         checked._estimates = {}
         return checked
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (tuple(self), self.labels, self.known, self.families)
+        beside = (self.known, self.families, self.abstentions, self.confidence)
+        return type(self), (tuple(self), self.labels, *beside)
 
 
 def remembered(models: Models, labels: Labels, key: Any, estimate: Callable[[], T]) -> T:

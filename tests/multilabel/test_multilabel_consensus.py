@@ -44,7 +44,7 @@ def test_more_answers_are_right_than_by_majority():
         truth, sets, _ = crowd(seed)
         vote = al.majority_vote(sets.pairs).label.reshape(truth.shape) == 1
         errors += [(vote != truth).mean(), (al.multilabel_consensus(sets).chosen != truth).mean()]
-    assert errors[1] < 0.9 * errors[0]
+    assert errors[1] < 0.95 * errors[0]
 
 
 def test_the_f1_loss_gives_the_larger_f1():

@@ -558,7 +558,8 @@ def test_tables_out_of_a_project(place, make, tmp_path):
     labels = read("labels")
     assert len(labels) == 21
     assert labels[-1] | {"time": ""} == {
-        "example": f"e{lease[0].example_id}", "annotator": "ann0", "label": "a", "time": "", "source": "page",
+        "example": f"e{lease[0].example_id}", "annotator": "ann0", "label": "a",
+        "abstained": False, "time": "", "source": "page",
     }  # fmt: skip
     assert labels[-1]["time"].endswith("+00:00")
     events = read("events")

@@ -283,6 +283,7 @@ def test_queue_head(sqlite, small):
         "source": "consensus",
         "score": pytest.approx(0.7),
         "quality": pytest.approx(0.4),
+        "expected_error": None,
         "consensus": "b",
         "predicted": "b",
     }

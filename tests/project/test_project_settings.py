@@ -53,7 +53,11 @@ def test_every_field_says_what_it_is():
 @pytest.mark.parametrize("name", list(VIEWS))
 def test_every_field_is_stored_and_read_again(sqlite, name):
     value = sample(VIEWS[name])
-    partner = {"label_price": {"error_cost": 1.0}, "error_cost": {"label_price": 1.0}}.get(name, {})
+    partner = {
+        "label_price": {"error_cost": 1.0},
+        "error_cost": {"label_price": 1.0},
+        "scale_ends": {"question": "ordinal"},
+    }.get(name, {})
     with create_project(sqlite, Settings(**{name: value}, **partner)) as project:
         stored = project.settings.to_dict()
     assert stored[name] == value

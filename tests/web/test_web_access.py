@@ -154,7 +154,7 @@ def test_the_landmarks_of_the_annotation_page(site: RunningSite, visit: Visits):
               - button "dog"
               - button "eel"
             - group "Instead of a class":
-              - button "Unsure"
+              - button "Cannot tell"
               - button "Skip"
               - button "Undo"
               - button "Guidelines" [expanded]
@@ -220,7 +220,7 @@ def test_the_order_of_the_tab_key(site: RunningSite, visit: Visits):
         )
     assert names == [
         "Jump to the content", "Tickets: start", "Label", "ann",
-        "cat", "dog", "eel", "Unsure", "Skip", "Undo", "Guidelines",
+        "cat", "dog", "eel", "Cannot tell", "Skip", "Undo", "Guidelines",
     ]  # fmt: skip
 
 

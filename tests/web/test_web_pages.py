@@ -222,7 +222,7 @@ def settled_on(page: Page, path: str) -> Page:
 def test_labelling_on_a_phone(site: RunningSite, visit: Visits):
     page = visit(site, "ann", "/label", **WINDOWS["phone"])
     first = text_of(page)
-    names = [*CLASSES, "Unsure", "Skip", "Undo", "Guidelines"]
+    names = [*CLASSES, "Cannot tell", "Skip", "Undo", "Guidelines"]
     for name in names:
         expect(page.get_by_role("button", name=name)).to_be_in_viewport(ratio=1)
     page.get_by_role("button", name="dog").tap()

@@ -12,7 +12,7 @@ import typer
 
 from activelab._errors import InputError
 from activelab.cli._consensus import ConsensusMethod, check_method, run_method
-from activelab.cli._inputs import missing_words, read_inputs
+from activelab.cli._inputs import listed_words, read_inputs
 from activelab.cli._options import Json, LabelsFile, Missing, OptionalPredProbsFiles, Seed, TableFormat
 from activelab.cli._output import say, working
 from activelab.cli._reading import Reading, reads_files
@@ -148,7 +148,7 @@ def draw(
             None
             if known is None
             else known_codes(
-                known, given, reading.example_column, reading.label_column, missing_words(reading.missing)
+                known, given, reading.example_column, reading.label_column, listed_words(reading.missing)
             )
         )
     with working("Estimating the consensus"):
@@ -218,7 +218,7 @@ def report(
     pool, checks = source(pool), source(checks)
     safe = target(safe, format_, (str(pool), str(checks)))
     with working("Reading the files"):
-        checked = read_pool(pool, checks, missing_words(missing))
+        checked = read_pool(pool, checks, listed_words(missing))
     values, ship = measured(checked, checker, confidence, epsilon, delta)
     if safe is not None:
         write_table(safe, safe_table(checked, ship))

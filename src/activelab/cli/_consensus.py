@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from activelab.cli._inputs import read_inputs
+from activelab._errors import InputError
+from activelab.cli._inputs import read_groups, read_inputs
 from activelab.cli._kind import KindOption, LossOption, Scale, kind_of
 from activelab.cli._multilabel import consensus_of_sets
 from activelab.cli._options import (
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from activelab.consensus import Consensus
     from activelab.kinds import Kind
     from activelab.labels import Labels
+    from activelab.pred_probs import Checked
 
 
 def consensus_methods() -> list[str]:
@@ -52,7 +55,6 @@ def check_method(
     method: str, *, with_models: bool, kind: Kind | None = None, loss: str | None = None
 ) -> None:
     """Raise unless method and loss exist and have what they need, before any file is read."""
-    from activelab._errors import InputError
     from activelab.consensus import CONSENSUS
 
     if method != "auto":
@@ -95,6 +97,25 @@ def consensus(
     kind: KindOption = None,
     scale: Scale = None,
     loss: LossOption = None,
+    soft: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also write soft labels there: for each example the share of each answer that the people "
+            "would give, were all of them asked.",
+            show_default=False,
+            readable=False,
+        ),
+    ] = None,
+    groups: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN|FILE",
+            help="Soft labels also of each group of annotators: a column of LABELS, or a table with the "
+            "columns annotator, group.",
+            show_default=False,
+        ),
+    ] = None,
     reading: Reading = Reading(),  # noqa: B008
     seed: Seed = 0,
     as_json: Json = False,
@@ -108,6 +129,8 @@ def consensus(
       activelab consensus labels.csv -o consensus.csv
       activelab consensus labels.csv --pred-probs probs.csv -o consensus.parquet
       activelab consensus ratings.csv --scale 1,2,3,4,5 -o consensus.csv
+      activelab consensus labels.csv --abstain "cannot tell" --confidence sure -o consensus.csv
+      activelab consensus labels.csv --soft soft.csv --groups language -o consensus.csv
       activelab consensus topics.csv --kind multilabel --loss f1 -o consensus.csv
       activelab consensus labels.csv --method glad --label-column answer | sort -t, -k3 -g | head
 
@@ -115,20 +138,28 @@ def consensus(
     predicted_label, which is empty without probabilities. Of ratings it also has the mean of the posterior,
     between which points the truth lies with a probability of 0.9 (low, high), and what the label is expected
     to cost (expected_loss). Of sets the quality is the expected share of classes in which the set is right.
+    Soft labels have the columns example and one a class; with groups also group, which is empty for everybody
+    together.
     """
     from activelab.tables import to_arrow
 
     answers, reading = kind_of(kind, scale, reading)
     request = reading.request(labels, pred_probs)
     check_method(method, with_models=bool(pred_probs), kind=answers, loss=loss)
+    if groups is not None and soft is None:
+        raise InputError("--groups goes with --soft FILE.")
     output = target(output, format_, request.files)
     if answers.name == "multilabel":
+        if soft is not None:
+            raise InputError("--soft is for answers of one class, not for --kind multilabel.")
         table, summary = consensus_of_sets(request, loss)
         deliver(table, summary, output=output, as_json=as_json)
         return
+    soft = target(soft, inputs=(*request.files, str(output)))
     with working("Reading the files"):
         pool, models = read_inputs(request)
-    notes = answers.check(pool)
+        members = None if groups is None else read_groups(groups, request, pool)
+    notes = (*answers.check(pool), *_unused(method, models))
     with working("Estimating the consensus"):
         result, used, reason = run_method(method, pool, models, seed, kind=answers, loss=loss)
     columns = {**result.to_dict(), "predicted_label": _predicted(pool, models)}
@@ -148,7 +179,35 @@ def consensus(
         "model_weight": result.model_weight,
         "notes": list(dict.fromkeys([*request.notes, *notes, *result.notes])),
     }
+    if soft is not None:
+        _write_soft(soft, pool, models, members)
+        summary["soft"] = str(soft)
     deliver(table, summary, output=output, as_json=as_json)
+
+
+def _unused(method: str, models: Checked) -> list[str]:
+    """A note where a method looks at labels alone."""
+    given = {"--abstain": models.abstentions, "--confidence": models.confidence}
+    names = [name for name, value in given.items() if value is not None]
+    if not names or method in ("auto", "bayesian", "ordinal"):
+        return []
+    return [f"method {method} makes no use of {' and '.join(names)}; bayesian and ordinal do."]
+
+
+def _write_soft(path: Path, labels: Labels, models: Checked, members: dict[Any, str] | None) -> None:
+    """The soft labels of the labelled examples, or of all where there are predictions."""
+    import numpy as np
+
+    from activelab.consensus import soft_labels
+    from activelab.tables import to_arrow, write_table
+
+    with working("Estimating soft labels"):
+        found = soft_labels(labels, models, groups=members)
+    columns = found.to_dict()
+    if not models:
+        rows = np.tile(labels.labelled, len(found.groups) + 1)
+        columns = {name: values[rows] for name, values in columns.items()}
+    write_table(path, to_arrow(columns))
 
 
 def _predicted(labels: Labels, models: Models) -> Ids:

@@ -7,8 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from activelab.cli._inputs import class_names, missing_words
-from activelab.cli._options import AnnotatorColumn, ExampleColumn, Fold, Json, LabelColumn, Missing, Question
+from activelab.cli._inputs import class_names, listed_words
+from activelab.cli._options import (
+    AnnotatorColumn,
+    ExampleColumn,
+    Fold,
+    Json,
+    LabelColumn,
+    Missing,
+    Question,
+    Several,
+)
 from activelab.cli._output import say, tell, working
 from activelab.cli._streams import source, target
 
@@ -63,6 +72,7 @@ def convert(
     annotator_column: AnnotatorColumn = None,
     label_column: LabelColumn = None,
     missing: Missing = None,
+    several: Several = False,
     fold: Fold = False,
     rejected: Annotated[
         Path | None,
@@ -89,6 +99,7 @@ def convert(
       activelab convert export.json labels.csv
       activelab convert Batch_123.csv tasks.json --to label-studio --question sentiment
       activelab convert labels.csv matrix.csv --to wide --classes bug,question,praise
+      activelab convert export.json records.jsonl --to argilla --several
       activelab convert answers.zip labels.parquet --from doccano --rejected bad_rows.csv
 
     Of several labels of one annotator on an example the latest is kept. In CSV, texts that a spreadsheet
@@ -109,7 +120,8 @@ def convert(
             question=question,
             classes=() if classes is None else class_names(classes),
             columns={"example": example_column, "annotator": annotator_column, "label": label_column},
-            missing=missing_words(missing),
+            missing=listed_words(missing),
+            several=several,
             fold=fold,
         )
     if rejected is not None:

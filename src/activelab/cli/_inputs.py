@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,9 @@ class Request:
     question: str | None = None
     missing: Sequence[str] | None = None
     fold: bool = False
+    several: bool = False
+    abstain: Sequence[str] | None = None
+    confidence: str | None = None
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -46,19 +49,24 @@ class Request:
 
 
 def read_inputs(request: Request) -> tuple[Labels, Checked]:
-    """Labels over the whole pool, and one checked array a model.
+    """Labels over the whole pool, and one checked array a model, with what goes with the labels.
 
     Raises
     ------
     InputError
         If a file cannot be read, or labels and probabilities do not match; the message names the file.
     """
-    classes = () if request.classes is None else class_names(request.classes)
+    words = listed_words(request.abstain)
+    classes = () if request.classes is None else [*class_names(request.classes), *words]
     given, pool, models = _read(request, classes)
     names = _class_names(request.classes, models)
+    if names is not None:
+        names = [*names, *(word for word in words if word not in names)]
     given, known = _with_one_type_of_classes(given, names, fold=request.fold)
     labels = _labels(request, given, pool, known, models)
-    return labels, _checked(request, labels, models)
+    labels, abstentions = _apart(request, labels, words, sort=names is None)
+    confidence = _confidence(request, given, labels)
+    return labels, _checked(request, labels, models, abstentions, confidence)
 
 
 def read_sets(request: Request) -> tuple[LabelSets, Models]:
@@ -72,9 +80,14 @@ def read_sets(request: Request) -> tuple[LabelSets, Models]:
     from activelab.multilabel import LabelSets, check_multilabel_probs
     from activelab.tables import naming
 
-    given, pool, models = _read(request, ())
+    if request.confidence is not None:
+        raise InputError("--confidence is for answers of one class, not for --kind multilabel.")
+    given, pool, models = _read(replace(request, several=True), ())
     names = _class_names(request.classes, models)
     labels = _labels(request, given, pool, None, models)
+    labels, abstentions = _apart(request, labels, listed_words(request.abstain), sort=False)
+    if abstentions is not None:
+        request.notes.append("the consensus of sets makes no use of --abstain: these answers are left out.")
     with naming(request.labels):
         sets = LabelSets.from_labels(labels, names)
     checked: list[Any] = []
@@ -100,13 +113,127 @@ def _read(request: Request, classes: Sequence[str]) -> tuple[pa.Table, Any, list
         question=request.question,
         classes=classes,
         columns=roles,
-        missing=missing_words(request.missing),
+        missing=listed_words(request.missing),
+        several=request.several,
         fold=request.fold,
+        beside=() if request.confidence is None else (request.confidence,),
     )
     request.notes.extend(notes)
     models = [_read_model(path, request.example_column) for path in request.pred_probs]
     pool = None if request.examples is None else _read_pool(request.examples, request.example_column)
     return _with_one_type_of_ids(given, pool, models)
+
+
+_CANNOT_TELL = (
+    "cannot tell, can't tell, cannot say, can't say, don't know, do not know, not sure, unsure, unclear, "
+    "undecidable, unknown, idk, abstain, i don't know, i cannot tell, skip"
+)
+"""What people are offered for want of an answer; offered in a note, never guessed."""
+
+
+def _apart(
+    request: Request, labels: Labels, words: Sequence[str], *, sort: bool
+) -> tuple[Labels, Labels | None]:
+    """The labels without those that stand for "I cannot tell", and these."""
+    classes = labels.classes.tolist()
+    if not words:
+        phrases = _CANNOT_TELL.split(", ")
+        like = [str(name) for name in classes if str(name).casefold().replace("_", " ").strip() in phrases]
+        if like and len(classes) > len(like):
+            request.notes.append(
+                f"the class {like[0]!r} reads like no answer: --abstain {like[0]!r} takes it for that, and "
+                f"uses it; --missing {like[0]!r} leaves it out."
+            )
+        return labels, None
+    chosen = [name for name in classes if str(name) in words]
+    used = {str(labels.classes[code]) for code in set(labels.label.tolist())}
+    unused = [word for word in words if word not in used and "," not in word]
+    if unused:
+        request.notes.append(f"--abstain: no label is {first(unused)}.")
+    if not chosen:
+        return labels, None
+    if len(chosen) == len(classes):
+        raise InputError("--abstain: every label stands for no answer.", file=request.labels)
+    rest, abstentions = labels.set_apart(*chosen)
+    return (_numbered(rest) if sort else rest), abstentions
+
+
+def _numbered(labels: Labels) -> Labels:
+    """With classes that are whole numbers in their order: beside a word they were read as text."""
+    import numpy as np
+    import pyarrow as pa
+
+    from activelab import tables
+    from activelab.labels import Labels as Table
+
+    texts = [str(name) for name in labels.classes.tolist()]
+    column = tables.integers_if_canonical(pa.chunked_array([pa.array(texts, pa.string())]))
+    if pa.types.is_string(column.type):
+        return labels
+    values = column.to_numpy()
+    order = np.argsort(values)
+    rank = np.argsort(order)
+    return Table(
+        labels.example,
+        labels.annotator,
+        rank[labels.label],
+        examples=labels.examples,
+        annotators=labels.annotators,
+        classes=values[order],
+    )
+
+
+def _confidence(request: Request, given: pa.Table, labels: Labels) -> Any:
+    """How sure each label was, by the column of ``--confidence``; None without."""
+    name = request.confidence
+    if name is None:
+        return None
+    import numpy as np
+
+    from activelab.consensus.parts import check_confidence
+    from activelab.formats import BESIDE
+
+    cells = given[BESIDE + name].to_pylist()
+    values = np.full(len(cells), np.nan)
+    for row, cell in enumerate(cells):
+        try:
+            values[row] = np.nan if cell is None else float(cell)
+        except ValueError:
+            raise InputError(
+                f"column {name!r} holds {cell!r}, which is no number.", file=request.labels, row=row
+            ) from None
+    columns = {role: given[role].to_numpy() for role in ("example", "annotator")} | {"confidence": values}
+    if request.keep == "first":
+        columns = {role: column[::-1] for role, column in columns.items()}
+    return check_confidence(columns, labels)
+
+
+def read_groups(groups: str, request: Request, labels: Labels) -> dict[Any, str]:
+    """The group of each annotator, by a table of them or a column of the labels.
+
+    Raises
+    ------
+    InputError
+        If there is no such table or column, or somebody is in two groups.
+    """
+    from activelab.tables import naming, read_ids, sniff
+
+    if Path(groups).is_file():
+        path, person, column = Path(groups), None, None
+    else:
+        path, person, column = request.labels, request.annotator_column, groups
+    with naming(path):
+        table = read_ids(path, {"annotator": person, "group": column}, sniff(path))
+        names, values = table["annotator"].to_pylist(), table["group"].to_pylist()
+        found: dict[str, str] = {}
+        for row, (name, value) in enumerate(zip(names, values, strict=True)):
+            if name is None or value is None:
+                continue
+            if found.setdefault(str(name), str(value)) != str(value):
+                raise InputError(
+                    f"annotator {name!r} is in the groups {found[str(name)]!r} and {str(value)!r}.", row=row
+                )
+    return {one: found[str(one)] for one in labels.annotators.tolist() if str(one) in found}
 
 
 def _read_model(path: Path, example_column: str | None) -> Any:
@@ -197,8 +324,8 @@ def class_names(option: str) -> list[str]:
     return names
 
 
-def missing_words(option: Sequence[str] | None) -> list[str]:
-    """The words of ``--missing``, which is repeated or a,b; a number also as it is without a point."""
+def listed_words(option: Sequence[str] | None) -> list[str]:
+    """Words of an option that is repeated or a,b; a number also as it is without a point."""
     from activelab.tables import without_point
 
     words = [word for text in option or () for word in (text, *text.split(","))]
@@ -282,7 +409,13 @@ def _row_numbers(request: Request, given: pa.Table, models: list[Any]) -> int:
     )
 
 
-def _checked(request: Request, labels: Labels, models: list[Any]) -> Checked:
+def _checked(
+    request: Request,
+    labels: Labels,
+    models: list[Any],
+    abstentions: Labels | None = None,
+    confidence: Any = None,
+) -> Checked:
     from activelab.pred_probs import Checked, check_pred_probs
     from activelab.tables import naming
 
@@ -291,7 +424,11 @@ def _checked(request: Request, labels: Labels, models: list[Any]) -> Checked:
         with naming(path):
             for one in model if isinstance(model, list) else [model]:
                 checked += check_pred_probs(one, labels)
-    return Checked(checked, labels)
+    if abstentions is not None:
+        from activelab.consensus.parts import check_abstentions
+
+        abstentions = check_abstentions(abstentions, labels)
+    return Checked(checked, labels, abstentions=abstentions, confidence=confidence)
 
 
 def with_features(

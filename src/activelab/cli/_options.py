@@ -48,6 +48,31 @@ Missing = Annotated[
         show_default=False,
     ),
 ]
+Several = Annotated[
+    bool,
+    typer.Option(
+        "--several",
+        help="Answers may hold several labels: read them as sets, a|b, and those without any as |.",
+    ),
+]
+Abstain = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="WORD",
+        help='A label that stands for "I cannot tell", such as unsure; a,b for several. It is no class: that '
+        "people could not tell says that an example is hard.",
+        show_default=False,
+    ),
+]
+Confidence = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Column that says how sure each label was, on any scale: sure labels count for more, as far as "
+        "they are right more often.",
+        show_default=False,
+    ),
+]
 Fold = Annotated[
     bool,
     typer.Option("--fold", help="Merge classes that differ only in blanks, case or Unicode's normal form."),

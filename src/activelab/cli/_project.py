@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from activelab._errors import InputError
-from activelab.cli._inputs import class_names, missing_words
+from activelab.cli._inputs import class_names, listed_words
 from activelab.cli._options import Fold, Json, Missing
 from activelab.cli._output import progress_bar, say
 from activelab.cli._place import Place, place_of, project_at, project_errors, split_place
@@ -23,6 +23,13 @@ def init(
     place: Place = None,
     title: Annotated[str | None, typer.Option(help="What annotators read above the page.")] = None,
     kind: Annotated[str, typer.Option(help="What the examples are: text, image or table.")] = "text",
+    question: Annotated[
+        str | None,
+        typer.Option(
+            help="What is asked: single, one of the classes; ordinal, a point of a scale, the classes.",
+            show_default="single",
+        ),
+    ] = None,
     classes: Annotated[
         str | None,
         typer.Option(
@@ -70,11 +77,13 @@ def init(
     Examples:
       activelab init tickets.db --classes bug,question,praise --title "Support tickets" --budget 5000
       activelab init photos.db --kind image --images-root photos --classes classes.txt
+      activelab init reviews.db --question ordinal --classes 1,2,3,4,5 --set "scale_ends=hate it,love it"
       activelab init postgresql://lead@db.example.org/tickets --classes @classes.txt --labels-per-round 2
     """
     named = {
         "title": title,
         "kind": kind,
+        "question": question,
         "classes": None if classes is None else class_names(classes),
         "guidelines": None if guidelines is None else _text(guidelines),
         "method": method,
@@ -189,7 +198,7 @@ def import_(
             columns=Columns(example, text, image, annotator, label),
             image_root=images_root,
             leave_out=rejected is not None,
-            missing=missing_words(missing),
+            missing=listed_words(missing),
             fold=fold,
             progress=progress,
         )
@@ -202,10 +211,11 @@ def import_(
     counts = {
         "examples": done.examples,
         "labels": done.labels,
+        "abstentions": done.abstentions,
         "gold": done.gold,
         "rejected": len(done.rejected),
     }
-    words = {"examples": "examples", "labels": "labels", "gold": "gold answers"}
+    words = {"examples": "examples", "labels": "labels", "abstentions": "abstentions", "gold": "gold answers"}
     new = [f"{counts[name]:,} {what}" for name, what in words.items() if counts[name]]
     said = f"Imported {', '.join(new)}." if new else "Nothing new."
     if done.rejected:

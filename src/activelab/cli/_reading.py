@@ -11,8 +11,10 @@ from typing import Any
 
 from activelab.cli._inputs import Request
 from activelab.cli._options import (
+    Abstain,
     AnnotatorColumn,
     Classes,
+    Confidence,
     ExampleColumn,
     Examples,
     Fold,
@@ -22,6 +24,7 @@ from activelab.cli._options import (
     LabelColumn,
     Missing,
     Question,
+    Several,
 )
 from activelab.cli._streams import source
 
@@ -39,6 +42,9 @@ class Reading:
     from_: From = None
     question: Question = None
     missing: Missing = None
+    several: Several = False
+    abstain: Abstain = None
+    confidence: Confidence = None
     fold: Fold = False
 
     def request(self, labels: Path, pred_probs: Sequence[Path] | None) -> Request:
@@ -56,6 +62,9 @@ class Reading:
             self.question,
             self.missing,
             self.fold,
+            several=self.several,
+            abstain=self.abstain,
+            confidence=self.confidence,
         )
 
 

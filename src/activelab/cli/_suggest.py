@@ -205,6 +205,8 @@ def suggest(
                 "--missing and --fold are for pools that fit the memory. Clean the labels first, with: "
                 "activelab convert LABELS labels.parquet --missing WORD --fold --classes LIST"
             )
+        if reading.abstain or reading.confidence:
+            raise InputError("--abstain and --confidence are for pools that fit the memory.")
         if reading.examples is not None:
             raise InputError("--examples is for arrays; a pool in several files lists its examples itself.")
         chosen = {name: value for name, value in large.items() if value is not None}

@@ -16,6 +16,7 @@ from activelab.consensus._dawid_skene import dawid_skene
 from activelab.consensus._majority_vote import majority_vote
 from activelab.consensus._ordinal import OrdinalAnnotatorTable, OrdinalConsensus, ordinal_consensus
 from activelab.consensus._registry import CONSENSUS, ConsensusMethod, Ordinal
+from activelab.consensus._soft import SoftLabels, soft_labels
 
 __all__ = [
     "AUTO",
@@ -29,6 +30,7 @@ __all__ = [
     "Ordinal",
     "OrdinalAnnotatorTable",
     "OrdinalConsensus",
+    "SoftLabels",
     "auto_consensus",
     "bayesian_consensus",
     "bayesian_estimate",
@@ -38,4 +40,5 @@ __all__ = [
     "dawid_skene",
     "majority_vote",
     "ordinal_consensus",
+    "soft_labels",
 ]

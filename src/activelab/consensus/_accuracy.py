@@ -9,12 +9,12 @@ are undecided the label tells nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from activelab._kernels import blocks
-from activelab._typing import Float64s, Models
+from activelab._typing import Float64s, Ints, Models
 from activelab.consensus._channels import PRIOR
 from activelab.consensus._held_out import discounted, held_out
 from activelab.labels import Labels
@@ -65,7 +65,7 @@ def accuracies(estimate: BayesianEstimate, labels: Labels, models: Models) -> Ac
     size, n_classes = labels.n_annotators, labels.n_classes
     if n_classes < 2:
         return Accuracies.unknown(size)
-    who, right, wrong, sure = _compared(estimate, labels, models)
+    who, right, wrong, sure, _ = compared(estimate, labels, models)
     strength, mean = sum(PRIOR), estimate.ability.overall
     number = np.bincount(who, minlength=size)
     accuracy = np.clip(estimate.ability.mean, 1e-3, 1 - 1e-3)
@@ -96,16 +96,38 @@ def accuracies(estimate: BayesianEstimate, labels: Labels, models: Models) -> Ac
     return Accuracies(accuracy, low, high, comparisons)
 
 
-def _compared(
-    estimate: BayesianEstimate, labels: Labels, models: Models
-) -> tuple[Float64s, Float64s, Float64s, Float64s]:
-    """For every label that can be compared: who gave it, how likely it is if right, if wrong, and s.
+class Compared(NamedTuple):
+    """Every label that can be compared with what everybody else says of its example.
+
+    Attributes
+    ----------
+    who : ndarray of int
+        Annotator of each.
+    right, wrong : ndarray of float64
+        How likely the label is if it is right, and if it is wrong.
+    sure : ndarray of float64
+        s, how sure the others are.
+    position : ndarray of int
+        Its place among the labels.
+    """
+
+    who: Ints
+    right: Float64s
+    wrong: Float64s
+    sure: Float64s
+    position: Ints
+
+
+def compared(estimate: BayesianEstimate, labels: Labels, models: Models) -> Compared:
+    """The labels that can be compared.
 
     Errors of an annotator go where the channel says, scaled to other accuracies than the channel's. As in the
     channels, right is what annotators who err independently would make of the labels.
     """
     n_classes = labels.n_classes
-    columns = [(np.empty(0, dtype=np.int64), np.empty(0), np.empty(0), np.empty(0))]
+    none = np.empty(0, dtype=np.int64)
+    columns: list[tuple[Any, ...]] = [(none, np.empty(0), np.empty(0), np.empty(0), none)]
+    places = np.arange(labels.n_labels)
     for block in blocks(labels, at_least=1):
         confident, _ = estimate.confident_and_calibrated(block, models)
         held = held_out(
@@ -117,20 +139,18 @@ def _compared(
             estimate.prior.voices,
         )
         others = discounted(held.support, held.voices, 0.0)
-        compared = held.voices > 1e-9
+        tells = held.voices > 1e-9
         if estimate.known is not None:
             truth = estimate.known[block.index][block.row]
             exact = truth >= 0
             others[exact] = np.eye(n_classes)[truth[exact]]
-            compared |= exact
+            tells |= exact
         label = block.label
         cell = np.arange(len(label)), label
         accuracy = np.clip(estimate.channels.ability.mean[block.annotator], 1e-3, 1 - 1e-3)
         joint = others * held.channel
         right = joint[cell] / accuracy
         wrong = np.maximum(joint.sum(axis=1) - joint[cell], 0) / (1 - accuracy)
-        columns.append(
-            (block.annotator[compared], right[compared], wrong[compared], others.max(axis=1)[compared])
-        )
-    who, right, wrong, sure = (np.concatenate(parts) for parts in zip(*columns, strict=True))
-    return who, right, wrong, sure
+        values = block.annotator, right, wrong, others.max(axis=1), block.of_labels(places)
+        columns.append(tuple(value[tells] for value in values))
+    return Compared(*(np.concatenate(parts) for parts in zip(*columns, strict=True)))

@@ -18,6 +18,8 @@ def auto_consensus(
     *,
     known: Any = None,
     families: dict[Any, str] | None = None,
+    abstentions: Labels | None = None,
+    confidence: Any = None,
     seed: int = 0,
 ) -> Consensus:
     """The best consensus for what is given: `bayesian_consensus`, with predictions and without.
@@ -29,7 +31,7 @@ def auto_consensus(
 
     Parameters
     ----------
-    labels, pred_probs, known, families, seed
+    labels, pred_probs, known, families, abstentions, confidence, seed
         As for `bayesian_consensus`.
 
     Returns
@@ -48,4 +50,12 @@ def auto_consensus(
     >>> auto_consensus(al.Labels.from_wide([[0, 0, 1], [1, 1, 1], [0, 0, 0]])).label.tolist()
     [0, 1, 0]
     """
-    return bayesian_consensus(labels, pred_probs, known=known, families=families, seed=seed)
+    return bayesian_consensus(
+        labels,
+        pred_probs,
+        known=known,
+        families=families,
+        abstentions=abstentions,
+        confidence=confidence,
+        seed=seed,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -11,9 +11,11 @@ import numpy as np
 from activelab._errors import InputError
 from activelab._kernels import Block, blocks, most_probable
 from activelab._typing import Bools, Float64s, Ints, Models
+from activelab.consensus._abstentions import Abstaining, AbstentionSums, check_abstentions
 from activelab.consensus._accuracy import accuracies
 from activelab.consensus._chance import chance_notes
 from activelab.consensus._channels import Ability, Channels, ChannelSums, ability_of
+from activelab.consensus._confidence import check_confidence, share_of_voice
 from activelab.consensus._consensus import Consensus
 from activelab.consensus._dependence import Question, Voices, family_codes, find_voices
 from activelab.consensus._held_out import HeldOut, discounted
@@ -34,6 +36,8 @@ def bayesian_consensus(
     *,
     known: Any = None,
     families: dict[Any, str] | None = None,
+    abstentions: Labels | None = None,
+    confidence: Any = None,
     seed: int = 0,
 ) -> Consensus:
     """Consensus by Bayes' rule, with the models as prior and annotators who err in their own ways.
@@ -91,23 +95,38 @@ def bayesian_consensus(
     models: Models = ()
     if pred_probs is not None:
         labels, models = joined(labels, pred_probs)
-    codes = check_known(known, labels)
-    estimate = bayesian_estimate(labels, models, known=codes, families=family_codes(families, labels))
-    return consensus_by(estimate, labels, models, seed=seed)
+    models = told(
+        labels, models, known=known, families=families, abstentions=abstentions, confidence=confidence
+    )
+    return consensus_by(bayesian_estimate(labels, models), labels, models, seed=seed)
 
 
-def told(labels: Labels, models: Models, *, known: Any, families: dict[Any, str] | None) -> Models:
+def told(
+    labels: Labels,
+    models: Models,
+    *,
+    known: Any,
+    families: dict[Any, str] | None,
+    abstentions: Labels | None = None,
+    confidence: Any = None,
+) -> Models:
     """The models with what is known besides them, which every estimate from them then takes.
+
+    Abstentions and confidence that checked predictions carry stay with them.
 
     Raises
     ------
     InputError
-        If ``known`` or ``families`` does not match ``labels``.
+        If ``known``, ``families``, ``abstentions`` or ``confidence`` does not match ``labels``.
     """
     codes, kin = check_known(known, labels), family_codes(families, labels)
-    if codes is None and kin is None:
+    apart, sure = check_abstentions(abstentions, labels), check_confidence(confidence, labels)
+    if codes is None and kin is None and apart is None and sure is None:
         return models
-    return Checked(models, labels, codes, kin)
+    if isinstance(models, Checked) and models.labels is labels:
+        apart = models.abstentions if apart is None else apart
+        sure = models.confidence if sure is None else sure
+    return Checked(models, labels, codes, kin, apart, sure)
 
 
 def consensus_by(
@@ -196,6 +215,8 @@ class BayesianEstimate:
         What S may as well be, from the least to the most.
     where : ndarray of float64, shape (n_classes,), or None
         Positions of the classes, if they are points of a scale.
+    abstaining : Abstaining or None
+        How often people cannot tell, where some could not.
     base : ndarray of float64, shape (n_classes,), or 0.0
         Part of the log-support that is never discounted: how frequent the classes are.
     """
@@ -209,6 +230,7 @@ class BayesianEstimate:
     known: Ints | None = None
     discount_range: tuple[float, float] = (0.0, 0.0)
     where: Float64s | None = None
+    abstaining: Abstaining | None = None
     base: Float64s | float = 0.0
 
     @property
@@ -222,18 +244,33 @@ class BayesianEstimate:
 
     def predicted_and_posterior(self, block: Block, models: Models) -> tuple[Ints, Float64s]:
         """The class the calibrated models find likeliest, and the posterior."""
-        predicted, support, voices = self._support(block, models)
-        return predicted, self._fixed(block, discounted(support, voices, self.discount, self.base))
+        predicted, support, voices = self.support(block, models)
+        return predicted, self._posterior(block, support, voices, self.discount)
 
     def confident_and_calibrated(self, block: Block, models: Models) -> tuple[Float64s, Float64s]:
         """The posterior if annotators erred independently, and as it is."""
-        _, support, voices = self._support(block, models)
-        confident = self._fixed(block, discounted(support, voices, 0.0))
+        _, support, voices = self.support(block, models)
+        confident = self._posterior(block, support, voices, 0.0)
         if self.discount == 0:
             return confident, confident
-        return confident, self._fixed(block, discounted(support, voices, self.discount, self.base))
+        return confident, self._posterior(block, support, voices, self.discount)
 
-    def _support(self, block: Block, models: Models) -> tuple[Ints, Float64s, Float64s]:
+    def _posterior(self, block: Block, support: Float64s, voices: Float64s, discount: float) -> Float64s:
+        scale = self._log_scale(block)
+        return self._fixed(block, discounted(support, voices, discount, self.base, scale))
+
+    def with_strength(self, strength: float) -> BayesianEstimate:
+        """With γ of `Abstaining`."""
+        assert self.abstaining is not None
+        return replace(self, abstaining=replace(self.abstaining, strength=strength))
+
+    def _log_scale(self, block: Block) -> Float64s | None:
+        """Logarithm of what the evidence of each example counts for, by who could not tell."""
+        if self.abstaining is None or not self.abstaining.strength:
+            return None
+        return self.abstaining.log_scale(block.index)
+
+    def support(self, block: Block, models: Models) -> tuple[Ints, Float64s, Float64s]:
         """The class the models find likeliest, the log-support of each class, and by how many voices."""
         support = self.log_prior(block, models)
         predicted = support.argmax(axis=1)
@@ -251,10 +288,9 @@ class BayesianEstimate:
         """
         right, variance, number = np.zeros(2), np.zeros(2), 0
         for block in blocks(labels, at_least=1):
-            _, support, voices = self._support(block, models)
             number += block.size
-            for place, discount in enumerate(reversed(self.discount_range)):
-                quality = self._fixed(block, discounted(support, voices, discount, self.base)).max(axis=1)
+            for place, posterior in enumerate(self.discounted_posteriors(block, models)):
+                quality = posterior.max(axis=1)
                 right[place] += float(quality.sum())
                 variance[place] += float((quality * (1 - quality)).sum())
         if not number:
@@ -262,14 +298,27 @@ class BayesianEstimate:
         low, high = ((right + np.array([-1.96, 1.96]) * np.sqrt(variance)) / number).tolist()
         return max(low, 0.0), min(high, 1.0)
 
+    def discounted_posteriors(self, block: Block, models: Models) -> Iterator[Float64s]:
+        """The posterior at either end of `discount_range`, that of fewer voices first."""
+        _, support, voices = self.support(block, models)
+        for discount in reversed(self.discount_range):
+            yield self._posterior(block, support, voices, discount)
+
     def evidence(self, block: Block) -> Float64s:
         """Log-support of each class by the annotators alone, up to a constant of each example."""
         return self.channels.evidence(block, self.voices.weight(block))
 
     def log_prior(self, block: Block, models: Models) -> Float64s:
-        """Log-probability of each class before any label, up to a constant of each example."""
+        """Log-probability of each class before any label, up to a constant of each example.
+
+        That some could not tell is known before any label.
+        """
         log_prior = self.prior.log(block, models)
-        return log_prior if self.log_shares is None else log_prior + self.log_shares
+        if self.log_shares is not None:
+            log_prior = log_prior + self.log_shares
+        if self.abstaining is not None:
+            log_prior = log_prior + self.abstaining.log_likelihood(block.index)
+        return log_prior
 
     def _fixed(self, block: Block, posterior: Float64s) -> Float64s:
         """The posterior with known answers in their places."""
@@ -299,14 +348,13 @@ def bayesian_estimate(
     if steps < 1:
         raise InputError(f"steps must be at least 1, got {steps}.")
     if known is not None or families is not None:
-        return _estimated(labels, models, steps, known, families, where)
-    if isinstance(models, Checked) and models.labels is labels:
-        known, families = models.known, models.families
+        carried = models if isinstance(models, Checked) and models.labels is labels else Checked((), labels)
+        models = Checked(models, labels, known, families, carried.abstentions, carried.confidence)
     return remembered(
         models,
         labels,
         ("bayesian", steps, None if where is None else tuple(where.tolist())),
-        lambda: _estimated(labels, models, steps, known, families, where),
+        lambda: _estimated(labels, models, steps, where),
     )
 
 
@@ -314,10 +362,11 @@ def _estimated(
     labels: Labels,
     models: Models,
     steps: int,
-    known: Ints | None,
-    families: Ints | None,
     where: Float64s | None,
 ) -> BayesianEstimate:
+    carried = models if isinstance(models, Checked) and models.labels is labels else Checked((), labels)
+    known, families = carried.known, carried.families
+    abstentions, confidence = carried.abstentions, carried.confidence
     n_labelled = int(np.count_nonzero(labels.labelled))
     every = -(-n_labelled // SAMPLE) or 1
     channels = Channels.at_first(labels, where)
@@ -330,6 +379,7 @@ def _estimated(
         ability=channels.ability,
         known=known,
         where=where,
+        abstaining=None if abstentions is None else Abstaining.fitted(labels, abstentions),
     )
     estimate = _improved(labels, models, start, steps - 1, every)
     if not models and labels.n_classes > 1:
@@ -346,10 +396,30 @@ def _estimated(
     if len(voices.dependence):
         # From the start: what copies made look right must not stay so.
         estimate = _improved(labels, models, replace(start, voices=voices), steps - 1, every)
+    if confidence is not None:
+        share = share_of_voice(estimate, labels, models, confidence)
+        estimate = replace(estimate, voices=replace(estimate.voices, share=share))
     if labels.n_labels:
-        found = hold_out(labels, models, estimate, every).exponent(declared=families is not None)
-        estimate = replace(estimate, discount=found.best, discount_range=(found.low, found.high))
+        estimate = _calibrated(labels, models, estimate, every, declared=families is not None)
     return _improved(labels, models, estimate, 1, 1)
+
+
+def _calibrated(
+    labels: Labels, models: Models, estimate: BayesianEstimate, every: int, *, declared: bool
+) -> BayesianEstimate:
+    """The estimate with the discount, and the meaning of abstentions, that held-out labels ask for."""
+    held, strength = hold_out(labels, models, estimate, every), 0.0
+    if estimate.abstaining is not None:
+        strength, score = held.strength()
+        alike = replace(estimate, abstaining=estimate.abstaining.alike)
+        held_alike = hold_out(labels, models, alike, every)
+        strength_alike, score_alike = held_alike.strength()
+        # Rates of the classes must be worth their number of held-out nats (Akaike's criterion).
+        if score_alike >= score - (labels.n_classes - 1):
+            estimate, held, strength = alike, held_alike, strength_alike
+        estimate = estimate.with_strength(strength)
+    found = held.exponent(declared=declared, strength=strength)
+    return replace(estimate, discount=found.best, discount_range=(found.low, found.high))
 
 
 def _improved(
@@ -363,6 +433,7 @@ def _improved(
             log_shares=None if estimate.log_shares is None else found.log_shares,
             channels=found.sums.channels(),
             ability=found.ability,
+            abstaining=found.abstaining,
         )
     return estimate
 
@@ -376,11 +447,14 @@ class Gathered(NamedTuple):
     of_class : ndarray of float64, shape (n_classes,)
         Expected examples of each class.
     ability : Ability
+    abstaining : Abstaining or None
+        How often people cannot tell, by class.
     """
 
     sums: ChannelSums
     of_class: Float64s
     ability: Ability
+    abstaining: Abstaining | None = None
 
     @property
     def log_shares(self) -> Float64s:
@@ -392,6 +466,7 @@ def gathered(labels: Labels, models: Models, estimate: BayesianEstimate, every: 
     """Sums over one labelled example in ``every``."""
     sums, of_class = ChannelSums(labels, estimate.where), np.zeros(labels.n_classes)
     right, given = np.zeros(labels.n_annotators), np.zeros(labels.n_annotators)
+    abstained = None if estimate.abstaining is None else AbstentionSums(estimate.abstaining)
     for whole in blocks(labels, at_least=1, every=every):
         block = _telling(whole, models, estimate.known)
         if not block.size:
@@ -400,9 +475,12 @@ def gathered(labels: Labels, models: Models, estimate: BayesianEstimate, every: 
         confident, calibrated = estimate.confident_and_calibrated(block, models)
         sums.add(block, confident)
         of_class += confident.sum(axis=0)
+        if abstained is not None:
+            abstained.add(block.index, confident)
         right += np.bincount(block.annotator, calibrated.reshape(-1)[block.cell], labels.n_annotators)
         given += np.bincount(block.annotator, minlength=labels.n_annotators)
-    return Gathered(sums, of_class, ability_of(right, given, labels.n_classes))
+    ability = ability_of(right, given, labels.n_classes)
+    return Gathered(sums, of_class, ability, None if abstained is None else abstained.abstaining_by_class())
 
 
 def _telling(block: Block, models: Models, known: Ints | None) -> Block:
@@ -430,5 +508,6 @@ def hold_out(labels: Labels, models: Models, estimate: BayesianEstimate, every: 
             truth,
             estimate.prior.voices,
             estimate.base,
+            None if estimate.abstaining is None else estimate.abstaining.log_hardness(block.index),
         )
     return held

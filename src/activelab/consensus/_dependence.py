@@ -41,10 +41,13 @@ class Voices:
         Code of each annotator's family; -1 for those who judge for themselves.
     dependence : ndarray of float64 in [0, 1], shape (n_families,)
         ρ of each family: n labels of it count for n / (1 + (n − 1) ρ) voices.
+    share : ndarray of float64, shape (n_labels,), or None
+        What each label counts for by how sure it was; 1 if None.
     """
 
     family: Ints
     dependence: Float64s
+    share: Float64s | None = None
 
     @classmethod
     def independent(cls, n_annotators: int) -> Voices:
@@ -53,20 +56,21 @@ class Voices:
 
     def weight(self, block: Block) -> Float64s | None:
         """Share of a voice each label of a block counts for; None where all count fully."""
+        share = None if self.share is None else block.of_labels(self.share)
         if not len(self.dependence):
-            return None
+            return share
         family = self.family[block.annotator]
         member = family >= 0
         key = block.row[member] * len(self.dependence) + family[member]
         size = np.bincount(key, minlength=block.size * len(self.dependence))[key]
         weight = np.ones(len(family))
         weight[member] = 1 / (1 + (size - 1) * self.dependence[family[member]])
-        return weight
+        return weight if share is None else weight * share
 
     def mean_weight(self, labels: Labels) -> Float64s:
         """Mean `weight` of each annotator's labels; 1 without labels."""
         total, given = np.zeros(labels.n_annotators), np.zeros(labels.n_annotators)
-        if not len(self.dependence):
+        if not len(self.dependence) and self.share is None:
             return np.ones(labels.n_annotators)
         for block in blocks(labels, at_least=1):
             total += np.bincount(block.annotator, self.weight(block), labels.n_annotators)

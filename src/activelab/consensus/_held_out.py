@@ -7,7 +7,7 @@ examples hard and make the same mistakes, so that m voices are worth m^(1 − S)
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,8 @@ EXPECTED, _SPREAD = 0.4, 0.1  # what held-out labels show in crowds: mean and de
 MOST = 0.75
 _BY_KNOWN = 0.25  # deviation of S around what labels alone say, where right answers are known
 _GRID = np.linspace(0.0, 1.2, 25)
+_STRENGTHS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+_SIGNIFICANT = 1.92  # nats, at the level of 0.05
 
 
 @dataclass
@@ -45,7 +47,8 @@ class HeldOut:
         self._others: list[Float64s] = []
         self._weight: list[Float64s] = []
         self._base: list[Float64s | float] = []
-        self._known: list[tuple[Float64s, Float64s, Ints, Float64s | float]] = []
+        self._hardness: list[Float64s] = []
+        self._known: list[tuple[Float64s, Float64s, Ints, Float64s | float, Float64s]] = []
 
     def add(
         self,
@@ -55,6 +58,7 @@ class HeldOut:
         truth: Ints,
         prior_voices: float,
         base: Float64s | float = 0.0,
+        log_hardness: Float64s | None = None,
     ) -> None:
         """Hold out every label of a block; ``truth`` is the known class of each example, -1 if unknown."""
         if self.channels.observed is None:
@@ -67,33 +71,74 @@ class HeldOut:
         self._channel.append(out.channel[held])
         self._weight.append(out.weight[held])
         self._base.append(base)
+        hardness = np.zeros(block.size) if log_hardness is None else log_hardness
+        self._hardness.append(hardness[block.row][held])
         if not unknown.all():
             here = ~unknown
-            self._known.append((out.of_example[here], out.voices_of_example[here], truth[here], base))
+            voices = out.voices_of_example[here]
+            self._known.append((out.of_example[here], voices, truth[here], base, hardness[here]))
 
     def merge(self, other: HeldOut) -> None:
         """Add what was held out of the labels of another question to the same people."""
-        for name in ("_support", "_channel", "_others", "_weight", "_base", "_known"):
+        for name in ("_support", "_channel", "_others", "_weight", "_base", "_hardness", "_known"):
             getattr(self, name).extend(getattr(other, name))
 
-    def likelihood(self, exponent: float) -> float:
-        """Log-likelihood of the held-out labels if m voices are worth m^(1 − exponent)."""
+    def likelihood(self, exponent: float, strength: float = 0.0) -> float:
+        """Log-likelihood of the held-out labels if m voices are worth m^(1 − exponent).
+
+        ``strength`` is that of `Abstaining`.
+        """
         total = 0.0
-        for support, others, channel, weight, base in zip(
-            self._support, self._others, self._channel, self._weight, self._base, strict=True
+        for support, others, channel, weight, base, hardness in zip(
+            self._support,
+            self._others,
+            self._channel,
+            self._weight,
+            self._base,
+            self._hardness,
+            strict=True,
         ):
             if not len(support):
                 continue
-            predicted = np.einsum("ij,ij->i", discounted(support, others, exponent, base), channel)
+            log_scale = -strength * hardness if strength else None
+            posterior = discounted(support, others, exponent, base, log_scale)
+            predicted = np.einsum("ij,ij->i", posterior, channel)
             total += float(weight @ np.log(np.maximum(predicted, LEAST**2)))
         return total
 
-    def exponent(self, *, declared: bool = False) -> Exponent:
+    def strength(self) -> tuple[float, float]:
+        """γ of `Abstaining` that makes held-out labels likeliest, and how likely with its exponent.
+
+        0 unless another is significantly likelier.
+        """
+        scores: dict[float, float] = {}
+        at = int(np.abs(_GRID - EXPECTED).argmin())
+        for strength in _STRENGTHS:
+            at, scores[strength] = self._peak(strength, at)
+        found = max(scores, key=scores.__getitem__)
+        if scores[found] < scores[0.0] + _SIGNIFICANT:
+            found = 0.0
+        return found, scores[found]
+
+    def _peak(self, strength: float, at: int) -> tuple[int, float]:
+        """Where on the grid the exponent is most probable, and how probable, climbing from near it."""
+
+        def score(position: int) -> float:
+            exponent = float(_GRID[position])
+            return self.likelihood(exponent, strength) - float(_unexpected(exponent))
+
+        best = score(at)
+        for step in (1, -1):
+            while 0 <= at + step < len(_GRID) and (there := score(at + step)) > best:
+                at, best = at + step, there
+        return at, best
+
+    def exponent(self, *, declared: bool = False, strength: float = 0.0) -> Exponent:
         """S: the most probable exponent given held-out labels, and known answers where there are some.
 
         With ``declared`` families, which no label can speak for, not less than what is expected of a crowd.
         """
-        score = np.array([self.likelihood(s) for s in _GRID]) - ((_GRID - EXPECTED) / _SPREAD) ** 2 / 2
+        score = np.array([self.likelihood(s, strength) for s in _GRID]) - _unexpected(_GRID)
         shown = min(SHARED * _highest(_GRID, score), MOST)
         low, high = _quantiles(score)
         low, high = min(low, shown), max(min(_SHARED_AT_MOST * high, 1.0), shown)
@@ -103,9 +148,11 @@ class HeldOut:
         if not self._known:
             return Exponent(shown, low, high)
         score = -(((_GRID - shown) / _BY_KNOWN) ** 2) / 2
-        for support, voices, truth, base in self._known:
+        for support, voices, truth, base, hardness in self._known:
+            log_scale = -strength * hardness if strength else None
             for position, s in enumerate(_GRID):
-                at_truth = discounted(support, voices, s, base)[np.arange(len(truth)), truth]
+                posterior = discounted(support, voices, s, base, log_scale)
+                at_truth = posterior[np.arange(len(truth)), truth]
                 score[position] += float(np.log(np.maximum(at_truth, LEAST**2)).sum())
         best, (low, high) = _highest(_GRID, score), _quantiles(score)
         return Exponent(best, min(low, best), max(high, best))
@@ -186,16 +233,28 @@ def held_out(
 
 
 def discounted(
-    support: Float64s, voices: Float64s, exponent: float, base: Float64s | float = 0.0
+    support: Float64s,
+    voices: Float64s,
+    exponent: float,
+    base: Float64s | float = 0.0,
+    log_scale: Float64s | None = None,
 ) -> Float64s:
     """Posterior from log-support by m voices, worth m^(1 − exponent) independent ones.
 
-    ``base`` is the part of the support that no voice speaks for: how frequent each class is.
+    ``base`` is the part of the support that no voice speaks for: how frequent each class is. ``log_scale`` is
+    the logarithm of what else the support of each example counts for.
     """
-    if exponent == 0:
+    if exponent == 0 and log_scale is None:
         return normalised(support)
     scale = np.maximum(voices, 1.0) ** -exponent
+    if log_scale is not None:
+        scale *= np.exp(log_scale)
     return normalised((support - base) * scale[:, None] + base)
+
+
+def _unexpected(exponent: Any) -> Any:
+    """Minus the logarithm of the prior of the exponent, up to a constant."""
+    return ((exponent - EXPECTED) / _SPREAD) ** 2 / 2
 
 
 def without_example(channels: Channels, block: Block, posterior: Float64s) -> Float64s:

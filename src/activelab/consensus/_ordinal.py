@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 
 from activelab._errors import InputError
+from activelab._kernels import blocks
 from activelab._ordered import order_notes, positions
-from activelab._typing import Float64s, Ids, Models
+from activelab._typing import Float64s, Ids, Ints, Models
 from activelab.consensus._annotators import AnnotatorTable
 from activelab.consensus._bayesian import (
     BayesianEstimate,
     bayesian_estimate,
-    check_known,
     consensus_by,
+    told,
 )
 from activelab.consensus._channels import MOST_CELLS
 from activelab.consensus._consensus import Consensus
-from activelab.consensus._dependence import family_codes
 from activelab.consensus._loss import Loss, decide, loss_table
 from activelab.labels import Labels
 from activelab.pred_probs import joined
@@ -81,6 +81,8 @@ def ordinal_consensus(
     loss: Loss = "absolute",
     known: Any = None,
     families: dict[Any, str] | None = None,
+    abstentions: Labels | None = None,
+    confidence: Any = None,
     seed: int = 0,
 ) -> OrdinalConsensus:
     """Consensus of ratings on a scale, with the models as prior and annotators who shift and spread.
@@ -103,7 +105,7 @@ def ordinal_consensus(
         What a wrong label costs: its distance from the truth, which the median of the posterior makes least;
         the square, which the class nearest to the mean makes least (and with it quadratic weighted kappa
         best); or 1, whichever it is, as for unordered classes.
-    known, families, seed
+    known, families, abstentions, confidence, seed
         As for `bayesian_consensus`.
 
     Returns
@@ -131,10 +133,12 @@ def ordinal_consensus(
     models: Models = ()
     if pred_probs is not None:
         labels, models = joined(labels, pred_probs)
-    codes, kin = check_known(known, labels), family_codes(families, labels)
+    models = told(
+        labels, models, known=known, families=families, abstentions=abstentions, confidence=confidence
+    )
     where = scale_positions(labels)
     table = loss_table(loss, where)
-    estimate = bayesian_estimate(labels, models, known=codes, families=kin, where=where)
+    estimate = bayesian_estimate(labels, models, where=where)
     return ordinal_consensus_by(estimate, labels, models, table, seed=seed)
 
 
@@ -156,9 +160,15 @@ def scale_positions(labels: Labels) -> Float64s:
 
 
 def ordinal_consensus_by(
-    estimate: BayesianEstimate, labels: Labels, models: Models, table: Float64s, *, seed: int = 0
+    estimate: BayesianEstimate,
+    labels: Labels,
+    models: Models,
+    table: Float64s,
+    *,
+    seed: int = 0,
+    untold: bool = False,
 ) -> OrdinalConsensus:
-    """`ordinal_consensus` by an estimate there is and a table of losses."""
+    """`ordinal_consensus` by an estimate there is and a table of losses; ``untold`` as for `consensus_by`."""
     where = estimate.where
     assert where is not None
     plain = consensus_by(
@@ -166,6 +176,7 @@ def ordinal_consensus_by(
         labels,
         models,
         seed=seed,
+        untold=untold,
         decision=lambda posterior, index: decide(posterior, table, index, labels, seed)[0],
     )
     given = plain.label >= 0
@@ -183,6 +194,28 @@ def ordinal_consensus_by(
     kept["annotators"] = _with_scale(plain.annotators, estimate, labels, posterior)
     kept["notes"] = (*plain.notes, *order_notes(labels))
     return OrdinalConsensus(**kept, mean=mean, low=low, high=high, expected_loss=expected)
+
+
+def loss_range(
+    estimate: BayesianEstimate, labels: Labels, models: Models, table: Float64s, label: Ints
+) -> tuple[float, float]:
+    """Bounds on the mean expected loss of consensus labels; NaN without labels.
+
+    As `BayesianEstimate.expected_right`: from annotators who share no mistakes to such as share more than
+    labels show.
+    """
+    loss, square, number = np.zeros(2), np.zeros(2), 0
+    for block in blocks(labels, at_least=1):
+        decided = label[block.index]
+        number += block.size
+        for place, posterior in enumerate(estimate.discounted_posteriors(block, models)):
+            each = np.einsum("ij,ji->i", posterior, table[:, decided])
+            loss[place] += float(each.sum())
+            square[place] += float((np.einsum("ij,ji->i", posterior, table[:, decided] ** 2) - each**2).sum())
+    if not number:
+        return float("nan"), float("nan")
+    high, low = ((loss + np.array([1.96, -1.96]) * np.sqrt(square)) / number).tolist()
+    return max(low, 0.0), high
 
 
 def _with_scale(

@@ -12,7 +12,7 @@ from activelab._errors import InputError
 from activelab._kernels import blocks, most_probable, normalised
 from activelab._registry import Registry, instance_of, seeded
 from activelab._typing import Float64s, Ints, Models
-from activelab.consensus._bayesian import bayesian_consensus, bayesian_estimate
+from activelab.consensus._bayesian import bayesian_estimate, consensus_by
 from activelab.consensus._committee import pooled
 from activelab.consensus._consensus import Consensus
 from activelab.consensus._crowdkit import CROWDKIT_METHODS, crowdkit
@@ -116,7 +116,7 @@ class Bayesian(ConsensusMethod):
     """`bayesian_consensus`; models are the prior."""
 
     def estimate(self, labels: Labels, models: Models, *, seed: int = 0) -> Consensus:
-        return bayesian_consensus(labels, models or None, seed=seed)
+        return consensus_by(bayesian_estimate(labels, models), labels, models, seed=seed)
 
     def label(self, labels: Labels, models: Models, *, betas: Betas | None = None, seed: int = 0) -> Ints:
         return self.label_and_posterior(labels, models, seed=seed)[0]

@@ -4,6 +4,7 @@
 returns the tables of another library; everybody else calls the methods themselves.
 """
 
+from activelab.consensus._abstentions import check_abstentions
 from activelab.consensus._annotators import annotator_table
 from activelab.consensus._bayesian import (
     SAMPLE,
@@ -17,6 +18,7 @@ from activelab.consensus._bayesian import (
 from activelab.consensus._chance import chance_notes
 from activelab.consensus._channels import Channels
 from activelab.consensus._committee import CommitteePool, committee_pool, committee_targets, pooled
+from activelab.consensus._confidence import check_confidence
 from activelab.consensus._consensus import agreement_with_label, lone_annotators_note, overlap_notes
 from activelab.consensus._crowdlab import (
     Betas,
@@ -33,7 +35,7 @@ from activelab.consensus._held_out import HeldOut
 from activelab.consensus._loss import LOSSES, Loss, decide, loss_table
 from activelab.consensus._majority_vote import vote_labels
 from activelab.consensus._model_prior import ModelPrior
-from activelab.consensus._ordinal import scale_positions
+from activelab.consensus._ordinal import loss_range, ordinal_consensus_by, scale_positions
 from activelab.consensus._pooled import first_confusion, pooled_effects
 from activelab.consensus._statistics import (
     ConsensusSums,
@@ -67,6 +69,8 @@ __all__ = [
     "annotator_table",
     "best_supported",
     "chance_notes",
+    "check_abstentions",
+    "check_confidence",
     "committee_pool",
     "committee_targets",
     "consensus_by",
@@ -83,8 +87,10 @@ __all__ = [
     "label_sums",
     "likelihood",
     "lone_annotators_note",
+    "loss_range",
     "loss_table",
     "mixture",
+    "ordinal_consensus_by",
     "overlap_notes",
     "pooled",
     "pooled_effects",

@@ -1,12 +1,15 @@
 """Files of labels of other tools: read, recognised by content, and converted into each other."""
 
+from activelab.formats._answers import set_of as set_of
 from activelab.formats._array import parse_array as parse_array
 from activelab.formats._convert import Conversion, convert_file, read_records
 from activelab.formats._convert import summary_of as summary_of
 from activelab.formats._detect import detect_format
 from activelab.formats._label_studio import task_annotations as task_annotations
+from activelab.formats._labels import BESIDE as BESIDE
 from activelab.formats._labels import latest_labels as latest_labels
 from activelab.formats._labels import read_label_table as read_label_table
+from activelab.formats._record import EMPTY as EMPTY
 from activelab.formats._record import Record
 from activelab.formats._record import is_later as is_later
 from activelab.formats._registry import FORMATS, FileFormat

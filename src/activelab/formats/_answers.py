@@ -1,20 +1,24 @@
-"""The one label in whatever a tool wraps it in."""
+"""The one label, or the set of them, in whatever a tool wraps it in."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from activelab._errors import InputError, first
 from activelab.formats._record import shortened
 from activelab.tables import id_text, is_missing
 
-SEVERAL = "several labels; only one an example can be used"
+SEVERAL = "several labels; only one an example can be used, unless they are read as sets"
 NONE = "no label was chosen"
 ANSWERS = ("choices", "label", "labels", "rating", "number", "taxonomy", "selected")
 """Names under which an answer is kept."""
 PATH = "/"
 """Between the steps of a path in a tree of classes."""
+SEPARATOR = "|"
+"""Between the labels of a set; alone it is the empty set."""
+RATINGS = "the answers are ratings, points of a scale: the kind ordinal counts near misses for less."
 
 
 def cell_of(label: str) -> str:
@@ -22,18 +26,48 @@ def cell_of(label: str) -> str:
     return json.dumps([label], ensure_ascii=False) if label.lstrip()[:1] in ("{", "[") else label
 
 
-def answer_of(value: Any, question: str | None = None, *, cell: bool = False) -> tuple[Any, str]:
+def set_of(labels: Iterable[Any]) -> tuple[Any, str]:
+    """Labels as one text, in the order of the alphabet, and why that cannot be."""
+    names = []
+    for one in labels:
+        name = id_text(one)
+        if name is None:
+            return None, f"{shortened(one)} is no label"
+        if SEPARATOR in name:
+            return (
+                None,
+                f"{SEPARATOR!r} stands between the labels of a set: {shortened(name)}",
+            )
+        names.append(name)
+    return SEPARATOR.join(sorted(set(names))) or SEPARATOR, ""
+
+
+def members(label: str, several: bool = True) -> list[str]:
+    """The labels of a set, or the one label."""
+    return [name for name in label.split(SEPARATOR) if name] if several else [label]
+
+
+def answer_of(
+    value: Any, question: str | None = None, *, cell: bool = False, several: bool = False
+) -> tuple[Any, str]:
     """The label a value holds, and why there is none.
 
     A value may be the label itself, a list of one, ``{"choices": [label]}``, ``{"label": label}``, one true
     among false buttons, a path in a tree of classes (a list in a list), or any of them under the name of the
-    question; with ``cell`` also the same as a JSON text.
+    question; with ``cell`` also the same as a JSON text. With ``several`` it may hold any number of labels,
+    which become one text (`set_of`).
     """
     if cell and isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
             return value, ""
+    if several:
+        try:
+            found = _several(value, question)
+        except RecursionError:
+            return None, f"{shortened(value)} is no label"
+        return found if isinstance(found, tuple) else set_of(found)
     for _ in range(20):
         if isinstance(value, list):
             if len(value) != 1:
@@ -52,6 +86,31 @@ def answer_of(value: Any, question: str | None = None, *, cell: bool = False) ->
     if isinstance(value, bool):
         return str(value).lower(), ""
     return (value, "") if id_text(value) is not None else (None, f"{shortened(value)} is no label")
+
+
+def _several(value: Any, question: str | None) -> list[Any] | tuple[None, str]:
+    """Every label a value holds; or why it cannot be read."""
+    if isinstance(value, dict):
+        if value and all(isinstance(one, bool) for one in value.values()):
+            return [name for name, one in value.items() if one]
+        if "rank" in value:
+            return None, "it is a ranking"
+        inner, why = _inside(value, question)
+        return (None, why) if why and value else _several(inner, question)
+    if not isinstance(value, list):
+        # A text that is a set already stays one.
+        single = isinstance(value, str) and SEPARATOR in value
+        return [] if is_missing(value) else members(value) if single else [value]
+    labels: list[Any] = []
+    for one in value:
+        if isinstance(one, list) and one and all(isinstance(step, str) for step in one):
+            labels.append(PATH.join(one))
+            continue
+        found = _several(one, question) if isinstance(one, list | dict) else [one]
+        if isinstance(found, tuple):
+            return found
+        labels += found
+    return labels
 
 
 def _inside(value: dict[str, Any], question: str | None) -> tuple[Any, str]:

@@ -7,7 +7,7 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from activelab.formats._answers import answer_of, one_question
+from activelab.formats._answers import RATINGS, answer_of, members, one_question
 from activelab.formats._record import Record, Source, record, set_aside, unlabelled
 from activelab.formats._rows import columns, rows, write_lines
 from activelab.formats._spool import Spool
@@ -52,9 +52,9 @@ def read(source: Source) -> Iterator[Record]:
         if problem:
             yield Record(line, problem=problem)
         elif nested:
-            yield from _nested(line, values, question, key)
+            yield from _nested(source, line, values, question, key)
         else:
-            yield from _flat(line, values, str(question), key)
+            yield from _flat(source, line, values, str(question), key)
 
 
 def _read_first_version(source: Source, names: Sequence[str]) -> Iterator[Record]:
@@ -91,7 +91,7 @@ def _read_first_version(source: Source, names: Sequence[str]) -> Iterator[Record
         if parts is None:
             yield Record(line, problem=f"the responses to {question!r} are no list of objects")
         else:
-            yield from _responses(line, example, parts, content, (key, "user_id", "value"))
+            yield from _responses(source, line, example, parts, content, (key, "user_id", "value"))
 
 
 def _given(responses: Any) -> list[tuple[Any, Any, Any]] | None:
@@ -108,7 +108,7 @@ def _given(responses: Any) -> list[tuple[Any, Any, Any]] | None:
     ]
 
 
-def _flat(line: int, values: Mapping[str, Any], question: str, key: str) -> Iterator[Record]:
+def _flat(source: Source, line: int, values: Mapping[str, Any], question: str, key: str) -> Iterator[Record]:
     base = f"{question}{_SUFFIX}"
     content = {n: v for n, v in values.items() if "." not in n and n not in (key, "status", "_server_id")}
     given, users = values.get(base) or [], values.get(f"{base}.users") or []
@@ -119,10 +119,13 @@ def _flat(line: int, values: Mapping[str, Any], question: str, key: str) -> Iter
         yield Record(line, problem=f"{base!r} has {len(given)} values for {len(users)} users")
     else:
         parts = list(zip(given, users, states, strict=True))
-        yield from _responses(line, values.get(key), parts, content, (key, f"{base}.users", base))
+        names = (key, f"{base}.users", base)
+        yield from _responses(source, line, values.get(key), parts, content, names)
 
 
-def _nested(line: int, values: Mapping[str, Any], question: str | None, key: str) -> Iterator[Record]:
+def _nested(
+    source: Source, line: int, values: Mapping[str, Any], question: str | None, key: str
+) -> Iterator[Record]:
     fields, responses = values.get("fields"), values.get("responses") or {}
     content = fields if isinstance(fields, dict) else {}
     if not isinstance(responses, dict):
@@ -136,10 +139,11 @@ def _nested(line: int, values: Mapping[str, Any], question: str | None, key: str
         yield Record(line, problem=f"the responses to {name!r} are no list of objects")
         return
     parts = [(one.get("value"), one.get("user_id"), one.get("status") or "submitted") for one in given]
-    yield from _responses(line, values.get(key), parts, content, (key, "user_id", "value"))
+    yield from _responses(source, line, values.get(key), parts, content, (key, "user_id", "value"))
 
 
 def _responses(
+    source: Source,
     line: int,
     example: Any,
     parts: Sequence[tuple[Any, Any, Any]],
@@ -152,7 +156,9 @@ def _responses(
         if status != "submitted":
             yield set_aside(line, example, content, f"its status is {status!r:.40}", names[0])
             continue
-        label, why = answer_of(value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            source.note(RATINGS)
+        label, why = answer_of(value, several=source.several)
         if why:
             yield set_aside(line, example, content, why, names[0])
         else:
@@ -168,16 +174,18 @@ def write(file: IO[bytes], pool: Spool, ending: str, _: Sequence[str]) -> None:
     def lines() -> Iterator[list[Any]]:
         for item in pool.items():
             votes = item.votes
+            labels = [members(vote.label) if pool.several else vote.label for vote in votes]
             yield [
                 item.example, "completed" if votes else "pending", *map(item.content.get, fields),
-                [vote.label for vote in votes], [vote.annotator for vote in votes],
+                labels, [vote.annotator for vote in votes],
                 ["submitted"] * len(votes),
             ]  # fmt: skip
 
     if ending != ".parquet":
         write_lines(file, (dict(zip(header, line, strict=True)) for line in lines()))
         return
-    types = [pa.string()] * (len(header) - 3) + [pa.list_(pa.string())] * 3
+    values = pa.list_(pa.string()) if pool.several else pa.string()
+    types = [pa.string()] * (len(header) - 3) + [pa.list_(values)] + [pa.list_(pa.string())] * 2
     write_parquet(file, pa.schema(list(zip(header, types, strict=True))), map(_texts, lines()))
 
 

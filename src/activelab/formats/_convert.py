@@ -62,6 +62,7 @@ def read_records(
     classes: Sequence[str] = (),
     columns: Mapping[str, str | None] = NOTHING,
     missing: Collection[str] = (),
+    several: bool = False,
     notes: list[str] | None = None,
 ) -> Iterator[Record]:
     """The labels of a file, one after the other, and its examples without labels.
@@ -79,6 +80,9 @@ def read_records(
         Columns of "example", "annotator" and "label", where they are not recognised.
     missing : collection of str
         Words that stand for a missing label, as a number is written without a point.
+    several : bool
+        Whether an answer may hold several labels (choices with check boxes, multi-label questions): it is
+        then read as a set, ``a|b``, and one without any as the empty set, ``|``.
     notes : list of str, optional
         What is worth knowing is appended to it.
 
@@ -104,7 +108,7 @@ def read_records(
     [(2, '7', 'ann', 'bug')]
     """
     place = Path(path)
-    source = Source(place, question, classes, columns, [] if notes is None else notes, missing)
+    source = Source(place, question, classes, columns, [] if notes is None else notes, missing, several)
     with naming(place):
         found = get_format(format_ or detect_format(place, columns))
         for one in found.read(source):
@@ -124,6 +128,7 @@ def convert_file(
     classes: Sequence[str] = (),
     columns: Mapping[str, str | None] = NOTHING,
     missing: Collection[str] = (),
+    several: bool = False,
     fold: bool = False,
 ) -> Conversion:
     """Write the labels of a file to a file of another format.
@@ -136,7 +141,7 @@ def convert_file(
     source, target : path
     to, from_ : str
         Names of `FORMATS`; ``from_`` is found by content if it is not given.
-    question, classes, columns, missing
+    question, classes, columns, missing, several
         As in `read_records`; ``classes`` also gives the order of the classes in the new file.
     fold : bool
         Merge classes that differ only in blanks, case or Unicode's normal form: into the most frequent one,
@@ -158,9 +163,16 @@ def convert_file(
         found = from_ or detect_format(Path(source), columns)
     done = Conversion(get_format(found).name, to)
     records = read_records(
-        source, found, question=question, classes=classes, columns=columns, missing=missing, notes=done.notes
+        source,
+        found,
+        question=question,
+        classes=classes,
+        columns=columns,
+        missing=missing,
+        several=several,
+        notes=done.notes,
     )
-    with Spool() as pool:
+    with Spool(several) as pool:
         _fill(pool, records, done)
         unlabelled = pool.count("example") - _labelled(pool)
         if not pool.count("vote"):

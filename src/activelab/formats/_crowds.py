@@ -37,7 +37,7 @@ def read_mturk(source: Source) -> Iterator[Record]:
             given: Any = {option: _is_on(values.get(f"{_ANSWER}{question}.{option}")) for option in buttons}
         else:
             given = values.get(f"{_ANSWER}{question}")
-        label, why = answer_of(given, source.question, cell=True)
+        label, why = answer_of(given, source.question, cell=True, several=source.several)
         if why:
             yield set_aside(line, values.get(key), content, why, key)
             continue
@@ -109,7 +109,7 @@ def read_toloka(source: Source) -> Iterator[Record]:
             # Files of results list control tasks and their hints too.
             yield Record(line, content=content, left_out="nobody has done this task")
             continue
-        label, why = answer_of(values.get(_OUTPUT + question), cell=True)
+        label, why = answer_of(values.get(_OUTPUT + question), cell=True, several=source.several)
         if why:
             yield set_aside(line, values.get(key), content, why, key)
             continue

@@ -14,7 +14,7 @@ from typing import IO, Any
 from urllib.parse import quote, unquote
 
 from activelab._errors import InputError, first
-from activelab.formats._answers import SEVERAL, answer_of
+from activelab.formats._answers import answer_of, members
 from activelab.formats._array import parse_array
 from activelab.formats._record import (
     LARGEST_CELL,
@@ -132,13 +132,13 @@ def _old(row: Row, source: Source) -> Iterator[Record]:
     if not labels:
         yield unlabelled(line, values.get(key), content, key)
     for user, entries in labels.items():
-        if len(entries) > 1 or "start_offset" in entries[0]:
-            why = SEVERAL if len(entries) > 1 else "it marks a part of the example"
+        label, why = answer_of([one.get("label") for one in entries], several=source.several)
+        if any("start_offset" in one for one in entries):
+            label, why = None, "it marks a part of the example"
+        if why:
             yield set_aside(line, values.get(key), content, why, key)
         else:
-            yield record(
-                line, values.get(key), user, entries[0].get("label"), content, names=(key, "user", "label")
-            )
+            yield record(line, values.get(key), user, label, content, names=(key, "user", "label"))
 
 
 def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
@@ -202,10 +202,10 @@ def _record(row: Row, annotator: str, source: Source) -> Record:
     content = {name: value for name, value in values.items() if name not in _OURS}
     given = values.get("label", values.get("labels"))
     if isinstance(given, str) and len(parts := given.split("#")) > 1 and all(parts):
-        return set_aside(line, values.get(key), content, SEVERAL, key)
+        given = parts
     if given in (None, "", []):
         return unlabelled(line, values.get(key), content, key)
-    label, why = answer_of(given)
+    label, why = answer_of(given, several=source.several)
     if why:
         return set_aside(line, values.get(key), content, why, key)
     return record(line, values.get(key), annotator, label, content, names=(key, "user", "label"))
@@ -226,13 +226,14 @@ def write(file: IO[bytes], pool: Spool, _: str, __: Sequence[str]) -> None:
             info.compress_type = zipfile.ZIP_DEFLATED
             with archive.open(info, "w", force_zip64=True) as member:
                 if pool.annotators:
-                    _write(member, pool.of_annotator(name), number)
+                    _write(member, pool.of_annotator(name), number, pool.several)
                 if not turn:
-                    _write(member, (item for item in pool.items() if not item.votes), number)
+                    _write(member, (item for item in pool.items() if not item.votes), number, pool.several)
 
 
-def _write(member: IO[bytes], items: Iterator[Item], number: Any) -> None:
+def _write(member: IO[bytes], items: Iterator[Item], number: Any, several: bool) -> None:
     for item in items:
         content = {name: value for name, value in item.content.items() if name not in _OURS}
-        entry = {"id": number(item.example), **content, "label": [vote.label for vote in item.votes]}
+        labels = [name for vote in item.votes for name in members(vote.label, several)]
+        entry = {"id": number(item.example), **content, "label": labels}
         member.write(dumped(entry | {"Comments": []}) + b"\n")

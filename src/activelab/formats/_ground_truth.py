@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any
 
-from activelab.formats._answers import SEVERAL, answer_of, one_question
+from activelab.formats._answers import answer_of, one_question
 from activelab.formats._record import Item, Record, Source, record, set_aside, unlabelled
 from activelab.formats._rows import array_rows, rows, write_array, write_lines
 from activelab.formats._spool import Spool
@@ -30,7 +30,10 @@ def read_workers(source: Source) -> Iterator[Record]:
         for one in answers:
             given = one.get("annotationData")
             label, why = answer_of(
-                given.get("content") if isinstance(given, dict) else None, source.question, cell=True
+                given.get("content") if isinstance(given, dict) else None,
+                source.question,
+                cell=True,
+                several=source.several,
             )
             if why:
                 yield set_aside(line, example, content, why, "datasetObjectId")
@@ -95,18 +98,25 @@ def read_manifest(source: Source) -> Iterator[Record]:
         if not labels:
             yield unlabelled(line, example, content, key)
         for name in labels:
-            yield _consolidated(line, example, name, values, content, key)
+            yield _consolidated(line, example, name, values, content, key, source.several)
 
 
 def _consolidated(
-    line: int, example: Any, name: str, values: Mapping[str, Any], content: Mapping[str, Any], key: str
+    line: int,
+    example: Any,
+    name: str,
+    values: Mapping[str, Any],
+    content: Mapping[str, Any],
+    key: str,
+    several: bool,
 ) -> Record:
     about = values[name + _METADATA]
     if str(about.get("human-annotated", "yes")).casefold() == "no":
         return set_aside(line, example, content, "it was labelled by a model (human-annotated: no)", key)
-    if "class-map" in about and len(about["class-map"] or ()) > 1:
-        return set_aside(line, example, content, SEVERAL, key)
-    label, why = answer_of(about.get("class-name", values[name]))
+    given = about.get("class-name", values[name])
+    if isinstance(about.get("class-map"), dict):
+        given = list(about["class-map"].values())
+    label, why = answer_of(given, several=several)
     if why:
         return set_aside(line, example, content, why, key)
     names = (key, f"{name}{_METADATA}.job-name", f"{name}{_METADATA}.class-name")

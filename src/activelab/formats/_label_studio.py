@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from activelab._errors import InputError, first
-from activelab.formats._answers import NONE, answer_of, cell_of
+from activelab.formats._answers import NONE, RATINGS, answer_of, cell_of, members
 from activelab.formats._record import (
     Item,
     Record,
@@ -18,7 +18,7 @@ from activelab.formats._record import (
     set_aside,
     unlabelled,
 )
-from activelab.formats._rows import columns, is_text_table, objects, rows, write_array, write_csv
+from activelab.formats._rows import columns, dumped, is_text_table, objects, rows, write_array, write_csv
 from activelab.formats._spool import Spool, is_canonical
 from activelab.tables import Row, find_column, naming
 
@@ -47,12 +47,19 @@ def read_json(source: Source) -> Iterator[Record]:
         if not problem:
             tags.see(task)
     tags.settle()
+    if tags.read == "rating":
+        source.note(RATINGS)
     for line, task, problem in _tasks(source.path):
         if problem:
             yield Record(line, problem=problem)
         else:
             yield from task_records(
-                line, task, source.question, source.columns.get("example"), kinds=tags.kinds
+                line,
+                task,
+                source.question,
+                source.columns.get("example"),
+                kinds=tags.kinds,
+                several=source.several,
             )
 
 
@@ -93,6 +100,14 @@ class _Tags:
         """Whether it is known which tags are read."""
         return self.question in self.found if self.question is not None else "choices" in self.found.values()
 
+    @property
+    def read(self) -> str | None:
+        """The kind of the tag that is read, where it is but one."""
+        if self.question is not None:
+            return self.found.get(self.question)
+        kinds = {kind for kind in self.found.values() if kind in self.kinds}
+        return kinds.pop() if len(kinds) == 1 else None
+
     def see(self, task: Mapping[str, Any]) -> None:
         """Take note of the tags of a task."""
         annotations = task.get("annotations", task.get("completions"))
@@ -122,6 +137,7 @@ def task_records(
     example: str | None = None,
     *,
     kinds: Sequence[str] = ("choices",),
+    several: bool = False,
 ) -> Iterator[Record]:
     """What one task holds; ``example`` is the field of its data that identifies it."""
     data, annotations = task.get("data"), task.get("annotations", task.get("completions")) or []
@@ -129,7 +145,7 @@ def task_records(
         yield Record(line, problem="it is no task: it has no 'data'")
         return
     name, identity = ("id", task.get("id")) if example is None else (example, data.get(example))
-    given = task_annotations(annotations, question, kinds)
+    given = task_annotations(annotations, question, kinds, several)
     if not given:
         yield unlabelled(line, identity, data, name)
     for annotator, label, time, left_out, problem in given:
@@ -144,7 +160,10 @@ def task_records(
 
 
 def task_annotations(
-    annotations: Any, question: str | None = None, kinds: Sequence[str] = ("choices",)
+    annotations: Any,
+    question: str | None = None,
+    kinds: Sequence[str] = ("choices",),
+    several: bool = False,
 ) -> list[tuple[Any, Any, float | None, str, str]]:
     """Annotator, label, time, why it is left out and what is wrong, of each annotation of a task."""
     if not isinstance(annotations, list):
@@ -161,12 +180,12 @@ def task_annotations(
         if one.get("was_cancelled"):
             found.append((who, None, time, SKIPPED, ""))
             continue
-        label, why, problem = _chosen(one.get("result"), question, kinds)
+        label, why, problem = _chosen(one.get("result"), question, kinds, several)
         found.append((who, label, time, why, problem))
     return found
 
 
-def _chosen(result: Any, question: str | None, kinds: Sequence[str]) -> tuple[Any, str, str]:
+def _chosen(result: Any, question: str | None, kinds: Sequence[str], several: bool) -> tuple[Any, str, str]:
     """The answer in the regions of an annotation, why there is none, and what is wrong."""
     if not isinstance(result, list) or not all(isinstance(one, dict) for one in result):
         return None, "", "the 'result' of an annotation is no list of objects"
@@ -175,11 +194,11 @@ def _chosen(result: Any, question: str | None, kinds: Sequence[str]) -> tuple[An
     names = list(dict.fromkeys(str(one.get("from_name")) for one in answers))
     if len(names) > 1:
         raise InputError(f"the tasks have several choices: {first(names)}.", advice="question")
-    if not answers:
+    if not answers and not (several and not result):
         tags = dict.fromkeys(str(one.get("type")) for one in asked)
         why = f"it holds {first(tags)}; read are {first(_READ)}" if tags else NONE
         return None, why, ""
-    label, why = answer_of([one.get("value") for one in answers])
+    label, why = answer_of([one.get("value") for one in answers], several=several)
     return label, why, ""
 
 
@@ -199,7 +218,7 @@ def read_flat(source: Source) -> Iterator[Record]:
         if values.get("annotator") in (None, "") and values.get(question) in (None, ""):
             yield unlabelled(line, values.get(key), content, key)
             continue
-        label, why = answer_of(values.get(question), cell=cell)
+        label, why = answer_of(values.get(question), cell=cell, several=source.several)
         if why:
             yield set_aside(line, values.get(key), content, why, key)
             continue
@@ -216,20 +235,21 @@ def read_flat(source: Source) -> Iterator[Record]:
 def write_json(file: IO[bytes], pool: Spool, _: str, __: Sequence[str]) -> None:
     """Tasks with annotations, to be imported into Label Studio or anything that reads its exports."""
     number = pool.number_or_text("example")
-    write_array(file, (_task(item, number(item.example)) for item in pool.items()))
+    write_array(file, (_task(item, number(item.example), pool.several) for item in pool.items()))
 
 
-def _task(item: Item, identity: Any) -> dict[str, Any]:
+def _task(item: Item, identity: Any, several: bool) -> dict[str, Any]:
     annotations = []
     for vote in item.votes:
         choice = {"from_name": "label", "to_name": _shown(item.content), "type": "choices"}
+        chosen = members(vote.label, several)
         one: dict[str, Any] = {
             # Elsewhere a number; a name in its place is taken back by every reader here.
             "completed_by": int(vote.annotator)
             if is_canonical(vote.annotator)
             else {"email": vote.annotator},
             "was_cancelled": False,
-            "result": [{**choice, "value": {"choices": [vote.label]}}],
+            "result": [{**choice, "value": {"choices": chosen}}] if chosen else [],
         }
         if vote.time is not None:
             one["created_at"] = one["updated_at"] = moment_of(vote.time)
@@ -252,11 +272,17 @@ def _flat(pool: Spool) -> Iterator[dict[str, Any]]:
     for item in pool.items():
         content = {name: value for name, value in item.content.items() if name not in (*_KNOWN, "label")}
         for vote in item.votes:
-            entry = {**content, "id": example(item.example), "label": vote.label}
+            chosen: Any = members(vote.label, pool.several)
+            label = {"choices": chosen} if pool.several and len(chosen) != 1 else vote.label
+            entry = {**content, "id": example(item.example), "label": label}
             entry["annotator"] = annotator(vote.annotator)
             if vote.time is not None:
                 entry["created_at"] = entry["updated_at"] = moment_of(vote.time)
             yield entry
+
+
+def _cell(label: Any) -> str:
+    return cell_of(label) if isinstance(label, str) else dumped(label).decode()
 
 
 def write_table(file: IO[bytes], pool: Spool, ending: str, _: Sequence[str]) -> None:
@@ -266,7 +292,7 @@ def write_table(file: IO[bytes], pool: Spool, ending: str, _: Sequence[str]) -> 
     lines = (
         [
             number, entry["annotator"], entry.get("created_at"), *map(entry.get, fields),
-            entry["id"], cell_of(entry["label"]), entry.get("updated_at"),
+            entry["id"], _cell(entry["label"]), entry.get("updated_at"),
         ]
         for number, entry in enumerate(_flat(pool), start=1)
     )  # fmt: skip

@@ -20,6 +20,8 @@ from activelab.formats._spelling import class_notes, folding
 from activelab.formats._tables import ROLES, long_columns
 from activelab.tables import (
     as_names,
+    as_text,
+    find_column,
     integers_if_canonical,
     naming,
     read_ids,
@@ -27,6 +29,9 @@ from activelab.tables import (
     row_columns,
     sniff,
 )
+
+BESIDE = "beside "
+"""Before the name of a further column of `read_label_table`."""
 
 
 def read_label_table(
@@ -37,7 +42,9 @@ def read_label_table(
     classes: Sequence[str] = (),
     columns: Mapping[str, str | None] = NOTHING,
     missing: Sequence[str] = (),
+    several: bool = False,
     fold: bool = False,
+    beside: Sequence[str] = (),
 ) -> tuple[Any, list[str]]:
     """The labels of a file: a table with columns example, annotator, label; and what to know about it.
 
@@ -46,10 +53,12 @@ def read_label_table(
 
     Parameters
     ----------
-    path, format_, question, classes, columns, missing
+    path, format_, question, classes, columns, missing, several
         As in `read_records`.
     fold : bool
         Merge classes that differ only in blanks, case or Unicode's normal form into the most frequent one.
+    beside : sequence of str
+        Further columns of a table with one row a label, which follow as text under `BESIDE` and their names.
 
     Returns
     -------
@@ -68,7 +77,9 @@ def read_label_table(
         format_ = format_ or detect_format(path, columns)
         by_column = format_ == "long" and not is_array(Path(path))
         if by_column:
-            table, left_out = _by_column(path, columns, missing, notes)
+            table, left_out = _by_column(path, columns, missing, beside, notes)
+        elif beside:
+            raise InputError(f"a column {beside[0]!r} is read from tables with one row a label alone.")
     if not by_column:
         records = read_records(
             path,
@@ -77,6 +88,7 @@ def read_label_table(
             classes=classes,
             columns=columns,
             missing=missing,
+            several=several,
             notes=notes,
         )
         latest, left_out = latest_labels(_refusing(path, records))
@@ -98,14 +110,21 @@ def _by_column(
     path: str | os.PathLike[str],
     columns: Mapping[str, str | None],
     missing: Sequence[str],
+    beside: Sequence[str],
     notes: list[str],
 ) -> tuple[Any, Counter[str]]:
     """A long table, and how many of its rows have no label, by reason."""
     format_ = sniff(path)
     names = row_columns(path, format_)
     found = long_columns(names, columns, lambda text: notes.append(f"{path}: {text}"))
-    table = read_ids(path, found, format_, missing)
-    table = pa.table({role: as_names(table[role]) for role in ROLES})
+    for role, name in found.items():
+        if name in beside:
+            raise InputError(f"column {name!r} is the {role}; it cannot be read as another, too.")
+    further = {BESIDE + name: find_column(names, name, name) for name in beside}
+    table = read_ids(path, {**found, **further}, format_, missing)
+    table = pa.table(
+        {role: as_names(table[role]) for role in ROLES} | {name: as_text(table[name]) for name in further}
+    )
     nobody, nothing = pc.is_null(table["annotator"]), pc.is_null(table["label"])
     left_out = Counter[str]()
     if not pc.any(nothing).as_py():

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from activelab._errors import InputError, first
-from activelab.formats._answers import NONE, SEVERAL, answer_of, one_question
+from activelab.formats._answers import (
+    NONE,
+    RATINGS,
+    SEVERAL,
+    answer_of,
+    members,
+    one_question,
+    set_of,
+)
 from activelab.formats._record import Record, Source, record, set_aside
 from activelab.formats._rows import columns, rows, write_csv, write_lines
 from activelab.formats._spool import Spool
@@ -19,6 +28,8 @@ _KEYS = ("instance_id", "user_id")
 _ORIGIN = "annotator_origin"
 _ABOUT = ("_spans", "_room", "_room_id")
 _MARKS = ("true", "1", "on", "yes")
+_POINT = re.compile(r"scale_(?P<number>\d+)")
+"""A point of a Likert scale, as earlier versions called it."""
 
 
 def read(source: Source) -> Iterator[Record]:
@@ -40,7 +51,7 @@ def read(source: Source) -> Iterator[Record]:
             yield Record(line, problem=problem)
             continue
         given = {name.partition(".")[2]: values.get(name) for name in mine}
-        label, why = _chosen(given, single=len([name for name in given if name]) == 1)
+        label, why = _chosen(source, given, single=len([name for name in given if name]) == 1)
         if why:
             yield set_aside(line, values.get(key), {}, why, key)
         else:
@@ -55,17 +66,23 @@ def _scheme(name: str) -> str | None:
     return scheme
 
 
-def _chosen(given: Mapping[str, Any], *, single: bool) -> tuple[Any, str]:
+def _chosen(source: Source, given: Mapping[str, Any], *, single: bool) -> tuple[Any, str]:
     """The answer in ``{option: cell}``; the option "" is the scheme's own column, resolved by Potato."""
     if given.get("") not in (None, ""):
-        return answer_of(given[""], cell=True)
+        return answer_of(given[""], cell=True, several=source.several)
     marked = {option: cell for option, cell in given.items() if option and cell not in (None, "", False)}
+    point = _POINT.fullmatch(next(iter(marked), ""))
+    if len(marked) == 1 and point is not None:
+        source.note(RATINGS)
+        return point["number"], ""
+    if source.several and not single:
+        return set_of(marked)
     if len(marked) != 1:
         return None, SEVERAL if marked else NONE
     ((option, cell),) = marked.items()
     # A list to select from is one column whose cell is the answer; buttons are a column each.
     by_cell = single and cell != option and str(cell).strip().casefold() not in _MARKS
-    return answer_of(cell, cell=True) if by_cell else (option, "")
+    return answer_of(cell, cell=True, several=source.several) if by_cell else (option, "")
 
 
 def is_state(names: Collection[str]) -> bool:
@@ -103,7 +120,7 @@ def _read_states(source: Source, files: Sequence[Path]) -> Iterator[Record]:
             if not schemes:
                 continue
             scheme = one_question(list(schemes), source.question, "annotation scheme")
-            label, why = _chosen(schemes[scheme], single=False)
+            label, why = _chosen(source, schemes[scheme], single=False)
             if why:
                 yield set_aside(number, example, {}, why, _KEYS[0])
             else:
@@ -119,7 +136,7 @@ def _answers(pairs: list[Any]) -> dict[str, dict[str, Any]]:
 
 def write(file: IO[bytes], pool: Spool, ending: str, classes: Sequence[str]) -> None:
     """A row an answer, a column a class."""
-    names = list(classes or pool.classes)
+    names = list(classes or pool.options)
     own = [name for name in names if name in _ABOUT]
     if own:
         raise InputError(f"class {own[0]!r} has a meaning of its own in files of Potato.")
@@ -128,7 +145,8 @@ def write(file: IO[bytes], pool: Spool, ending: str, classes: Sequence[str]) -> 
     def lines() -> Iterator[list[Any]]:
         for item in pool.items():
             for vote in item.votes:
-                chosen = [vote.label if name == vote.label else None for name in names]
+                labels = members(vote.label, pool.several)
+                chosen = [name if name in labels else None for name in names]
                 yield [item.example, vote.annotator, *chosen]
 
     if ending in (".csv", ".tsv"):

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
-from activelab.formats._answers import answer_of
+from activelab.formats._answers import answer_of, members
 from activelab.formats._record import Record, Source, record, seconds_of, set_aside, unlabelled
 from activelab.formats._rows import rows, write_lines
 from activelab.formats._spool import Spool
@@ -60,7 +60,7 @@ def _record(line: int, values: dict[str, Any], binary: set[str], source: Source)
         return record(line, example, values.get(who), label, content, time, names=(key, who, "label"))
     if answer == "reject":
         return set_aside(line, example, content, "the annotator rejected the question", key)
-    label, why = answer_of(values.get("accept"))
+    label, why = answer_of(values.get("accept"), several=source.several)
     if why:
         return set_aside(line, example, content, why, key)
     return record(line, example, values.get(who), label, content, time, names=names)
@@ -68,7 +68,7 @@ def _record(line: int, values: dict[str, Any], binary: set[str], source: Source)
 
 def write(file: IO[bytes], pool: Spool, _: str, classes: Sequence[str]) -> None:
     """Choices; an example without labels is a task without an answer."""
-    options = [{"id": name, "text": name} for name in classes or pool.classes]
+    options = [{"id": name, "text": name} for name in classes or pool.options]
     write_lines(file, _entries(pool, options))
 
 
@@ -82,7 +82,7 @@ def _entries(pool: Spool, options: list[dict[str, str]]) -> Iterator[dict[str, A
         base |= {"example": item.example, "_input_hash": code, "_task_hash": _hash(f"choice/{item.example}")}
         base |= {"options": options, "_view_id": "choice"}
         for vote in item.votes:
-            entry = base | {"accept": [vote.label], "answer": "accept"}
+            entry = base | {"accept": members(vote.label, pool.several), "answer": "accept"}
             entry |= {"_annotator_id": vote.annotator, "_session_id": vote.annotator}
             yield entry if vote.time is None else entry | {"_timestamp": vote.time}
         if not item.votes:

@@ -81,6 +81,8 @@ class Source:
         What a reader wants the user to know.
     missing : collection of str
         Words that stand for a missing label.
+    several : bool
+        Whether an answer may hold several labels: it is then read as a set, a|b.
     """
 
     path: Path
@@ -89,6 +91,7 @@ class Source:
     columns: Mapping[str, str | None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     missing: Collection[str] = ()
+    several: bool = False
 
     def note(self, text: str) -> None:
         """Say something once."""

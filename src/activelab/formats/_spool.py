@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from activelab.formats._answers import members
 from activelab.formats._record import Item, Record, Vote, is_later
 
 is_canonical = re.compile(r"0|-?[1-9][0-9]{0,17}").fullmatch
@@ -29,13 +30,19 @@ class Spool:
     Of several labels of one annotator on an example the latest counts: by time where both have one, else
     by their order.
 
+    Parameters
+    ----------
+    several : bool
+        Whether a label is a set, as `activelab.formats._answers.set_of` writes it.
+
     Attributes
     ----------
     superseded : int
         Labels that a later one of the same annotator has replaced.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, several: bool = False) -> None:
+        self.several = several
         # An empty name is a private file that goes away with the connection.
         self.connection = sqlite3.connect("", isolation_level=None)
         self.connection.executescript(f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; {_TABLES} BEGIN;")
@@ -91,6 +98,11 @@ class Spool:
         """Classes in use, sorted: numbers by value."""
         names = list(self._codes["label"])
         return sorted(names, key=int) if all(map(is_canonical, names)) else sorted(names)
+
+    @property
+    def options(self) -> list[str]:
+        """What could be chosen: the classes, or those of which a set consists."""
+        return list(dict.fromkeys(name for one in self.classes for name in members(one, self.several)))
 
     def label_counts(self) -> dict[str, int]:
         """How many labels each class has."""

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from activelab._errors import InputError
+from activelab.formats._answers import set_of
 from activelab.formats._record import Record, Source, record, seconds_of, unlabelled
 from activelab.formats._rows import columns, is_text_table, rows, write_csv, write_lines
 from activelab.formats._spool import Spool, is_canonical
@@ -79,6 +80,11 @@ def read_long(source: Source) -> Iterator[Record]:
             without_point(values[name]) if name in numbers else values.get(name) for name in named
         )
         content = {name: values.get(name) for name in rest}
+        if source.several and isinstance(label, list):
+            label, problem = set_of(label)
+            if problem:
+                yield Record(line, problem=problem)
+                continue
         if is_missing(annotator) and is_missing(label):
             yield unlabelled(line, example, content, named[0])
             continue

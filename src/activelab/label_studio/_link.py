@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from activelab._errors import InputError
+from activelab._errors import InputError, first
 from activelab.label_studio._schema import label_studio_task
 from activelab.project import Project
 from activelab.project.settings import Settings, load_value, store_value
@@ -109,6 +109,10 @@ def connect(project: Project, link: Link, classes: tuple[str, ...]) -> Link:
         write_audit(connection, None, "connected with Label Studio", {"url": link.url, "number": link.number})
         return link
 
+    if project.refresh(0).several:
+        raise InputError(
+            "Label Studio can be connected with a project that asks for one label; this one is multilabel."
+        )
     add_classes(project, classes)
     return project.database.write(begin)
 
@@ -119,4 +123,9 @@ def add_classes(project: Project, classes: tuple[str, ...]) -> Settings:
     new = [name for name in classes if name not in known]
     if not new:
         return project.settings
+    if project.settings.question == "ordinal":
+        raise InputError(
+            f"{first(new)} would be new points of the scale, and nobody knows where. Name every point in "
+            "the settings, from the lowest to the highest."
+        )
     return project.change_settings({"classes": [*known, *new]})

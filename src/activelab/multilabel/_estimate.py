@@ -29,6 +29,9 @@ from activelab.consensus.parts import (
 from activelab.labels import Labels
 from activelab.multilabel._sets import LabelSets
 
+_SAID = 200.0
+"""Examples beside those of the pool in which classes are as frequent as in the answers."""
+
 
 @dataclass(frozen=True)
 class MultilabelEstimate:
@@ -161,10 +164,9 @@ def _improved(
 
 
 def _shares(estimate: BayesianEstimate, found: Gathered) -> dict[str, Any]:
-    """How frequent yes and no are; unchanged where no example tells."""
-    if not found.of_class.sum():
-        return {}
-    log_shares = found.log_shares
+    """How frequent no and yes are, shrunk to how often people say so."""
+    first = np.full(2, 0.5) if estimate.prior.base is None else estimate.prior.base
+    log_shares = np.log((found.of_class + _SAID * first) / (found.of_class.sum() + _SAID))
     return {"base": log_shares, "log_shares": None if estimate.log_shares is None else log_shares}
 
 

@@ -18,9 +18,11 @@ from sqlalchemy import Connection, bindparam, select
 from activelab._errors import InputError
 from activelab._typing import Floats, Ints
 from activelab.labels import Labels
+from activelab.multilabel import LabelSets
 from activelab.project.labelling import audits, decisions, pool, rounds
 from activelab.project.labelling import intake as given
 from activelab.project.labelling import queue as queueing
+from activelab.project.labelling.naming import Members, Named, Naming, load_naming, members_of, set_codes
 from activelab.project.settings import Settings, check_models, load_settings, load_value, store_settings
 from activelab.project.store.audit import write_audit
 from activelab.project.store.database import Database, StorageError
@@ -72,6 +74,7 @@ class Project:
         self.settings = database.read(load_settings)
         self._settings_read = time.monotonic()
         self._reading_settings = threading.Lock()
+        self._sets: dict[Members, int] = {}  # those known here; sets are never removed
 
     def __repr__(self) -> str:
         return f"Project({self.database.name!r}, {self.settings.title!r})"
@@ -116,6 +119,11 @@ class Project:
             rounds.hold_round(connection)
             before = load_settings(connection)
             settings = before.changed(changes)
+            if settings.question != before.question and decisions.any_label(connection):
+                raise InputError(
+                    f"the question stays {before.question}: there are labels, which would mean something "
+                    "else. Make a new project."
+                )
             store_settings(connection, settings)
             slots = [(one.labels_per_round, one.max_labels) for one in (before, settings)]
             if slots[0] != slots[1]:
@@ -222,16 +230,17 @@ class Project:
 
     # ------------------------------------------------------------------ labels
 
-    def add_labels(self, records: Iterable[tuple[str, str, str]], by: int | None = None) -> int:
+    def add_labels(self, records: Iterable[tuple[str, str, Named]], by: int | None = None) -> int:
         """Store labels that were collected elsewhere: all of them, or none if one is wrong.
 
         They are stored in small transactions, so that labelling goes on; see `intake.add_labels`.
 
         Parameters
         ----------
-        records : iterable of (str, str, str)
-            Example, annotator, class. People not known yet become accounts without a password. Of several
-            labels of one person on an example the last counts.
+        records : iterable of (str, str, str or list of str)
+            Example, annotator, label. A label is a class; where several may be right, a list of classes or a
+            text "a|b", with an empty list or "|" for none of them. People not known yet become accounts
+            without a password. Of several labels of one person on an example the last counts.
 
         Returns
         -------
@@ -245,7 +254,7 @@ class Project:
         """
         return sum(given.add_labels(self.database, {(e, a): label for e, a, label in records}, by))
 
-    def set_gold(self, answers: Mapping[str, str | None], by: int | None = None) -> int:
+    def set_gold(self, answers: Mapping[str, Named | None], by: int | None = None) -> int:
         """Say what the right answer of some examples is; None takes it back.
 
         They are stored in small transactions, so that labelling goes on.
@@ -261,13 +270,16 @@ class Project:
     def labels(self, up_to_event: int | None = None) -> Labels:
         """All labels, over the whole pool; skips and undone labels are none.
 
+        Where several classes may be right, the classes are the sets that were ever given, as texts such as
+        "a|b"; `label_sets` takes them apart.
+
         Parameters
         ----------
         up_to_event : int, optional
             Leave out what came later.
         """
 
-        def load(connection: Connection) -> tuple[int, list[str], list[Any], tuple[str, ...]]:
+        def load(connection: Connection) -> tuple[int, list[str], list[Any], Naming]:
             size = int(load_value(connection, "num_examples", 0))
             names = connection.execute(select(annotator.c.name).order_by(annotator.c.id)).scalars().all()
             identity = connection.execute(select(annotator.c.id).order_by(annotator.c.id)).scalars().all()
@@ -278,9 +290,9 @@ class Project:
                 query = query.where(answer.c.event_id <= up_to_event)
             codes = {one: code for code, one in enumerate(identity)}
             rows = [(e, codes[a], k) for e, a, k in connection.execute(query)]
-            return size, list(names), rows, load_settings(connection).classes
+            return size, list(names), rows, load_naming(connection)
 
-        size, names, rows, classes = self.database.read(load)
+        size, names, rows, naming = self.database.read(load)
         array = np.array(rows, dtype=np.int64).reshape(-1, 3)
         return Labels(
             array[:, 0],
@@ -288,8 +300,70 @@ class Project:
             array[:, 2],
             examples=size,
             annotators=np.array(names, dtype=object),
-            classes=np.array(classes, dtype=object),
+            classes=np.array(naming.texts, dtype=object),
         )
+
+    def label_sets(self, up_to_event: int | None = None) -> LabelSets:
+        """All labels of a question with several right classes, over the pool; annotators are who gave them.
+
+        Parameters
+        ----------
+        up_to_event : int, optional
+            Leave out what came later.
+
+        Raises
+        ------
+        InputError
+            If the question has one right class.
+        """
+        if not self.settings.several:
+            raise InputError("this project asks for one label; its labels are no sets.")
+        labels, naming = self.labels(up_to_event), self.naming()
+        labels = labels.select(annotators=labels.annotators[np.unique(labels.annotator)])
+        return LabelSets(
+            labels.example,
+            labels.annotator,
+            naming.members[labels.label],
+            examples=labels.n_examples,
+            annotators=labels.annotators,
+            classes=np.array(naming.classes, dtype=object),
+        )
+
+    def abstentions(self, up_to_event: int | None = None) -> Labels:
+        """Who could not tell of which example, over the whole pool: a label of one class for each.
+
+        Whoever takes back such an answer, or gives a label after it, has not abstained.
+
+        Parameters
+        ----------
+        up_to_event : int, optional
+            Leave out what came later.
+        """
+
+        def load(connection: Connection) -> tuple[int, list[Any], list[Any]]:
+            people = connection.execute(select(annotator.c.id, annotator.c.name).order_by(annotator.c.id))
+            query = select(answer.c.example_id, answer.c.annotator_id).where(
+                answer.c.kind == queueing.ABSTENTION
+            )
+            if up_to_event is not None:
+                query = query.where(answer.c.event_id <= up_to_event)
+            rows = [tuple(row) for row in connection.execute(query)]
+            return int(load_value(connection, "num_examples", 0)), [*people], rows
+
+        size, people, rows = self.database.read(load)
+        codes = {identity: code for code, (identity, _) in enumerate(people)}
+        return Labels(
+            [example_id for example_id, _ in rows],
+            [codes[who] for _, who in rows],
+            [0] * len(rows),
+            examples=size,
+            annotators=np.array([name for _, name in people], dtype=object),
+            classes=1,
+        )
+
+    def naming(self) -> Naming:
+        """What the codes of labels stand for now."""
+        return self.database.read(load_naming)
 
     # ------------------------------------------------------------------ labelling
 
@@ -312,7 +386,7 @@ class Project:
         lease_id: int,
         kind: str,
         *,
-        label: str | None = None,
+        label: Named | None = None,
         reason: str | None = None,
         seconds: float | None = None,
         source: str = "api",
@@ -356,7 +430,7 @@ class Project:
         self,
         annotator_id: int,
         example_id: int,
-        label: str,
+        label: Named,
         *,
         source: str,
         seconds: float | None = None,
@@ -376,7 +450,7 @@ class Project:
         self,
         annotator_id: int,
         example_id: int,
-        label: str,
+        label: Named,
         *,
         seconds: float | None = None,
         request: str | None = None,
@@ -419,7 +493,7 @@ class Project:
         annotator_id: int,
         audit_id: int,
         example_id: int,
-        label: str,
+        label: Named,
         *,
         seconds: float | None = None,
         request: str | None = None,
@@ -441,7 +515,7 @@ class Project:
         )
 
     def known_truths(self) -> Ints:
-        """Class codes that are known, int32 of shape (n_examples,): decided, else gold; -1 elsewhere."""
+        """Codes of labels that are known, int32 of shape (n_examples,): decided, else gold; -1 elsewhere."""
         return self.database.read(decisions.load_truths).label
 
     def families(self, labels: Labels) -> dict[str, str]:
@@ -449,14 +523,21 @@ class Project:
         there = set(labels.annotators.tolist())
         return {name: family for name, family in self.settings.family_of().items() if name in there}
 
-    def class_code(self, label: str) -> int:
-        """Code of a class.
+    def class_code(self, label: Named) -> int:
+        """Code of a class, or of a set of classes where several may be right.
 
         Raises
         ------
         InputError
-            If the project has no such class.
+            If the project has no such class, or asks for one and a list is given.
         """
+        if self.settings.several:
+            members = members_of(label, self.settings.classes)
+            if members not in self._sets:
+                self._sets = self.database.write(lambda c: set_codes(c, [members]))
+            return self._sets[members]
+        if not isinstance(label, str):
+            raise InputError("this project asks for one class, not for a list of them.")
         if label not in self.settings.classes:
             raise InputError(f"{label!r} is none of the classes {', '.join(self.settings.classes)}.")
         return self.settings.classes.index(label)

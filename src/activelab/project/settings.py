@@ -16,12 +16,17 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from activelab._errors import InputError, unknown
 from activelab.assignment import RULES
+from activelab.kinds import KINDS as ANSWERS
+from activelab.multilabel import SEPARATOR
 from activelab.project.fields import Choice, Shown, Worded, change_of, input_error
 from activelab.project.store.schema import setting
 from activelab.selection import BATCHING
 from activelab.strategies import Strategy, strategies
 
 KINDS = ("text", "image", "table")
+
+QUESTIONS = ("single", "ordinal", "multilabel")
+"""Kinds of question: names of `activelab.kinds.KINDS` that there are pages for."""
 
 EMBEDDINGS = "sentence-embeddings"
 """Name of the model over sentence embeddings; ``sentence-embeddings/NAME`` chooses the network."""
@@ -66,6 +71,12 @@ def _distinct(classes: tuple[str, ...]) -> tuple[str, ...]:
     return classes
 
 
+def _two_ends(ends: tuple[str, ...]) -> tuple[str, ...]:
+    if ends and len(ends) != 2:
+        raise InputError(f"scale_ends are two texts, for the first and the last class, got {len(ends)}.")
+    return ends
+
+
 _Texts = Annotated[
     tuple[str, ...], BeforeValidator(lambda texts: tuple(texts) if isinstance(texts, list) else texts)
 ]
@@ -78,7 +89,7 @@ _STORED = ContextVar("_STORED", default=False)
 
 
 class Settings(Worded):
-    """Settings of a project; all but ``kind`` can be changed later.
+    """Settings of a project; all but ``kind`` can be changed later, and ``question`` until there are labels.
 
     Raises
     ------
@@ -96,6 +107,13 @@ class Settings(Worded):
     ] = "text"
     """What the examples are; it stays as it was when the project was made."""
 
+    question: Annotated[
+        str, Field(title="Kind of question"), Choice(lambda: QUESTIONS, "question"), Shown(_PROJECT)
+    ] = "single"
+    """What is asked of an example. single: one of the classes. ordinal: a point of a scale; the classes are
+    its points, from the lowest to the highest. multilabel: as many classes as fit, or none. It can be changed
+    as long as there are no labels."""
+
     image_root: Annotated[
         str | None, Field(title="Folder of the images"), Shown(_PROJECT, none="no folder", remote=False)
     ] = None
@@ -109,6 +127,14 @@ class Settings(Worded):
     ] = ()
     """In the order of their keys on the page. Classes can be added at the end, not removed."""
 
+    scale_ends: Annotated[
+        _Texts,
+        AfterValidator(_two_ends),
+        Field(title="Ends of the scale"),
+        Shown(_PROJECT, none="lowest and highest", lines=2, characters=(1, 60)),
+    ] = ()
+    """What the first and the last point of a scale mean, as in: not at all, completely. Shown on the page."""
+
     guidelines: Annotated[
         str, Field(title="Guidelines"), Shown(_PROJECT, lines=8, characters=(0, 100_000))
     ] = ""
@@ -117,7 +143,8 @@ class Settings(Worded):
     method: Annotated[str, Field(title="Method"), Choice(strategies, "method", own=True), Shown(_NEXT)] = (
         "recommended"
     )
-    """Strategy or acquisition method: what makes an example worth the next label, and how is trained."""
+    """Strategy or acquisition method: what makes an example worth the next label, and how is trained. By
+    default expected_loss where the question is not single."""
 
     batching: Annotated[
         str, Field(title="Choice of a batch"), Choice(BATCHING.names, "batching", own=True), Shown(_NEXT)
@@ -227,6 +254,8 @@ class Settings(Worded):
     """What a wrong label in the data costs, in the unit of the price of a label."""
 
     def __init__(self, **values: Any) -> None:
+        if values.get("question") in QUESTIONS:
+            values = {"method": default_method(values["question"]), **values}
         try:
             super().__init__(**values)
         except ValidationError as error:
@@ -236,9 +265,37 @@ class Settings(Worded):
     def _together(self) -> Settings:
         if (self.label_price is None) != (self.error_cost is None):
             raise InputError("label_price and error_cost belong together: give both or neither.")
+        if self.question != "single" and self.skip_settled:
+            raise InputError(f"skip_settled is for single questions only, not for {self.question} ones.")
+        if self.scale_ends and self.question != "ordinal":
+            raise InputError("scale_ends are for ordinal questions only.")
+        if self.several:
+            self._check_several()
         if not _STORED.get():
             self.strategy()
         return self
+
+    def _check_several(self) -> None:
+        """Refuse what questions with several right classes cannot have."""
+        odd = [name for name in self.classes if SEPARATOR in name or name != name.strip()]
+        if odd:
+            raise InputError(
+                f"the class {odd[0]!r} cannot be one of several: files have {SEPARATOR!r} between classes, "
+                "and lose blanks around a name."
+            )
+        wanted = {"method": SEVERAL_METHODS, "batching": ("top",), "assignment": ("open",)}
+        for name, values in wanted.items():
+            value = getattr(self, name)
+            if value not in values:
+                raise InputError(
+                    f"{name} {value!r} is not for multilabel questions; for these there is "
+                    f"{' and '.join(values)}."
+                )
+
+    @property
+    def several(self) -> bool:
+        """Whether several classes may be right at once."""
+        return self.question == "multilabel"
 
     def price_of(self) -> dict[str, float]:
         """The prices by name."""
@@ -263,6 +320,8 @@ class Settings(Worded):
             max_share=self.max_share,
             skip_settled=self.skip_settled,
             prices=self.price_of(),
+            # Of a scale the consensus is that of ratings, whatever the method goes with by default.
+            consensus="ordinal" if self.question == "ordinal" and "consensus=" not in self.method else None,
         )
 
     def changed(self, changes: Mapping[str, Any]) -> Settings:
@@ -280,6 +339,9 @@ class Settings(Worded):
             raise input_error(SettingsChange, error) from None
         if checked.get("kind", self.kind) != self.kind:
             raise InputError("the kind of a project cannot be changed; make a new project.")
+        question = checked.get("question", self.question)
+        if question != self.question and self.method == default_method(self.question):
+            checked.setdefault("method", default_method(question))
         classes = checked.get("classes", self.classes)
         if classes[: len(self.classes)] != self.classes:
             raise InputError(
@@ -292,6 +354,15 @@ class Settings(Worded):
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return self.model_dump(mode="json")
+
+
+SEVERAL_METHODS = ("expected_loss", "random")
+"""Acquisition methods of multilabel questions, the default first."""
+
+
+def default_method(question: str) -> str:
+    """The acquisition method of a kind of question, if none is named."""
+    return SEVERAL_METHODS[0] if question == "multilabel" else ANSWERS.get(question).taught
 
 
 SettingsChange = change_of(Settings, "SettingsChange", "Settings to change; those left out stay.")

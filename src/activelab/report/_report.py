@@ -22,7 +22,10 @@ from activelab.project.insight.results import (
     QualityHistogram,
     QueueRow,
     RoundRow,
+    Vote,
 )
+from activelab.project.labelling.naming import Named
+from activelab.project.labelling.summary import AnnotatorAccuracy
 
 _SHOWN = 20
 _QUALITY = "Quality of the labels"
@@ -31,6 +34,14 @@ _COEFFICIENTS = {
     "krippendorff_alpha": "Krippendorff’s alpha",
     "fleiss_kappa": "Fleiss’ kappa",
     "gwet_ac1": "Gwet’s AC1",
+    "krippendorff_alpha_masi": "Krippendorff’s alpha, MASI",
+    "krippendorff_alpha_jaccard": "Krippendorff’s alpha, Jaccard",
+    "krippendorff_alpha_ordinal": "Krippendorff’s alpha, ordinal",
+    "krippendorff_alpha_interval": "Krippendorff’s alpha, interval",
+    "fleiss_kappa_linear": "Fleiss’ kappa, linear weights",
+    "fleiss_kappa_quadratic": "Fleiss’ kappa, quadratic weights",
+    "gwet_ac2_linear": "Gwet’s AC2, linear weights",
+    "gwet_ac2_quadratic": "Gwet’s AC2, quadratic weights",
 }
 _templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
@@ -104,9 +115,11 @@ def _state(now: Overview) -> _Section:
         ("Decided by adjudicators", f"{now.decided:,}"),
         ("Right answer known", f"{now.gold:,}"),
         ("Budget left", "no limit" if unlimited else f"{now.left:,} of {now.budget:,}"),
+        ("Answers: cannot tell", f"{now.abstentions:,}"),
         ("Annotators", f"{now.annotators:,}"),
         ("Waiting in the queue", f"{now.queue_length:,}"),
         ("Round", "none yet" if now.round is None else f"{now.round.number}"),
+        ("Question", now.question),
         ("Method", now.method),
         ("Classes", ", ".join(now.classes) or "none yet"),
     )
@@ -117,13 +130,19 @@ def _curve(curve: Sequence[CurvePoint], charts: tuple[Charts, Charts]) -> _Secti
     title = "Learning curve"
     if not curve:
         return _Section(title, sentences=(_UNTRAINED,))
+    on_scale = any(point.expected_error is not None for point in curve)
+    measures = ("Labels right, expected", "Model")
+    if on_scale:
+        measures = ("Error of labels, expected", "Error of the model")
     columns = (
-        "Round", "Labels", "Examples labelled", "Labels right, expected", "Model",
+        "Round", "Labels", "Examples labelled", *measures,
         "Second opinions in the batch",
     )  # fmt: skip
     rows = [
         (str(point.round), _count(point.num_labels), _count(point.num_labelled),
-         _share(point.expected_accuracy), _share(point.cv_accuracy), _share(point.relabel_share))
+         *((_plain(point.expected_error), _plain(point.cv_error)) if on_scale
+           else (_share(point.expected_accuracy), _share(point.cv_accuracy))),
+         _share(point.relabel_share))
         for point in curve
     ]  # fmt: skip
     drawn = charts[0].learning_curve, charts[1].learning_curve
@@ -173,12 +192,18 @@ def _audit(audits: Sequence[AuditResult]) -> _Section:
 def _annotators(people: Sequence[AnnotatorRow]) -> _Section:
     title = "Annotators"
     kin = any(who.accuracy and (who.accuracy.voice or 1) < 0.995 for who in people)
+    on_scale = any(who.accuracy and who.accuracy.shift is not None for who in people)
+    several = any(who.accuracy and who.accuracy.sensitivity is not None for who in people)
     columns = (
-        "Name", "Labels", "Right of 100, expected", "Comparisons", *(("Voices",) if kin else ()),
-        "Known answers right", "Agrees with others", "Skips", "Unsure", "Median seconds",
+        "Name", "Labels", "Right of 100, expected", *(("Shift", "Spread") if on_scale else ()),
+        *(("Sensitivity", "Specificity") if several else ()),
+        "Comparisons", *(("Voices",) if kin else ()),
+        "Known answers right", "Agrees with others", "Skips", "Cannot tell", "Median seconds",
     )  # fmt: skip
     rows = [
         (who.name, _count(who.labels), who.accuracy_words,
+         *(_use_of_scale(who.accuracy) if on_scale else ()),
+         *(_by_class(who.accuracy) if several else ()),
          _rounded(None if who.accuracy is None else who.accuracy.comparisons),
          *((_plain(None if who.accuracy is None else who.accuracy.voice),) if kin else ()),
          _of(who.gold_accuracy, who.gold_n), _of(who.agreement, who.agreement_n),
@@ -190,7 +215,7 @@ def _annotators(people: Sequence[AnnotatorRow]) -> _Section:
 
 def _agreement(pairs: PairAgreement) -> _Section:
     overall = [
-        (_COEFFICIENTS.get(one.name, one.name), _plain(one.value),
+        (_coefficient(one.name), _plain(one.value),
          "–" if one.low is None or one.high is None else f"{one.low:.2f} to {one.high:.2f}",
          _count(one.n_items), one.note)
         for one in pairs.overall
@@ -206,11 +231,17 @@ def _agreement(pairs: PairAgreement) -> _Section:
     return _Section("Agreement", sentences=hidden, tables=tuple(tables))
 
 
+def _coefficient(name: str) -> str:
+    """A coefficient in words; of a class it is called as in "gwet_ac1 of refund"."""
+    known, of, rest = name.partition(" of ")
+    return f"{_COEFFICIENTS.get(known, known)}{of}{rest}"
+
+
 def _cases(cases: Sequence[Case]) -> _Section:
     title = "To adjudicate"
     rows = [
-        (case.example, case.why, _share(case.quality), case.consensus or "–", case.predicted or "–",
-         "; ".join(f"{vote.annotator}: {vote.label or vote.kind}" for vote in case.votes))
+        (case.example, case.why, _share(case.quality), _name(case.consensus), _name(case.predicted),
+         "; ".join(f"{vote.annotator}: {_said(vote)}" for vote in case.votes))
         for case in cases
     ]  # fmt: skip
     columns = ("Example", "Why", "Quality", "Consensus", "Model", "Answers")
@@ -221,7 +252,7 @@ def _queue(head: Sequence[QueueRow]) -> _Section:
     title = "Served next"
     rows = [
         (str(row.position + 1), row.example, row.kind, _plain(row.score), _count(row.num_labels),
-         row.consensus or "–", _share(row.quality))
+         _name(row.consensus), _share(row.quality))
         for row in head
     ]  # fmt: skip
     columns = ("Place", "Example", "Kind", "Score", "Labels", "Consensus", "Quality")
@@ -258,6 +289,28 @@ def _share(value: float | None) -> str:
 
 def _plain(value: float | None) -> str:
     return "–" if value is None else f"{value:.3g}"
+
+
+def _said(vote: Vote) -> str:
+    return {"unsure": "cannot tell", "skip": "skipped"}.get(vote.kind) or _name(vote.label)
+
+
+def _name(label: Named | None) -> str:
+    return (", ".join(label) or "none of these") if isinstance(label, list) else label or "–"
+
+
+def _use_of_scale(one: AnnotatorAccuracy | None) -> tuple[str, str]:
+    """Shift and spread."""
+    return ("–", "–") if one is None else (_signed(one.shift), _plain(one.spread))
+
+
+def _by_class(one: AnnotatorAccuracy | None) -> tuple[str, str]:
+    """Sensitivity and specificity."""
+    return ("–", "–") if one is None else (_share(one.sensitivity), _share(one.specificity))
+
+
+def _signed(value: float | None) -> str:
+    return "–" if value is None else f"{value:+.2f}".replace("-", "−")
 
 
 def _of(value: float | None, number: int | None) -> str:

@@ -14,12 +14,13 @@ _BLANK = "[ \u00a0\u00ad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u300
 _SIGN = r"[=+\-@|%＝＋－＠｜％\t\r\n]"
 # After apostrophes it would be taken for one that was made harmless.
 _FORMULA = f"^'*{_BLANK}{_SIGN}"
-_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+# Numbers, and the sign that stands alone for the empty set of classes.
+_PLAIN = r"^([+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|\|)$"
 # Where semicolons separate, as in much of Europe, what follows one is a cell of its own, quoted or not.
 _INNER, _INNER_DONE = f"(;{_BLANK})('*{_SIGN})", f"(;{_BLANK})'('*{_SIGN})"
 
 _risky = re.compile(_FORMULA).match
-_number = re.compile(_NUMBER).match
+_plain = re.compile(_PLAIN).match
 _MADE_HARMLESS = f"^'+{_BLANK}{_SIGN}"
 _made_harmless = re.compile(_MADE_HARMLESS).match
 
@@ -31,7 +32,7 @@ def without_formulas(table: pa.Table) -> pa.Table:
         if pa.types.is_string(column.type):
             risky = pc.and_(
                 pc.match_substring_regex(column, _FORMULA),
-                pc.invert(pc.match_substring_regex(column, _NUMBER)),
+                pc.invert(pc.match_substring_regex(column, _PLAIN)),
             )
             column = pc.if_else(risky, pc.binary_join_element_wise("'", column, ""), column)
             column = pc.replace_substring_regex(column, _INNER, r"\1'\2")
@@ -48,7 +49,7 @@ def harmless(text: str) -> str:
     >>> harmless("=1+1"), harmless("-5"), from_harmless(harmless("=1+1"))
     ("'=1+1", '-5', '=1+1')
     """
-    text = f"'{text}" if _risky(text) and not _number(text) else text
+    text = f"'{text}" if _risky(text) and not _plain(text) else text
     return re.sub(_INNER, r"\1'\2", text)
 
 

@@ -34,7 +34,9 @@ def project_out(site: Site, visitor: Visitor) -> ProjectOut:
     return ProjectOut(
         title=settings.title,
         kind=settings.kind,  # type: ignore[arg-type]
+        question=settings.question,  # type: ignore[arg-type]
         classes=list(settings.classes),
+        scale_ends=list(settings.scale_ends),
         guidelines=settings.guidelines,
         settings=settings.to_dict() if visitor.may("adjudicator") else None,
     )

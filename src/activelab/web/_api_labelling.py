@@ -51,7 +51,8 @@ async def take(body: LeaseIn, site: Here, visitor: Annotator) -> ItemsOut:
 async def answer(lease_id: BigNumber, body: AnswerIn, site: Here, visitor: Annotator) -> AnswerOut:
     """Store an answer, and take the next examples in the same step.
 
-    It is on disk when this answers. A label needs a class; a skip may have a reason; "unsure" is no vote.
+    It is on disk when this answers. A label needs a class. "unsure" says that you cannot tell: it is no
+    label, but counts as an abstention. A skip passes the example over, and may have a reason.
     """
 
     def work() -> AnswerOut:

@@ -7,16 +7,19 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
+from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from activelab.project import insight
 from activelab.project.insight.charts import NARROW, WIDE
+from activelab.project.insight.results import Decision, Vote
 from activelab.project.insight.values import decision_on, votes
+from activelab.project.labelling.naming import Naming, load_naming
 from activelab.web._bodies import (
     CaseOut,
     DecisionIn,
@@ -148,20 +151,19 @@ def examples(site: Here, _: Adjudicator, name: Annotated[Name, Query()], limit: 
 @router.get("/examples/{example_id}", summary="An example")
 def example(example_id: Number, site: Here, visitor: Adjudicator) -> ExampleOut:
     """An example with all its answers."""
-    classes = site.project.refresh().classes
-    row, given, decision = site.project.database.read(
-        lambda c: (
-            example_row(c, example_id),
-            votes(c, classes, [example_id])[example_id],
-            decision_on(c, classes, example_id),
-        )
-    )
+
+    def load(connection: Connection) -> tuple[Any, list[Vote], Decision | None, Naming]:
+        row, naming = example_row(connection, example_id), load_naming(connection)
+        given = votes(connection, naming, [example_id])[example_id]
+        return row, given, decision_on(connection, naming, example_id), naming
+
+    row, given, decision, naming = site.project.database.read(load)
     own = [vote.label for vote in given if vote.annotator == visitor.account.name]
     return ExampleOut(
         id=row.id,
         name=row.name,
         content=content_of(row.id, json.loads(row.content)),
-        gold=None if row.gold is None else classes[row.gold],
+        gold=naming.name(row.gold),
         decision=decision,
         votes=given,
         you=own[0] if own else None,

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from activelab.project import Settings
 from activelab.project.fields import change_of
 from activelab.project.insight import CaseFacts, Decision, Vote
+from activelab.project.labelling.naming import Named
 from activelab.project.labelling.summary import RoundSummary
 from activelab.project.store.accounts import MIN_PASSWORD
 
@@ -43,6 +44,12 @@ RequestId = Annotated[
     ),
 ]
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
+
+
+LabelIn = Annotated[
+    Short | Annotated[list[Short], Field(max_length=10_000)],
+    Field(description="A class, or a list of classes where several may be right; empty for none of them."),
+]
 
 
 class Body(BaseModel):
@@ -98,7 +105,9 @@ class ProjectOut(BaseModel):
 
     title: str
     kind: Literal["text", "image", "table"]
-    classes: list[str]
+    question: Literal["single", "ordinal", "multilabel"]
+    classes: list[str] = Field(description="Of a scale its points, from the lowest to the highest.")
+    scale_ends: list[str] = Field(description="What its ends mean; empty if nobody has said it.")
     guidelines: str
     settings: dict[str, Any] | None = None
 
@@ -153,7 +162,7 @@ class AnswerIn(Body):
     """An answer to a lease."""
 
     kind: Literal["label", "skip", "unsure"]
-    label: Short | None = None
+    label: LabelIn | None = None
     reason: Reason | None = None
     seconds: Seconds | None = None
     request: RequestId | None = None
@@ -207,16 +216,16 @@ class ExampleOut(BaseModel):
     id: int
     name: str
     content: Content
-    gold: str | None
+    gold: Named | None
     decision: Decision | None
     votes: list[Vote]
-    you: str | None = Field(description="The class you gave it as an annotator.")
+    you: Named | None = Field(description="The label you gave it as an annotator.")
 
 
 class DecisionIn(Body):
     """The label an adjudicator decides for."""
 
-    label: Short
+    label: LabelIn
     seconds: Seconds | None = None
     request: RequestId | None = None
 
@@ -232,7 +241,7 @@ class CheckIn(Body):
     """What is right for an example of an audit."""
 
     example: Annotated[int, Field(ge=0, lt=2**31)]
-    label: Short
+    label: LabelIn
     seconds: Seconds | None = None
     request: RequestId | None = None
 

@@ -138,7 +138,9 @@ def handle_failures(app: FastAPI) -> None:
         assert isinstance(error, RequestValidationError)
         # What was sent is not repeated: it may be a password.
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"][1:]) or None
+        # What is no name is a type that a field might have been of.
+        parts = [str(part) for part in first["loc"][1:] if isinstance(part, int) or part.isidentifier()]
+        place = ".".join(parts) or None
         # Ours is a sentence already.
         cause = first.get("ctx", {}).get("error")
         message = str(cause) if isinstance(cause, InputError) else str(first["msg"])

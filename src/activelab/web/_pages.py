@@ -113,7 +113,8 @@ async def account(request: Request) -> Response:
 @router.get("/dashboard")
 async def dashboard(request: Request) -> Response:
     """Progress and quality."""
-    return await _page(request, "dashboard", "adjudicator")
+    question = site_of(request).project.settings.question
+    return await _page(request, "dashboard", "adjudicator", {"question": question})
 
 
 @router.get("/adjudicate")

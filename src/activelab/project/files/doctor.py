@@ -15,6 +15,7 @@ from sqlalchemy import Connection, delete, exists, func, insert, select, update
 from activelab._errors import first
 from activelab.project._project import Project
 from activelab.project.labelling import audits, rounds
+from activelab.project.labelling.naming import load_naming
 from activelab.project.labelling.pool import BLOCK, SILENT_SECONDS, clear_unfinished
 from activelab.project.labelling.queue import ASKED
 from activelab.project.settings import load_settings, load_value
@@ -136,7 +137,7 @@ def _gaps(connection: Connection) -> str:
 
 
 def _unreadable(connection: Connection) -> str:
-    size, classes = int(load_value(connection, "num_examples", 0)), len(load_settings(connection).classes)
+    size, labels = int(load_value(connection, "num_examples", 0)), len(load_naming(connection))
     bad: list[str] = []
     for start in range(0, size, BLOCK):
         query = select(example.c.name, example.c.content, example.c.gold).where(
@@ -145,7 +146,7 @@ def _unreadable(connection: Connection) -> str:
         bad += [
             row.name
             for row in connection.execute(query)
-            if not _is_object(row.content) or not (row.gold is None or 0 <= row.gold < classes)
+            if not _is_object(row.content) or not (row.gold is None or 0 <= row.gold < labels)
         ]
     return f"{len(bad):,} cannot be read ({first(bad)}). Restore a backup." if bad else ""
 
@@ -215,12 +216,12 @@ def _lost_events(connection: Connection) -> str:
         lost = max(lost, last - number)
     if lost:
         return f"{lost:,} are gone, although none may ever be deleted. Restore a backup."
-    classes = len(load_settings(connection).classes)
+    labels = len(load_naming(connection))
     is_label, code = event.c.kind.in_(("label", "decision")), event.c.class_code
     strange = connection.execute(
         select(func.count())
         .select_from(event)
-        .where(is_label, code.is_(None) | (code < 0) | (code >= classes))
+        .where(is_label, code.is_(None) | (code < 0) | (code >= labels))
     ).scalar_one()
     return f"{strange:,} labels are of no class of the project. Restore a backup." if strange else ""
 

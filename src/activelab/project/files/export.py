@@ -17,8 +17,10 @@ from activelab.project._project import Project
 from activelab.project.insight.audits import safe_rows
 from activelab.project.insight.examples import queue_head
 from activelab.project.insight.final import final_labels
+from activelab.project.insight.values import number
 from activelab.project.labelling import audits
-from activelab.project.settings import load_settings
+from activelab.project.labelling.naming import Naming, load_naming, text_of
+from activelab.project.labelling.queue import ABSTENTION
 from activelab.project.store.schema import annotator, answer, event, example
 from activelab.tables import check_output, format_of, without_formulas, write_table
 
@@ -81,24 +83,30 @@ def table_of(project: Project, what: str) -> tuple[pa.Table, tuple[str, ...]]:
 
 
 def _labels(project: Project) -> pa.Table:
-    def load(connection: Connection) -> tuple[list[Any], tuple[str, ...]]:
+    """Labels, and the answers of those who cannot tell, who have abstained: these have none."""
+
+    def load(connection: Connection) -> tuple[list[Any], Naming]:
         query = (
-            select(example.c.name, annotator.c.name, answer.c.class_code, event.c.time, event.c.source)
+            select(
+                example.c.name, annotator.c.name, answer.c.class_code, answer.c.kind, event.c.time,
+                event.c.source,
+            )
             .join(example, example.c.id == answer.c.example_id)
             .join(annotator, annotator.c.id == answer.c.annotator_id)
             .join(event, event.c.id == answer.c.event_id)
-            .where(answer.c.kind == "label")
+            .where(answer.c.kind.in_(("label", ABSTENTION)))
             .order_by(answer.c.event_id)
-        )
-        return [tuple(row) for row in connection.execute(query)], load_settings(connection).classes
+        )  # fmt: skip
+        return [tuple(row) for row in connection.execute(query)], load_naming(connection)
 
-    rows, classes = project.database.read(load)
-    named = [(e, a, classes[k], _iso(t), s) for e, a, k, t, s in rows]
-    return _table(named, dict.fromkeys(("example", "annotator", "label", "time", "source"), str))
+    rows, naming = project.database.read(load)
+    named = [(e, a, naming.name(code), kind == ABSTENTION, _iso(t), s) for e, a, code, kind, t, s in rows]
+    kinds = {"example": str, "annotator": str, "label": str, "abstained": bool, "time": str, "source": str}
+    return _table(named, kinds)
 
 
 def _events(project: Project) -> pa.Table:
-    def load(connection: Connection) -> tuple[list[Any], tuple[str, ...]]:
+    def load(connection: Connection) -> tuple[list[Any], Naming]:
         query = (
             select(
                 event.c.id, event.c.time, annotator.c.name, example.c.name, event.c.kind, event.c.class_code,
@@ -108,13 +116,10 @@ def _events(project: Project) -> pa.Table:
             .join(annotator, annotator.c.id == event.c.annotator_id)
             .order_by(event.c.id)
         )  # fmt: skip
-        return [tuple(row) for row in connection.execute(query)], load_settings(connection).classes
+        return [tuple(row) for row in connection.execute(query)], load_naming(connection)
 
-    rows, classes = project.database.read(load)
-    named = [
-        (row[0], _iso(row[1]), *row[2:5], None if row[5] is None else classes[row[5]], *row[6:])
-        for row in rows
-    ]
+    rows, naming = project.database.read(load)
+    named = [(row[0], _iso(row[1]), *row[2:5], naming.name(row[5]), *row[6:]) for row in rows]
     kinds = {"id": int, "time": str, "annotator": str, "example": str, "kind": str, "label": str}
     return _table(named, {**kinds, "reason": str, "seconds": float, "source": str, "undoes": int})
 
@@ -139,7 +144,7 @@ def _batch(project: Project) -> pa.Table:
 
 def _checks(project: Project) -> pa.Table:
     """What audits ask for, the latest first: the label as it was when it was drawn, and what is right."""
-    classes, names, rows = project.refresh().classes, project.example_names(), []
+    naming, names, rows = project.naming(), project.example_names(), []
     for of in project.database.read(audits.list_audits):
         checks, drawn = project.database.read(
             lambda c, number=of.id: (audits.list_checks(c, number), audits.load_drawn(c, number))  # type: ignore[misc]
@@ -152,11 +157,11 @@ def _checks(project: Project) -> pa.Table:
                 (
                     of.id,
                     names[check.example_id],
-                    classes[drawn.label[check.example_id]],
+                    naming.name(int(drawn.label[check.example_id])),
                     round(float(drawn.quality[check.example_id]), 6),
                     stratum,
                     taken[stratum] / int(size[stratum]),
-                    None if check.class_code is None else classes[check.class_code],
+                    naming.name(check.class_code),
                     check.by,
                 )
             )
@@ -168,17 +173,31 @@ def safe_table(
     project: Project, audit_id: int, *, epsilon: float, delta: float, checker: Checker | None = None
 ) -> pa.Table:
     """Labels safe to ship by an audit: example, label, source and quality; see `insight.safe_rows`."""
-    names, classes = project.example_names(), project.refresh().classes
+    names, naming = project.example_names(), project.naming()
     rows = [
-        (names[row.example_id], classes[row.label], row.source, row.quality)
+        (names[row.example_id], naming.name(row.label), row.source, row.quality)
         for row in safe_rows(project, audit_id, epsilon=epsilon, delta=delta, checker=checker)
     ]
     return _table(rows, {"example": str, "label": str, "source": str, "quality": float})
 
 
 def write_for_people(path: str | os.PathLike[str], table: pa.Table) -> None:
-    """Write a table; in CSV a text that a spreadsheet would run as a formula begins with an apostrophe."""
-    write_table(path, without_formulas(table) if format_of(path).kind == "csv" else table)
+    """Write a table; in CSV a text that a spreadsheet would run as a formula begins with an apostrophe.
+
+    Sets of classes are lists, in CSV texts such as "a|b".
+    """
+    write_table(path, without_formulas(_in_texts(table)) if format_of(path).kind == "csv" else table)
+
+
+def _in_texts(table: pa.Table) -> pa.Table:
+    """A table without lists."""
+    import pyarrow as pa
+
+    for place, column in enumerate(table.schema):
+        if pa.types.is_list(column.type):
+            texts = pa.array([text_of(one) for one in table.column(place).to_pylist()], pa.string())
+            table = table.set_column(place, column.name, texts)
+    return table
 
 
 def _consensus(project: Project) -> tuple[pa.Table, tuple[str, ...]]:
@@ -189,16 +208,19 @@ def _consensus(project: Project) -> tuple[pa.Table, tuple[str, ...]]:
     rows = [
         (
             names[code],
-            final.classes[final.label[code]],
+            final.naming.name(int(final.label[code])),
             final.source[code],
             final.quality[code],
+            *(() if final.expected_error is None else (number(final.expected_error[code]),)),
             agreement[code] if counts[code] else None,
             counts[code],
         )
         for code in np.flatnonzero(final.label[:size] >= 0).tolist()
     ]
-    kinds = {"example": str, "consensus_label": str, "source": str, "quality": float, "agreement": float}
-    return _table(rows, {**kinds, "num_labels": int}), final.notes
+    kinds = {"example": str, "consensus_label": str, "source": str, "quality": float}
+    if final.expected_error is not None:
+        kinds["expected_error"] = float
+    return _table(rows, {**kinds, "agreement": float, "num_labels": int}), final.notes
 
 
 def _iso(seconds: float) -> str:
@@ -208,11 +230,13 @@ def _iso(seconds: float) -> str:
 def _table(rows: list[Any], kinds: dict[str, type]) -> pa.Table:
     import pyarrow as pa
 
-    types = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+    types = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
     columns = zip(*rows, strict=True) if rows else [()] * len(kinds)
+
+    def array(values: Any, kind: type) -> pa.Array:
+        several = kind is str and any(isinstance(value, list) for value in values)
+        return pa.array(values, pa.list_(pa.string()) if several else types[kind])
+
     return pa.table(
-        {
-            name: pa.array(values, types[kind])
-            for (name, kind), values in zip(kinds.items(), columns, strict=True)
-        }
+        {name: array(values, kind) for (name, kind), values in zip(kinds.items(), columns, strict=True)}
     )

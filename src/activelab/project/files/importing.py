@@ -16,9 +16,10 @@ from sqlalchemy import Connection
 
 from activelab._errors import InputError
 from activelab._typing import Floats
-from activelab.formats import Record, latest_labels, meeting, read_records
+from activelab.formats import EMPTY, Record, detect_format, latest_labels, meeting, read_records, set_of
 from activelab.project._project import Project
-from activelab.project.labelling.intake import add_gold, add_labels, class_codes
+from activelab.project.labelling.intake import add_abstentions, add_gold, add_labels
+from activelab.project.labelling.naming import label_codes, parts_of, text_of
 from activelab.project.labelling.pool import BLOCK, add_examples
 from activelab.project.settings import load_settings, store_settings
 from activelab.project.store.audit import write_audit
@@ -62,7 +63,7 @@ class Imported:
 
     Attributes
     ----------
-    examples, labels, gold : int
+    examples, labels, abstentions, gold : int
         How many were stored.
     rejected : list of (str, int, str)
         File, line and reason of each row that was left out.
@@ -72,6 +73,7 @@ class Imported:
 
     examples: int = 0
     labels: int = 0
+    abstentions: int = 0
     gold: int = 0
     rejected: list[tuple[str, int, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -161,7 +163,7 @@ def import_files(
     if pool is None:
         project.database.write(finish)
     else:
-        total, codes = pool.good, class_codes(project.settings.classes, new.values())
+        total, codes = pool.good, label_codes(project.database, new.values())
         done.examples = add_examples(
             project.database,
             pool.rows(),
@@ -183,6 +185,7 @@ def import_files(
         if votes is not None:
             counts = add_labels(project.database, labelled, progress=tell("Importing labels", len(labelled)))
             done.labels = sum(counts)
+            done.abstentions = add_abstentions(project.database, votes.abstained) if votes.abstained else 0
     except StorageError as error:
         there = f"The {done.examples:,} examples are imported. " if pool is not None else ""
         raise StorageError(
@@ -422,14 +425,19 @@ class _Answers:
         if not classes:
             raise InputError("the project has no classes yet; name them: activelab settings classes=a,b,c")
         checked, bad = [], []
-        labels = dict.fromkeys(str(row[2]) for row in self.read if row[2] is not None)
-        same = meeting(labels, self.project.settings.classes, fold=self.fold)
+        several = self.project.settings.several
+        parts = {str(row[2]): parts_of(str(row[2])) if several else [str(row[2])] for row in self.read}
+        names = dict.fromkeys(name for some in parts.values() for name in some)
+        same = meeting(names, self.project.settings.classes, fold=self.fold)
         for line, example, label, annotator, problem in self.read:
-            label = same.get(str(label), label)
+            named = [same.get(name, name) for name in parts[str(label)]]
             if not problem and example not in new and example not in there:
                 problem = f"there is no example {example!r}"
-            if not problem and label not in classes:
-                problem = f"{label!r} is none of the project's classes"
+            strange = [name for name in named if name not in classes]
+            if not problem and strange:
+                problem = f"{strange[0]!r} is none of the project's classes"
+            if label is not None:
+                label = text_of(named) if several else named[0]
             if problem:
                 bad.append((os.fspath(self.path), line, problem))
             checked.append((line, example, label, annotator, problem))
@@ -442,13 +450,27 @@ class _Answers:
 
 
 class _Votes(_Answers):
-    """Labels, in a table or a file of another tool; the latest of an annotator on an example counts."""
+    """Labels, in a table or a file of another tool; the latest of an annotator on an example counts.
+
+    Attributes
+    ----------
+    abstained : list of (str, str)
+        Example and annotator of rows without a label that say so in a column ``abstained``.
+    """
+
+    abstained: Sequence[tuple[str, str]] = ()
 
     def _read(self, columns: Columns, missing: Sequence[str]) -> Counter[str]:
         named = {role: getattr(columns, role) for role in ("example", "annotator", "label")}
 
         def usable() -> Iterator[Record]:
-            for one in read_records(self.path, columns=named, missing=missing, notes=self.notes):
+            for one in read_records(
+                self.path,
+                columns=named,
+                missing=missing,
+                notes=self.notes,
+                several=self.project.settings.several,
+            ):
                 problem = one.problem or _unfit(one.example, one.annotator)
                 if problem:
                     self.read.append((one.line, None, None, None, problem))
@@ -456,11 +478,27 @@ class _Votes(_Answers):
                     yield one
 
         latest, left_out = latest_labels(usable())
+        self.abstained = [pair for pair in _abstained(self.path, named) if pair not in latest]
+        if self.abstained:
+            left_out[EMPTY] -= min(len(self.abstained), left_out[EMPTY])
+            left_out += Counter()
         self.read += [(line, e, label, a, "") for (e, a), (label, _, line) in latest.items()]
         self.notes = [
             note if note.startswith(str(self.path)) else f"{self.path}: {note}" for note in self.notes
         ]
         return left_out
+
+
+def _abstained(path: str | os.PathLike[str], columns: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:
+    """Example and annotator of the rows of a table whose column ``abstained`` says yes."""
+    if detect_format(path, columns) != "long" or "abstained" not in (names := row_columns(path)):
+        return
+    who, of = (find_column(names, role, columns.get(role)) for role in ("annotator", "example"))
+    for _, values, problem in read_rows(path):
+        said = str(values.get("abstained")).casefold()
+        pair = id_text(values.get(of)), id_text(values.get(who))
+        if not problem and said in ("true", "yes", "1") and None not in pair:
+            yield str(pair[0]), str(pair[1])
 
 
 class _Gold(_Answers):
@@ -472,14 +510,17 @@ class _Gold(_Answers):
             key, answer = _id_column(names, columns.example), find_column(names, "label", columns.label)
         left_out = Counter[str]()
         for line, values, problem in read_rows(self.path):
-            example, label = id_text(values.get(key), LONGEST_ID), id_text(values.get(answer))
+            right = values.get(answer)
+            if self.project.settings.several and isinstance(right, list) and not problem:
+                right, problem = set_of(right)
+            example, label = id_text(values.get(key), LONGEST_ID), id_text(right)
             if not problem and example is None:
                 problem = _no_name(key, "example", values.get(key))
-            if not problem and (is_missing(values.get(answer)) or label in missing):
+            if not problem and (is_missing(right) or label in missing):
                 left_out["the label is empty"] += 1
                 continue
             if not problem and label is None:
-                problem = _no_name(answer, "label", values.get(answer))
+                problem = _no_name(answer, "label", right)
             self.read.append((line, example, label, "", problem))
         return left_out
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -21,11 +21,13 @@ from activelab.project.insight.results import CONFIDENCE, AuditEstimate, AuditRe
 from activelab.project.insight.values import scored
 from activelab.project.labelling import audits
 from activelab.project.labelling.decisions import load_truths
-from activelab.project.settings import load_settings
+from activelab.project.labelling.naming import Naming, load_naming
+from activelab.project.settings import Settings, load_settings
 from activelab.project.store.schema import event
+from activelab.project.training.consensus import scale_of
 
 if TYPE_CHECKING:
-    from activelab.audit import Audit, Checker, SafeLabels
+    from activelab.audit import Audit, Checker, ClassShares, SafeLabels
 
 # What computes an audit is imported where it is computed: most of what imports this shows something else.
 
@@ -57,14 +59,16 @@ def draw_audit(project: Project, number: int = 100, *, by: int | None = None, se
     final = final_labels(project)
     settled = np.isin(final.source, ("adjudicated", "gold"))
     seed = secrets.randbelow(2**31) if seed is None else seed
+    # A check finds a label right or wrong as a whole.
+    stated = final.quality if final.exact is None else final.exact
     audit = draw_from(
         final.label,
-        np.where(np.isfinite(final.quality), final.quality, 0.5),
+        np.where(np.isfinite(stated), stated, 0.5),
         number,
         keys=np.arange(len(final.label)),
         settled=settled,
         known_right=np.ones(int(settled.sum()), dtype=bool),
-        n_classes=len(final.classes),
+        n_classes=len(final.naming),
         seed=seed,
     )
     drawn = audits.Drawn(audit.label, audit.quality, audit.stratum)
@@ -117,26 +121,15 @@ def audit_result(
     InputError
         If there is no such audit, or a number is out of range.
     """
-    from activelab.audit import audit_report, class_shares
+    from activelab.audit import audit_report
 
     state = _checked(project, audit_id)
     estimate: AuditEstimate | None = None
     classes: list[ClassShare] = []
     if state.done.any():
         report = audit_report(state.audit, state.right, checker=checker, confidence=confidence)
-        shares = class_shares(state.audit, state.truth, confidence=confidence)
         estimate = _estimate(state, report.share, report.low, report.high, confidence)
-        # Labels that were known are counted, the others estimated.
-        known = np.bincount(state.audit.label[state.settled], minlength=state.audit.n_classes)
-        judged, total = int(state.audit.size.sum()), state.labelled
-        classes = [
-            ClassShare(label=name, share=share, low=low, high=high)
-            for name, share, low, high in zip(
-                project.refresh().classes,
-                *((known + judged * one) / total for one in (shares.share, shares.low, shares.high)),
-                strict=False,
-            )
-        ]
+        classes = _shares(state, project.naming(), confidence)
     safe = _safe(state, epsilon, delta, checker)
     count = len(safe.examples) + int(state.settled.sum())
     audited = state.audit.stratum >= 0
@@ -159,6 +152,32 @@ def audit_result(
         safe=count,
         sentence=audit_words(estimate, state.of.drawn, 0.0 if checker is None else checker.error),
     )
+
+
+def _shares(state: _Checked, naming: Naming, confidence: float) -> list[ClassShare]:
+    """How common each class is: labels that were known are counted, the others estimated."""
+    from activelab.audit import class_shares
+
+    audit, truth = state.audit, state.truth
+    judged, total = int(audit.size.sum()), state.labelled
+
+    def of(code: int, in_class: Bools, found: ClassShares, place: int) -> ClassShare:
+        known = int(in_class[audit.label[state.settled]].sum())
+        estimates = (found.share[place], found.low[place], found.high[place])
+        share, low, high = ((known + judged * float(one)) / total for one in estimates)
+        return ClassShare(label=naming.classes[code], share=share, low=low, high=high)
+
+    if naming.sets is None:
+        found = class_shares(audit, truth, confidence=confidence)
+        codes = np.arange(len(naming))
+        return [of(code, codes == code, found, code) for code in range(audit.n_classes)]
+    shares = []
+    for code, in_class in enumerate(naming.members.T):
+        # Whether it is among several is a question of its own, with the answers no and yes.
+        yes_no = replace(audit, label=np.where(audit.label < 0, -1, in_class[audit.label]), n_classes=2)
+        found = class_shares(yes_no, np.where(truth < 0, -1, in_class[truth]), confidence=confidence)
+        shares.append(of(code, in_class, found, 1))
+    return shares
 
 
 def audit_words(estimate: AuditEstimate | None, drawn: int, checker_error: float = 0.0) -> str:
@@ -270,16 +289,19 @@ class _Checked:
     truth: Ints  # of each label to check, -1 unchecked
     done: Bools
     right: Float64s  # NaN unchecked
+    where: Float64s | None  # of the classes on the scale, if there is one
 
 
 def _checked(project: Project, audit_id: int) -> _Checked:
     from activelab.audit import Audit
 
-    def load(connection: Connection) -> tuple[audits.Audited, list[audits.Check], int]:
+    def load(connection: Connection) -> tuple[audits.Audited, list[audits.Check], Settings, int]:
         of = _audited(connection, audit_id)
-        return of, audits.list_checks(connection, audit_id), len(load_settings(connection).classes)
+        settings = load_settings(connection)
+        size = len(load_naming(connection, settings))
+        return of, audits.list_checks(connection, audit_id), settings, size
 
-    of, checks, n_classes = project.database.read(load)
+    of, checks, settings, size = project.database.read(load)
     drawn = _labels_of(project, audit_id)
     settled = (drawn.label >= 0) & (drawn.stratum < 0)
     audit = Audit(
@@ -288,11 +310,12 @@ def _checked(project: Project, audit_id: int) -> _Checked:
         drawn.stratum.astype(np.int64),
         np.array([one.example_id for one in checks], dtype=np.int64),
         np.ones(int(settled.sum()), dtype=bool),
-        n_classes,
+        size,
     )
     truth = np.array([-1 if one.class_code is None else one.class_code for one in checks], dtype=np.int64)
     right = np.where(truth < 0, np.nan, audit.label[audit.examples] == truth)
-    return _Checked(of, audit, settled, int((drawn.label >= 0).sum()), truth, truth >= 0, right)
+    labelled = int((drawn.label >= 0).sum())
+    return _Checked(of, audit, settled, labelled, truth, truth >= 0, right, scale_of(settings))
 
 
 def _audited(connection: Connection, audit_id: int) -> audits.Audited:
@@ -326,6 +349,7 @@ def _safe(state: _Checked, epsilon: float, delta: float, checker: Checker | None
 
 def _estimate(state: _Checked, share: float, low: float, high: float, confidence: float) -> AuditEstimate:
     return AuditEstimate(
+        error=_error(state),
         share=share,
         low=low,
         high=high,
@@ -335,6 +359,22 @@ def _estimate(state: _Checked, share: float, low: float, high: float, confidence
         round=state.of.round_id,
         basis="audit",
     )
+
+
+def _error(state: _Checked) -> float | None:
+    """Mean distance of the labels from what the checks say; labels that were settled are right."""
+    if state.where is None:
+        return None
+    checked = state.audit.examples[state.done]
+    apart = np.abs(state.where[state.audit.label[checked]] - state.where[state.truth[state.done]])
+    stratum = state.audit.stratum
+    size = np.bincount(stratum[stratum >= 0])
+    number = np.bincount(stratum[checked], minlength=len(size))
+    total = np.bincount(stratum[checked], apart, minlength=len(size))
+    if (size[number == 0] > 0).any():
+        return None  # there are labels of which none is checked yet
+    mean = np.divide(total, number, out=np.zeros(len(size)), where=number > 0)
+    return float(size @ mean) / state.labelled
 
 
 # ------------------------------------------------------------------ the headline

@@ -87,6 +87,8 @@ def draw_charts(curve: Sequence[CurvePoint], quality: QualityHistogram, width: i
 
 
 def _curve(curve: Sequence[CurvePoint], width: int) -> Chart | None:
+    if any(point.expected_error is not None for point in curve):
+        return _error_curve(curve, width)
     series = [
         _Series(name, values)
         for name, values in (
@@ -106,6 +108,25 @@ def _curve(curve: Sequence[CurvePoint], width: int) -> Chart | None:
         f"labels expected to be right {_percent(last.expected_accuracy)}."
     )
     return _lines(label, [point.num_labels or 0 for point in curve], series, "labels", width)
+
+
+def _error_curve(curve: Sequence[CurvePoint], width: int) -> Chart:
+    """What `_curve` is of classes without an order."""
+    series = [
+        _Series("Model against the mean rating, cross-validated", [point.cv_error for point in curve]),
+        _Series("Labels, as expected", [point.expected_error for point in curve]),
+    ]
+    last = curve[-1]
+    label = (
+        f"Mean error over {len(curve)} rounds, in points of the scale. Last: model {_points(last.cv_error)}, "
+        f"labels as expected {_points(last.expected_error)}."
+    )
+    at = [point.num_labels or 0 for point in curve]
+    return _lines(label, at, series, "labels", width, _points)
+
+
+def _points(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
 
 
 def _quality(quality: QualityHistogram, width: int) -> Chart | None:
@@ -130,22 +151,32 @@ class _Series(NamedTuple):
     values: Sequence[float | None]
 
 
-def _lines(label: str, at: Sequence[int], series: Sequence[_Series], title: str, width: int) -> Chart:
-    """Lines over the number of labels; None is a gap."""
+def _lines(
+    label: str,
+    at: Sequence[int],
+    series: Sequence[_Series],
+    title: str,
+    width: int,
+    words: Callable[[float | None], str] | None = None,
+) -> Chart:
+    """Lines over the number of labels, of shares unless ``words`` says otherwise; None is a gap."""
     known = [value for one in series for value in one.values if value is not None]
     low = max(0.0, math.floor((min(known) - 0.02) * 20) / 20)
-    high = min(1.0, math.ceil((max(known) + 0.02) * 20) / 20)
+    high = math.ceil((max(known) + 0.02) * 20) / 20
+    high = min(1.0, high) if words is None else high
     first, last = (min(at), max(at)) if max(at) > min(at) else (at[0] - 1, at[0] + 1)
     x = _scale(first, last, _LEFT + 8, width - _RIGHT - 8)
     y = _scale(low, high, _HEIGHT - _BOTTOM, _TOP)
     marks = [(x(tick), f"{tick:,.0f}") for tick in _ticks(first, last) if len({*at}) > 1 or tick == at[0]]
-    rules = [(y(tick), f"{100 * tick:.0f} %") for tick in _ticks(low, high)]
+    said = words or (lambda value: f"{100 * (value or 0):.0f} %")
+    rules = [(y(tick), said(tick)) for tick in _ticks(low, high)]
     inside: list[Drawing] = []
     for turn, (name, values) in enumerate(series):
         points = [(x(n), y(value), value) for n, value in zip(at, values, strict=True) if value is not None]
         path = " ".join(f"{_short(px)},{_short(py)}" for px, py, _ in points)
         inside.append(_element("polyline", points=path, class_=f"series s{turn}"))
-        inside += [_mark(turn, px, py, f"{name}: {_percent(value)}") for px, py, value in points]
+        told = words or _percent
+        inside += [_mark(turn, px, py, f"{name}: {told(value)}") for px, py, value in points]
     legend = [LegendEntry(name=one.name, drawing=_sample(turn)) for turn, one in enumerate(series)]
     return Chart(drawing=_frame(label, width, marks, rules, title, inside), legend=legend)
 

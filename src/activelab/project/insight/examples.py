@@ -25,9 +25,10 @@ from activelab.project.insight.results import (
     Vote,
     Why,
 )
-from activelab.project.insight.values import Scored, class_name, number, scored, votes
+from activelab.project.insight.values import Scored, number, scored, votes
 from activelab.project.labelling import rounds
 from activelab.project.labelling.decisions import load_truths
+from activelab.project.labelling.naming import load_naming
 from activelab.project.labelling.rounds import KNOWN
 from activelab.project.settings import Settings, load_settings
 from activelab.project.store.schema import annotator, answer, decision, event, example, queue
@@ -89,7 +90,7 @@ def _estimates(final: FinalLabels, current: Scored | None, code: int) -> Estimat
     facts = Estimates.model_validate(final.facts(code))
     if current is None or code >= len(current.scores):
         return facts
-    predicted = class_name(final.classes, int(current.predicted[code]))
+    predicted = final.naming.name(int(current.predicted[code]))
     return facts.model_copy(update={"score": number(current.scores[code]), "predicted": predicted})
 
 
@@ -115,7 +116,7 @@ def why_served(project: Project, example_id: int) -> Why:
         order = rounds.load_array(connection, number_now, "order")
         place = np.flatnonzero(order == example_id)
         known = final.source[example_id] in ("adjudicated", "gold")
-        given = votes(connection, settings.classes, [example_id])[example_id]
+        given = votes(connection, final.naming, [example_id])[example_id]
         summary = rounds.get_round(connection, number_now).summary
         voters = [vote.annotator for vote in given if vote.kind == "label"]
         return Why(
@@ -199,7 +200,7 @@ def adjudication_list(project: Project, n: int = 50) -> list[Case]:
     """
 
     def load(connection: Connection) -> tuple[dict[int, _Reason], dict[int, list[Vote]], Scored | None]:
-        settings, current = load_settings(connection), scored(connection)
+        current = scored(connection)
         chosen: dict[int, _Reason] = dict.fromkeys(_unanswerable(connection, n), "skipped or unsure")
         if current is not None:
             lowest = np.argsort(
@@ -213,7 +214,7 @@ def adjudication_list(project: Project, n: int = 50) -> list[Case]:
                     if len(chosen) < n and not known[code]:
                         chosen.setdefault(code, "low quality")
                 start += len(some)
-        return chosen, votes(connection, settings.classes, list(chosen)), current
+        return chosen, votes(connection, load_naming(connection), list(chosen)), current
 
     chosen, given, current = project.database.read(load)
     rows = {one.id: one for one in project.examples(list(chosen))}
@@ -251,10 +252,10 @@ def decision_list(project: Project, n: int = 50) -> list[DecisionRow]:
         DecisionRow(
             id=row.example_id,
             example=row.name,
-            label=final.classes[row.class_code],
+            label=final.naming.name(row.class_code) or [],
             annotator=row.who,
             time=row.time,
-            consensus=class_name(final.classes, int(final.consensus[row.example_id])),
+            consensus=final.naming.name(int(final.consensus[row.example_id])),
         )
         for row in rows
     ]

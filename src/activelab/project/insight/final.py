@@ -6,22 +6,25 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from sqlalchemy import Connection, func, select
 
 from activelab._typing import Bools, Float64s, Ids, Ints
-from activelab.consensus import bayesian_estimate, majority_vote
-from activelab.consensus.parts import consensus_by, told
+from activelab.consensus import majority_vote
+from activelab.consensus.parts import told
 from activelab.pred_probs import check_pred_probs
 from activelab.project._project import Project
-from activelab.project.insight.values import Scored, class_name, number, scored
+from activelab.project.insight.values import Scored, number, scored
 from activelab.project.labelling.decisions import Truths, load_truths, truth_changes
+from activelab.project.labelling.naming import Members, Named, Naming, load_naming, set_codes
 from activelab.project.settings import load_settings, load_value
 from activelab.project.store.schema import answer, event, example
+from activelab.project.training.consensus import judge, with_abstentions
 from activelab.project.training.predictions import load_pred_probs
+from activelab.project.training.several import judge_sets, known_sets, stored_models
 
 Source = Literal["adjudicated", "gold", "consensus", "single"]
 
@@ -33,7 +36,7 @@ class FinalLabels:
     Attributes
     ----------
     label : ndarray of int32, shape (n_examples,)
-        Class codes; -1 where nobody has said anything.
+        Codes of labels; -1 where nobody has said anything.
     source : ndarray of object, shape (n_examples,)
         "adjudicated", "gold", "consensus", "single" (the only label there is, which nothing overrules), or
         None.
@@ -41,7 +44,14 @@ class FinalLabels:
         How sure the label is, with six digits; 1 where it is decided or known, NaN where there is none.
     consensus : ndarray of int32, shape (n_examples,)
         What annotators and models say, whatever is decided or known of the example; -1 without labels.
-    classes : tuple of str
+    expected_error : ndarray of float64, shape (n_examples,), or None
+        Of a scale: how far the label is expected to be from the truth, in its units; 0 where it is decided or
+        known, NaN where that cannot be told.
+    exact : ndarray of float64, shape (n_examples,), or None
+        Where several classes may be right: probability that the label is right in every class, of which
+        ``quality`` is the expected share.
+    naming : Naming
+        What the codes stand for.
     notes : tuple of str
         What the consensus rests on, where that is not the round that is served.
     """
@@ -50,16 +60,19 @@ class FinalLabels:
     source: Ids
     quality: Float64s
     consensus: Ints
-    classes: tuple[str, ...]
+    expected_error: Float64s | None
+    exact: Float64s | None
+    naming: Naming
     notes: tuple[str, ...]
 
-    def facts(self, code: int) -> dict[str, str | float | None]:
+    def facts(self, code: int) -> dict[str, Named | float | None]:
         """Label, source, quality and consensus of an example in words; None for what there is not."""
         return {
-            "label": class_name(self.classes, int(self.label[code])),
+            "label": self.naming.name(int(self.label[code])),
             "source": self.source[code],
             "quality": number(self.quality[code]),
-            "consensus": class_name(self.classes, int(self.consensus[code])),
+            "expected_error": None if self.expected_error is None else number(self.expected_error[code]),
+            "consensus": self.naming.name(int(self.consensus[code])),
         }
 
 
@@ -69,6 +82,8 @@ class _Estimate:
 
     consensus: Ints
     quality: Float64s
+    expected_error: Float64s | None
+    exact: Float64s | None
     notes: tuple[str, ...]
     last_event: int
     made: float
@@ -84,7 +99,7 @@ def final_labels(project: Project, codes: Sequence[int] | None = None) -> FinalL
 
     The consensus of an example is that of the round that is served; if its labels have changed since, it is
     estimated from all labels there are now with the predictions of that round. Before the
-    first trained round it is the majority vote.
+    first trained round it is the majority vote, and of ratings or sets that of the answers alone.
 
     Parameters
     ----------
@@ -98,9 +113,15 @@ def final_labels(project: Project, codes: Sequence[int] | None = None) -> FinalL
     FinalLabels
     """
     state = project.database.read(lambda c: _load(c, codes))
+    naming = state.naming
     size, current = len(state.truths.label), state.current
     consensus, quality = np.full(size, -1, dtype=np.int32), np.full(size, np.nan)
+    error, exact = np.full(size, np.nan), np.full(size, np.nan)
     if current is not None:
+        if current.expected_error is not None:
+            error[: len(current.expected_error)] = current.expected_error[:size]
+        if current.exact is not None:
+            exact[: len(current.exact)] = current.exact[:size]
         consensus[: len(current.consensus)] = current.consensus[:size]
         quality[: len(current.quality)] = current.quality[:size]
     asked = state.changed if codes is None else state.changed & np.isin(np.arange(size), codes)
@@ -109,7 +130,11 @@ def final_labels(project: Project, codes: Sequence[int] | None = None) -> FinalL
         now = _estimate(project, state, codes)
         # Examples may have been added meanwhile.
         consensus[asked], quality[asked] = now.consensus[:size][asked], now.quality[:size][asked]
+        error[asked] = np.nan if now.expected_error is None else now.expected_error[:size][asked]
+        exact[asked] = np.nan if now.exact is None else now.exact[:size][asked]
         notes = now.notes
+        # It may name sets that were not there before.
+        naming = project.naming() if naming.sets is not None else naming
     known = state.truths.known
     source = np.full(size, None, dtype=object)
     source[consensus >= 0] = "consensus"
@@ -121,14 +146,17 @@ def final_labels(project: Project, codes: Sequence[int] | None = None) -> FinalL
         source=source,
         quality=np.where(known, 1.0, np.round(quality, 6)),
         consensus=consensus,
-        classes=state.classes,
+        expected_error=np.where(known, 0.0, np.round(error, 6)) if state.on_scale else None,
+        exact=None if naming.sets is None else np.where(known, 1.0, np.round(exact, 6)),
+        naming=naming,
         notes=notes,
     )
 
 
 @dataclass(frozen=True, eq=False)
 class _State:
-    classes: tuple[str, ...]
+    naming: Naming
+    on_scale: bool
     truths: Truths
     alone: Ints  # the class of the only label of an example; -1 where there are others or none
     current: Scored | None
@@ -156,8 +184,10 @@ def _load(connection: Connection, codes: Sequence[int] | None) -> _State:
     )
     changed = np.zeros(size, dtype=bool)
     changed[[*connection.execute(since.distinct()).scalars()]] = True
+    settings = load_settings(connection)
     return _State(
-        classes=load_settings(connection).classes,
+        naming=load_naming(connection, settings),
+        on_scale=settings.question == "ordinal",
         truths=load_truths(connection),
         alone=alone,
         current=current,
@@ -174,7 +204,7 @@ def _estimate(project: Project, state: _State, codes: Sequence[int] | None) -> _
     about, and not for everybody else.
     """
     number_now = -1 if state.current is None else state.current.round.id
-    key = number_now, state.truth_changes, len(state.alone), state.classes, project.refresh().families
+    key = number_now, state.truth_changes, len(state.alone), state.naming.classes, project.refresh().families
     with _estimating:
         before, kept = _kept.get(project, (None, None))
         if kept is None or before != key or not _still_holds(project, kept, state, codes):
@@ -194,23 +224,54 @@ def _still_holds(project: Project, kept: _Estimate, state: _State, codes: Sequen
     return project.database.read(lambda c: c.execute(newer.limit(1)).first()) is None
 
 
+def _sets_now(project: Project, state: _State, number_now: int) -> _Estimate:
+    """`_estimate_now` where several classes may be right; sets that nobody has given are stored."""
+    made, sets = time.monotonic(), project.label_sets(state.last_event)
+    stored = project.database.read(lambda c: load_pred_probs(c, number_now))
+    models = stored_models(stored, sets)
+    known = known_sets(state.truths.label[: sets.n_examples], project.naming())
+    families = project.families(sets.of_class(0)) if sets.n_classes else {}
+    judged = judge_sets(sets, models, known=known, families=families)
+    wanted = {one for one in judged.members if one is not None}
+    codes: dict[Members | None, int] = {None: -1}
+    if wanted:
+        codes.update(project.database.write(lambda c: set_codes(c, wanted)).items())
+    label = np.array([codes[one] for one in judged.members], dtype=np.int32)
+    notes = judged.consensus.notes if models else (_without_model(stored, "the answers alone"),)
+    return _Estimate(label, judged.quality, None, judged.exact, notes, state.last_event, made)
+
+
+def _without_model(stored: list[Any], what: str) -> str:
+    """The note on a consensus that no model has a part in."""
+    why = "examples or classes were added since the last round" if stored else "no model is trained yet"
+    which = " of the examples labelled since the last round" if stored else ""
+    return f"consensus{which} by {what}: {why}."
+
+
 def _estimate_now(project: Project, state: _State, number_now: int) -> _Estimate:
     settings, made = project.refresh(), time.monotonic()
+    if settings.several:
+        return _sets_now(project, state, number_now)
     labels = project.labels(state.last_event)
     labels = labels.select(annotators=labels.annotators[np.unique(labels.annotator)])
     stored = project.database.read(lambda c: load_pred_probs(c, number_now))
+    evidence: dict[str, Any] = {
+        "known": state.truths.label[: labels.n_examples],
+        "families": project.families(labels),
+    }
     if stored and stored[0].shape == (labels.n_examples, labels.n_classes):
-        models = told(
-            labels,
-            check_pred_probs(stored, labels),
-            known=state.truths.label[: labels.n_examples],
-            families=project.families(labels),
+        models = told(labels, check_pred_probs(stored, labels), **evidence)
+        models = with_abstentions(project, labels, models, state.last_event, known=evidence["known"])
+        judged = judge(settings.question, labels, models, seed=settings.seed + number_now)
+        now = judged.consensus
+        return _Estimate(
+            now.label, now.quality, judged.expected_error, None, now.notes, state.last_event, made
         )
-        estimate = bayesian_estimate(labels, models)
-        now = consensus_by(estimate, labels, models, seed=settings.seed + number_now, untold=True)
-        return _Estimate(now.label, now.quality, now.notes, state.last_event, made)
+    if state.on_scale:
+        judged = judge(settings.question, labels, told(labels, (), **evidence), seed=settings.seed)
+        notes = (_without_model(stored, "the ratings alone"), *judged.consensus.notes)
+        now = judged.consensus
+        return _Estimate(now.label, now.quality, judged.expected_error, None, notes, state.last_event, made)
     vote = majority_vote(labels, seed=settings.seed)
-    why = "examples or classes were added since the last round" if stored else "no model is trained yet"
-    which = " of the examples labelled since the last round" if stored else ""
-    notes = (f"consensus{which} by majority vote: {why}.",)
-    return _Estimate(vote.label, vote.quality, notes, state.last_event, made)
+    notes = (_without_model(stored, "majority vote"),)
+    return _Estimate(vote.label, vote.quality, None, None, notes, state.last_event, made)

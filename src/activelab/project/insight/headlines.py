@@ -13,11 +13,14 @@ from activelab._typing import Float64s
 from activelab.project._project import Project
 from activelab.project.insight.audits import audit_estimate
 from activelab.project.insight.results import AuditEstimate, Forecast, Headline, Verdict
-from activelab.project.insight.values import number, scored
+from activelab.project.insight.values import Scored, number, scored
 from activelab.project.insight.words import (
     audit_sentence,
+    checked_error_sentence,
     checked_sentence,
+    expected_error_sentence,
     expected_sentence,
+    expected_sets_sentence,
     forecast_sentence,
 )
 from activelab.project.labelling.decisions import load_truths
@@ -53,6 +56,7 @@ class _State:
     settings: Settings
     metrics: RoundMetrics | None
     quality: Float64s  # of the labels there are, 1 where they are decided or known
+    error: float | None  # their expected distance from the truth, of a scale
     round: int | None
     news: News | None
 
@@ -60,11 +64,12 @@ class _State:
 def _load(connection: Connection) -> _State:
     settings, current = load_settings(connection), scored(connection)
     if current is None:
-        return _State(settings, None, np.empty(0), None, None)
+        return _State(settings, None, np.empty(0), None, None, None)
     return _State(
         settings,
         current.round.summary.metrics,
         label_quality(connection),
+        _mean_error(connection, current),
         current.round.id,
         news_for(connection, current.round),
     )
@@ -80,35 +85,61 @@ def label_quality(connection: Connection) -> Float64s:
     return quality[np.isfinite(quality)]
 
 
+def _mean_error(connection: Connection, current: Scored) -> float | None:
+    if current.expected_error is None:
+        return None
+    known = load_truths(connection).known[: len(current.expected_error)]
+    error = np.where(known, 0.0, current.expected_error[: len(known)])
+    given = np.isfinite(error)
+    return float(error[given].mean()) if given.any() else None
+
+
 def _headline(state: _State, checked: AuditEstimate | None, forecast: Forecast | None) -> Headline:
-    checks = checks_for(state.quality)
+    # Checks are of whole labels, of which nothing is stated here where they are sets.
+    checks = None if state.settings.several else checks_for(state.quality)
     share: float | None = None
     low: float | None = None
     high: float | None = None
+    error, error_low, error_high = state.error, *_error_range(state)
     basis: Literal["checked", "expected", "unknown"] = "unknown"
     sentence = "How many labels are right can be said after the first trained round, or after an audit."
     as_of = None
     if checked is not None:
         basis, as_of = "checked", checked.round
         share, low, high = checked.share, checked.low, checked.high
+        error, error_low, error_high = checked.error, None, None
         sentence = checked_sentence(share, low, high, checked.n_checked)
+        if state.settings.question == "ordinal":
+            sentence = checked_error_sentence(error, share, low, high, checked.n_checked)
+        elif state.settings.several:
+            sentence = sentence.replace(" are right", " are right in every class")
     elif len(state.quality):
         basis, as_of = "expected", state.round
         share = float(state.quality.mean())
         low, high = _expected_range(share, state.metrics)
         sentence = expected_sentence(share, low, high)
+        if state.settings.several:
+            exact = None if state.metrics is None else state.metrics.expected_exact
+            sentence = expected_sets_sentence(share, low, high, exact)
+        if error is not None:
+            sentence = expected_error_sentence(error, error_low, error_high, share)
     return Headline(
         basis=basis,
         share=None if share is None else number(share),
         low=None if low is None else number(low),
         high=None if high is None else number(high),
         confidence=None if checked is None else checked.confidence,
+        error=None if error is None else number(error),
+        error_low=None if error_low is None else number(error_low),
+        error_high=None if error_high is None else number(error_high),
         n_checked=0 if checked is None else checked.n_checked,
         labels=len(state.quality),
         round=as_of,
         checks=checks,
         sentence=sentence,
-        audit="" if checks is None or basis != "expected" else audit_sentence(checks),
+        audit=""
+        if checks is None or basis != "expected" or state.settings.several
+        else audit_sentence(checks),
         stale=_stale(state, as_of),
         forecast=forecast,
     )
@@ -130,6 +161,16 @@ def _expected_range(share: float, metrics: RoundMetrics | None) -> tuple[float |
     left = min((1 - share) / before, 1.0) if before > 0 else 1.0
     low, high = (1 - left * (1 - value) for value in (metrics.expected_low, metrics.expected_high))
     return min(low, share), max(high, share)
+
+
+def _error_range(state: _State) -> tuple[float | None, float | None]:
+    """The interval of the mean error, as `_expected_range`."""
+    metrics, error = state.metrics, state.error
+    if metrics is None or error is None or metrics.error_low is None or metrics.error_high is None:
+        return None, None
+    before = metrics.expected_error or 0.0
+    left = min(error / before, 1.0) if before > 0 else 1.0
+    return min(left * metrics.error_low, error), max(left * metrics.error_high, error)
 
 
 def checks_for(quality: Float64s, precision: float = PRECISION) -> int | None:

@@ -10,14 +10,18 @@ import numpy as np
 from sqlalchemy import Connection, func, select
 
 from activelab._typing import Bools, Ints
-from activelab.consensus import Consensus, bayesian_consensus, majority_vote
+from activelab.consensus import Consensus, majority_vote
+from activelab.pred_probs import check_pred_probs
 from activelab.project._project import Project
 from activelab.project.insight.results import CONFIDENCE, AuditEstimate
 from activelab.project.insight.values import scored
 from activelab.project.labelling.decisions import load_truths
+from activelab.project.labelling.naming import set_codes
 from activelab.project.settings import load_settings
 from activelab.project.store.schema import event, example
+from activelab.project.training.consensus import judge
 from activelab.project.training.predictions import load_pred_probs
+from activelab.project.training.several import judge_sets, stored_models
 
 _kept: WeakKeyDictionary[Project, tuple[object, AuditEstimate | None]] = WeakKeyDictionary()
 _estimating = threading.Lock()
@@ -64,7 +68,9 @@ def _known_answers(connection: Connection) -> _Known:
 def _estimate_by_known(project: Project, state: _Known) -> AuditEstimate | None:
     from activelab.audit import audit_of_known, audit_report
 
-    consensus = _untold_consensus(project, state.round, state.as_of)
+    consensus = (_untold_sets if project.refresh().several else _untold_consensus)(
+        project, state.round, state.as_of
+    )
     # Examples may have been added since.
     gold = np.append(state.gold, np.full(max(len(consensus.label) - len(state.gold), 0), -1))
     gold, decided = gold[: len(consensus.label)], np.flatnonzero(state.decided)
@@ -94,13 +100,27 @@ def _estimate_by_known(project: Project, state: _Known) -> AuditEstimate | None:
     )
 
 
+def _untold_sets(project: Project, round_id: int, as_of: int) -> Consensus:
+    """`_untold_consensus` where several classes may be right: a label is a set, and right as a whole."""
+    sets = project.label_sets(as_of)
+    stored = project.database.read(lambda c: load_pred_probs(c, round_id) if round_id >= 0 else [])
+    families = project.families(sets.of_class(0)) if sets.n_classes else {}
+    judged = judge_sets(sets, stored_models(stored, sets), known=None, families=families)
+    wanted = {one for one in judged.members if one is not None}
+    codes = project.database.write(lambda c: set_codes(c, wanted))
+    label = np.array([-1 if one is None else codes[one] for one in judged.members], dtype=np.int32)
+    plain = majority_vote(project.labels(as_of), seed=project.settings.seed)
+    return replace(plain, label=label, quality=judged.exact)
+
+
 def _untold_consensus(project: Project, round_id: int, as_of: int) -> Consensus:
     """The consensus of what annotators and models say, which no known answer has entered."""
     labels = project.labels(as_of)
     labels = labels.select(annotators=labels.annotators[np.unique(labels.annotator)])
-    stored, seed = project.database.read(
-        lambda c: (load_pred_probs(c, round_id) if round_id >= 0 else [], load_settings(c).seed)
+    stored, settings = project.database.read(
+        lambda c: (load_pred_probs(c, round_id) if round_id >= 0 else [], load_settings(c))
     )
     if stored and stored[0].shape == (labels.n_examples, labels.n_classes):
-        return bayesian_consensus(labels, stored, seed=seed + round_id)
-    return majority_vote(labels, seed=seed)
+        models = check_pred_probs(stored, labels)
+        return judge(settings.question, labels, models, seed=settings.seed + round_id).consensus
+    return majority_vote(labels, seed=settings.seed)

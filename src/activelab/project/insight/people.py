@@ -9,6 +9,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from sqlalchemy import Connection, case, func, select
 
+from activelab._errors import InputError
+from activelab.agreement import Agreement
 from activelab.labels import Labels
 from activelab.project._project import Project
 from activelab.project.insight.results import AnnotatorRow, Coefficient, PairAgreement
@@ -134,13 +136,14 @@ def pair_agreement(project: Project, limit: int = 40) -> PairAgreement:
     limit : int
         The people with the most labels, in that order.
     """
-    from activelab.agreement import agreement_statistics, cohen_kappa_matrix
+    from activelab.agreement import cohen_kappa_matrix
 
     labels = _labels(project, None)
     counts = np.bincount(labels.annotator, minlength=labels.n_annotators)
     active = np.lexsort((np.arange(len(counts)), -counts))[: int((counts > 0).sum())]
     chosen = labels.select(annotators=labels.annotators[active[:limit]])
-    pairs = cohen_kappa_matrix(chosen)
+    question = project.refresh().question
+    pairs = cohen_kappa_matrix(chosen, weights="quadratic" if question == "ordinal" else None)
 
     def matrix(name: Literal["shared", "agreement", "kappa"]) -> list[list[float | None]]:
         return [[number(value) for value in row] for row in pairs.to_matrix(name).tolist()]
@@ -161,9 +164,22 @@ def pair_agreement(project: Project, limit: int = 40) -> PairAgreement:
                 n_labels=one.n_labels,
                 note=one.note,
             )
-            for one in agreement_statistics(labels, n_bootstrap=200)
+            for one in _coefficients(project, labels)
         ],
     )
+
+
+def _coefficients(project: Project, labels: Labels) -> list[Agreement]:
+    """Agreement of everybody, by the kind of question; none where it cannot be computed."""
+    from activelab.kinds import KINDS
+
+    settings = project.settings
+    if not settings.several:
+        return KINDS.get(settings.question).agreement(labels, n_bootstrap=200)
+    try:
+        return KINDS.get(settings.question).agreement(project.label_sets(), n_bootstrap=200)
+    except InputError:  # so many different sets that not every two can be compared
+        return []
 
 
 def _labels(project: Project, up_to: int | None) -> Labels:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from activelab.project.labelling.naming import Named
 from activelab.project.labelling.summary import AnnotatorAccuracy, RoundMetrics
 
 
@@ -50,6 +51,7 @@ class Overview(Result):
 
     title: str
     kind: str = Field(description="Text, image or table.")
+    question: str = Field(description="Kind of question: single, ordinal or multilabel.")
     classes: list[str]
     method: str
     budget: int | None
@@ -60,6 +62,8 @@ class Overview(Result):
     labelled: int = Field(description="Examples with a label.")
     gold: int = Field(description="Examples whose right answer is known.")
     decided: int = Field(description="Examples an adjudicator has decided.")
+    abstentions: int = Field(description="Answers that say: I cannot tell; they are no labels.")
+    skips: int = Field(description="Examples that somebody has passed over, counted by person.")
     annotators: int = Field(description="People with a label.")
     open_leases: int = Field(description="Examples that somebody has in hand.")
     queue_length: int = Field(description="Examples of the round still to be served.")
@@ -119,10 +123,15 @@ class Headline(Result):
     basis: Literal["checked", "expected", "unknown"] = Field(
         description="Checks by an audit or by known answers; else what the round expects of its labels."
     )
-    share: float | None = Field(description="Share of the labels that is right.")
+    share: float | None = Field(description="Share of the labels that is right, of a scale exactly.")
     low: float | None = Field(description="Of its interval.")
     high: float | None = Field(description="Of its interval.")
     confidence: float | None = Field(description="Of the interval, if labels were checked.")
+    error: float | None = Field(
+        description="Mean distance of the labels from the truth, of a scale; None where nothing tells it."
+    )
+    error_low: float | None = Field(description="Of its interval, if it is expected.")
+    error_high: float | None = Field(description="Of its interval, if it is expected.")
     n_checked: int
     labels: int = Field(description="Labels the round has, decided and known ones too.")
     round: int | None = Field(description="The round they are of.")
@@ -146,7 +155,7 @@ class AnnotatorRow(Result):
     labels: int = Field(description="All, imported ones too.")
     collected: int = Field(description="Labels asked for here.")
     skips: int
-    unsure: int
+    unsure: int = Field(description="Answers that say: I cannot tell.")
     median_seconds: float | None = Field(description="Of the last 500 labels.")
     agreement: float | None = Field(
         description="With decisions, known answers and else the consensus of the current round; the majority "
@@ -182,7 +191,9 @@ class PairAgreement(Result):
     left_out: int = Field(description="People with fewer labels who are not among them.")
     shared: list[list[int | None]] = Field(description="Examples both have labelled.")
     agreement: list[list[float | None]]
-    kappa: list[list[float | None]] = Field(description="Cohen's.")
+    kappa: list[list[float | None]] = Field(
+        description="Cohen's; of a scale with quadratic weights, by which far misses count more."
+    )
     overall: list[Coefficient]
 
 
@@ -195,7 +206,7 @@ class Vote(Result):
     event: int
     annotator: str
     kind: Literal["label", "skip", "unsure"]
-    label: str | None
+    label: Named | None
     reason: str | None
     seconds: float | None
     time: float = Field(description="Seconds since 1970.")
@@ -205,7 +216,7 @@ class Vote(Result):
 class Decision(Result):
     """What an adjudicator has decided."""
 
-    label: str
+    label: Named
     annotator: str = Field(description="Who.")
     time: float = Field(description="Seconds since 1970.")
 
@@ -215,7 +226,7 @@ class DecisionRow(Decision):
 
     id: int
     example: str
-    consensus: str | None
+    consensus: Named | None
 
 
 class QualityHistogram(Result):
@@ -230,7 +241,10 @@ class QualityHistogram(Result):
 class Estimates(Result):
     """What is known of an example and what the current round says of it; None where there is nothing."""
 
-    label: str | None = Field(default=None, description="The one that counts and is exported.")
+    label: Named | None = Field(
+        default=None,
+        description="The one that counts and is exported; a list where several classes may be right.",
+    )
     source: Literal["adjudicated", "gold", "consensus", "single"] | None = Field(
         default=None,
         description="Where the label comes from: an adjudicator's decision, a known answer, the consensus of "
@@ -239,11 +253,14 @@ class Estimates(Result):
     quality: float | None = Field(
         default=None, description="How sure the label is; 1 if it is decided or known."
     )
+    expected_error: float | None = Field(
+        default=None, description="How far the label is expected to be from the truth, of a scale."
+    )
     score: float | None = None
-    consensus: str | None = Field(
+    consensus: Named | None = Field(
         default=None, description="What annotators and models say, whatever is decided."
     )
-    predicted: str | None = None
+    predicted: Named | None = None
 
 
 class QueueRow(Estimates):
@@ -314,6 +331,9 @@ class AuditEstimate(Result):
     low: float
     high: float
     confidence: float = Field(description="Of the interval from low to high.")
+    error: float | None = Field(
+        default=None, description="Mean distance of the labels from what is right, of a scale, by an audit."
+    )
     n_checked: int = Field(description="Labels that were checked.")
     as_of: int = Field(description="The labels up to this event are judged.")
     round: int | None = Field(description="The round they are of; None before the first trained one.")

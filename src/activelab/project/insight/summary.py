@@ -17,6 +17,7 @@ from activelab.project.insight.results import (
 )
 from activelab.project.insight.values import number
 from activelab.project.labelling import rounds
+from activelab.project.labelling.queue import ABSTENTION
 from activelab.project.labelling.rounds import Round
 from activelab.project.settings import load_settings, load_value
 from activelab.project.store.schema import annotator, answer, decision, example, lease, queue
@@ -45,6 +46,7 @@ def _overview(connection: Connection) -> Overview:
     return Overview(
         title=settings.title,
         kind=settings.kind,
+        question=settings.question,
         classes=list(settings.classes),
         method=settings.method,
         budget=settings.budget,
@@ -55,6 +57,8 @@ def _overview(connection: Connection) -> Overview:
         labelled=one(select(func.count(answer.c.example_id.distinct())).where(of_label)),
         gold=count(example.c.gold.is_not(None)),
         decided=count(decision.c.example_id.is_not(None)),
+        abstentions=count(answer.c.kind == ABSTENTION),
+        skips=count(answer.c.kind == "skip"),
         annotators=one(select(func.count(answer.c.annotator_id.distinct())).where(of_label)),
         open_leases=count(lease.c.state == "open", lease.c.expires > now),
         queue_length=waiting,

@@ -12,6 +12,7 @@ from activelab._typing import Floats, Ints
 from activelab.project.insight.results import Decision, Vote
 from activelab.project.labelling import rounds
 from activelab.project.labelling.decisions import decided_among
+from activelab.project.labelling.naming import Naming
 from activelab.project.store.schema import annotator, answer, event
 
 
@@ -34,6 +35,10 @@ class Scored:
         Class codes, -1 where there is none.
     target : ndarray of int32
         Consensus the scores rest on, if the method has its own.
+    expected_error : ndarray of float32 or None
+        Of a scale: expected distance of the consensus from the truth.
+    exact : ndarray of float32 or None
+        Of sets of classes: probability that the consensus is right in every class.
     """
 
     round: rounds.Round
@@ -42,6 +47,8 @@ class Scored:
     consensus: Ints
     predicted: Ints
     target: Ints
+    expected_error: Floats | None
+    exact: Floats | None
 
 
 def scored(connection: Connection) -> Scored | None:
@@ -61,21 +68,20 @@ def scored(connection: Connection) -> Scored | None:
         rounds.get_round(connection, current),
         **arrays,
         target=arrays["consensus"] if target is None else target,
+        expected_error=rounds.load_array(connection, current, "expected_error"),
+        exact=rounds.load_array(connection, current, "exact"),
     )
 
 
-def class_name(classes: tuple[str, ...], code: int | None) -> str | None:
-    """The class of a code; None for none."""
-    return None if code is None or code < 0 else classes[code]
-
-
-def decision_on(connection: Connection, classes: tuple[str, ...], example_id: int) -> Decision | None:
+def decision_on(connection: Connection, naming: Naming, example_id: int) -> Decision | None:
     """The decision on an example, if there is one."""
     row = decided_among(connection, [example_id]).get(example_id)
-    return None if row is None else Decision(label=classes[row.class_code], annotator=row.name, time=row.time)
+    if row is None:
+        return None
+    return Decision(label=naming.name(row.class_code) or [], annotator=row.name, time=row.time)
 
 
-def votes(connection: Connection, classes: tuple[str, ...], ids: list[int]) -> dict[int, list[Vote]]:
+def votes(connection: Connection, naming: Naming, ids: list[int]) -> dict[int, list[Vote]]:
     """All answers to some examples, oldest first."""
     given: dict[int, list[Vote]] = {code: [] for code in ids}
     query = (
@@ -94,7 +100,7 @@ def votes(connection: Connection, classes: tuple[str, ...], ids: list[int]) -> d
                 event=row.event_id,
                 annotator=row.name,
                 kind=row.kind,
-                label=class_name(classes, row.class_code),
+                label=naming.name(row.class_code),
                 reason=row.reason,
                 seconds=None if row.seconds is None else number(row.seconds),
                 time=row.time,

@@ -33,6 +33,31 @@ def expected_sentence(share: float, low: float | None, high: float | None) -> st
     )
 
 
+def checked_error_sentence(error: float | None, share: float, low: float, high: float, n_checked: int) -> str:
+    """The headline of a scale where labels were checked."""
+    exact = checked_sentence(share, low, high, n_checked).replace(" are right", " are exactly right")
+    return exact if error is None else f"Labels are off by {error:.2f} points on average. {exact}"
+
+
+def expected_error_sentence(error: float, low: float | None, high: float | None, share: float) -> str:
+    """The headline of a scale where none was."""
+    range_ = "" if low is None or high is None else f"{low:.2f} to {high:.2f}, "
+    return (
+        f"Labels are expected to be off by {error:.2f} points of the scale on average ({range_}if annotators "
+        f"do not all make the same mistakes); about {of_hundred(share)} of 100 are exactly right."
+    )
+
+
+def expected_sets_sentence(share: float, low: float | None, high: float | None, exact: float | None) -> str:
+    """The headline of labels that are sets of classes where none was checked."""
+    range_ = "" if low is None or high is None else f"{of_hundred(low)} to {of_hundred(high)}, "
+    whole = "" if exact is None else f"; about {of_hundred(exact)} of 100 labels are right in every class"
+    return (
+        f"About {of_hundred(share)} of 100 decisions, one an example and class, are expected to be right "
+        f"({range_}if annotators do not all make the same mistakes){whole}."
+    )
+
+
 def audit_sentence(checks: int) -> str:
     """What it would cost to know instead of to expect."""
     labels = f"{checks:,} label{'' if checks == 1 else 's'}"
@@ -73,8 +98,10 @@ def accuracy_words(one: AnnotatorAccuracy | None) -> str:
     """How many of 100 labels of an annotator are right, in words short enough for a cell."""
     if one is None:
         return "–"
-    if one.accuracy is None or one.low is None or one.high is None:
+    if one.accuracy is not None and one.low is None and not one.too_few:
+        return f"{100 * one.accuracy:.0f}"
+    if one.accuracy is None or ((one.low is None or one.high is None) and not one.comparisons):
         return "nothing to compare with"
-    if one.too_few:
+    if one.too_few or one.low is None or one.high is None:
         return "too few to tell"
     return f"{100 * one.accuracy:.0f} ({100 * one.low:.0f} to {100 * one.high:.0f})"

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from activelab._errors import InputError
 from activelab._typing import Bools, Ints
+from activelab.project.labelling.naming import load_naming
 from activelab.project.labelling.queue import ConflictError, Recorded, known_request
 from activelab.project.labelling.rounds import hold_round, settle_again
 from activelab.project.settings import load_settings, load_value, store_value
@@ -58,6 +59,13 @@ def load_truths(connection: Connection) -> Truths:
     for code, right in connection.execute(select(decision.c.example_id, decision.c.class_code)):
         label[code], decided[code] = right, True
     return Truths(label, decided)
+
+
+def any_label(connection: Connection) -> bool:
+    """Whether anybody has ever said what class an example is of, or that is known."""
+    said = select(event.c.id).where(event.c.class_code.is_not(None)).limit(1)
+    known = select(example.c.id).where(example.c.gold.is_not(None)).limit(1)
+    return connection.execute(said).first() is not None or connection.execute(known).first() is not None
 
 
 def truths_changed(connection: Connection, number: int, now: float) -> None:
@@ -173,5 +181,5 @@ def _remove(
 
 def _audit(connection: Connection, by: int, action: str, example_id: int, class_code: int) -> None:
     name = connection.execute(select(example.c.name).where(example.c.id == example_id)).scalar_one()
-    label = load_settings(connection).classes[class_code]
+    label = load_naming(connection).name(class_code)
     write_audit(connection, by, action, {"example": name, "label": label})

@@ -14,6 +14,7 @@ from activelab._errors import InputError, first
 from activelab.project.labelling import queue as queueing
 from activelab.project.labelling import rounds
 from activelab.project.labelling.decisions import truths_changed
+from activelab.project.labelling.naming import Named, label_codes, text_of
 from activelab.project.settings import load_settings, load_value
 from activelab.project.store import accounts
 from activelab.project.store.audit import write_audit
@@ -48,11 +49,11 @@ def codes_of(connection: Connection, names: Iterable[str]) -> dict[str, int]:
 
 def add_labels(
     database: Database,
-    labels: Mapping[tuple[str, str], str],
+    labels: Mapping[tuple[str, str], Named],
     by: int | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> tuple[int, int]:
-    """Store the class of each example and annotator; how many labels are new, and how many changed.
+    """Store the label of each example and annotator; how many labels are new, and how many changed.
 
     All is checked before anything is stored. They are stored in small transactions, so that whoever labels
     goes on meanwhile. Should this be stopped half-way, those stored stay; the same again stores the others.
@@ -64,7 +65,7 @@ def add_labels(
     """
     names = list(dict.fromkeys(name for _, name in labels))
 
-    def check(connection: Connection) -> tuple[dict[str, int], dict[str, int]]:
+    def check(connection: Connection) -> dict[str, int]:
         codes = codes_of(connection, (e for e, _ in labels))
         missing = [e for e, _ in labels if e not in codes]
         if missing:
@@ -73,16 +74,13 @@ def add_labels(
             )
         for name in names:
             check_name(name)
-        return codes, class_codes(load_settings(connection).classes, labels.values())
+        return codes
 
-    def know(connection: Connection) -> dict[str, int]:
-        people = dict(connection.execute(select(annotator.c.name, annotator.c.id)).all())
-        now = time.time()
-        return {name: people.get(name) or accounts.add_annotator(connection, name, now) for name in names}
-
-    codes, classes = database.read(check)
-    people = database.write(know)
-    rows = [(codes[e], people[a], classes[label]) for (e, a), label in labels.items()]
+    codes = database.read(check)
+    texts = {pair: text_of(label) or "" for pair, label in labels.items()}
+    classes = label_codes(database, texts.values())
+    people = database.write(lambda c: _people(c, names))
+    rows = [(codes[e], people[a], classes[text]) for (e, a), text in texts.items()]
     new, changed, more = 0, 0, True
     for at in range(0, len(rows), BLOCK):
         block = rows[at : at + BLOCK]
@@ -98,6 +96,49 @@ def add_labels(
     counts = {"new": new, "changed": changed}
     database.write(lambda c: write_audit(c, by, "labels imported", counts))
     return new, changed
+
+
+def add_abstentions(database: Database, pairs: Iterable[tuple[str, str]], by: int | None = None) -> int:
+    """Store that annotators could not tell of examples; how many such answers are new.
+
+    Whoever has answered an example keeps that answer.
+
+    Raises
+    ------
+    InputError
+        If an example is unknown, or an annotator's name is none.
+    """
+    wanted = list(dict.fromkeys(pairs))
+    codes = database.read(lambda c: codes_of(c, (e for e, _ in wanted)))
+    if missing := [e for e, _ in wanted if e not in codes]:
+        raise InputError(f"examples that are not in the project: {first(missing)}.")
+    people = database.write(lambda c: _people(c, list(dict.fromkeys(a for _, a in wanted))))
+    rows = [(codes[e], people[a]) for e, a in wanted]
+    new = sum(
+        _in_turn(database, partial(_put_abstentions, rows=rows[at : at + CHANGES]))
+        for at in range(0, len(rows), CHANGES)
+    )
+    database.write(lambda c: write_audit(c, by, "abstentions imported", {"new": new}))
+    return new
+
+
+def _put_abstentions(connection: Connection, rows: list[tuple[int, int]]) -> int:
+    rounds.hold_round(connection)
+    there = _answers(connection, sorted({e for e, _ in rows}))
+    fresh = [pair for pair in rows if pair not in there]
+    for e, a in fresh:
+        reply = queueing.Answer(queueing.ABSTENTION, source="import")
+        queueing.put_answer(connection, a, e, reply, time.time())
+    return len(fresh)
+
+
+def _people(connection: Connection, names: list[str]) -> dict[str, int]:
+    """The accounts of some names; those not known yet are made."""
+    for name in names:
+        check_name(name)
+    people = dict(connection.execute(select(annotator.c.name, annotator.c.id)).all())
+    now = time.time()
+    return {name: people.get(name) or accounts.add_annotator(connection, name, now) for name in names}
 
 
 def _in_turn(database: Database, work: Callable[[Connection], Result]) -> Result:
@@ -131,7 +172,7 @@ def _fill(connection: Connection) -> bool:
 
 def add_gold(
     database: Database,
-    answers: Mapping[str, str | None],
+    answers: Mapping[str, Named | None],
     by: int | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> None:
@@ -145,14 +186,18 @@ def add_gold(
         If an example or a class is unknown; the message names the first ten.
     """
 
-    def check(connection: Connection) -> list[_Right]:
+    def check(connection: Connection) -> dict[str, int]:
         codes = codes_of(connection, answers)
         if missing := [name for name in answers if name not in codes]:
             raise InputError(f"examples that are not in the project: {first(missing)}.")
-        known = class_codes(load_settings(connection).classes, filter(None, answers.values()))
-        return [(codes[e], None if label is None else known[label]) for e, label in answers.items()]
+        return codes
 
-    rights = database.read(check)
+    codes = database.read(check)
+    texts = {name: text_of(label) for name, label in answers.items()}
+    known = label_codes(database, [text for text in texts.values() if text is not None])
+    rights: list[_Right] = [
+        (codes[name], None if text is None else known[text]) for name, text in texts.items()
+    ]
     for at in range(0, len(rights), BLOCK):
         _in_turn(database, partial(_put_gold, rights=rights[at : at + BLOCK]))
         progress(at + BLOCK)
@@ -178,24 +223,6 @@ def _put_gold(connection: Connection, rights: list[_Right]) -> None:
             update(example).where(example.c.id == bindparam("code")).values(gold=right), changes
         )
         rounds.settle_again(connection, load_settings(connection), codes)
-
-
-def class_codes(classes: tuple[str, ...], used: Iterable[str]) -> dict[str, int]:
-    """Codes of the classes of a project.
-
-    Raises
-    ------
-    InputError
-        If one that is used is none of them; the message names the first ten.
-    """
-    codes = {name: code for code, name in enumerate(classes)}
-    strange = [label for label in dict.fromkeys(used) if label not in codes]
-    if strange:
-        raise InputError(
-            f"classes that are not the project's: {first(strange)}. It has {', '.join(codes) or 'none'}; "
-            "classes can be added with the settings."
-        )
-    return codes
 
 
 def _answers(connection: Connection, codes: list[int]) -> dict[tuple[int, int], int | None]:

@@ -38,7 +38,10 @@ from activelab.project.labelling.shares import left_of_share
 from activelab.project.settings import Settings, load_settings, load_value
 from activelab.project.store.schema import annotator, answer, event, example, lease, queue, setting
 
-ANSWERS = ("label", "skip", "unsure")
+ABSTENTION = "unsure"
+"""The kind of answers that say "I cannot tell": no label, but they say something of example and person."""
+
+ANSWERS = ("label", "skip", ABSTENTION)
 
 CLOCK_SECONDS = 60.0
 """How far the clocks of servers may differ."""
@@ -83,6 +86,7 @@ class Answer:
     Attributes
     ----------
     kind : {"label", "skip", "unsure"}
+        A label; that it was passed over, as what is damaged; that whoever looked at it cannot tell.
     class_code : int or None
         The class, of a label alone.
     reason : str or None

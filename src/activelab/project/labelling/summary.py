@@ -22,11 +22,25 @@ class RoundMetrics(_Stored):
     )
     cv_accuracy: float | None = Field(
         default=None,
-        description="Share of labelled examples whose out-of-sample prediction is their majority vote.",
+        description="Share of labelled examples whose out-of-sample prediction is their majority vote; of "
+        "several classes, share of the decisions, one an example and class.",
     )
     expected_accuracy: float | None = Field(default=None, description="Mean quality of the consensus labels.")
     expected_low: float | None = Field(default=None, description="As little as that is to be expected.")
     expected_high: float | None = Field(default=None, description="As much as that is to be expected.")
+    expected_exact: float | None = Field(
+        default=None,
+        description="Share of examples whose label is expected to be right in every class, of several.",
+    )
+    cv_error: float | None = Field(
+        default=None,
+        description="Mean distance of out-of-sample predictions from the mean rating, of a scale.",
+    )
+    expected_error: float | None = Field(
+        default=None, description="Mean distance of the labels from the truth, as expected, of a scale."
+    )
+    error_low: float | None = Field(default=None, description="As little as that is to be expected.")
+    error_high: float | None = Field(default=None, description="As much as that is to be expected.")
     expected_errors: float | None = Field(
         default=None, description="Examples whose label is expected to be wrong."
     )
@@ -55,7 +69,21 @@ class AnnotatorAccuracy(_Stored):
     voice: float | None = Field(
         default=None, description="Voices a label counts for; less than 1 where others say the same."
     )
+    sensitivity: float | None = Field(
+        default=None, description="How often they name a class that is right, of several."
+    )
+    specificity: float | None = Field(
+        default=None,
+        description="How often they leave out a class that is wrong, of several.",
+    )
     too_few: bool = Field(default=True, description="Whether that is too few to tell.")
+    shift: float | None = Field(
+        default=None,
+        description="By how much their ratings lie above the truth, or below if negative, of a scale.",
+    )
+    spread: float | None = Field(
+        default=None, description="Standard deviation of their ratings around truth and shift, of a scale."
+    )
 
 
 class RoundSummary(_Stored):

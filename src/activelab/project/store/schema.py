@@ -50,6 +50,14 @@ example = Table(
     ),
 )
 
+# Labels of questions with several right classes; their numbers stand where else those of classes do.
+label_set = Table(
+    "label_set",
+    metadata,
+    Column("code", Integer, primary_key=True, autoincrement=False),  # 0, 1, 2, …
+    Column("classes", String, nullable=False, unique=True),  # JSON: class codes, ascending
+)
+
 annotator = Table(
     "annotator",
     metadata,

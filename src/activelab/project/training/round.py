@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,15 +20,16 @@ from sqlalchemy import Connection, delete, select, update
 
 from activelab._errors import InputError
 from activelab._frames import as_frame
-from activelab._typing import Bools, Float64s, Ids, Ints
-from activelab.consensus import AnnotatorTable, BayesianEstimate, Consensus, bayesian_estimate
-from activelab.consensus.parts import consensus_by, label_sums, vote_labels
+from activelab._typing import Bools, Float64s, Ids, Ints, Models
+from activelab.consensus import AnnotatorTable, Consensus, OrdinalAnnotatorTable
+from activelab.consensus.parts import label_sums, scale_positions, vote_labels
 from activelab.labels import Labels
 from activelab.learner import ActiveLearner, Known, RoundResult
 from activelab.pred_probs import check_pred_probs
 from activelab.project._project import Project
 from activelab.project.labelling import rounds
 from activelab.project.labelling.decisions import truth_changes
+from activelab.project.labelling.naming import Members, set_codes
 from activelab.project.labelling.processes import process_name
 from activelab.project.labelling.rounds import AlreadyTrainingError, Round
 from activelab.project.labelling.shares import Dealt, dealt
@@ -35,6 +37,7 @@ from activelab.project.labelling.summary import AnnotatorAccuracy, RoundMetrics,
 from activelab.project.settings import Settings, load_settings, load_value
 from activelab.project.store.database import BusyError, StorageError
 from activelab.project.store.schema import round_, round_array
+from activelab.project.training.consensus import Judged, judge, mean_rating, with_abstentions
 from activelab.project.training.due import enough
 from activelab.project.training.predictions import load_pred_probs, parts, parts_of, read_predictions
 from activelab.tables import naming
@@ -95,25 +98,16 @@ def train_round(
         _heartbeat(project, begun.id, limit_hours, given_up or (lambda _: None)),
     ):
         say("reading the labels")
-        labels = project.labels(begun.last_event)
-        # Accounts that have labelled nothing are no annotators yet; the mean weight must not know them.
-        labels = labels.select(annotators=labels.annotators[np.unique(labels.annotator)])
-        known = project.known_truths()[: labels.n_examples]
-        result, models = _ask(project, settings, begun, labels, known, pred_probs, say)
+        find = _outcome_of_sets if settings.several else _outcome
+        found = find(project, settings, begun, pred_probs, say)
         say("storing the round")
-        order = result.plan.order().astype(np.int32)
-        # What a class is called a probability by, whatever the method scores by. Beside what is known of an
-        # example stays what annotators and models say of it.
-        estimate = bayesian_estimate(labels, result.plan.models)
-        consensus = consensus_by(
-            estimate, labels, result.plan.models, seed=settings.seed + begun.id, untold=True
-        )
-        _store(project, begun.id, result, consensus, order)
+        _store(project, begun.id, found)
         _keep_up(project, begun.id, lambda c: rounds.extend_queue(c, settings, begun.id))
-        metrics = _metrics(settings, known, result, consensus, estimate, order, started)
-        notes = list(dict.fromkeys([*result.notes, *consensus.notes]))
-        summary = _summary(settings, begun, consensus, result, models, dealt(result.plan), metrics, notes)
-        _write(project, lambda c: _publish(c, begun.id, labels.n_examples, summary))
+        metrics = found.metrics.model_copy(update={"seconds": round(time.perf_counter() - started, 3)})
+        summary = found.summary.model_copy(
+            update={"truth_changes": begun.summary.truth_changes, "metrics": metrics}
+        )
+        _write(project, lambda c: _publish(c, begun.id, found.size, summary))
     _forget_older_models(project, begun.id)
     return project.database.read(lambda c: rounds.get_round(c, begun.id))
 
@@ -248,6 +242,94 @@ def _heartbeat(
 # ------------------------------------------------------------------ what is computed
 
 
+@dataclass(frozen=True, eq=False)
+class _Outcome:
+    """What a round has found.
+
+    Attributes
+    ----------
+    arrays : dict
+        What is stored of each example: its place in the order, scores, consensus, quality, predictions.
+    pred_probs : ndarray of float64, shape (n_models, n_examples, n_classes)
+    metrics : RoundMetrics
+    summary : RoundSummary
+        Without what all rounds say.
+    """
+
+    arrays: dict[str, Any]
+    pred_probs: Float64s
+    metrics: RoundMetrics
+    summary: RoundSummary
+
+    @property
+    def size(self) -> int:
+        """Examples it knew."""
+        return int(self.pred_probs.shape[1])
+
+
+def _outcome(
+    project: Project, settings: Settings, begun: Round, pred_probs: Any, say: Callable[[str], None]
+) -> _Outcome:
+    """A round of a question with one right answer."""
+    labels = project.labels(begun.last_event)
+    # Accounts that have labelled nothing are no annotators yet; the mean weight must not know them.
+    labels = labels.select(annotators=labels.annotators[np.unique(labels.annotator)])
+    known = project.known_truths()[: labels.n_examples]
+    result, models = _ask(project, settings, begun, labels, known, pred_probs, say)
+    order = result.plan.order().astype(np.int32)
+    # What a class is called a probability by, whatever the method scores by. Beside what is known of an
+    # example stays what annotators and models say of it.
+    given = with_abstentions(project, labels, result.plan.models, begun.last_event, known=known)
+    judged = judge(settings.question, labels, given, seed=settings.seed + begun.id)
+    notes = list(dict.fromkeys([*result.notes, *judged.consensus.notes]))
+    return _Outcome(
+        _arrays(result, judged, order),
+        result.pred_probs,
+        _metrics(settings, known, result, judged, given, order),
+        _summary(settings, judged.consensus, result, models, dealt(result.plan), notes),
+    )
+
+
+def _outcome_of_sets(
+    project: Project, settings: Settings, begun: Round, pred_probs: Any, say: Callable[[str], None]
+) -> _Outcome:
+    """A round of a question with several right classes."""
+    from activelab.project.training import several
+
+    sets, naming, seed = project.label_sets(begun.last_event), project.naming(), settings.seed + begun.id
+    known = several.known_sets(project.known_truths()[: sets.n_examples], naming)
+    if pred_probs is None:
+        models, names = several.train_sets(project, settings, sets, known, seed, say)
+    else:
+        models = several.given_probs(project, sets, pred_probs)
+        names = [f"predictions {number}" for number in range(1, len(models) + 1)]
+    say("scoring")
+    families = project.families(sets.of_class(0))
+    judged = several.judge_sets(sets, models, known=known, families=families)
+    scores = several.scores_of(judged, settings, seed)
+    order = several.order_of(scores, _eligible(project, sets.n_examples), seed)
+    consensus, predicted = judged.members, several.predicted_sets(models)
+    wanted = {one for one in (*consensus, *predicted) if one is not None}
+    codes: dict[Members | None, int] = {**_write(project, lambda c: set_codes(c, wanted)), None: -1}
+    label = np.array([codes[one] for one in consensus], dtype=np.int32)
+    arrays = {
+        "order": order.astype(np.int32),
+        "scores": scores.astype(np.float32),
+        "consensus": label,
+        "quality": judged.quality.astype(np.float32),
+        "exact": judged.exact.astype(np.float32),
+        "predicted": np.array([codes[one] for one in predicted], dtype=np.int32),
+    }
+    summary = RoundSummary(
+        method=settings.method,
+        models=names,
+        annotators=several.accuracies_of(judged.consensus.annotators),
+        notes=list(judged.consensus.notes),
+    )
+    metrics = several.metrics_of(judged, known, order, settings.batch_size)
+    return _Outcome(arrays, np.stack(models), metrics, summary)
+
+
 def _ask(
     project: Project,
     settings: Settings,
@@ -273,7 +355,8 @@ def _ask(
     learner = ActiveLearner(model, settings.strategy(), settings.cv, seed=settings.seed)
     learner.restore((_previous(project, labels), begun.id))
     say("training" if outside is None else "scoring")
-    size, eligible = min(settings.batch_size, labels.n_examples), _eligible(project, labels)
+    size = min(settings.batch_size, labels.n_examples)
+    eligible = _eligible(project, labels.n_examples)
     learner.ask(
         X,
         labels,
@@ -334,27 +417,24 @@ def _previous(project: Project, labels: Labels) -> Known | None:
     return Known(arrays, temperature, labels.examples, labels.classes, committee)
 
 
-def _eligible(project: Project, labels: Labels) -> Bools:
+def _eligible(project: Project, size: int) -> Bools:
     """Everything but the examples whose label is known."""
-    everything = np.arange(labels.n_examples)
-    eligible = np.zeros(labels.n_examples, dtype=bool)
+    everything = np.arange(size)
+    eligible = np.zeros(size, dtype=bool)
     eligible[project.database.read(lambda c: rounds.without_known(c, everything))] = True
     return eligible
 
 
 def _summary(
     settings: Settings,
-    begun: Round,
     consensus: Consensus,
     result: RoundResult,
     models: list[str],
     deal: Dealt | None,
-    metrics: RoundMetrics,
     notes: list[str],
 ) -> RoundSummary:
     assessment, names = result.assessment, consensus.labels.annotators.tolist()
     summary = RoundSummary(
-        truth_changes=begun.summary.truth_changes,
         method=settings.method,
         models=models,
         temperature=_plain(assessment.temperature),
@@ -362,7 +442,6 @@ def _summary(
         annotator_accuracy=_number(assessment.annotator_accuracy),
         annotator_weight=dict(zip(names, _plain(assessment.annotator_weight), strict=True)),
         annotators=_annotators(consensus.annotators),
-        metrics=metrics,
         notes=notes,
     )
     if deal is None:
@@ -371,7 +450,11 @@ def _summary(
 
 
 def _annotators(table: AnnotatorTable) -> dict[str, AnnotatorAccuracy]:
-    columns = (table.accuracy, table.accuracy_low, table.accuracy_high, table.comparisons, table.voice)
+    columns = [table.accuracy, table.accuracy_low, table.accuracy_high, table.comparisons, table.voice]
+    if isinstance(table, OrdinalAnnotatorTable):
+        columns += [table.shift, table.spread]
+    else:
+        columns += 2 * [np.full(len(table), np.nan)]
     rows = zip(*(_plain(column) for column in columns), strict=True)
     return {
         str(name): AnnotatorAccuracy(
@@ -381,8 +464,10 @@ def _annotators(table: AnnotatorTable) -> dict[str, AnnotatorAccuracy]:
             comparisons=comparisons,
             voice=voice,
             too_few=bool(few),
+            shift=shift,
+            spread=spread,
         )
-        for name, few, (accuracy, low, high, comparisons, voice) in zip(
+        for name, few, (accuracy, low, high, comparisons, voice, shift, spread) in zip(
             table["annotator"].tolist(), table.too_few.tolist(), rows, strict=True
         )
     }
@@ -392,21 +477,38 @@ def _metrics(
     settings: Settings,
     known: Ints,
     result: RoundResult,
-    consensus: Consensus,
-    estimate: BayesianEstimate,
+    judged: Judged,
+    models: Models,
     order: Ints,
-    started: float,
 ) -> RoundMetrics:
-    labels, assessment = consensus.labels, result.assessment
+    consensus, assessment = judged.consensus, result.assessment
+    labels = consensus.labels
     # Any other consensus has seen the predictions of this round or of the one before, and would flatter.
     votes = vote_labels(labels, label_sums(labels), (), (), seed=settings.seed)
-    judged = np.where(known >= 0, known, votes)
-    some = judged >= 0
-    right = assessment.predicted_label[some] == judged[some]
+    said = np.where(known >= 0, known, votes)
+    some = said >= 0
+    right = assessment.predicted_label[some] == said[some]
     quality = np.where(known >= 0, 1.0, consensus.quality)[some]
-    low, high = estimate.expected_right(labels, result.plan.models)
+    low, high = judged.estimate.expected_right(labels, models)
     labelled = _mean(labels.labelled[some]) or 0.0  # the others are known though nobody labelled them
-    expected = result.plan.forecast(settings.train_every or settings.batch_size)
+    if judged.expected_error is None:
+        expected = result.plan.forecast(settings.train_every or settings.batch_size)
+        of_kind: dict[str, Any] = {
+            "next_labels": expected.labels,
+            "expected_errors": expected.errors_now,
+            "errors_removed": expected.errors_removed,
+        }
+    else:
+        least, most = judged.error_range(models)
+        mean = mean_rating(labels)
+        where = scale_positions(labels)
+        mean[known >= 0] = where[known[known >= 0]]
+        of_kind = {
+            "cv_error": _mean(np.abs(where[assessment.predicted_label[some]] - mean[some])),
+            "expected_error": _mean(np.where(known >= 0, 0.0, judged.expected_error)[some]),
+            "error_low": _number(labelled * least),
+            "error_high": _number(labelled * most),
+        }
     return RoundMetrics(
         num_labels=labels.n_labels,
         num_labelled=int(labels.labelled.sum()),
@@ -416,12 +518,9 @@ def _metrics(
         expected_accuracy=_mean(quality),
         expected_low=_number(1 - labelled * (1 - low)),
         expected_high=_number(1 - labelled * (1 - high)),
-        next_labels=expected.labels,
-        expected_errors=expected.errors_now,
-        errors_removed=expected.errors_removed,
+        **of_kind,
         settled=result.plan.n_settled,
         ambiguous=result.plan.n_ambiguous,
-        seconds=round(time.perf_counter() - started, 3),
     )
 
 
@@ -440,9 +539,8 @@ def _mean(values: Any) -> float | None:
 # ------------------------------------------------------------------ what is stored
 
 
-def _store(project: Project, number: int, result: RoundResult, consensus: Consensus, order: Ints) -> None:
-    """The arrays of a round, each in a transaction of its own; large ones in several."""
-    assessment = result.assessment
+def _arrays(result: RoundResult, judged: Judged, order: Ints) -> dict[str, Any]:
+    assessment, consensus = result.assessment, judged.consensus
     arrays = {
         "order": order,
         "scores": assessment.scores.astype(np.float32),
@@ -451,7 +549,14 @@ def _store(project: Project, number: int, result: RoundResult, consensus: Consen
         "target": assessment.consensus_label.astype(np.int32),
         "predicted": assessment.predicted_label.astype(np.int32),
     }
-    arrays |= parts_of(result.pred_probs)
+    if judged.expected_error is not None:
+        arrays["expected_error"] = judged.expected_error.astype(np.float32)
+    return arrays
+
+
+def _store(project: Project, number: int, found: _Outcome) -> None:
+    """The arrays of a round, each in a transaction of its own; large ones in several."""
+    arrays = {**found.arrays, **dict(parts_of(found.pred_probs))}
     for name, values in arrays.items():
         _keep_up(project, number, lambda c, n=name, v=values: rounds.store_array(c, number, n, v))  # type: ignore[misc]
 

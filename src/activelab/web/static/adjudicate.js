@@ -1,19 +1,20 @@
 import { get } from "./api.js";
 import { $, decimal, make, showContent, start, when } from "./dom.js";
-import { deciders, undoer, votesOf } from "./votes.js";
+import { same, words } from "./choose.js";
+import { decider, undoer, votesOf } from "./votes.js";
 
 function entry(row) {
   const item = make("li", { class: "panel case" });
   const about = [
     row.why === "low quality" ? `quality ${decimal(row.quality)}` : row.why,
-    row.consensus ? `consensus ${row.consensus}` : null,
-    row.predicted ? `model ${row.predicted}` : null,
+    row.consensus === null ? null : `consensus ${words(row.consensus)}`,
+    row.predicted === null ? null : `model ${words(row.predicted)}`,
   ].filter(Boolean);
   const decided = async () => {
     const next = item.nextElementSibling ?? item.previousElementSibling;
     item.remove();
     count();
-    next?.querySelector(".classes button")?.focus({ preventScroll: false });
+    next?.querySelector(".decider button:not([tabindex='-1'])")?.focus({ preventScroll: false });
     if ($("list").children.length) await showDecided();
     else await show();
   };
@@ -26,7 +27,7 @@ function entry(row) {
       make("p", { class: "quiet" }, about.join(" · ")),
       votesOf(row.votes),
     ),
-    make("div", { class: "classes many", role: "group", "aria-label": `Decide ${row.example}` }, deciders(row.id, null, decided)),
+    decider(row.id, row.example, null, decided),
   );
   return item;
 }
@@ -49,8 +50,8 @@ async function showDecided() {
           {},
           make("a", { href: `/example/${row.id}` }, row.example),
           " ",
-          make("b", {}, row.label),
-          make("span", { class: "quiet" }, ` by ${row.annotator}, ${when(row.time)}${row.consensus && row.consensus !== row.label ? `; the consensus says ${row.consensus}` : ""}`),
+          make("b", {}, words(row.label)),
+          make("span", { class: "quiet" }, ` by ${row.annotator}, ${when(row.time)}${row.consensus !== null && !same(row.consensus, row.label) ? `; the consensus says ${words(row.consensus)}` : ""}`),
         ),
         undoer(row.id, row.example, undone),
       ),

@@ -1,24 +1,15 @@
-import { call, get, page, post, requestId } from "./api.js";
+import { call, get, post, requestId } from "./api.js";
 import { classTable, safeAddress, safeWords, summary } from "./auditresult.js";
+import { chooser, several, words } from "./choose.js";
 import { $, capital, make, note, number, showContent, start } from "./dom.js";
 
-const classes = page.project.classes;
-const KEYS = 9;
 let shown = null; // what is to be checked
 let last = null; // what was checked last, to undo
 let busy = false; // until the next example is there, answers are not taken: they would be for another
 let since = 0;
 const limits = { epsilon: 0.05, delta: 0.05, checker_error: 0 };
 
-const buttons = classes.map((label, place) =>
-  make(
-    "button",
-    { type: "button", "aria-keyshortcuts": place < KEYS ? place + 1 : null, onclick: () => check(label) },
-    place < KEYS ? make("kbd", { "aria-hidden": "true" }, place + 1) : null,
-    make("span", { class: "name" }, label),
-  ),
-);
-$("classes").append(...buttons);
+const choice = chooser($("classes"), (label) => check(label), { name: several ? "Classes, as many as fit" : "Classes" });
 
 function showNext(next, focus) {
   shown = next !== null && next.example !== null ? next : null;
@@ -26,6 +17,7 @@ function showNext(next, focus) {
   $("progress").textContent = next === null ? "" : `${number(next.checked)} of ${number(next.drawn)} checked`;
   $("undo").disabled = last === null;
   if (shown === null) return;
+  choice.reset();
   $("content").replaceChildren(...showContent(shown.content));
   since = performance.now();
   if (focus) $("example").focus();
@@ -60,7 +52,7 @@ const check = (label) =>
     last = { audit, example, position };
     const next = await after(position);
     showNext(next, true);
-    note(next.example === null ? "Everything is checked." : `Checked: ${label}.`);
+    note(next.example === null ? "Everything is checked." : `Checked: ${words(label)}.`);
     if (next.example === null) $("results-title").focus();
     void showResults(); // the next example does not wait for it
   });
@@ -89,11 +81,13 @@ $("undo").addEventListener("click", undo);
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing) return;
   if (event.target.matches("input, textarea, select") || localStorage.getItem("shortcuts") === "off") return;
-  const place = Number(event.key) - 1;
-  const act = { s: later, u: undo }[event.key] ?? (place >= 0 && place < KEYS && buttons[place] ? () => check(classes[place]) : null);
-  if (!act || (shown === null && event.key !== "u")) return;
-  event.preventDefault();
-  act();
+  const act = { s: later, u: undo }[event.key];
+  if (act && (shown !== null || event.key === "u")) {
+    event.preventDefault();
+    act();
+  } else if (shown !== null && !(event.key === "Enter" && event.target.matches("button, a, summary")) && choice.press(event.key)) {
+    event.preventDefault();
+  }
 });
 
 // The latest audit in full, those before in a sentence.

@@ -1,6 +1,7 @@
 // What an audit says, on the dashboard and on its own page.
 
 import { get } from "./api.js";
+import { words } from "./choose.js";
 import { make, number, percent, when } from "./dom.js";
 
 const range = (row) => `${percent(row.low)} to ${percent(row.high)}`;
@@ -23,7 +24,7 @@ export function summary(audit) {
 export function classTable(audit) {
   const head = ["Class", "Share", "Interval"].map((name, place) => make("th", { scope: "col", class: place ? "numbers" : null }, name));
   const rows = audit.classes.map((row) =>
-    make("tr", {}, make("th", { scope: "row" }, row.label), make("td", { class: "numbers" }, percent(row.share)), make("td", { class: "numbers" }, range(row))),
+    make("tr", {}, make("th", { scope: "row" }, words(row.label)), make("td", { class: "numbers" }, percent(row.share)), make("td", { class: "numbers" }, range(row))),
   );
   return make(
     "div",

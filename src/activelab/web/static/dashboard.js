@@ -1,9 +1,15 @@
 import { call, get, post } from "./api.js";
 import { showAudit } from "./auditresult.js";
 import { show, width } from "./charts.js";
+import { onScale, several, words } from "./choose.js";
 import { $, capital, decimal, make, note, number, percent, start, when } from "./dom.js";
+import { said } from "./votes.js";
 
-const COEFFICIENTS = { krippendorff_alpha: "Krippendorff’s alpha", fleiss_kappa: "Fleiss’ kappa", gwet_ac1: "Gwet’s AC1" };
+const COEFFICIENTS = { krippendorff_alpha: "Krippendorff’s alpha", fleiss_kappa: "Fleiss’ kappa", gwet_ac1: "Gwet’s AC1",
+  krippendorff_alpha_ordinal: "Krippendorff’s alpha, ordinal", krippendorff_alpha_interval: "Krippendorff’s alpha, interval",
+  fleiss_kappa_linear: "Fleiss’ kappa, linear weights", fleiss_kappa_quadratic: "Fleiss’ kappa, quadratic weights",
+  krippendorff_alpha_masi: "Krippendorff’s alpha, MASI", krippendorff_alpha_jaccard: "Krippendorff’s alpha, Jaccard",
+  gwet_ac2_linear: "Gwet’s AC2, linear weights", gwet_ac2_quadratic: "Gwet’s AC2, quadratic weights" };
 const quiet = (words) => make("p", { class: "quiet" }, words);
 
 // columns: [[title, row => what is shown, "numbers" or null]]; the first is the row's heading.
@@ -26,6 +32,12 @@ function table(title, columns, rows) {
   );
 }
 
+// Of a class as "gwet_ac1 of refund".
+const coefficient = (name) => {
+  const [known, ...of] = name.split(" of ");
+  return [COEFFICIENTS[known] ?? known, ...of].join(" of ");
+};
+const signed = (value) => (value > 0 ? `+${decimal(value)}` : decimal(value));
 const link = (row) => make("a", { href: `/example/${row.id}` }, row.example);
 
 function figure(name, value, more) {
@@ -45,6 +57,7 @@ function showStatus(status) {
       ? figure("Collected here", number(status.spent), "no budget is set")
       : figure("Budget left", number(status.left), `of ${number(status.budget)}; ${number(status.spent)} spent`),
     figure("Decided", number(status.decided), `${number(status.gold)} known answers`),
+    figure("Cannot tell", number(status.abstentions), `answers; ${number(status.skips)} skipped`),
     figure("Batch", round ? percent(round.share, 0) : "–", round ? `${number(round.new_labels + round.new_truths)} of ${number(round.train_every)} labels${round.new_truths ? ` and known answers` : ""}` : "no round yet"),
     figure("Still to serve", number(status.queue_length), `${number(status.open_leases)} in hand now`),
   ];
@@ -78,8 +91,15 @@ async function showRounds() {
     ["Finished", (row) => when(row.finished)],
     ["Labels", (row) => number(row.num_labels), "numbers"],
     ["Model", (row) => row.models.join(", ") || make("span", { class: "quiet" }, "none")],
-    ["Model right", (row) => percent(row.cv_accuracy), "numbers", "cross-validated: share of the labelled examples whose prediction, made without them, is the majority of the labels people gave"],
-    ["Labels right", (row) => percent(row.expected_accuracy), "numbers", "as expected by the round"],
+    ...(onScale
+      ? [
+          ["Error of the model", (row) => decimal(row.cv_error), "numbers", "cross-validated: mean distance of the prediction, made without the example, from the mean rating people gave it, in points of the scale"],
+          ["Error of the labels", (row) => decimal(row.expected_error), "numbers", "mean distance from the truth, as expected by the round, in points of the scale"],
+        ]
+      : [
+          ["Model right", (row) => percent(row.cv_accuracy), "numbers", "cross-validated: share of the labelled examples whose prediction, made without them, is the majority of the labels people gave"],
+          ["Labels right", (row) => percent(row.expected_accuracy), "numbers", "as expected by the round"],
+        ]),
     ["Temperature", (row) => row.temperature.map((one) => decimal(one)).join(", ") || null, "numbers"],
     ["Seconds", (row) => decimal(row.seconds, 1), "numbers"],
   ];
@@ -88,7 +108,7 @@ async function showRounds() {
 
 // As in "cat: ann, ben · dog: finn"; the most frequent first.
 function votesInShort(votes) {
-  const names = Map.groupBy(votes, (vote) => vote.label ?? vote.kind);
+  const names = Map.groupBy(votes, (vote) => (vote.kind === "skip" ? "skipped" : said(vote)));
   const rows = [...names].sort(([, some], [, others]) => others.length - some.length);
   return rows.map(([label, given]) => `${label}: ${given.map((vote) => vote.annotator).join(", ")}`).join(" · ");
 }
@@ -97,7 +117,7 @@ function showCases(cases) {
   const columns = [
     ["Example", link],
     ["Quality", (row) => decimal(row.quality), "numbers"],
-    ["Consensus", (row) => row.consensus],
+    ["Consensus", (row) => words(row.consensus)],
     ["Answers", (row) => votesInShort(row.votes)],
   ];
   $("cases").replaceChildren(
@@ -124,12 +144,24 @@ async function showPeople() {
     ["Annotator", (row) => [row.name, row.disabled ? make("span", { class: "quiet" }, " (disabled)") : null]],
     ["Labels", (row) => number(row.labels), "numbers"],
     ["Right of 100, expected", (row) => row.accuracy_words, "numbers", "of the labels of this person, with a 95 % interval, by the round that is served"],
+    ...(onScale
+      ? [
+          ["Shift", (row) => signed(row.accuracy?.shift), "numbers", "severity: by how many points the ratings of this person lie above the truth, or below it"],
+          ["Spread", (row) => decimal(row.accuracy?.spread), "numbers", "standard deviation of the ratings of this person around truth and shift, in points"],
+        ]
+      : []),
+    ...(several
+      ? [
+          ["Sensitivity", (row) => percent(row.accuracy?.sensitivity, 0), "numbers", "how often this person names a class that is right, mean over the classes"],
+          ["Specificity", (row) => percent(row.accuracy?.specificity, 0), "numbers", "how often this person leaves out a class that is wrong, mean over the classes"],
+        ]
+      : []),
     ["Comparisons", (row) => number(row.accuracy ? Math.round(row.accuracy.comparisons) : null), "numbers", "with models, other people and known answers; as many with known answers would tell as much"],
     ...(active.some((row) => fewer(row.accuracy)) ? [["Voices", (row) => decimal(row.accuracy?.voice), "numbers", "how many voices a label counts for: less than 1 where others say the same"]] : []),
     ["Known answers right", (row) => of(row.gold_accuracy, row.gold_n), "numbers"],
     ["Agrees with others", (row) => of(row.agreement, row.agreement_n), "numbers", "over examples that others labelled too, or whose label is decided or known"],
     ["Skipped", (row) => number(row.skips), "numbers"],
-    ["Unsure", (row) => number(row.unsure), "numbers"],
+    ["Cannot tell", (row) => number(row.unsure), "numbers", "answers that say: I cannot tell; these are no labels, and say that an example is hard"],
     ["Median time", (row) => (row.median_seconds === null ? "–" : `${decimal(row.median_seconds, 1)} s`), "numbers"],
   ];
   $("people").replaceChildren(active.length ? table("Annotators", columns, active) : quiet("Nobody is here yet."));
@@ -137,7 +169,7 @@ async function showPeople() {
   $("agreement").replaceChildren(
     known.length
       ? table("Agreement", [
-          ["Coefficient", (row) => COEFFICIENTS[row.name] ?? row.name],
+          ["Coefficient", (row) => coefficient(row.name)],
           ["Value", (row) => decimal(row.value), "numbers"],
           ["95 % interval", (row) => (row.low === null ? "–" : `${decimal(row.low)} to ${decimal(row.high)}`), "numbers"],
           ["Examples", (row) => number(row.n_items), "numbers"],
@@ -160,7 +192,7 @@ function matrix(pairs) {
         const [value, shared] = [pairs.agreement[i][j], pairs.shared[i][j]];
         if (i === j) return make("td", { class: "self" });
         if (value === null) return make("td", { class: "quiet", title: `${name} and ${other} share nothing` }, "·");
-        return make("td", { class: `cell c${Math.min(Math.floor(10 * value), 9)}`, title: `${name} and ${other}: ${percent(value)} of ${number(shared)}, kappa ${decimal(pairs.kappa[i][j])}` },
+        return make("td", { class: `cell c${Math.min(Math.floor(10 * value), 9)}`, title: `${name} and ${other}: ${percent(value)} of ${number(shared)}, ${onScale ? "quadratic weighted " : ""}kappa ${decimal(pairs.kappa[i][j])}` },
           String(Math.round(100 * value)), make("small", {}, number(shared)));
       }),
     ),
@@ -178,9 +210,9 @@ async function showQueue() {
     ["Example", link],
     ["Kind", (row) => (row.kind === "new" ? "new" : "second opinion")],
     ["Labels", (row) => number(row.num_labels), "numbers"],
-    ["Label so far", (row) => row.label],
+    ["Label so far", (row) => words(row.label)],
     ["Quality", (row) => decimal(row.quality), "numbers"],
-    ["Predicted", (row) => row.predicted],
+    ["Predicted", (row) => words(row.predicted)],
     ["Score", (row) => decimal(row.score, 3), "numbers", "low is most worth labelling"],
   ];
   $("queue").replaceChildren(rows.length ? table("Served next", columns, rows) : quiet("Nothing waits for a label."));

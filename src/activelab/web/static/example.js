@@ -1,6 +1,7 @@
 import { get, page } from "./api.js";
 import { $, decimal, make, number, percent, showContent, start, when } from "./dom.js";
-import { deciders, SOURCES, undoer, votesOf } from "./votes.js";
+import { words } from "./choose.js";
+import { decider, SOURCES, undoer, votesOf } from "./votes.js";
 
 const fact = (name, value) => [make("dt", {}, name), make("dd", {}, value ?? "–")];
 const KINDS = { new: "It has no label yet.", relabel: "It has labels, and another opinion is worth more than a new example.", gold: "Its right answer is known: it checks annotators, and is not in the order.", decided: "It is decided, and nobody is asked about it again." };
@@ -11,7 +12,7 @@ async function show() {
   document.title = document.title.replace(/^Example \d+/, example.name);
   $("content").replaceChildren(...showContent(example.content));
   $("votes").replaceChildren(votesOf(example.votes));
-  $("decide").replaceChildren(...deciders(page.example, example.decision?.label ?? null, show));
+  $("decide").replaceChildren(decider(page.example, example.name, example.decision?.label ?? null, show));
   $("decision").hidden = !example.decision;
   $("decision").replaceChildren(...decision(example));
   const place = why.position === null ? "not in the order" : `${number(why.position + 1)} of ${number(why.of)}`;
@@ -22,12 +23,13 @@ async function show() {
       { class: "facts" },
       fact("Place in the order", place),
       fact("Score", why.score === null ? "none: no model is trained yet" : decimal(why.score, 4)),
-      fact("Label", why.label),
+      fact("Label", words(why.label)),
       fact("Where it comes from", SOURCES[why.source]),
       fact("Quality", decimal(why.quality, 3)),
-      fact("Consensus", why.consensus),
-      fact("Predicted by the model", why.predicted),
-      fact("Known answer", example.gold),
+      ...(why.expected_error === null ? [] : fact("Expected to be off by", `${decimal(why.expected_error, 2)} points`)),
+      fact("Consensus", words(why.consensus)),
+      fact("Predicted by the model", words(why.predicted)),
+      fact("Known answer", words(example.gold)),
       fact("Trust in annotators, P", decimal(why.annotator_accuracy, 3)),
       fact("Temperature", why.temperature.map((one) => decimal(one, 2)).join(", ") || null),
     ),
@@ -38,8 +40,8 @@ async function show() {
 
 function decision({ name, decision }) {
   if (!decision) return [];
-  const words = ` decided by ${decision.annotator}, ${when(decision.time)}`;
-  return [make("span", {}, make("b", {}, decision.label), words), undoer(page.example, name, show)];
+  const by = ` decided by ${decision.annotator}, ${when(decision.time)}`;
+  return [make("span", {}, make("b", {}, words(decision.label)), by), undoer(page.example, name, show)];
 }
 
 function sum(why) {

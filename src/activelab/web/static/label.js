@@ -2,15 +2,16 @@
 // here before they are needed. A request that fails is repeated under the same id, so that it counts once.
 
 import { call, page, post, requestId } from "./api.js";
+import { chooser, onScale, several, words } from "./choose.js";
 import { $, capital, make, note, number, picture, showContent, start } from "./dom.js";
 
 const WANTED = 4;
-const KEYS = "123456789abcdefhijklmnopqrtvwxyz"; // without g, s and u, which do something else
+const CANNOT_TELL = "I cannot tell"; // an answer that says something of the example: an abstention, no skip
 const REASONS = [
   "It is damaged or empty",
-  "It fits no class",
-  "It fits several classes",
-  "I do not have the knowledge for it",
+  onScale ? "The question does not fit it" : several ? "It fits a class that is missing" : "It fits no class",
+  ...(onScale || several ? [] : ["It fits several classes"]),
+  CANNOT_TELL,
 ];
 
 const classes = page.project.classes;
@@ -35,6 +36,7 @@ function show() {
   clearTimeout(waiting);
   shownAt = performance.now();
   hidden = 0;
+  choice.reset();
   for (const button of document.querySelectorAll(".answers button.answer")) button.disabled = !item;
   if (item) {
     box.replaceChildren(...showContent(item.content, item.image));
@@ -133,7 +135,7 @@ function answer(kind, { label = null, reason = null } = {}) {
     if (!items.length) show();
     if (old) readProgress();
   });
-  const stored = kind === "label" ? label : kind === "skip" ? "Skipped" : "Unsure";
+  const stored = kind === "label" ? words(label) : kind === "skip" ? "Skipped" : "Stored that you cannot tell";
   $("heard").textContent = `${stored}. ${describe(items[0])}`;
   show();
 }
@@ -222,33 +224,11 @@ async function undo() {
 
 // ---------------------------------------------------------------- buttons and keys
 
-// Classes that are called 0 to 9 have these keys; the others take those that are left, in their order.
-const keys = classes.map((label) => (/^[0-9]$/.test(label) ? label : null));
-const free = [...KEYS].filter((key) => !keys.includes(key));
-keys.forEach((key, place) => {
-  keys[place] = key ?? free.shift();
-});
+const choice = chooser($("classes"), give, { name: onScale ? "Rating" : several ? "Classes, as many as fit" : "Classes" });
+if (classes.length > 12 && !onScale) $("search").hidden = false;
 
-const buttons = classes.map((label, place) => {
-  const key = keys[place];
-  const button = make(
-    "button",
-    { type: "button", class: "answer", "aria-keyshortcuts": key, onclick: () => choose(place) },
-    key ? make("kbd", { "aria-hidden": "true" }, key) : make("span", { class: "nokey" }),
-    make("span", { class: "name", dir: "auto" }, label),
-  );
-  return button;
-});
-$("classes").append(...buttons);
-if (classes.length > 12) $("search").hidden = false;
-if (classes.length > 8) $("classes").classList.add("many");
-
-function choose(place) {
-  const button = buttons[place];
-  if (!items.length) return;
-  button.classList.add("chosen");
-  setTimeout(() => button.classList.remove("chosen"), 220);
-  answer("label", { label: classes[place] });
+function give(label) {
+  if (items.length) answer("label", { label });
 }
 
 for (const name of ["skip", "unsure"]) $(name).classList.add("answer");
@@ -256,24 +236,22 @@ $("unsure").addEventListener("click", () => answer("unsure"));
 $("undo").addEventListener("click", undo);
 $("skip").addEventListener("click", askReason);
 
-$("filter").addEventListener("input", () => {
-  const words = $("filter").value.trim().toLowerCase();
-  buttons.forEach((button, place) => {
-    button.hidden = !classes[place].toLowerCase().includes(words);
-  });
-});
+$("filter").addEventListener("input", () => choice.find($("filter").value));
 $("filter").addEventListener("keydown", (event) => {
   if (event.key === "Escape") clearFilter();
-  if (event.key !== "Enter") return;
-  const place = buttons.findIndex((button) => !button.hidden);
-  if (place >= 0 && $("filter").value.trim()) {
+  if (event.key !== "Enter" || event.repeat) return;
+  if ($("filter").value.trim()) {
+    choice.pick();
     clearFilter();
-    choose(place);
+    // Of several classes the next is looked for at once.
+    if (several) $("filter").focus();
+  } else if (several) {
+    choice.press("Enter");
   }
 });
 function clearFilter() {
   $("filter").value = "";
-  for (const button of buttons) button.hidden = false;
+  choice.find("");
   $("filter").blur();
 }
 
@@ -295,7 +273,8 @@ function askReason() {
 }
 function skip(reason) {
   dialog.close();
-  answer("skip", { reason });
+  if (reason === CANNOT_TELL) answer("unsure");
+  else answer("skip", { reason });
 }
 
 function guidelines(open = $("guidelines").hidden) {
@@ -332,13 +311,11 @@ document.addEventListener("keydown", (event) => {
   if (!$("shortcuts").checked) return;
   const actions = { u: undo, s: askReason, g: () => guidelines(), "?": () => answer("unsure"), "/": () => $("filter").focus() };
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const place = keys.indexOf(key);
   if (actions[key] && !(key === "/" && $("search").hidden)) {
     event.preventDefault();
     actions[key]();
-  } else if (place >= 0) {
+  } else if (!(key === "Enter" && event.target.matches("button, a, summary")) && choice.press(key)) {
     event.preventDefault();
-    choose(place);
   }
 });
 

@@ -1,7 +1,15 @@
 // What two pages show of an example: its answers, and buttons to decide.
 
-import { call, page, post, requestId } from "./api.js";
+import { call, post, requestId } from "./api.js";
+import { chooser, words } from "./choose.js";
 import { make, note } from "./dom.js";
+
+const ANSWERS = {
+  label: (vote) => words(vote.label),
+  skip: (vote) => `skipped${vote.reason ? `: ${vote.reason}` : ""}`,
+  unsure: () => "cannot tell",
+};
+export const said = (vote) => ANSWERS[vote.kind](vote);
 
 export function votesOf(votes) {
   if (!votes.length) return make("p", { class: "quiet" }, "Nobody has answered yet.");
@@ -16,7 +24,7 @@ export function votesOf(votes) {
         make(
           "span",
           { class: vote.kind === "label" ? "label" : "quiet" },
-          vote.kind === "label" ? vote.label : vote.kind === "skip" ? `skipped${vote.reason ? `: ${vote.reason}` : ""}` : "unsure",
+          said(vote),
         ),
       ),
     ),
@@ -52,27 +60,20 @@ export function undoer(id, name, undone) {
   );
 }
 
-export function deciders(id, chosen, decided) {
+// A box to decide in; one class is decided by a click, several by a button.
+export function decider(id, name, chosen, decided) {
   const since = performance.now();
-  return page.project.classes.map((label) =>
-    make(
-      "button",
-      {
-        type: "button",
-        class: label === chosen ? "chosen" : null,
-        "aria-pressed": String(label === chosen),
-        onclick: async () => {
-          const seconds = Math.min((performance.now() - since) / 1000, 86400);
-          try {
-            await post(`examples/${id}/decision`, { label, seconds, request: requestId() });
-            note(`Decided: ${label}.`);
-            await decided(label);
-          } catch (error) {
-            note(error.message, "bad");
-          }
-        },
-      },
-      label,
-    ),
-  );
+  const box = make("div", { class: "decider" });
+  const give = async (label) => {
+    const seconds = Math.min((performance.now() - since) / 1000, 86400);
+    try {
+      await post(`examples/${id}/decision`, { label, seconds, request: requestId() });
+      note(`Decided: ${words(label)}.`);
+      await decided(label);
+    } catch (error) {
+      note(error.message, "bad");
+    }
+  };
+  chooser(box, give, { keyed: false, chosen, name: `Decide ${name}` });
+  return box;
 }

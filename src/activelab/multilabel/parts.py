@@ -1,0 +1,15 @@
+"""What the consensus of sets is made of, for those who give it another shape."""
+
+from activelab.multilabel._consensus import multilabel_consensus_by
+from activelab.multilabel._estimate import MultilabelEstimate, multilabel_estimate, yes_no
+from activelab.multilabel._probs import check_multilabel_probs
+from activelab.multilabel._questions import question_worth
+
+__all__ = [
+    "MultilabelEstimate",
+    "check_multilabel_probs",
+    "multilabel_consensus_by",
+    "multilabel_estimate",
+    "question_worth",
+    "yes_no",
+]

@@ -1,0 +1,154 @@
+"""What the codes of labels stand for: a class, or, where several classes may be right, a set of them.
+
+A set is stored once and has a code like a class, so that answers, queues, decisions and counts need not know
+what a label is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import Connection, insert, select
+
+from activelab._errors import InputError, first
+from activelab._typing import Bools
+from activelab.multilabel import SEPARATOR
+from activelab.project.labelling.rounds import hold_round
+from activelab.project.settings import Settings, load_settings
+from activelab.project.store.database import Database
+from activelab.project.store.schema import label_set
+
+Named = str | list[str]
+"""A label in words: a class, or a list of classes."""
+
+Members = tuple[int, ...]
+"""Codes of the classes of a set, ascending."""
+
+
+@dataclass(frozen=True)
+class Naming:
+    """The labels of a project by their codes.
+
+    Attributes
+    ----------
+    classes : tuple of str
+    sets : tuple of tuple of int, or None
+        The sets there are, where several classes may be right.
+    """
+
+    classes: tuple[str, ...]
+    sets: tuple[Members, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.classes if self.sets is None else self.sets)
+
+    def name(self, code: int | None) -> Named | None:
+        """The label of a code; None for none."""
+        if code is None or code < 0:
+            return None
+        return self.classes[code] if self.sets is None else [self.classes[one] for one in self.sets[code]]
+
+    def text(self, code: int) -> str:
+        """The label of a code as one text."""
+        return text_of(self.name(code)) or ""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All labels as texts, by their codes."""
+        return self.classes if self.sets is None else tuple(map(self.text, range(len(self))))
+
+    @property
+    def members(self) -> Bools:
+        """Which classes are in each set, shape (n_sets, n_classes)."""
+        sets = self.sets or ()
+        table = np.zeros((len(sets), len(self.classes)), dtype=bool)
+        for code, one in enumerate(sets):
+            table[code, list(one)] = True
+        return table
+
+
+def text_of(label: Named | None) -> str | None:
+    """A label as one text, such as "a|b"; "|" is the empty set."""
+    return (SEPARATOR.join(label) or SEPARATOR) if isinstance(label, list) else label
+
+
+def load_naming(connection: Connection, settings: Settings | None = None) -> Naming:
+    """What the codes stand for now."""
+    settings = load_settings(connection) if settings is None else settings
+    if not settings.several:
+        return Naming(settings.classes)
+    stored = connection.execute(select(label_set.c.classes).order_by(label_set.c.code)).scalars()
+    return Naming(settings.classes, tuple(tuple(json.loads(one)) for one in stored))
+
+
+def parts_of(label: str) -> list[str]:
+    """The classes that a text names; "|" alone names none."""
+    return [name.strip() for name in label.split(SEPARATOR) if name.strip()]
+
+
+def members_of(label: Named, classes: Sequence[str]) -> Members:
+    """The codes of the classes of a set, given as a list or as one text.
+
+    Raises
+    ------
+    InputError
+        If one is no class of the project.
+    """
+    names = parts_of(label) if isinstance(label, str) else label
+    strange = [name for name in names if name not in classes]
+    if strange:
+        raise InputError(f"{strange[0]!r} is none of the classes {', '.join(classes)}.")
+    return tuple(sorted({classes.index(name) for name in names}))
+
+
+def set_codes(connection: Connection, wanted: Iterable[Members]) -> dict[Members, int]:
+    """The codes of sets; those not seen before are stored. Keeps others out until the transaction ends."""
+    hold_round(connection)
+    stored = connection.execute(select(label_set.c.classes, label_set.c.code)).all()
+    known = {tuple(json.loads(row.classes)): row.code for row in stored}
+    new = [one for one in dict.fromkeys(wanted) if one not in known]
+    rows = [{"code": len(known) + turn, "classes": json.dumps(one)} for turn, one in enumerate(new)]
+    if rows:
+        connection.execute(insert(label_set), rows)
+    return known | {one: len(known) + turn for turn, one in enumerate(new)}
+
+
+def label_codes(database: Database, labels: Iterable[str]) -> dict[str, int]:
+    """The codes of labels, given as texts; sets that nobody has given before are stored.
+
+    Raises
+    ------
+    InputError
+        If a class is not the project's; the message names the first ten.
+    """
+    classes, several = database.read(lambda c: ((s := load_settings(c)).classes, s.several))
+    if not several:
+        return class_codes(classes, labels)
+    wanted = dict.fromkeys(labels)
+    class_codes(classes, (name for label in wanted for name in parts_of(label)))
+    sets = {label: members_of(label, classes) for label in wanted}
+    if not sets:
+        return {}
+    codes = database.write(lambda c: set_codes(c, sets.values()))
+    return {label: codes[members] for label, members in sets.items()}
+
+
+def class_codes(classes: tuple[str, ...], used: Iterable[str]) -> dict[str, int]:
+    """Codes of the classes of a project.
+
+    Raises
+    ------
+    InputError
+        If one that is used is none of them; the message names the first ten.
+    """
+    codes = {name: code for code, name in enumerate(classes)}
+    strange = [label for label in dict.fromkeys(used) if label not in codes]
+    if strange:
+        raise InputError(
+            f"classes that are not the project's: {first(strange)}. It has {', '.join(codes) or 'none'}; "
+            "classes can be added with the settings."
+        )
+    return codes

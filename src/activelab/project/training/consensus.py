@@ -1,0 +1,105 @@
+"""The consensus of a project, as its kind of question asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from activelab._typing import Float64s, Ints, Models
+from activelab.consensus import BayesianEstimate, Consensus, OrdinalConsensus, bayesian_estimate
+from activelab.consensus.parts import (
+    consensus_by,
+    loss_range,
+    loss_table,
+    ordinal_consensus_by,
+    scale_positions,
+    told,
+)
+from activelab.labels import Labels
+from activelab.project._project import Project
+from activelab.project.settings import Settings
+
+LOSS = "absolute"
+"""What a wrong rating costs: its distance from the truth."""
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What annotators and models say of every example, whatever is known of it by itself.
+
+    How annotators err is learnt from what is known all the same.
+
+    Attributes
+    ----------
+    consensus : Consensus
+    estimate : BayesianEstimate
+    """
+
+    consensus: Consensus
+    estimate: BayesianEstimate
+
+    @property
+    def expected_error(self) -> Float64s | None:
+        """Expected distance of each label from the truth, in units of the scale; None without a scale."""
+        return self.consensus.expected_loss if isinstance(self.consensus, OrdinalConsensus) else None
+
+    def error_range(self, models: Models) -> tuple[float, float]:
+        """Bounds on the mean of `expected_error`, as `BayesianEstimate.expected_right` has on the right."""
+        where = self.estimate.where
+        assert where is not None
+        consensus = self.consensus
+        return loss_range(self.estimate, consensus.labels, models, loss_table(LOSS, where), consensus.label)
+
+
+def judge(question: str, labels: Labels, models: Models, *, seed: int) -> Judged:
+    """The consensus of a kind of question; what is known comes with checked predictions (see `told`)."""
+    if question != "ordinal":
+        estimate = bayesian_estimate(labels, models)
+        return Judged(consensus_by(estimate, labels, models, seed=seed, untold=True), estimate)
+    where = scale_positions(labels)
+    estimate = bayesian_estimate(labels, models, where=where)
+    table = loss_table(LOSS, where)
+    return Judged(ordinal_consensus_by(estimate, labels, models, table, seed=seed, untold=True), estimate)
+
+
+def with_abstentions(
+    project: Project, labels: Labels, models: Models, up_to_event: int, *, known: Ints
+) -> Models:
+    """What the consensus rests on, with who could not tell of what; here the project hands that on.
+
+    People without a label are left out: nothing is known of how they answer.
+    """
+    abstained = project.abstentions(up_to_event)
+    there = {name: code for code, name in enumerate(labels.annotators.tolist())}
+    who = [there.get(name, -1) for name in abstained.annotators[abstained.annotator].tolist()]
+    kept = (np.array(who, dtype=np.int64) >= 0) & (abstained.example < labels.n_examples)
+    if not kept.any():
+        return models
+    of_those = Labels(
+        abstained.example[kept],
+        np.array(who)[kept],
+        np.zeros(int(kept.sum()), dtype=np.int64),
+        examples=labels.n_examples,
+        annotators=labels.annotators,
+        classes=1,
+    )
+    return told(labels, models, known=known, families=project.families(labels), abstentions=of_those)
+
+
+def mean_rating(labels: Labels) -> Float64s:
+    """Mean of the ratings of each example on the scale; NaN without any."""
+    where = scale_positions(labels)
+    total = np.bincount(labels.example, where[labels.label], minlength=labels.n_examples)
+    counts = labels.counts
+    mean = np.full(labels.n_examples, np.nan)
+    np.divide(total, counts, out=mean, where=counts > 0)
+    return mean
+
+
+def scale_of(settings: Settings) -> Float64s | None:
+    """Positions of the classes on the scale; None if they are no scale."""
+    if settings.question != "ordinal":
+        return None
+    classes = np.array(settings.classes, dtype=object)
+    return scale_positions(Labels([], [], [], examples=0, annotators=0, classes=classes))

@@ -401,7 +401,7 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--examples", type=int, default=1_000_000, help="of the pool that is timed")
     parser.add_argument("--only", choices=["consensus", "questions", "time"])
-    parser.add_argument("--quick", action="store_true", help="one seed, and a tenth of the timed pool")
+    parser.add_argument("--quick", action="store_true", help="one seed, a tenth of the timed pool")
     given = parser.parse_args()
     if given.quick:
         given.seeds, given.examples = 1, given.examples // 10

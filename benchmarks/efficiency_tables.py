@@ -80,7 +80,7 @@ def _last_shares(
         for curves in settings.values()
     ]
     ones = [of_setting[strategies.index(baseline)] for of_setting in found]
-    first = np.mean([one.share for one in ones if one is not None])
+    first = np.mean([np.nan_to_num(one.share, nan=1.0) for one in ones if one is not None])
     return [
         "The same by the last crossing of the running mean of three rounds, after which it stays there. "
         f"`{baseline}` against itself shows what the yardstick is worth: by the first crossing, as above, it "

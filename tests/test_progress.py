@@ -29,6 +29,17 @@ def test_training_tells_every_fit_of_every_pass(problem):
     assert told == [("training", done, 12) for done in range(1, 13)]
 
 
+def test_helpers_and_the_classifier_they_teach_are_told(problem):
+    X, labels = problem
+    told = []
+    learner = al.ActiveLearner(LogisticRegression(), "recommended+helpers=logistic,own", cv=3)
+    learner.ask(X, labels, 5, progress=lambda *one: told.append(one))
+    assert told == [
+        *(("helpers", done, 12) for done in range(1, 13)),
+        *(("training", done, 3) for done in range(1, 4)),
+    ]
+
+
 def test_advice_and_experiments_tell_what_they_do(problem, tmp_path):
     X, labels = problem
     told = []

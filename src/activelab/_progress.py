@@ -31,7 +31,7 @@ def shown(progress: bool | Show | None) -> Iterator[Show]:
     if callable(progress):
         yield progress
     elif progress is False or not in_notebook():
-        yield _nothing
+        yield nothing
     else:
         bar = _Bar()
         try:
@@ -40,7 +40,7 @@ def shown(progress: bool | Show | None) -> Iterator[Show]:
             bar.finish()
 
 
-def _nothing(what: str, done: int, total: int | None) -> None:
+def nothing(what: str, done: int, total: int | None) -> None:
     """Nobody asked."""
 
 
@@ -48,6 +48,11 @@ def in_notebook() -> bool:
     """Whether this is the kernel of a notebook."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return type(shell).__name__ == "ZMQInteractiveShell"
+
+
+def followed(items: Iterable[T], progress: Callable[[int, int], None] | None, total: int) -> list[T]:
+    """All of ``total`` items; after each ``progress``, if there is one, is told how many there are."""
+    return list(counted(items, None if progress is None else lambda done: progress(done, total)))
 
 
 def counted(items: Iterable[T], advance: Callable[[int], None] | None) -> Iterator[T]:

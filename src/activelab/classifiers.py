@@ -16,7 +16,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import has_fit_parameter
 
 from activelab._errors import InputError, first
-from activelab._progress import counted
+from activelab._progress import followed
 from activelab._typing import Float64s, Ints
 
 __all__ = ["CrossValidated", "FoldModel", "cross_val_pred_probs"]
@@ -201,7 +201,7 @@ def cross_val_pred_probs(
         )
         for m, f in jobs
     )  # fmt: skip
-    results = list(counted(fits, None if progress is None else lambda done: progress(done, len(jobs))))
+    results = followed(fits, progress, len(jobs))
     pred_probs = np.zeros((len(models), len(label), n_classes))
     for (m, f), (_, tested, rest) in zip(jobs, results, strict=True):
         pred_probs[m, labelled[held_out == f]] = tested

@@ -326,11 +326,11 @@ class ActiveLearner:
             raise InputError("an ActiveLearner without a model needs pred_probs= in ask.")
         else:
             started = time.perf_counter()
-            if features is None:
-                with shown(progress) as show:
+            with shown(progress) as show:
+                if features is None:
                     target, trained = self._train(X, labels, strategy, seed, evidence, show)
-            else:
-                target, trained, committee, prior = self._teach(X, features, labels, seed, evidence)
+                else:
+                    target, trained, committee, prior = self._teach(X, features, labels, seed, evidence, show)
             fit_seconds = time.perf_counter() - started
             fold_models, notes = trained.fold_models, (*notes, *trained.notes)
             models = self._checked(trained, labels)
@@ -431,7 +431,7 @@ class ActiveLearner:
         return target, trained
 
     def _teach(
-        self, X: Any, features: Floats, labels: Labels, seed: int, evidence: dict[str, Any]
+        self, X: Any, features: Floats, labels: Labels, seed: int, evidence: dict[str, Any], show: Show
     ) -> tuple[Target, CrossValidated, Committee, Float64s]:
         """A round with helpers, whose committee goes on from that of the round before."""
         last = self._before(labels)
@@ -446,6 +446,7 @@ class ActiveLearner:
             cv=self.cv,
             seed=seed,
             n_jobs=self.n_jobs,
+            progress=show,
         )
 
     def _checked(self, trained: CrossValidated, labels: Labels) -> Checked:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
 
+from activelab._progress import followed
 from activelab._typing import Float64s, Floats, Ints
 from activelab.classifiers import models_of, rows_of, seeded
 from activelab.consensus.parts import committee_pool, pooled
@@ -68,6 +69,7 @@ def fit_committee(
     *,
     seed: int = 0,
     n_jobs: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Committee:
     """Fit every member without each fold in turn, and let it predict the pool.
 
@@ -86,7 +88,7 @@ def fit_committee(
         What is learnt; NaN rows are not.
     folds : ndarray of int, shape (n_examples,)
         As of `activelab.classifiers.deal_folds`, -1 where ``target`` is NaN.
-    seed, n_jobs : int
+    seed, n_jobs, progress
         As for `cross_val_pred_probs`.
 
     Returns
@@ -97,10 +99,11 @@ def fit_committee(
     rest = np.flatnonzero(folds < 0)
     n_folds = int(folds.max()) + 1
     jobs = [(m, fold) for m in range(len(members)) for fold in range(n_folds)]
-    results = Parallel(n_jobs=n_jobs)(
+    fits = Parallel(n_jobs=n_jobs, return_as="generator")(
         delayed(_fit_and_predict)(*members[m][1:], target, folds, fold, seed + fold, members[m][2] is X)
         for m, fold in jobs
     )
+    results = followed(fits, progress, len(jobs))
     pred_probs = np.zeros((len(members), *target.shape), dtype=np.float32)
     by_fold = np.empty((len(members), n_folds, len(rest), target.shape[1]), dtype=np.float32)
     for (m, fold), (of_fold, of_rest) in zip(jobs, results, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from activelab._kernels import tie_break
+from activelab._progress import Show, nothing
 from activelab._typing import Bools, Float64s, Floats, Ints
 from activelab.classifiers import CrossValidated, checked_rows, cross_val_pred_probs, deal_folds, rows_of
 from activelab.consensus.parts import CommitteePool, committee_targets, told
@@ -34,6 +36,7 @@ def teach_round(
     cv: Any = 5,
     seed: int = 0,
     n_jobs: int | None = None,
+    progress: Show = nothing,
 ) -> tuple[Target, CrossValidated, Committee, Float64s]:
     """What a round with helpers trains.
 
@@ -54,6 +57,8 @@ def teach_round(
         Out-of-sample probabilities of the committee of the round before.
     known, families, cv, seed, n_jobs
         As for `ActiveLearner.ask` and `cross_val_pred_probs`.
+    progress : callable
+        Told how many fits of the helpers are done, and then how many of the classifier.
 
     Returns
     -------
@@ -72,7 +77,7 @@ def teach_round(
     X = checked_rows(X, labels.n_examples)
     heard = _heard(labels, known, seed)
     part = labels if heard.all() else labels.select(heard)
-    options: dict[str, Any] = {"cv": cv, "seed": seed, "n_jobs": n_jobs}
+    options: dict[str, Any] = {"cv": cv, "seed": seed, "n_jobs": n_jobs, "progress": progress}
     target, trained, committee = _taught(
         model,
         rows_of(X, np.flatnonzero(heard)),
@@ -131,17 +136,29 @@ def _taught(
     cv: Any,
     seed: int,
     n_jobs: int | None,
+    progress: Show,
 ) -> tuple[Target, CrossValidated, Committee]:
     """A round over a pool all of which the committee hears of."""
     options: dict[str, Any] = {"seed": seed, "n_jobs": n_jobs}
     # A committee that starts without another learns twice.
-    for _ in range(max(strategy.passes, 1 if before is not None else 2)):
+    passes = max(strategy.passes, 1 if before is not None else 2)
+    for turn in range(passes):
         soft = committee_targets(labels, before, known)
         learnt = ~np.isnan(soft[:, 0])
         code = np.full(labels.n_examples, -1, dtype=np.int64)
         code[learnt] = soft[learnt].argmax(axis=1)
         folds = deal_folds(cv, X, code, seed)
-        committee = fit_committee(strategy.helpers, model, X, features, labels, soft, folds, **options)
+        committee = fit_committee(
+            strategy.helpers,
+            model,
+            X,
+            features,
+            labels,
+            soft,
+            folds,
+            **options,
+            progress=_told(progress, "helpers", turn, passes),
+        )
         before = committee.prior
     target = training_target(
         labels,
@@ -151,6 +168,7 @@ def _taught(
         seed=seed,
         known=known,
     )
+    options["progress"] = _told(progress, "training")
     if target.whole_pool:
         return target, teach(model, X, target, committee, cv=cv, **options), committee
     trained = cross_val_pred_probs(
@@ -164,3 +182,8 @@ def _taught(
         **options,
     )
     return target, trained, committee
+
+
+def _told(progress: Show, what: str, turn: int = 0, turns: int = 1) -> Callable[[int, int], None]:
+    """Tells of one of several turns of as many fits each."""
+    return lambda done, total: progress(what, turn * total + done, turns * total)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
 
+from activelab._progress import followed
 from activelab._typing import Float64s, Ints
 from activelab.classifiers import (
     CrossValidated,
@@ -33,6 +35,7 @@ def teach(
     cv: Any = 5,
     seed: int = 0,
     n_jobs: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> CrossValidated:
     """Out-of-sample class probabilities of a classifier that learns from labels and committee together.
 
@@ -48,7 +51,7 @@ def teach(
         With a weight.
     committee : Committee
         Whose folds are those of the classifier, too.
-    cv, seed, n_jobs
+    cv, seed, n_jobs, progress
         As for `cross_val_pred_probs`.
 
     Returns
@@ -72,12 +75,13 @@ def teach(
         expected = belief.sum(axis=0) * asked / prior[outside].sum(axis=0) + asked
         lessons.append((rows, label, certain, unsqueezed(label, certain, expected, asked)))
     jobs = [(m, fold) for m in range(len(models)) for fold in range(n_folds)]
-    results = Parallel(n_jobs=n_jobs)(
+    fits = Parallel(n_jobs=n_jobs, return_as="generator")(
         delayed(_learn)(
             models[m], X, *lessons[fold], np.flatnonzero(folds == fold), rest, n_classes, seed + fold
         )
         for m, fold in jobs
     )
+    results = followed(fits, progress, len(jobs))
     pred_probs = np.zeros((len(models), len(folds), n_classes))
     for (m, fold), (_, of_fold, of_rest) in zip(jobs, results, strict=True):
         pred_probs[m, folds == fold] = of_fold

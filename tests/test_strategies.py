@@ -291,10 +291,10 @@ def test_a_moment_above_is_no_last_crossing():
 
 def test_the_table_compares_with_the_recommended_strategy_and_the_baseline_with_itself():
     base = curves("activelab", [[0.5, 0.6, 0.7], [0.5, 0.6, 0.9]])
-    better = curves("recommended", [[0.6, 0.7, 0.8], [0.6, 0.7, 1.0]])
+    better = curves("frugal", [[0.6, 0.7, 0.8], [0.6, 0.7, 1.0]])
     best = curves("taught", [[0.7, 0.8, 0.9], [0.7, 0.8, 1.0]])
-    page = efficiency_markdown({"one": {"activelab": base, "recommended": better, "taught": best}})
-    assert "against the area of `recommended`" in page
+    page = efficiency_markdown({"one": {"activelab": base, "frugal": better, "taught": best}})
+    assert "against the area of `frugal`" in page
     assert "| one | 0.733 | +0.0833 ± 0.0167 |" in page
     assert "1.00 of its own annotations" in page
 

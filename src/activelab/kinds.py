@@ -42,10 +42,10 @@ class Kind:
     strategy : str
         Name of the strategy that asks where this loss is expected to be large, given predictions; empty where
         `suggest_questions` asks.
-    taught : str
-        Name of the one that trains classifiers on features.
     agreement : callable
         ``agreement(labels, n_bootstrap=, confidence=, seed=)`` is a list of `Agreement`.
+    taught : str, optional
+        Name of the strategy where classifiers are trained on features, if it is another one.
     """
 
     name: str
@@ -53,8 +53,13 @@ class Kind:
     losses: tuple[str, ...]
     consensus: Callable[[str], Any]
     strategy: str
-    taught: str
     agreement: Callable[..., list[Agreement]]
+    taught: str = ""
+
+    @property
+    def with_features(self) -> str:
+        """Name of the strategy where classifiers are trained on features."""
+        return self.taught or self.strategy
 
     def method(self, loss: str | None = None) -> Any:
         """The consensus of this kind, by default with its first loss.
@@ -123,8 +128,8 @@ SINGLE = Kind(
     ("zero_one",),
     lambda loss: CONSENSUS.get(AUTO),
     "activelab",
-    "recommended",
     agreement_statistics,
+    "recommended",
 )
 """One of several classes, in no order."""
 
@@ -133,7 +138,6 @@ ORDINAL = Kind(
     _check_scale,
     ("absolute", "quadratic", "zero_one"),
     lambda loss: Ordinal(loss),  # type: ignore[arg-type]
-    "expected_loss",
     "expected_loss",
     partial(agreement_statistics, scale=True),
 )
@@ -144,7 +148,6 @@ MULTILABEL = Kind(
     _check_sets,
     SET_LOSSES,
     lambda loss: Multilabel(loss),  # type: ignore[arg-type]
-    "",
     "",
     lambda labels, **options: set_agreement(as_sets(labels), **options),
 )

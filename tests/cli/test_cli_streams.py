@@ -139,7 +139,7 @@ def test_a_table_of_a_project_goes_to_standard_output() -> None:
     run("import a.db -", "example,words\na,x\nb,y\nc,z\n")
     run("import a.db --labels -", LABELS)
     done = run("export a.db -o -")
-    assert done.stdout.startswith("example,annotator,label,time,source\na,1,cat,")
+    assert done.stdout.startswith("example,annotator,label,abstained,time,source\na,1,cat,false,")
     assert "Wrote 5 rows to standard output" in done.stderr
 
 

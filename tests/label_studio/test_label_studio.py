@@ -76,7 +76,9 @@ def people(server: Server) -> tuple[Annotator, Annotator]:
 
 def linked(place: Path, client: Client, number: int, **settings: Any) -> Project:
     labelling = labelling_of(client.project(number))
-    project = create_project(place, Settings(**{"classes": labelling.classes, **settings}))
+    project = create_project(
+        place, Settings(**{"classes": labelling.classes, "method": "activelab", **settings})
+    )
     connect(project, Link(client.url, number), labelling.classes)
     return project
 

@@ -83,7 +83,7 @@ def reviews(place, make):
 def test_the_question_brings_its_method():
     assert Settings(question="ordinal").method == "expected_loss"
     assert Settings().changed({"question": "ordinal"}).method == "expected_loss"
-    assert Settings(question="ordinal").changed({"question": "single"}).method == "activelab"
+    assert Settings(question="ordinal").changed({"question": "single"}).method == "recommended"
     chosen = Settings(question="ordinal", method="activelab")
     assert (chosen.method, chosen.strategy().consensus) == ("activelab", "ordinal")
 

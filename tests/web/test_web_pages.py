@@ -390,7 +390,7 @@ def test_settings(site: RunningSite, visit: Visits, window):
     page.on("request", lambda request: sent.append(request.post_data) if request.method == "PATCH" else None)
     page.get_by_label("Budget").fill("77")
     page.get_by_label("Train after how many hours").fill("1.5")
-    page.get_by_label("Method").select_option("recommended")
+    page.get_by_label("Method").select_option("frugal")
     page.get_by_label("Who labels").select_option("thompson")
     page.get_by_label("Prices of annotators").fill("ann=2\n\n bob=1.5 ")
     page.get_by_label("Classes").fill("cat\ndog\neel\nfox")
@@ -398,7 +398,7 @@ def test_settings(site: RunningSite, visit: Visits, window):
     save.click()
     expect(page.get_by_role("status")).to_contain_text("saved")
     changed = {
-        "budget": 77, "train_hours": 1.5, "method": "recommended", "assignment": "thompson",
+        "budget": 77, "train_hours": 1.5, "method": "frugal", "assignment": "thompson",
         "prices": ["ann=2", "bob=1.5"], "classes": ["cat", "dog", "eel", "fox"], "skip_settled": True,
     }  # fmt: skip
     assert json.loads(sent.pop()) == changed

@@ -88,7 +88,10 @@ def running(
     """Serve a new project of examples e0, e1, …; or one that exists, if ``n`` is 0."""
     if n or contents:
         made = create_project(
-            place, Settings(**{"title": "Tickets", "classes": ("cat", "dog", "eel"), **settings})
+            place,
+            Settings(
+                **{"title": "Tickets", "classes": ("cat", "dog", "eel"), "method": "activelab", **settings}
+            ),
         )
         rows = contents or [{"text": f"text of {i}"} for i in range(n)]
         made.add_examples((f"e{i}", one) for i, one in enumerate(rows))

@@ -167,7 +167,7 @@ def suggest(
     models = [[source(name) for name in one.split(SEPARATOR)] for one in pred_probs or ()]
     features = None if features is None else source(features)
     prices = None if prices is None else source(prices)
-    method = method or (answers.strategy if features is None else answers.taught)
+    method = method or (answers.strategy if features is None else answers.with_features)
     strategy = Strategy.of(
         method,
         batching=batching,

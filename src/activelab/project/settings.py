@@ -340,7 +340,7 @@ class Settings(Worded):
         if checked.get("kind", self.kind) != self.kind:
             raise InputError("the kind of a project cannot be changed; make a new project.")
         question = checked.get("question", self.question)
-        if question != self.question and self.method == default_method(self.question):
+        if question != self.question:
             checked.setdefault("method", default_method(question))
         classes = checked.get("classes", self.classes)
         if classes[: len(self.classes)] != self.classes:
@@ -362,7 +362,7 @@ SEVERAL_METHODS = ("expected_loss", "random")
 
 def default_method(question: str) -> str:
     """The acquisition method of a kind of question, if none is named."""
-    return SEVERAL_METHODS[0] if question == "multilabel" else ANSWERS.get(question).taught
+    return SEVERAL_METHODS[0] if question == "multilabel" else ANSWERS.get(question).with_features
 
 
 SettingsChange = change_of(Settings, "SettingsChange", "Settings to change; those left out stay.")

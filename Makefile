@@ -35,10 +35,13 @@ floors: .venv/floors.done
 
 FLOOR_PYTHON ?= $(shell command -v python3.11 || echo $(PYTHON))
 FLOOR_EXTRAS := crowdkit huggingface label-studio plots postgresql scale web
-# Not what needs a browser, a network of a gigabyte, a cluster or another server; nor real data, which is large.
+# What calls other libraries: not what needs a browser, a network of a gigabyte, a cluster or another server; nor real
+# data, which is large; nor what is our own arithmetic alone.
 FLOOR_TESTS := $(filter-out $(addprefix tests/,test_architecture.py test_docs.py test_images.py test_migration.py test_notebooks.py test_packaging.py \
-  label_studio/% scale/test_scale_clusters.py scale/test_scale_errors.py web/%),$(wildcard tests/test_*.py \
-  tests/*/test_*.py)) tests/web/test_web_api.py tests/web/test_web_predictions.py \
+  test_advice.py test_properties.py test_strategies.py test_core_against_naive.py assignment/% audit/% label_studio/% simulation/% stopping/% \
+  scale/test_scale_clusters.py scale/test_scale_errors.py web/%),$(filter-out tests/project/%,$(wildcard tests/test_*.py \
+  tests/*/test_*.py))) $(addprefix tests/project/test_project_,import.py kinds.py migrations.py settings.py training.py) \
+  tests/web/test_web_api.py tests/web/test_web_predictions.py \
   --deselect tests/project/test_project_training.py::test_a_network_of_sentences_that_is_not_there
 
 .venv/floors.done: .venv/bin/python .venv/system.done pyproject.toml

@@ -392,6 +392,16 @@ def test_a_score_is_not_explained_by_what_came_after_it(sqlite, trained):
     assert (why.kind, why.position) == ("gold", None)
 
 
+def test_where_the_consensus_is_least_sure_each_model_is_heard(sqlite, trained):
+    project, _ = trained(sqlite, method="frugal")
+    for code in (0, 30):
+        why = insight.why_served(project, code)
+        assert [(part.who, part.weight) for part in why.parts] == [
+            ("predictions 1", None), ("predictions 2", None),
+        ]  # fmt: skip
+        assert all(0 < part.says < 1 for part in why.parts)
+
+
 def test_the_score_of_another_method_has_no_such_parts(sqlite, trained):
     project, _ = trained(sqlite, method="entropy")
     why = insight.why_served(project, 0)

@@ -40,6 +40,10 @@ UNANSWERABLE = 2
 """Skips and "unsure" after which somebody should decide about an example."""
 
 
+_LEAST_SURE = ("recommended", "taught", "frugal", "expected_loss")
+"""Methods whose score is what the consensus makes of models and annotators together."""
+
+
 def quality_histogram(project: Project, bins: int = 20) -> QualityHistogram:
     """How many examples have a label of which quality: in the current round, or 1 if decided or known.
 
@@ -156,9 +160,23 @@ def _parts(
     code: int,
     given: list[Vote],
 ) -> list[ScorePart]:
-    """The terms of the ActiveLab score: Σ weight · says / Σ weight is the score."""
-    models = [] if current is None else pred_probs_of(connection, current.round.id, code)
-    if current is None or current.round.summary.method != "activelab" or not models:
+    """The terms of the ActiveLab score: Σ weight · says / Σ weight is the score.
+
+    Of a method that asks where the consensus is least sure, what each model says by itself, without weights.
+    """
+    models = [] if current is None or settings.several else pred_probs_of(connection, current.round.id, code)
+    if current is None or not models:
+        return []
+    method = (current.round.summary.method or "").partition("+")[0]
+    if method in _LEAST_SURE:
+        target = int(current.target[code])
+        target = target if target >= 0 else int(current.predicted[code])
+        names = _named(current.round.summary.models, len(models))
+        return [
+            ScorePart(who=who, weight=None, says=float(probs[target]))
+            for who, probs in zip(names, models, strict=True)
+        ]
+    if method != "activelab":
         return []
     if any(vote.event > current.round.last_event for vote in given):
         return []

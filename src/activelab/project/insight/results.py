@@ -275,7 +275,7 @@ class QueueRow(Estimates):
 
 
 class ScorePart(Result):
-    """A term of the ActiveLab score, which is the mean of what all say, by their weights."""
+    """A term of the ActiveLab score, the weighted mean of what all say; without a weight a model alone."""
 
     who: str
     weight: float | None

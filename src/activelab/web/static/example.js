@@ -45,6 +45,8 @@ function decision({ name, decision }) {
 }
 
 function sum(why) {
+  const label = why.consensus ?? why.predicted;
+  const weighed = why.parts.some((part) => part.weight !== null);
   const total = why.parts.reduce((all, part) => all + part.weight, 0);
   const rows = why.parts.map((part) =>
     make(
@@ -52,13 +54,18 @@ function sum(why) {
       {},
       make("th", { scope: "row" }, part.who),
       make("td", { class: "numbers" }, percent(part.says)),
-      make("td", { class: "numbers" }, decimal(part.weight, 3)),
-      make("td", { class: "numbers" }, percent(part.weight / total, 0)),
+      ...(weighed ? [decimal(part.weight, 3), percent(part.weight / total, 0)] : []).map((one) => make("td", { class: "numbers" }, one)),
     ),
   );
-  const head = ["Who", "Says", "Weight", "Share"].map((name, place) => make("th", { scope: "col", class: place ? "numbers" : null }, name));
+  const head = ["Who", "Says", ...(weighed ? ["Weight", "Share"] : [])].map((name, place) => make("th", { scope: "col", class: place ? "numbers" : null }, name));
   return [
-    make("p", {}, `The score is what these say, by weight, of the label being ${why.consensus ?? why.predicted}; the lowest is served first.`),
+    make(
+      "p",
+      {},
+      weighed
+        ? `The score is what these say, by weight, of the label being ${label}; the lowest is served first.`
+        : `Served first is where the consensus is least sure of its label. So sure is each model by itself of ${label}; the score calibrates them, and adds what annotators said:`,
+    ),
     make(
       "div",
       { class: "scroll", tabindex: 0, role: "group", "aria-label": "The score" },

@@ -69,6 +69,11 @@ class Checked(tuple[Floats, ...]):
         return type(self), (tuple(self), self.labels, *beside)
 
 
+def carried(models: Models, labels: Labels) -> Checked:
+    """What predictions that were checked against these labels carry; of others nothing."""
+    return models if isinstance(models, Checked) and models.labels is labels else Checked((), labels)
+
+
 def remembered(models: Models, labels: Labels, key: Any, estimate: Callable[[], T]) -> T:
     """What ``estimate`` gives; made once for `Checked` predictions and their own labels."""
     if not isinstance(models, Checked) or models.labels is not labels:

@@ -34,14 +34,15 @@ OWN = "own"
 _HELPERS = ("gaussian_process", "gaussian_process_local", "logistic", "extra_trees", "neighbours", OWN)
 
 # The paper trains only ActiveLab's classifiers on the CROWDLAB consensus [A §4].
+_TAUGHT = _Preset("frugal", "committee", "taught", 1, _HELPERS)
+_WITHOUT_HELPERS = _Preset("frugal", "bayesian", "cautious", 2)
 _PRESETS = {
     "activelab": _Preset("activelab", "crowdlab"),
-    "recommended": _Preset("frugal", "committee", "taught", 1, _HELPERS),
-    "taught": _Preset("frugal", "committee", "taught", 1, _HELPERS),
-    "frugal": _Preset("frugal", "bayesian", "cautious", 2),
+    "recommended": _TAUGHT,
+    "taught": _TAUGHT,
+    "frugal": _WITHOUT_HELPERS,
     "expected_loss": _Preset("expected_loss", "ordinal", "cautious", 2),
 }
-_WITHOUT_HELPERS = _PRESETS["frugal"]
 _BY_CLASS: tuple[tuple[type[Acquisition], str], ...] = (
     (ActiveLab, "activelab"),
     (ExpectedLoss, "expected_loss"),

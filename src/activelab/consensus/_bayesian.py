@@ -22,7 +22,7 @@ from activelab.consensus._held_out import HeldOut, discounted
 from activelab.consensus._model_prior import ModelPrior
 from activelab.consensus._statistics import label_sums
 from activelab.labels import Labels
-from activelab.pred_probs import Checked, joined, remembered
+from activelab.pred_probs import Checked, carried, joined, remembered
 
 STEPS = 6
 SAMPLE = 50_000  # labelled examples the first steps rest on; the last step takes all
@@ -123,9 +123,9 @@ def told(
     apart, sure = check_abstentions(abstentions, labels), check_confidence(confidence, labels)
     if codes is None and kin is None and apart is None and sure is None:
         return models
-    if isinstance(models, Checked) and models.labels is labels:
-        apart = models.abstentions if apart is None else apart
-        sure = models.confidence if sure is None else sure
+    before = carried(models, labels)
+    apart = before.abstentions if apart is None else apart
+    sure = before.confidence if sure is None else sure
     return Checked(models, labels, codes, kin, apart, sure)
 
 
@@ -348,8 +348,8 @@ def bayesian_estimate(
     if steps < 1:
         raise InputError(f"steps must be at least 1, got {steps}.")
     if known is not None or families is not None:
-        carried = models if isinstance(models, Checked) and models.labels is labels else Checked((), labels)
-        models = Checked(models, labels, known, families, carried.abstentions, carried.confidence)
+        before = carried(models, labels)
+        models = Checked(models, labels, known, families, before.abstentions, before.confidence)
     return remembered(
         models,
         labels,
@@ -364,9 +364,9 @@ def _estimated(
     steps: int,
     where: Float64s | None,
 ) -> BayesianEstimate:
-    carried = models if isinstance(models, Checked) and models.labels is labels else Checked((), labels)
-    known, families = carried.known, carried.families
-    abstentions, confidence = carried.abstentions, carried.confidence
+    given = carried(models, labels)
+    known, families = given.known, given.families
+    abstentions, confidence = given.abstentions, given.confidence
     n_labelled = int(np.count_nonzero(labels.labelled))
     every = -(-n_labelled // SAMPLE) or 1
     channels = Channels.at_first(labels, where)

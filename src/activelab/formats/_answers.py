@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from activelab._errors import InputError, first
+from activelab._set_text import SEPARATOR, names_in, set_text
 from activelab.formats._record import shortened
 from activelab.tables import id_text, is_missing
 
@@ -16,8 +17,6 @@ ANSWERS = ("choices", "label", "labels", "rating", "number", "taxonomy", "select
 """Names under which an answer is kept."""
 PATH = "/"
 """Between the steps of a path in a tree of classes."""
-SEPARATOR = "|"
-"""Between the labels of a set; alone it is the empty set."""
 RATINGS = "the answers are ratings, points of a scale: the kind ordinal counts near misses for less."
 
 
@@ -39,12 +38,12 @@ def set_of(labels: Iterable[Any]) -> tuple[Any, str]:
                 f"{SEPARATOR!r} stands between the labels of a set: {shortened(name)}",
             )
         names.append(name)
-    return SEPARATOR.join(sorted(set(names))) or SEPARATOR, ""
+    return set_text(sorted(set(names))), ""
 
 
 def members(label: str, several: bool = True) -> list[str]:
     """The labels of a set, or the one label."""
-    return [name for name in label.split(SEPARATOR) if name] if several else [label]
+    return names_in(label) if several else [label]
 
 
 def answer_of(

@@ -1,5 +1,6 @@
 """Questions with several right classes: answers that are sets, their consensus, and what to ask next."""
 
+from activelab._set_text import SEPARATOR
 from activelab.multilabel._agreement import set_agreement
 from activelab.multilabel._consensus import (
     MultilabelAnnotatorTable,
@@ -10,7 +11,7 @@ from activelab.multilabel._loss import SET_LOSSES
 from activelab.multilabel._method import Multilabel, as_sets
 from activelab.multilabel._probs import check_multilabel_probs
 from activelab.multilabel._questions import QuestionBatch, suggest_questions
-from activelab.multilabel._sets import SEPARATOR, LabelSets
+from activelab.multilabel._sets import LabelSets
 from activelab.multilabel._sets import texts as set_texts
 
 __all__ = [

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from activelab._errors import InputError, counted, first
+from activelab._set_text import SEPARATOR, names_in, set_text
 from activelab._typing import Bools, Ids, Ints
 from activelab._vocabulary import Vocabulary, as_vocabulary, factorize, missing
 from activelab.labels import Keep, Labels, check_keep
 
 if TYPE_CHECKING:
     from activelab._frames import Backend
-
-SEPARATOR = "|"
-"""Stands between the classes of a set in a text; alone it is the empty set."""
 
 _ANSWERS_A_BLOCK = 1 << 16
 
@@ -645,7 +643,7 @@ def texts(chosen: Bools, classes: Ids) -> Ids:
             f"the name of class {odd[0]!r} holds {SEPARATOR!r}, which separates classes in a text."
         )
     found = np.empty(len(chosen), dtype=object)
-    found[:] = [SEPARATOR.join(map(str, one)) or SEPARATOR for one in named_sets(chosen, classes)]
+    found[:] = [set_text(map(str, one)) for one in named_sets(chosen, classes)]
     return found
 
 
@@ -705,7 +703,7 @@ def _absent(value: Any) -> bool:
 def _members(value: Any) -> tuple[Any, ...]:
     """The classes in a cell: a set, a list, a text with separators, or one class."""
     if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(SEPARATOR) if part.strip())
+        return tuple(names_in(value))
     if isinstance(value, np.ndarray):
         return tuple(value.tolist())
     if isinstance(value, Iterable):

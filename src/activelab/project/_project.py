@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from sqlalchemy import Connection, bindparam, select
@@ -18,7 +18,6 @@ from sqlalchemy import Connection, bindparam, select
 from activelab._errors import InputError
 from activelab._typing import Floats, Ints
 from activelab.labels import Labels
-from activelab.multilabel import LabelSets
 from activelab.project.labelling import audits, decisions, pool, rounds
 from activelab.project.labelling import intake as given
 from activelab.project.labelling import queue as queueing
@@ -28,6 +27,9 @@ from activelab.project.store.audit import write_audit
 from activelab.project.store.database import Database, StorageError
 from activelab.project.store.schema import annotator, answer, example, feature_block
 from activelab.project.store.upgrades import schema_state, upgrade
+
+if TYPE_CHECKING:
+    from activelab.multilabel import LabelSets
 
 Result = TypeVar("Result")
 
@@ -316,6 +318,8 @@ class Project:
         InputError
             If the question has one right class.
         """
+        from activelab.multilabel import LabelSets
+
         if not self.settings.several:
             raise InputError("this project asks for one label; its labels are no sets.")
         labels, naming = self.labels(up_to_event), self.naming()

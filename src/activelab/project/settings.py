@@ -15,9 +15,8 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Validat
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from activelab._errors import InputError, unknown
+from activelab._set_text import SEPARATOR
 from activelab.assignment import RULES
-from activelab.kinds import KINDS as ANSWERS
-from activelab.multilabel import SEPARATOR
 from activelab.project.fields import Choice, Shown, Worded, change_of, input_error
 from activelab.project.store.schema import setting
 from activelab.selection import BATCHING
@@ -254,8 +253,8 @@ class Settings(Worded):
     """What a wrong label in the data costs, in the unit of the price of a label."""
 
     def __init__(self, **values: Any) -> None:
-        if values.get("question") in QUESTIONS:
-            values = {"method": default_method(values["question"]), **values}
+        if values.get("question") in QUESTIONS and "method" not in values:
+            values = {**values, "method": default_method(values["question"])}
         try:
             super().__init__(**values)
         except ValidationError as error:
@@ -362,7 +361,9 @@ SEVERAL_METHODS = ("expected_loss", "random")
 
 def default_method(question: str) -> str:
     """The acquisition method of a kind of question, if none is named."""
-    return SEVERAL_METHODS[0] if question == "multilabel" else ANSWERS.get(question).with_features
+    from activelab.kinds import KINDS
+
+    return SEVERAL_METHODS[0] if question == "multilabel" else KINDS.get(question).with_features
 
 
 SettingsChange = change_of(Settings, "SettingsChange", "Settings to change; those left out stay.")

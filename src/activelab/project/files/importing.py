@@ -15,11 +15,12 @@ import numpy as np
 from sqlalchemy import Connection
 
 from activelab._errors import InputError
+from activelab._set_text import names_in
 from activelab._typing import Floats
 from activelab.formats import EMPTY, Record, detect_format, latest_labels, meeting, read_records, set_of
 from activelab.project._project import Project
 from activelab.project.labelling.intake import add_abstentions, add_gold, add_labels
-from activelab.project.labelling.naming import label_codes, parts_of, text_of
+from activelab.project.labelling.naming import label_codes, text_of
 from activelab.project.labelling.pool import BLOCK, add_examples
 from activelab.project.settings import load_settings, store_settings
 from activelab.project.store.audit import write_audit
@@ -426,7 +427,7 @@ class _Answers:
             raise InputError("the project has no classes yet; name them: activelab settings classes=a,b,c")
         checked, bad = [], []
         several = self.project.settings.several
-        parts = {str(row[2]): parts_of(str(row[2])) if several else [str(row[2])] for row in self.read}
+        parts = {str(row[2]): names_in(str(row[2])) if several else [str(row[2])] for row in self.read}
         names = dict.fromkeys(name for some in parts.values() for name in some)
         same = meeting(names, self.project.settings.classes, fold=self.fold)
         for line, example, label, annotator, problem in self.read:

@@ -14,8 +14,8 @@ import numpy as np
 from sqlalchemy import Connection, insert, select
 
 from activelab._errors import InputError, first
+from activelab._set_text import names_in, set_text
 from activelab._typing import Bools
-from activelab.multilabel import SEPARATOR
 from activelab.project.labelling.rounds import hold_round
 from activelab.project.settings import Settings, load_settings
 from activelab.project.store.database import Database
@@ -72,7 +72,7 @@ class Naming:
 
 def text_of(label: Named | None) -> str | None:
     """A label as one text, such as "a|b"; "|" is the empty set."""
-    return (SEPARATOR.join(label) or SEPARATOR) if isinstance(label, list) else label
+    return set_text(label) if isinstance(label, list) else label
 
 
 def load_naming(connection: Connection, settings: Settings | None = None) -> Naming:
@@ -84,11 +84,6 @@ def load_naming(connection: Connection, settings: Settings | None = None) -> Nam
     return Naming(settings.classes, tuple(tuple(json.loads(one)) for one in stored))
 
 
-def parts_of(label: str) -> list[str]:
-    """The classes that a text names; "|" alone names none."""
-    return [name.strip() for name in label.split(SEPARATOR) if name.strip()]
-
-
 def members_of(label: Named, classes: Sequence[str]) -> Members:
     """The codes of the classes of a set, given as a list or as one text.
 
@@ -97,7 +92,7 @@ def members_of(label: Named, classes: Sequence[str]) -> Members:
     InputError
         If one is no class of the project.
     """
-    names = parts_of(label) if isinstance(label, str) else label
+    names = names_in(label) if isinstance(label, str) else label
     strange = [name for name in names if name not in classes]
     if strange:
         raise InputError(f"{strange[0]!r} is none of the classes {', '.join(classes)}.")
@@ -128,7 +123,7 @@ def label_codes(database: Database, labels: Iterable[str]) -> dict[str, int]:
     if not several:
         return class_codes(classes, labels)
     wanted = dict.fromkeys(labels)
-    class_codes(classes, (name for label in wanted for name in parts_of(label)))
+    class_codes(classes, (name for label in wanted for name in names_in(label)))
     sets = {label: members_of(label, classes) for label in wanted}
     if not sets:
         return {}

@@ -187,7 +187,7 @@ def metrics_of(judged: JudgedSets, known: Ints | None, order: Ints, batch_size: 
     yes = np.zeros((sets.n_examples, sets.n_classes))
     np.add.at(yes, sets.example, sets.chosen)
     share = np.divide(yes, sets.counts[:, None], out=np.zeros_like(yes), where=sets.counts[:, None] > 0)
-    some, quality, exact = sets.labelled.copy(), judged.consensus.quality.copy(), np.ones(sets.n_examples)
+    some, quality = sets.labelled.copy(), judged.consensus.quality.copy()
     if known is not None:
         told = (known >= 0).all(axis=1)
         share[told], quality[told], some[told] = known[told], 1.0, True

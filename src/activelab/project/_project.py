@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+_DECIDED_AT_ONCE = 50
 _EXAMPLES = select(example).where(example.c.id.in_(bindparam("ids", expanding=True)))
 
 
@@ -477,6 +478,46 @@ class Project:
                 c, annotator_id, example_id, code, time.time(), seconds=seconds, request=request
             )
         )
+
+    def decide_all(self, annotator_id: int, examples: Iterable[int], label: Named) -> int:
+        """Store the same decision on several examples, in small transactions; how many there were.
+
+        Those that are decided so already stay as they are.
+
+        Raises
+        ------
+        InputError
+            If there is no such example or class.
+        """
+        code, now = self.class_code(label), time.time()
+        wanted = [*dict.fromkeys(examples)]
+
+        def decide(connection: Connection, part: list[int]) -> None:
+            before = decisions.decided_among(connection, part)
+            for one in part:
+                if one not in before or before[one].class_code != code:
+                    decisions.decide(connection, annotator_id, one, code, now)
+
+        for at in range(0, len(wanted), _DECIDED_AT_ONCE):
+            self.database.write(lambda c, part=wanted[at : at + _DECIDED_AT_ONCE]: decide(c, part))  # type: ignore[misc]
+        return len(wanted)
+
+    def ask_again(self, annotator_id: int, examples: Iterable[int]) -> int:
+        """Ask for one more label of each of some examples before all others; of how many.
+
+        Those whose answer is known or that are decided, and those there are not, are left out. The next label
+        of somebody who has not answered yet is the one; until it comes, later rounds ask for it, too.
+        """
+        wanted = [one for one in examples if 0 <= one < self.num_examples]
+
+        def ask(connection: Connection) -> int:
+            settings = load_settings(connection)
+            asked = rounds.ask_again(connection, settings, annotator_id, wanted, time.time())
+            if asked:
+                write_audit(connection, annotator_id, "asked again", {"count": len(asked)})
+            return len(asked)
+
+        return self.database.write(ask)
 
     def undo_decision(
         self, annotator_id: int, example_id: int, *, request: str | None = None

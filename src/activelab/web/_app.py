@@ -20,6 +20,7 @@ from activelab.project import Project
 from activelab.web import (
     _api_admin,
     _api_audit,
+    _api_browse,
     _api_data,
     _api_labelling,
     _api_lead,
@@ -107,7 +108,16 @@ def create_app(
     )
     app.state.site = Site(project, secure=secure, trainer=trainer)
     handle_failures(app)
-    for module in (_api_session, _api_labelling, _api_lead, _api_audit, _api_admin, _api_data, _pages):
+    for module in (
+        _api_session,
+        _api_labelling,
+        _api_lead,
+        _api_browse,
+        _api_audit,
+        _api_admin,
+        _api_data,
+        _pages,
+    ):
         app.include_router(module.router)
     app.mount(
         "/static",

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from activelab.project import Settings
 from activelab.project.fields import change_of
-from activelab.project.insight import CaseFacts, Decision, Vote
+from activelab.project.insight import BrowseFacts, CaseFacts, Decision, Vote
 from activelab.project.labelling.naming import Named
 from activelab.project.labelling.summary import RoundSummary
 from activelab.project.store.accounts import MIN_PASSWORD
@@ -208,6 +208,45 @@ class CaseOut(CaseFacts):
     """An example somebody should decide, with what there is to see of it."""
 
     content: Content
+
+
+class BrowseRowOut(BrowseFacts):
+    """An example that fits a search, with what there is to see of it."""
+
+    content: Content
+
+
+class BrowseOut(BaseModel):
+    """Examples that fit a search."""
+
+    total: int
+    rows: list[BrowseRowOut]
+
+
+class IdsOut(BaseModel):
+    """Numbers of the examples that fit a search."""
+
+    total: int
+    examples: list[int] = Field(description="The first of them.")
+
+
+class SelectionIn(Body):
+    """Chosen examples, and what to do with them."""
+
+    examples: Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1, max_length=10_000)]
+    action: Literal["ask", "decide", "gold"] = Field(
+        default="ask",
+        description="ask: one more label of each, before all others. decide: the label that counts, whatever "
+        "annotators say. gold: the known answer.",
+    )
+    label: LabelIn | None = Field(default=None, description="For decide and gold.")
+
+
+class SelectedOut(BaseModel):
+    """What was done with chosen examples."""
+
+    number: int
+    left_out: int = Field(description="Examples that there are not or, of those to ask, that are known.")
 
 
 class ExampleOut(BaseModel):

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from activelab.project import Settings
 from activelab.project.fields import FieldView
+from activelab.project.insight.browse import ONLY, SORTS
 from activelab.web._api_admin import project_out
 from activelab.web._bodies import Number
 from activelab.web._visitors import identify, site_of
@@ -115,6 +116,12 @@ async def dashboard(request: Request) -> Response:
     """Progress and quality."""
     question = site_of(request).project.settings.question
     return await _page(request, "dashboard", "adjudicator", {"question": question})
+
+
+@router.get("/browse")
+async def browse(request: Request) -> Response:
+    """All examples, searched."""
+    return await _page(request, "browse", "adjudicator", {"only": ONLY, "sorts": SORTS})
 
 
 @router.get("/adjudicate")

@@ -62,6 +62,13 @@ def example_row(connection: Connection, example_id: int) -> Any:
     return row
 
 
+def names_of(connection: Connection, examples: Iterable[int]) -> list[str]:
+    """The ids of examples by their numbers; numbers that there are not have none."""
+    size = int(load_value(connection, "num_examples", 0))
+    wanted = [code for code in dict.fromkeys(examples) if code < size]
+    return [*connection.execute(select(example.c.name).where(example.c.id.in_(wanted))).scalars()]
+
+
 def was_served(connection: Connection, annotator_id: int, example_id: int) -> bool:
     """Whether an example is kept for somebody now, or was answered by them."""
     held = select(lease.c.id).where(

@@ -32,6 +32,7 @@ from activelab.project.store.schema import (
     queue,
     round_,
     round_array,
+    wish,
 )
 
 Answers = dict[tuple[int, int], tuple[int, str, int | None]]
@@ -325,8 +326,9 @@ def _slots(connection: Connection) -> str:
     if number < 0:
         return ""
     since = answer.c.event_id > rounds.get_round(connection, number).last_event
-    labels = select(answer.c.example_id).where(since, answer.c.kind == "label")
-    given = Counter(connection.execute(labels).scalars())
+    wishes = {row.example_id: row.event_id for row in connection.execute(select(wish))}
+    labels = select(answer.c.example_id, answer.c.event_id).where(since, answer.c.kind == "label")
+    given = Counter(code for code, event_id in connection.execute(labels) if event_id > wishes.get(code, 0))
     leased = Counter(connection.execute(select(lease.c.example_id).where(lease.c.state == "open")).scalars())
     known = {*connection.execute(rounds.KNOWN).scalars()}
     query = (
@@ -336,8 +338,8 @@ def _slots(connection: Connection) -> str:
     )
     wrong = []
     for code, remaining, num_labels in connection.execute(query):
-        right = settings.labels_per_round - given[code] - leased[code]
-        if settings.max_labels is not None:
+        right = (1 if code in wishes else settings.labels_per_round) - given[code] - leased[code]
+        if settings.max_labels is not None and code not in wishes:
             right = min(right, settings.max_labels - num_labels - leased[code])
         if (remaining > 0) if code in known else remaining != right:
             wrong.append(code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -47,7 +48,9 @@ class Exported:
     notes: tuple[str, ...] = ()
 
 
-def export_table(project: Project, what: str, path: str | os.PathLike[str]) -> Exported:
+def export_table(
+    project: Project, what: str, path: str | os.PathLike[str], *, examples: Collection[int] | None = None
+) -> Exported:
     """Write a table of a project to a file: CSV, Parquet or JSON lines by its ending.
 
     Parameters
@@ -57,6 +60,8 @@ def export_table(project: Project, what: str, path: str | os.PathLike[str]) -> E
     path : path
         Appears whole or not at all. In CSV a text that a spreadsheet would run as a formula begins with an
         apostrophe.
+    examples : collection of int, optional
+        Of the consensus, the examples that are written; by default all.
 
     Returns
     -------
@@ -68,17 +73,19 @@ def export_table(project: Project, what: str, path: str | os.PathLike[str]) -> E
         If ``what`` or the ending of the file is unknown.
     """
     check_output(path)
-    table, notes = table_of(project, what)
+    table, notes = table_of(project, what, examples)
     write_for_people(path, table)
     return Exported(int(table.num_rows), notes)
 
 
-def table_of(project: Project, what: str) -> tuple[pa.Table, tuple[str, ...]]:
+def table_of(
+    project: Project, what: str, examples: Collection[int] | None = None
+) -> tuple[pa.Table, tuple[str, ...]]:
     """The table of `export_table`, and its notes."""
     if what not in WHAT:
         raise unknown("table", what, WHAT)
     if what == "consensus":
-        return _consensus(project)
+        return _consensus(project, examples)
     return {"labels": _labels, "batch": _batch, "events": _events, "checks": _checks}[what](project), ()
 
 
@@ -200,11 +207,14 @@ def _in_texts(table: pa.Table) -> pa.Table:
     return table
 
 
-def _consensus(project: Project) -> tuple[pa.Table, tuple[str, ...]]:
+def _consensus(project: Project, examples: Collection[int] | None) -> tuple[pa.Table, tuple[str, ...]]:
     """The label of every example that has one, and where it comes from."""
     final, labels, names = final_labels(project), project.labels(), project.example_names()
     size = min(len(final.label), labels.n_examples)  # examples may be added meanwhile
     agreement, counts = agreement_with_label(labels, np.resize(final.label, labels.n_examples)), labels.counts
+    wanted = final.label[:size] >= 0
+    if examples is not None:
+        wanted &= np.isin(np.arange(size), [*examples])
     rows = [
         (
             names[code],
@@ -215,7 +225,7 @@ def _consensus(project: Project) -> tuple[pa.Table, tuple[str, ...]]:
             agreement[code] if counts[code] else None,
             counts[code],
         )
-        for code in np.flatnonzero(final.label[:size] >= 0).tolist()
+        for code in np.flatnonzero(wanted).tolist()
     ]
     kinds = {"example": str, "consensus_label": str, "source": str, "quality": float}
     if final.expected_error is not None:

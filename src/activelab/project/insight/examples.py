@@ -83,13 +83,13 @@ def queue_head(project: Project, n: int = 20) -> list[QueueRow]:
             kind="relabel" if row.num_labels else "new",
             num_labels=row.num_labels,
             remaining=row.remaining,
-            **dict(_estimates(final, current, row.id)),
+            **dict(estimates_of(final, current, row.id)),
         )
         for row in rows
     ]
 
 
-def _estimates(final: FinalLabels, current: Scored | None, code: int) -> Estimates:
+def estimates_of(final: FinalLabels, current: Scored | None, code: int) -> Estimates:
     """What is known of an example, and what the round says; it knows nothing of those added since."""
     facts = Estimates.model_validate(final.facts(code))
     if current is None or code >= len(current.scores):
@@ -141,7 +141,7 @@ def why_served(project: Project, example_id: int) -> Why:
             # What is known since the round began is in its order, but nobody is asked about it.
             position=int(place[0]) if len(place) and not known else None,
             of=len(order),
-            **dict(_estimates(final, current, example_id)),
+            **dict(estimates_of(final, current, example_id)),
             annotator_accuracy=summary.annotator_accuracy,
             temperature=summary.temperature,
             model_weight=summary.model_weight,
@@ -248,7 +248,7 @@ def adjudication_list(project: Project, n: int = 50) -> list[Case]:
             why=why,
             num_labels=rows[code].num_labels,
             votes=given[code],
-            **dict(_estimates(final, current, code)),
+            **dict(estimates_of(final, current, code)),
         )
         for code, why in sorted(chosen.items(), key=lambda one: rank.get(one[0], -1.0))
     ]

@@ -319,6 +319,66 @@ class Case(CaseFacts):
     content: dict[str, Any]
 
 
+# ------------------------------------------------------------------ all examples
+
+
+class AnswerCount(Result):
+    """How many gave the same answer to an example."""
+
+    kind: Literal["label", "skip", "unsure"]
+    label: Named | None
+    number: int
+
+
+class BrowseFacts(Estimates):
+    """An example that fits a search."""
+
+    id: int
+    example: str
+    num_labels: int
+    answers: list[AnswerCount] = Field(description="The most frequent first.")
+
+
+class BrowseRow(BrowseFacts):
+    """An example that fits a search, with its content as it was imported."""
+
+    content: dict[str, Any]
+
+
+class FoundExamples(Result):
+    """Examples that fit a search."""
+
+    total: int
+    rows: list[BrowseRow]
+
+
+class MapPoints(Result):
+    """The examples as points: those that are alike lie close together. Lists by the examples' numbers."""
+
+    x: list[int] = Field(description="From 0 to 1,000.")
+    y: list[int] = Field(description="From 0 to 1,000.")
+    label: list[int] = Field(
+        description="Of the label that counts, its place among the classes; -1 for none and for sets."
+    )
+    quality: list[int] = Field(description="Of that label, in per cent; -1 for none.")
+
+
+class ReasonCount(Result):
+    """How many skips have a reason."""
+
+    reason: str
+    number: int
+
+
+class Facets(Result):
+    """What can be searched for."""
+
+    annotators: list[str] = Field(description="Who has answered.")
+    reasons: list[ReasonCount] = Field(description="Of skips, the most frequent first.")
+    rounds: list[int]
+    fields: list[str] = Field(description="Of the contents, beside text and image.")
+
+
 # ------------------------------------------------------------------ audits
 
 CONFIDENCE = 0.95

@@ -18,6 +18,8 @@ from sqlalchemy import (
     Connection,
     ScalarSelect,
     bindparam,
+    case,
+    exists,
     func,
     insert,
     literal,
@@ -31,7 +33,17 @@ from activelab._typing import Ints
 from activelab.project.labelling.processes import is_gone
 from activelab.project.labelling.summary import RoundSummary
 from activelab.project.settings import Settings, load_value, store_value
-from activelab.project.store.schema import answer, decision, event, example, lease, queue, round_, round_array
+from activelab.project.store.schema import (
+    answer,
+    decision,
+    event,
+    example,
+    lease,
+    queue,
+    round_,
+    round_array,
+    wish,
+)
 
 CHUNK = 1_000
 """Rows of the queue that are written at a time: others wait meanwhile, for some milliseconds."""
@@ -44,6 +56,15 @@ CANCELLED = "cancelled"
 
 KNOWN = select(example.c.id).where(example.c.gold.is_not(None)).union(select(decision.c.example_id))
 """Examples whose right answer is known or that are decided: nobody is asked about them."""
+
+_WISHED = select(wish.c.example_id).where(
+    ~exists().where(
+        answer.c.example_id == wish.c.example_id,
+        answer.c.event_id > wish.c.event_id,
+        answer.c.kind == "label",
+    )
+)
+"""Examples about which somebody wants one more label, which has not come."""
 
 _LOCK_ROUND = 7_206_001
 _SHARE_ROUND = select(func.pg_advisory_xact_lock_shared(_LOCK_ROUND))
@@ -224,6 +245,13 @@ def publish_round(connection: Connection, settings: Settings, round_id: int, sum
     round_now = get_round(connection, round_id)
     if round_now.state != "running":
         raise AlreadyTrainingError(f"round {round_id} was given up: {round_now.summary.error or ''}")
+    fulfilled = exists().where(
+        answer.c.example_id == wish.c.example_id,
+        answer.c.event_id > wish.c.event_id,
+        answer.c.event_id <= round_now.last_event,
+        answer.c.kind == "label",
+    )
+    connection.execute(sql_delete(wish).where(fulfilled))
     _settle(connection, settings, round_now, queue.c.round_id == round_id)
     before = current_round(connection)
     connection.execute(update(lease).where(lease.c.state == "open").values(round_id=round_id))
@@ -305,11 +333,17 @@ def labels_came(connection: Connection, counts: Mapping[int, int]) -> None:
 
 
 def _given(example_id: ColumnElement[int], last_event: int) -> ScalarSelect[int]:
-    """How many labels an example was given since an event."""
+    """How many labels an example was given since an event, or since one more was wished for."""
+    wished = select(wish.c.event_id).where(wish.c.example_id == example_id).scalar_subquery()
     return (
         select(func.count())
         .select_from(answer)
-        .where(answer.c.example_id == example_id, answer.c.event_id > last_event, answer.c.kind == "label")
+        .where(
+            answer.c.example_id == example_id,
+            answer.c.event_id > last_event,
+            answer.c.event_id > func.coalesce(wished, 0),
+            answer.c.kind == "label",
+        )
         .scalar_subquery()
     )
 
@@ -323,7 +357,8 @@ def _settle(connection: Connection, settings: Settings, of: Round, rows: ColumnE
         .where(lease.c.state == "open", lease.c.example_id == queue.c.example_id)
         .scalar_subquery()
     )
-    slots = literal(settings.labels_per_round) - given - leased
+    wished = queue.c.example_id.in_(select(wish.c.example_id))
+    slots = case((wished, 1), else_=settings.labels_per_round) - given - leased
     connection.execute(update(queue).where(rows).values(remaining=slots))
     if settings.max_labels is not None:
         room = (
@@ -332,7 +367,8 @@ def _settle(connection: Connection, settings: Settings, of: Round, rows: ColumnE
             .scalar_subquery()
             - leased
         )
-        connection.execute(update(queue).where(rows, queue.c.remaining > room).values(remaining=room))
+        full = rows & (queue.c.remaining > room) & ~wished
+        connection.execute(update(queue).where(full).values(remaining=room))
     connection.execute(update(queue).where(rows, queue.c.example_id.in_(KNOWN)).values(remaining=_NEVER))
 
 
@@ -345,6 +381,53 @@ def settle_again(connection: Connection, settings: Settings, examples: Sequence[
     if examples is not None and len(examples) <= _BINDABLE:
         rows &= queue.c.example_id.in_(list(examples))
     _settle(connection, settings, get_round(connection, number), rows)
+
+
+def wished_first(connection: Connection, order: Ints) -> Ints:
+    """An order that begins with the examples about which one more label is wished for."""
+    wished = np.sort(np.array([*connection.execute(_WISHED).scalars()], dtype=np.int64))
+    first = without_known(connection, wished)
+    return np.concatenate([first, order[~np.isin(order, first)]]).astype(np.int32)
+
+
+def ask_again(
+    connection: Connection, settings: Settings, annotator_id: int, codes: Sequence[int], now: float
+) -> list[int]:
+    """Wish for one more label of some examples, before all others; those whose answer is known are left out.
+
+    The next label of an example, of somebody who has not answered it yet, fulfils the wish, in this round or
+    a later one. It is asked for however many labels an example has.
+
+    Returns
+    -------
+    list of int
+        The examples that are asked about.
+    """
+    hold_round(connection)
+    known = {*connection.execute(KNOWN).scalars()}
+    asked = [code for code in dict.fromkeys(codes) if code not in known]
+    if not asked:
+        return []
+    last = connection.execute(select(func.coalesce(func.max(event.c.id), 0))).scalar_one()
+    said = {"event_id": last, "annotator_id": annotator_id, "time": now}
+    number = current_round(connection)
+    of_round = queue.c.round_id == number
+    head = connection.execute(select(func.min(queue.c.position)).where(of_round)).scalar() or 0
+    for at in range(0, len(asked), _BINDABLE):
+        part = asked[at : at + _BINDABLE]
+        connection.execute(sql_delete(wish).where(wish.c.example_id.in_(part)))
+        connection.execute(insert(wish), [{"example_id": code, **said} for code in part])
+        connection.execute(sql_delete(queue).where(of_round, queue.c.example_id.in_(part)))
+    if number >= 0:
+        drop_from_order(connection, asked)
+        places = enumerate(asked, start=head - len(asked))
+        rows = [
+            {"round_id": number, "example_id": code, "position": place, "remaining": 0}
+            for place, code in places
+        ]
+        connection.execute(insert(queue), rows)
+        settle_again(connection, settings, asked)
+    return asked
 
 
 def append_to_order(connection: Connection, settings: Settings, new: Ints) -> None:

@@ -132,6 +132,16 @@ decision = Table(
     Column("class_code", Integer, nullable=False),
 )
 
+# Examples about which somebody who leads wants one more label; fulfilled by the next one.
+wish = Table(
+    "wish",
+    metadata,
+    Column("example_id", ForeignKey("example.id"), primary_key=True, autoincrement=False),
+    Column("event_id", _Counted, nullable=False),  # the labels up to here were known
+    Column("annotator_id", ForeignKey("annotator.id"), nullable=False),
+    Column("time", Float(53), nullable=False),
+)
+
 round_ = Table(
     "round",
     metadata,

@@ -76,12 +76,18 @@ def load_pool(project: Project, size: int) -> Any:
     where a model of the user's own wants to see them: a list of texts, a dataframe, or images as an array of
     shape (n, 32, 32, 3).
     """
+    if _wants_raw(project.settings) and project.features() is None:
+        return _RAW[project.settings.kind](project, size)
+    return load_numbers(project, size)
+
+
+def load_numbers(project: Project, size: int) -> Any:
+    """`load_pool` as numbers, whatever the models want to see."""
     features = project.features()
     if features is not None:
         return features[:size]
-    settings = project.settings
-    raw = _RAW[settings.kind](project, size)
-    return raw if _wants_raw(settings) else make_encoder(settings.kind).fit_transform(raw)
+    kind = project.settings.kind
+    return make_encoder(kind).fit_transform(_RAW[kind](project, size))
 
 
 def make_encoder(kind: str) -> Any:

@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,7 @@ from activelab.project.store.database import BusyError, StorageError
 from activelab.project.store.schema import round_, round_array
 from activelab.project.training.consensus import Judged, judge, mean_rating, with_abstentions
 from activelab.project.training.due import enough
+from activelab.project.training.embedding_map import draw_map
 from activelab.project.training.predictions import load_pred_probs, parts, parts_of, read_predictions
 from activelab.tables import naming
 
@@ -123,6 +124,8 @@ def train_on_files(
 ) -> Round:
     """`train_round` on the probabilities in files, or on models of the project if none is named.
 
+    Then the map of the pool is drawn, if it has grown.
+
     Raises
     ------
     InputError
@@ -132,7 +135,7 @@ def train_on_files(
     # What is wrong with a single file has its place there; of several the message names the model.
     with naming(files[0]) if len(files) == 1 else nullcontext():
         try:
-            return train_round(
+            done = train_round(
                 project,
                 pred_probs=given or None,
                 progress=progress,
@@ -143,6 +146,10 @@ def train_on_files(
             if len(files) > 1:
                 error.file = ", ".join(os.fspath(path) for path in files)
             raise
+    # The round is served already; without a map the page of all examples has its list.
+    with suppress(InputError, StorageError):
+        draw_map(project)
+    return done
 
 
 # ------------------------------------------------------------------ a round that runs
@@ -557,6 +564,7 @@ def _arrays(result: RoundResult, judged: Judged, order: Ints) -> dict[str, Any]:
 def _store(project: Project, number: int, found: _Outcome) -> None:
     """The arrays of a round, each in a transaction of its own; large ones in several."""
     arrays = {**found.arrays, **dict(parts_of(found.pred_probs))}
+    arrays["order"] = project.database.read(lambda c: rounds.wished_first(c, arrays["order"]))
     for name, values in arrays.items():
         _keep_up(project, number, lambda c, n=name, v=values: rounds.store_array(c, number, n, v))  # type: ignore[misc]
 

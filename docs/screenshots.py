@@ -26,6 +26,7 @@ from sklearn.datasets import load_digits, load_wine
 
 from activelab.project import Project, Settings, create_project
 from activelab.project.store import accounts
+from activelab.project.training.embedding_map import draw_map
 from activelab.project.training.round import train_round
 from activelab.web import create_app
 
@@ -208,12 +209,20 @@ def take(page: Page, name: str, *, whole: bool = False) -> None:
     print(f"{path.relative_to(PICTURES.parents[2])}: {path.stat().st_size / 1024:.0f} KB")
 
 
+def browse(page: Page) -> None:
+    """Open the map, and wait until it and the first pictures are there."""
+    page.locator("#map-panel summary").click()
+    expect(page.locator("#map-legend li").first).to_be_visible()
+    page.wait_for_function("[...document.images].every((one) => one.complete)")
+
+
 def main() -> None:
     """Make all pictures."""
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         images, table, texts = digits(Path(name)), wines(Path(name)), docstrings(Path(name))
+        draw_map(images)
         for project in (images, table, texts):
             person(project, "lead", "admin")
         with visited(browser, images, "lead", **DESKTOP) as page:
@@ -232,6 +241,9 @@ def main() -> None:
             take(page, "team", whole=True)
             show(page, "/settings")
             take(page, "settings", whole=True)
+            show(page, "/browse?sort=quality")
+            browse(page)
+            take(page, "browse")
         with visited(browser, texts, "lead", **DESKTOP) as page:
             show(page, "/label")
             page.keyboard.press("g")
@@ -247,6 +259,12 @@ def main() -> None:
         with visited(browser, images, "lead", **DESKTOP, color_scheme="dark") as page:
             show(page, "/dashboard")
             take(page, "dashboard-dark")
+            show(page, "/browse?sort=quality")
+            browse(page)
+            take(page, "browse-dark")
+        with visited(browser, images, "lead", **PHONE) as page:
+            show(page, "/browse?sort=quality")
+            take(page, "browse-phone")
         for project in (images, table, texts):
             project.close()
         browser.close()

@@ -308,10 +308,7 @@ def test_adjudication(sqlite, small):
     found = insight.adjudication_list(project)
     assert [(row.example, row.why) for row in found] == [
         ("e6", "skipped or unsure"),
-        ("e1", "low quality"),
-        ("e2", "low quality"),
-        ("e0", "low quality"),
-        ("e3", "low quality"),
+        ("e1", "disagreement"),
     ]
     assert found[0].votes[0].model_dump() | {"event": 0, "time": 0} == {
         "event": 0,
@@ -322,6 +319,7 @@ def test_adjudication(sqlite, small):
         "seconds": 3.0,
         "time": 0,
         "source": "api",
+        "accuracy": 0.8,
     }
     assert [(vote.annotator, vote.label) for vote in found[1].votes] == [
         ("ann0", "a"),

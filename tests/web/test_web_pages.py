@@ -39,7 +39,7 @@ def trained(tmp_path_factory):
 def train_by_rounds(site: RunningSite, number: int) -> None:
     for turn in range(number):
         site.project.add_labels(
-            (f"e{i}", who, CLASSES[(i + (i % 7 == 0)) % 3])
+            (f"e{i}", who, CLASSES[(i + (i % 7 == 0) + (who == "bob" and i % 9 == 8)) % 3])
             for i in range(9 * turn, 9 * turn + 9)
             for who in ("ann", "bob")
         )
@@ -441,7 +441,9 @@ def test_the_dashboard(trained: RunningSite, visit: Visits):
     people = page.get_by_role("region", name="Annotators", exact=True)
     expect(people.get_by_role("row", name="ann 45")).to_be_visible()
     cases = page.get_by_role("region", name="To adjudicate")
-    expect(cases.get_by_role("row").nth(1)).to_contain_text(re.compile("(cat|dog|eel): ann, bob$"))
+    expect(cases.get_by_role("row").nth(1)).to_contain_text(
+        re.compile("(cat|dog|eel): (ann|bob).*(cat|dog|eel): (ann|bob)$")
+    )
     expect(page.get_by_role("region", name="Rounds", exact=True).get_by_role("row")).to_have_count(7)
     expect(page.locator("#right")).to_contain_text("of 100 labels are expected to be right")
     expect(page.locator("#pays")).to_contain_text("the next 100 labels are expected to mend")
@@ -502,11 +504,12 @@ def test_why_an_example_was_served(trained: RunningSite, visit: Visits):
 
 def test_adjudicating(tmp_path, visit: Visits):
     with running(tmp_path / "p.db", contents=CONTENTS[:30]) as site:
-        site.project.add_labels((f"e{i}", who, CLASSES[i % 3]) for i in range(12) for who in ("ann", "bob"))
+        site.project.add_labels((f"e{i}", "ann", CLASSES[i % 3]) for i in range(24))
+        site.project.add_labels((f"e{i}", "bob", CLASSES[(i + (i < 12)) % 3]) for i in range(20))
         train_round(site.project)
         page = visit(site, "jude", "/adjudicate")
         cases = page.locator("#list > li")
-        expect(cases).to_have_count(12)
+        expect(cases).to_have_count(12)  # the others agree, or are one
         name = cases.first.get_by_role("heading").inner_text()
         cases.first.get_by_role("button", name="eel").click()
         expect(cases).to_have_count(11)
@@ -520,6 +523,50 @@ def test_adjudicating(tmp_path, visit: Visits):
         expect(cases).to_have_count(12)
         expect(decided).to_be_hidden()
         assert site.project.known_truths().max() == -1
+
+
+def test_adjudicating_by_keys(tmp_path, visit: Visits):
+    with running(tmp_path / "p.db", contents=CONTENTS[:30]) as site:
+        site.project.add_labels((f"e{i}", "ann", CLASSES[i % 3]) for i in range(24))
+        site.project.add_labels((f"e{i}", "bob", CLASSES[(i + (i < 4)) % 3]) for i in range(20))
+        train_round(site.project)
+        page = visit(site, "jude", "/adjudicate")
+        cases, press = page.locator("#list .case"), page.keyboard.press
+        expect(cases).to_have_count(4)
+        names = [one.inner_text() for one in cases.get_by_role("heading").all()]
+        expect(cases.first).to_have_class(re.compile("now"))
+
+        page.get_by_label(f"Note on {names[0]}").fill("the tail says so")
+        press("Enter")
+        page.locator("#main").focus()
+        press("3")
+        expect(cases).to_have_count(3)
+        (decision,) = insight.decision_list(site.project)
+        assert (decision.example, decision.label, decision.note) == (names[0], "eel", "the tail says so")
+        press("u")
+        expect(cases).to_have_count(4)
+        expect(cases.first.get_by_role("heading")).to_have_text(names[0])
+        assert insight.decision_list(site.project) == []
+
+        press("g")
+        expect(cases).to_have_count(3)
+        expect(page.get_by_role("region", name="The guidelines do not decide")).to_contain_text(names[0])
+        press("s")
+        expect(page.locator("#left")).to_have_text("2 shown, 1 for later")
+        press("u")
+        expect(cases).to_have_count(3)
+        expect(cases.first.get_by_role("heading")).to_have_text(names[1])
+        page.locator("#filters summary").click()
+        page.get_by_label("Answered as").select_option("cat")
+        given = site.project.labels()
+        cat = {int(code) for code in given.example[given.label == 0]}
+        left = {site.project.example_codes([name])[name] for name in names[1:]}
+        expect(cases).to_have_count(len(cat & left))
+        # Asked about again they are no longer set aside.
+        assert [one.example for one in insight.unclear_list(site.project)] == [names[0]]
+        (code,) = site.project.example_codes([names[0]]).values()
+        assert site.project.ask_again(site.people["jude"], [code]) == 1
+        assert insight.unclear_list(site.project) == []
 
 
 def test_deciding_on_the_page_of_an_example(trained: RunningSite, visit: Visits):

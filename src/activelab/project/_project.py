@@ -459,6 +459,7 @@ class Project:
         *,
         seconds: float | None = None,
         request: str | None = None,
+        note: str | None = None,
     ) -> queueing.Recorded:
         """Store the label of an example as an adjudicator decides; it counts whatever annotators say.
 
@@ -475,9 +476,23 @@ class Project:
         code = self.class_code(label)
         return self.database.write(
             lambda c: decisions.decide(
-                c, annotator_id, example_id, code, time.time(), seconds=seconds, request=request
+                c, annotator_id, example_id, code, time.time(), seconds=seconds, request=request, note=note
             )
         )
+
+    def mark_unclear(self, annotator_id: int, example_id: int, note: str | None = None) -> None:
+        """Say that the guidelines do not decide an example; a decision, or asking again, takes it back.
+
+        Raises
+        ------
+        InputError
+            If there is no such example.
+        """
+        self.database.write(lambda c: decisions.mark_unclear(c, annotator_id, example_id, time.time(), note))
+
+    def clear(self, example_id: int) -> bool:
+        """Take back that the guidelines do not decide an example; whether anybody had said so."""
+        return self.database.write(lambda c: decisions.clear(c, [example_id])) > 0
 
     def decide_all(self, annotator_id: int, examples: Iterable[int], label: Named) -> int:
         """Store the same decision on several examples, in small transactions; how many there were.
@@ -514,6 +529,7 @@ class Project:
             settings = load_settings(connection)
             asked = rounds.ask_again(connection, settings, annotator_id, wanted, time.time())
             if asked:
+                decisions.clear(connection, asked)
                 write_audit(connection, annotator_id, "asked again", {"count": len(asked)})
             return len(asked)
 

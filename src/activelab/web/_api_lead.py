@@ -20,6 +20,7 @@ from activelab.project.insight.charts import NARROW, WIDE
 from activelab.project.insight.results import Decision, Vote
 from activelab.project.insight.values import decision_on, votes
 from activelab.project.labelling.naming import Naming, load_naming
+from activelab.web._api_browse import Searched
 from activelab.web._bodies import (
     CaseOut,
     DecisionIn,
@@ -30,6 +31,7 @@ from activelab.web._bodies import (
     Number,
     RequestId,
     StoredOut,
+    UnclearIn,
 )
 from activelab.web._failures import ERRORS, Failure
 from activelab.web._queries import content_of, example_row, find_examples
@@ -115,12 +117,33 @@ def rounds(site: Here, _: Adjudicator) -> list[insight.RoundRow]:
 
 
 @router.get("/adjudication", summary="What needs a decision")
-def adjudication(site: Here, _: Adjudicator, limit: Limit = 20) -> list[CaseOut]:
-    """Examples of the lowest consensus quality, with all their labels, and those nobody could answer."""
+def adjudication(site: Here, _: Adjudicator, wanted: Searched, limit: Limit = 20) -> list[CaseOut]:
+    """Conflicts of the lowest consensus quality, with all their labels, and examples nobody could answer."""
+    among = None if wanted == insight.Search() else insight.search(site.project, wanted)
     return [
         CaseOut(**dict(case) | {"content": content_of(case.id, case.content)})
-        for case in insight.adjudication_list(site.project, limit)
+        for case in insight.adjudication_list(site.project, limit, among)
     ]
+
+
+@router.get("/unclear", summary="What the guidelines do not decide")
+def unclear(site: Here, _: Adjudicator) -> list[insight.UnclearRow]:
+    """Examples that wait for clearer guidelines, the latest first."""
+    return insight.unclear_list(site.project)
+
+
+@router.put("/examples/{example_id}/unclear", status_code=204, summary="The guidelines do not decide")
+def mark_unclear(example_id: Number, body: UnclearIn, site: Here, visitor: Adjudicator) -> None:
+    """Set an example aside until the guidelines say more; a decision, or asking again, brings it back."""
+    site.project.database.read(lambda c: example_row(c, example_id))
+    site.project.mark_unclear(visitor.account.id, example_id, body.note)
+
+
+@router.delete("/examples/{example_id}/unclear", status_code=204, summary="The guidelines do decide")
+def clear(example_id: Number, site: Here, _: Adjudicator) -> None:
+    """Take back that the guidelines do not decide an example."""
+    if not site.project.clear(example_id):
+        raise Failure(404, "nobody has said that the guidelines do not decide this example.")
 
 
 @router.get("/decisions", summary="What was decided")
@@ -178,7 +201,12 @@ def decide(example_id: Number, body: DecisionIn, site: Here, visitor: Adjudicato
     """
     site.project.database.read(lambda c: example_row(c, example_id))
     stored = site.project.decide(
-        visitor.account.id, example_id, body.label, seconds=body.seconds, request=body.request
+        visitor.account.id,
+        example_id,
+        body.label,
+        seconds=body.seconds,
+        request=body.request,
+        note=body.note,
     )
     return StoredOut(event=stored.event_id, repeated=stored.repeated)
 

@@ -267,6 +267,13 @@ class DecisionIn(Body):
     label: LabelIn
     seconds: Seconds | None = None
     request: RequestId | None = None
+    note: Reason | None = Field(default=None, description="Why.")
+
+
+class UnclearIn(Body):
+    """That the guidelines do not decide an example."""
+
+    note: Reason | None = Field(default=None, description="What they should say.")
 
 
 class AuditIn(Body):

@@ -17,6 +17,7 @@ from activelab.project.insight.examples import (
     decision_list,
     quality_histogram,
     queue_head,
+    unclear_list,
     why_served,
 )
 from activelab.project.insight.final import FinalLabels, final_labels
@@ -41,6 +42,7 @@ from activelab.project.insight.results import (
     QualityHistogram,
     QueueRow,
     RoundRow,
+    UnclearRow,
     Vote,
     Why,
 )
@@ -72,6 +74,7 @@ __all__ = [
     "QueueRow",
     "RoundRow",
     "Search",
+    "UnclearRow",
     "Vote",
     "Why",
     "adjudication_list",
@@ -96,5 +99,6 @@ __all__ = [
     "rounds_table",
     "safe_rows",
     "search",
+    "unclear_list",
     "why_served",
 ]

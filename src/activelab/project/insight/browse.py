@@ -28,9 +28,9 @@ from activelab.project.insight.results import (
 from activelab.project.insight.values import Scored, scored
 from activelab.project.labelling import rounds
 from activelab.project.labelling.naming import Naming
-from activelab.project.store.schema import annotator, answer, event, example
+from activelab.project.store.schema import annotator, answer, event, example, unclear
 
-Only = Literal["disagreement", "model", "skipped", "unsure", "labelled", "unlabelled"]
+Only = Literal["disagreement", "model", "skipped", "unsure", "unclear", "labelled", "unlabelled"]
 Sort = Literal["pool", "quality", "worth", "labels", "latest"]
 
 ONLY: dict[str, str] = {
@@ -40,6 +40,7 @@ ONLY: dict[str, str] = {
     "model": "the model says something else",
     "skipped": "skipped by somebody",
     "unsure": "somebody cannot tell",
+    "unclear": "the guidelines do not decide",
 }
 """What examples can be confined to, in words."""
 
@@ -74,7 +75,7 @@ class Search:
         A class that ``annotator``, or anybody, gave.
     at_least, at_most : float, optional
         Bounds on the quality of the label; examples without a label have none.
-    only : {"labelled", "unlabelled", "disagreement", "model", "skipped", "unsure"}, optional
+    only : {"labelled", "unlabelled", "disagreement", "model", "skipped", "unsure", "unclear"}, optional
         See `ONLY`.
     reason : str, optional
         Of a skip.
@@ -232,6 +233,8 @@ def _answered(connection: Connection, naming: Naming, wanted: Search) -> list[Se
         queries.append(given.where(answer.c.kind == "label").group_by(answer.c.example_id).having(several))
     elif wanted.only in ("skipped", "unsure"):
         queries.append(given.where(answer.c.kind == {"skipped": "skip", "unsure": "unsure"}[wanted.only]))
+    elif wanted.only == "unclear":
+        queries.append(select(unclear.c.example_id))
     if wanted.reason is not None:
         skipped = given.join(event, event.c.id == answer.c.event_id)
         queries.append(skipped.where(answer.c.kind == "skip", event.c.reason == wanted.reason))

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, select
 
 from activelab._errors import InputError
 from activelab._kernels import temper
+from activelab._typing import Ints
 from activelab.consensus.parts import likelihood
 from activelab.project._project import Project
 from activelab.project.insight.final import FinalLabels, final_labels
@@ -19,9 +20,11 @@ from activelab.project.insight.results import (
     Case,
     DecisionRow,
     Estimates,
+    Like,
     QualityHistogram,
     QueueRow,
     ScorePart,
+    UnclearRow,
     Vote,
     Why,
 )
@@ -31,14 +34,16 @@ from activelab.project.labelling.decisions import load_truths
 from activelab.project.labelling.naming import load_naming
 from activelab.project.labelling.rounds import KNOWN
 from activelab.project.settings import Settings, load_settings
-from activelab.project.store.schema import annotator, answer, decision, event, example, queue
+from activelab.project.store.schema import annotator, answer, decision, event, example, queue, unclear
 from activelab.project.training.predictions import pred_probs_of
 
-_Reason = Literal["skipped or unsure", "low quality"]
+_Reason = Literal["skipped or unsure", "disagreement", "overruled by the model"]
 
 UNANSWERABLE = 2
 """Skips and "unsure" after which somebody should decide about an example."""
 
+
+_SURE, _ALIKE = 0.9, 3
 
 _LEAST_SURE = ("recommended", "taught", "frugal", "expected_loss")
 """Methods whose score is what the consensus makes of models and annotators together."""
@@ -211,35 +216,44 @@ def _named(models: list[str], size: int) -> list[str]:
     return models if len(models) == size else [f"model {place}" for place in range(1, size + 1)]
 
 
-def adjudication_list(project: Project, n: int = 50) -> list[Case]:
-    """Examples somebody should decide: many skips first, then the lowest consensus quality.
+def adjudication_list(project: Project, n: int = 50, among: Ints | None = None) -> list[Case]:
+    """Examples somebody should decide: many skips first, then conflicts of the lowest quality.
 
-    Examples that are decided or whose right answer is known are left out.
+    A conflict is one of two or more annotators with each other, or of the model with all of them. Examples
+    that are decided, whose right answer is known, or that the guidelines do not decide, are left out; one
+    label alone needs a second opinion, not a judge.
+
+    Parameters
+    ----------
+    project : Project
+    n : int
+    among : array of int, optional
+        Numbers of the examples that are looked at, as of `search`; by default all.
     """
 
     def load(connection: Connection) -> tuple[dict[int, _Reason], dict[int, list[Vote]], Scored | None]:
-        current = scored(connection)
-        chosen: dict[int, _Reason] = dict.fromkeys(_unanswerable(connection, n), "skipped or unsure")
+        current, known = scored(connection), load_truths(connection).known
+        open_ = ~known
+        open_[[*connection.execute(select(unclear.c.example_id)).scalars()]] = False
+        if among is not None:
+            open_ &= np.isin(np.arange(len(open_)), among)
+        unanswerable = [code for code in _unanswerable(connection) if open_[code]]
+        chosen: dict[int, _Reason] = dict.fromkeys(unanswerable[:n], "skipped or unsure")
         if current is not None:
-            lowest = np.argsort(
-                np.where(np.isfinite(current.quality), current.quality, np.inf), kind="stable"
-            )
-            labelled = int(np.isfinite(current.quality).sum())
-            start, known = 0, load_truths(connection).known
-            while len(chosen) < n and start < labelled:
-                some = lowest[start : min(start + max(2 * n, 100), labelled)].tolist()
-                for code in some:
-                    if len(chosen) < n and not known[code]:
-                        chosen.setdefault(code, "low quality")
-                start += len(some)
+            conflicts = {code: why for code, why in _conflicts(connection, current).items() if open_[code]}
+            codes = sorted(conflicts, key=lambda code: float(current.quality[code]))
+            for code in codes[: n + len(chosen)]:
+                if len(chosen) < n:
+                    chosen.setdefault(code, conflicts[code])
         return chosen, votes(connection, load_naming(connection), list(chosen)), current
 
     chosen, given, current = project.database.read(load)
     rows = {one.id: one for one in project.examples(list(chosen))}
     final = final_labels(project, list(chosen))
     # Answers that came since the round was trained may have made an example surer.
-    low = [code for code, why in chosen.items() if why == "low quality"]
+    low = [code for code, why in chosen.items() if why != "skipped or unsure"]
     rank = dict(zip(low, final.quality[low].tolist(), strict=True))
+    like = _alike(project, final, list(chosen))
     return [
         Case(
             id=code,
@@ -248,6 +262,7 @@ def adjudication_list(project: Project, n: int = 50) -> list[Case]:
             why=why,
             num_labels=rows[code].num_labels,
             votes=given[code],
+            like=like.get(code, []),
             **dict(estimates_of(final, current, code)),
         )
         for code, why in sorted(chosen.items(), key=lambda one: rank.get(one[0], -1.0))
@@ -257,7 +272,7 @@ def adjudication_list(project: Project, n: int = 50) -> list[Case]:
 def decision_list(project: Project, n: int = 50) -> list[DecisionRow]:
     """The decisions that stand, the latest first."""
     query = (
-        select(decision, example.c.name, annotator.c.name.label("who"), event.c.time)
+        select(decision, example.c.name, annotator.c.name.label("who"), event.c.time, event.c.reason)
         .join(example, example.c.id == decision.c.example_id)
         .join(annotator, annotator.c.id == decision.c.annotator_id)
         .join(event, event.c.id == decision.c.event_id)
@@ -273,13 +288,86 @@ def decision_list(project: Project, n: int = 50) -> list[DecisionRow]:
             label=final.naming.name(row.class_code) or [],
             annotator=row.who,
             time=row.time,
+            note=row.reason,
             consensus=final.naming.name(int(final.consensus[row.example_id])),
         )
         for row in rows
     ]
 
 
-def _unanswerable(connection: Connection, n: int) -> list[int]:
+def unclear_list(project: Project) -> list[UnclearRow]:
+    """The examples that the guidelines do not decide, the latest first."""
+    query = (
+        select(unclear, example.c.name, annotator.c.name.label("who"))
+        .join(example, example.c.id == unclear.c.example_id)
+        .join(annotator, annotator.c.id == unclear.c.annotator_id)
+        .order_by(unclear.c.time.desc())
+    )
+    return [
+        UnclearRow(id=row.example_id, example=row.name, annotator=row.who, time=row.time, note=row.note)
+        for row in project.database.read(lambda c: c.execute(query).all())
+    ]
+
+
+def _conflicts(connection: Connection, current: Scored) -> dict[int, _Reason]:
+    """Examples of two or more labels that differ, or that the consensus contradicts."""
+    query = (
+        select(
+            answer.c.example_id,
+            func.count(answer.c.class_code.distinct()),
+            func.min(answer.c.class_code),
+        )
+        .where(answer.c.kind == "label", answer.c.example_id < len(current.quality))
+        .group_by(answer.c.example_id)
+        .having(func.count() > 1)
+    )
+    found: dict[int, _Reason] = {}
+    for code, different, label in connection.execute(query):
+        if not np.isfinite(current.quality[code]):
+            continue
+        if different > 1:
+            found[code] = "disagreement"
+        elif current.consensus[code] != label:
+            found[code] = "overruled by the model"
+    return found
+
+
+def _alike(project: Project, final: FinalLabels, codes: list[int]) -> dict[int, list[Like]]:
+    """The sure examples that lie nearest to some on the map; none if there is no map."""
+    from activelab.project.training.embedding_map import load_map
+
+    points = load_map(project) if codes else None
+    if points is None:
+        return {}
+    size = min(len(points), len(final.label))
+    sure = np.flatnonzero(np.nan_to_num(final.quality[:size]) >= _SURE)
+    nearest = {
+        code: sure[np.argsort(((points[sure] - points[code]) ** 2).sum(axis=1), kind="stable")]
+        for code in codes
+        if code < size
+    }
+    like = {
+        code: [one for one in found[: _ALIKE + 1].tolist() if one != code][:_ALIKE]
+        for code, found in nearest.items()
+    }
+    rows = {
+        one.id: one.name for one in project.examples(sorted({one for some in like.values() for one in some}))
+    }
+    return {
+        code: [
+            Like(
+                id=one,
+                example=rows[one],
+                label=final.naming.name(int(final.label[one])) or [],
+                quality=float(final.quality[one]),
+            )
+            for one in some
+        ]
+        for code, some in like.items()
+    }
+
+
+def _unanswerable(connection: Connection) -> list[int]:
     """Examples that several people skipped or were unsure about, and whose label is not known."""
     number_of = func.count()
     query = (
@@ -288,6 +376,5 @@ def _unanswerable(connection: Connection, n: int) -> list[int]:
         .group_by(answer.c.example_id)
         .having(number_of >= UNANSWERABLE)
         .order_by(number_of.desc(), answer.c.example_id)
-        .limit(n)
     )
     return [*connection.execute(query).scalars()]

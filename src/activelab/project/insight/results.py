@@ -211,6 +211,9 @@ class Vote(Result):
     seconds: float | None
     time: float = Field(description="Seconds since 1970.")
     source: str
+    accuracy: float | None = Field(
+        default=None, description="Expected of the annotator by the round that is served."
+    )
 
 
 class Decision(Result):
@@ -219,6 +222,7 @@ class Decision(Result):
     label: Named
     annotator: str = Field(description="Who.")
     time: float = Field(description="Seconds since 1970.")
+    note: str | None = None
 
 
 class DecisionRow(Decision):
@@ -303,14 +307,36 @@ class Why(Estimates):
     )
 
 
+class Like(Result):
+    """An example that resembles another."""
+
+    id: int
+    example: str
+    label: Named
+    quality: float
+
+
+class UnclearRow(Result):
+    """An example that the guidelines do not decide."""
+
+    id: int
+    example: str
+    annotator: str = Field(description="Who says so.")
+    time: float = Field(description="Seconds since 1970.")
+    note: str | None
+
+
 class CaseFacts(Estimates):
     """An example somebody should decide."""
 
     id: int
     example: str
-    why: Literal["skipped or unsure", "low quality"]
+    why: Literal["skipped or unsure", "disagreement", "overruled by the model"]
     num_labels: int
     votes: list[Vote]
+    like: list[Like] = Field(
+        default=[], description="What lies nearest on the map and has a label of quality 0.9 or more."
+    )
 
 
 class Case(CaseFacts):

@@ -78,12 +78,16 @@ def decision_on(connection: Connection, naming: Naming, example_id: int) -> Deci
     row = decided_among(connection, [example_id]).get(example_id)
     if row is None:
         return None
-    return Decision(label=naming.name(row.class_code) or [], annotator=row.name, time=row.time)
+    return Decision(
+        label=naming.name(row.class_code) or [], annotator=row.name, time=row.time, note=row.reason
+    )
 
 
 def votes(connection: Connection, naming: Naming, ids: list[int]) -> dict[int, list[Vote]]:
     """All answers to some examples, oldest first."""
     given: dict[int, list[Vote]] = {code: [] for code in ids}
+    current = rounds.current_round(connection)
+    known = {} if current < 0 else rounds.get_round(connection, current).summary.annotators
     query = (
         select(
             answer.c.example_id, answer.c.event_id, annotator.c.name, answer.c.kind, answer.c.class_code,
@@ -105,6 +109,7 @@ def votes(connection: Connection, naming: Naming, ids: list[int]) -> dict[int, l
                 seconds=None if row.seconds is None else number(row.seconds),
                 time=row.time,
                 source=row.source,
+                accuracy=known[row.name].accuracy if row.name in known else None,
             )
         )
     return given

@@ -19,7 +19,7 @@ from activelab.project.labelling.queue import ConflictError, Recorded, known_req
 from activelab.project.labelling.rounds import hold_round, settle_again
 from activelab.project.settings import load_settings, load_value, store_value
 from activelab.project.store.audit import write_audit
-from activelab.project.store.schema import annotator, decision, event, example
+from activelab.project.store.schema import annotator, decision, event, example, unclear
 
 SOURCE = "adjudication"
 """The source of the events; audits have their own."""
@@ -81,9 +81,9 @@ def truth_changes(connection: Connection) -> tuple[int, float]:
 
 
 def decided_among(connection: Connection, codes: Iterable[int]) -> dict[int, Any]:
-    """The decisions on some examples: rows with class_code, name (of the adjudicator) and time."""
+    """The decisions on some examples: rows with class_code, name (of the adjudicator), time and reason."""
     query = (
-        select(decision, annotator.c.name, event.c.time)
+        select(decision, annotator.c.name, event.c.time, event.c.reason)
         .join(annotator, annotator.c.id == decision.c.annotator_id)
         .join(event, event.c.id == decision.c.event_id)
         .where(decision.c.example_id.in_([*codes]))
@@ -101,6 +101,7 @@ def decide(
     seconds: float | None = None,
     source: str = SOURCE,
     request: str | None = None,
+    note: str | None = None,
 ) -> Recorded:
     """Store the label of an example as decided, in place of an earlier decision; nobody is asked again.
 
@@ -123,14 +124,40 @@ def decide(
     said = {"annotator_id": annotator_id, "example_id": example_id, "class_code": class_code}
     identity = connection.execute(
         insert(event)
-        .values(**said, kind="decision", time=now, seconds=seconds, source=source, request=request)
+        .values(
+            **said, kind="decision", time=now, seconds=seconds, source=source, request=request, reason=note
+        )
         .returning(event.c.id)
     ).scalar_one()
     connection.execute(insert(decision).values(**said, event_id=identity))
+    connection.execute(delete(unclear).where(unclear.c.example_id == example_id))
     settle_again(connection, load_settings(connection), [example_id])
     truths_changed(connection, 1, now)
     _audit(connection, annotator_id, "decided", example_id, class_code)
     return Recorded(identity)
+
+
+def mark_unclear(
+    connection: Connection, annotator_id: int, example_id: int, now: float, note: str | None = None
+) -> None:
+    """Say that the guidelines do not decide an example, in place of what was said before.
+
+    Raises
+    ------
+    InputError
+        If there is no such example.
+    """
+    if not 0 <= example_id < int(load_value(connection, "num_examples", 0)):
+        raise InputError(f"there is no example {example_id:,}.")
+    clear(connection, [example_id])
+    connection.execute(
+        insert(unclear).values(example_id=example_id, annotator_id=annotator_id, time=now, note=note)
+    )
+
+
+def clear(connection: Connection, codes: Iterable[int]) -> int:
+    """Take back that the guidelines do not decide some examples; of how many."""
+    return connection.execute(delete(unclear).where(unclear.c.example_id.in_([*codes]))).rowcount
 
 
 def undo_decision(

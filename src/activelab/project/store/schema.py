@@ -142,6 +142,16 @@ wish = Table(
     Column("time", Float(53), nullable=False),
 )
 
+# Examples that nobody can decide before the guidelines say more.
+unclear = Table(
+    "unclear",
+    metadata,
+    Column("example_id", ForeignKey("example.id"), primary_key=True, autoincrement=False),
+    Column("annotator_id", ForeignKey("annotator.id"), nullable=False),
+    Column("time", Float(53), nullable=False),
+    Column("note", Text),
+)
+
 round_ = Table(
     "round",
     metadata,

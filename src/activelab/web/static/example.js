@@ -12,7 +12,7 @@ async function show() {
   document.title = document.title.replace(/^Example \d+/, example.name);
   $("content").replaceChildren(...showContent(example.content));
   $("votes").replaceChildren(votesOf(example.votes));
-  $("decide").replaceChildren(decider(page.example, example.name, example.decision?.label ?? null, show));
+  $("decide").replaceChildren(decider(page.example, example.name, example.decision?.label ?? null, show).box);
   $("decision").hidden = !example.decision;
   $("decision").replaceChildren(...decision(example));
   const place = why.position === null ? "not in the order" : `${number(why.position + 1)} of ${number(why.of)}`;
@@ -40,7 +40,7 @@ async function show() {
 
 function decision({ name, decision }) {
   if (!decision) return [];
-  const by = ` decided by ${decision.annotator}, ${when(decision.time)}`;
+  const by = ` decided by ${decision.annotator}, ${when(decision.time)}${decision.note ? `; “${decision.note}”` : ""}`;
   return [make("span", {}, make("b", {}, words(decision.label)), by), undoer(page.example, name, show)];
 }
 

@@ -2,7 +2,7 @@
 
 import { call, post, requestId } from "./api.js";
 import { chooser, words } from "./choose.js";
-import { make, note } from "./dom.js";
+import { make, note, percent } from "./dom.js";
 
 const ANSWERS = {
   label: (vote) => words(vote.label),
@@ -31,12 +31,31 @@ export function votesOf(votes) {
   );
 }
 
+// Who said what, by what was said: the most frequent first, each person with their accuracy where it is known.
+export function votesByLabel(votes) {
+  if (!votes.length) return votesOf(votes);
+  const groups = new Map();
+  for (const vote of votes) groups.set(said(vote), [...(groups.get(said(vote)) ?? []), vote]);
+  const sorted = [...groups].sort(([, one], [, other]) => other.length - one.length);
+  const person = (vote) => `${vote.annotator}${vote.kind === "label" && vote.accuracy !== null ? ` (${percent(vote.accuracy, 0)} right)` : ""}`;
+  return make(
+    "ul",
+    { class: "votes" },
+    sorted.map(([words, group]) => make("li", {}, make("span", { class: group[0].kind === "label" ? "label" : "quiet" }, group.length > 1 ? `${words} × ${group.length}` : words), make("span", {}, group.map(person).join(", ")))),
+  );
+}
+
 export const SOURCES = {
   adjudicated: "decided by an adjudicator",
   gold: "known answer",
   consensus: "consensus",
   single: "one annotator’s label",
 };
+
+export async function takeBack(id) {
+  await call("DELETE", `examples/${id}/decision?request=${requestId()}`);
+  note("The decision is undone; what annotators say counts again.");
+}
 
 // The button that takes a decision back.
 export function undoer(id, name, undone) {
@@ -48,8 +67,7 @@ export function undoer(id, name, undone) {
       "aria-label": `Undo the decision on ${name}`,
       onclick: async () => {
         try {
-          await call("DELETE", `examples/${id}/decision?request=${requestId()}`);
-          note("The decision is undone; what annotators say counts again.");
+          await takeBack(id);
           await undone();
         } catch (error) {
           note(error.message, "bad");
@@ -60,20 +78,20 @@ export function undoer(id, name, undone) {
   );
 }
 
-// A box to decide in; one class is decided by a click, several by a button.
-export function decider(id, name, chosen, decided) {
+// A box to decide in; one class is decided by a click, several by a button. With `keyed` also by press(key).
+export function decider(id, name, chosen, decided, { keyed = false, note: why = () => null } = {}) {
   const since = performance.now();
   const box = make("div", { class: "decider" });
   const give = async (label) => {
     const seconds = Math.min((performance.now() - since) / 1000, 86400);
     try {
-      await post(`examples/${id}/decision`, { label, seconds, request: requestId() });
+      await post(`examples/${id}/decision`, { label, seconds, request: requestId(), note: why() });
       note(`Decided: ${words(label)}.`);
       await decided(label);
     } catch (error) {
       note(error.message, "bad");
     }
   };
-  chooser(box, give, { keyed: false, chosen, name: `Decide ${name}` });
-  return box;
+  const { press } = chooser(box, give, { keyed, chosen, name: `Decide ${name}` });
+  return { box, press };
 }

@@ -1,4 +1,4 @@
-"""Examples about which somebody who leads wants one more label, whatever the order says."""
+"""Examples about which somebody who leads wants one more label, and those the guidelines do not decide."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -20,7 +20,18 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["annotator_id"], ["annotator.id"]),
         sa.PrimaryKeyConstraint("example_id"),
     )
+    op.create_table(
+        "unclear",
+        sa.Column("example_id", sa.Integer(), nullable=False, autoincrement=False),
+        sa.Column("annotator_id", sa.Integer(), nullable=False),
+        sa.Column("time", sa.Float(53), nullable=False),
+        sa.Column("note", sa.Text()),
+        sa.ForeignKeyConstraint(["example_id"], ["example.id"]),
+        sa.ForeignKeyConstraint(["annotator_id"], ["annotator.id"]),
+        sa.PrimaryKeyConstraint("example_id"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("unclear")
     op.drop_table("wish")

@@ -12,6 +12,7 @@ from web_site import RunningSite, running
 
 from activelab.project import insight
 from activelab.project.training.embedding_map import draw_map
+from activelab.project.training.round import train_round
 
 WORDS = ("money back", "late courier", "broken crack")
 N = 130
@@ -135,3 +136,27 @@ def test_the_page_for_everybody(visit: Visits, site: RunningSite, window):
     assert download.value.suggested_filename == "selection.csv"
     page.locator("#ask").click()
     expect(page.locator("#notes")).to_contain_text(f"One more label is asked for of {N} examples")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("window", ["desktop", "phone"])
+def test_people_are_sorted_looked_at_and_checked(visit: Visits, site: RunningSite, window):
+    train_round(site.project, pred_probs=0.1 + 0.7 * np.eye(3)[np.arange(N) % 3])
+    page = visit(site, "ada", "/people", **WINDOWS[window])
+    rows = page.locator("#people tbody tr")
+    expect(rows.first).to_contain_text("ann")
+    page.get_by_role("button", name="Annotator", exact=True).click()
+    expect(rows.first).to_contain_text("ada")
+    page.get_by_role("button", name="Labels", exact=True).click()
+    expect(page.locator("th[aria-sort=descending]")).to_have_text("Labels")
+    page.get_by_role("button", name="bob, details").click()
+    expect(page.locator("#person-title")).to_be_focused()
+    expect(page.locator("#confusion tbody tr")).to_have_count(3)
+    assert complaints(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    page.get_by_role("button", name="Ask others about all their labels again").click()
+    expect(page.locator("#notes")).to_contain_text("Others are asked about 20 of their examples again")
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("#notes")).to_contain_text("bob is paused")
+    page.get_by_role("link", name="Their answers").click()
+    expect(page.locator("#count")).to_have_text("20 examples")

@@ -20,6 +20,7 @@ from activelab.project.insight.charts import NARROW, WIDE
 from activelab.project.insight.results import Decision, Vote
 from activelab.project.insight.values import decision_on, votes
 from activelab.project.labelling.naming import Naming, load_naming
+from activelab.project.store.accounts import find_account
 from activelab.web._api_browse import Searched
 from activelab.web._bodies import (
     CaseOut,
@@ -30,11 +31,12 @@ from activelab.web._bodies import (
     Name,
     Number,
     RequestId,
+    SelectedOut,
     StoredOut,
     UnclearIn,
 )
 from activelab.web._failures import ERRORS, Failure
-from activelab.web._queries import content_of, example_row, find_examples
+from activelab.web._queries import content_of, example_row, find_examples, labelled_by
 from activelab.web._site import Site
 from activelab.web._visitors import Adjudicator, Here, identify
 
@@ -96,6 +98,33 @@ def charts(
 def annotator_quality(site: Here, _: Adjudicator) -> list[insight.AnnotatorRow]:
     """Labels, time, agreement and weight of each annotator."""
     return site.shared("annotators", lambda: insight.annotator_table(site.project), 5)
+
+
+@router.get("/people", summary="How people work")
+def people(site: Here, _: Adjudicator) -> list[insight.PersonRow]:
+    """The table of annotators with pace, last activity and reasons to look."""
+    return site.shared("people", lambda: insight.people_table(site.project), 5)
+
+
+@router.get("/people/{annotator_id}", summary="How somebody works")
+def person(annotator_id: Number, site: Here, _: Adjudicator) -> insight.PersonDetail:
+    """The row of the table, and what they say where another label counts."""
+    _exists(site, annotator_id)
+    return insight.person(site.project, annotator_id)
+
+
+@router.post("/people/{annotator_id}/ask-again", summary="Ask about all labels of somebody again")
+def ask_again(annotator_id: Number, site: Here, visitor: Adjudicator) -> SelectedOut:
+    """One more label, of somebody else, of each example this person has labelled, before all others."""
+    _exists(site, annotator_id)
+    theirs = site.project.database.read(lambda c: labelled_by(c, annotator_id))
+    done = site.project.ask_again(visitor.account.id, theirs)
+    return SelectedOut(number=done, left_out=len(theirs) - done)
+
+
+def _exists(site: Site, annotator_id: int) -> None:
+    if site.project.database.read(lambda c: find_account(c, identity=annotator_id)) is None:
+        raise Failure(404, f"there is no annotator {annotator_id}.")
 
 
 @router.get("/pair-agreement", summary="Agreement by pair")

@@ -124,6 +124,12 @@ async def browse(request: Request) -> Response:
     return await _page(request, "browse", "adjudicator", {"only": ONLY, "sorts": SORTS})
 
 
+@router.get("/people")
+async def people(request: Request) -> Response:
+    """How people work."""
+    return await _page(request, "people", "adjudicator")
+
+
 @router.get("/adjudicate")
 async def adjudicate(request: Request) -> Response:
     """Examples that need a decision."""

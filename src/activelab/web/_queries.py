@@ -69,6 +69,12 @@ def names_of(connection: Connection, examples: Iterable[int]) -> list[str]:
     return [*connection.execute(select(example.c.name).where(example.c.id.in_(wanted))).scalars()]
 
 
+def labelled_by(connection: Connection, annotator_id: int) -> list[int]:
+    """The examples somebody has labelled, as they did."""
+    query = select(answer.c.example_id).where(answer.c.annotator_id == annotator_id, answer.c.kind == "label")
+    return [*connection.execute(query.order_by(answer.c.event_id)).scalars()]
+
+
 def was_served(connection: Connection, annotator_id: int, example_id: int) -> bool:
     """Whether an example is kept for somebody now, or was answered by them."""
     held = select(lease.c.id).where(

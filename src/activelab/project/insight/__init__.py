@@ -23,6 +23,7 @@ from activelab.project.insight.examples import (
 from activelab.project.insight.final import FinalLabels, final_labels
 from activelab.project.insight.headlines import headline
 from activelab.project.insight.people import annotator_table, pair_agreement
+from activelab.project.insight.person import people_table, person
 from activelab.project.insight.results import (
     AnnotatorRow,
     AuditEstimate,
@@ -39,6 +40,8 @@ from activelab.project.insight.results import (
     MapPoints,
     Overview,
     PairAgreement,
+    PersonDetail,
+    PersonRow,
     QualityHistogram,
     QueueRow,
     RoundRow,
@@ -70,6 +73,8 @@ __all__ = [
     "MapPoints",
     "Overview",
     "PairAgreement",
+    "PersonDetail",
+    "PersonRow",
     "QualityHistogram",
     "QueueRow",
     "RoundRow",
@@ -94,6 +99,8 @@ __all__ = [
     "next_check",
     "overview",
     "pair_agreement",
+    "people_table",
+    "person",
     "quality_histogram",
     "queue_head",
     "rounds_table",

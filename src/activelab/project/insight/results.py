@@ -172,6 +172,27 @@ class AnnotatorRow(Result):
     gold_n: int
 
 
+class PersonRow(AnnotatorRow):
+    """How somebody works."""
+
+    last_active: float | None = Field(description="Of answers given here, in seconds since 1970.")
+    days: list[int] = Field(description="Labels given here on each of the last 14 days (UTC), today last.")
+    flags: list[str] = Field(description="Why this person deserves a look, in words.")
+
+
+class Confusion(Result):
+    """Labels of somebody (columns) where another label counts (rows), by class."""
+
+    classes: list[str]
+    counts: list[list[int]]
+
+
+class PersonDetail(PersonRow):
+    """How somebody works, and what they take for what."""
+
+    confusion: Confusion | None = Field(description="Where one class is right.")
+
+
 class Coefficient(Result):
     """Agreement of everybody by one coefficient; low and high are a 95 % interval."""
 

@@ -34,8 +34,7 @@ export function votesOf(votes) {
 // Who said what, by what was said: the most frequent first, each person with their accuracy where it is known.
 export function votesByLabel(votes) {
   if (!votes.length) return votesOf(votes);
-  const groups = new Map();
-  for (const vote of votes) groups.set(said(vote), [...(groups.get(said(vote)) ?? []), vote]);
+  const groups = Map.groupBy(votes, said);
   const sorted = [...groups].sort(([, one], [, other]) => other.length - one.length);
   const person = (vote) => `${vote.annotator}${vote.kind === "label" && vote.accuracy !== null ? ` (${percent(vote.accuracy, 0)} right)` : ""}`;
   return make(

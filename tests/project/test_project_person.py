@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from project_store import add_person
@@ -58,3 +60,30 @@ def test_days_and_confusions(place, make):
     assert np.array(confusion.counts).tolist() == [[2, 0, 0], [1, 0, 0], [3, 0, 0]]
     with pytest.raises(InputError, match="no annotator 99"):
         insight.person(project, 99)
+
+
+def test_the_plan_counts_days_money_and_classes(place, make):
+    project, people = make(place, 12, 2, budget=20, label_price=0.5, error_cost=9.0, prices=("ann1=2",))
+    project.add_labels((f"e{i}", "ann0", "c") for i in range(9, 12))  # imported: costs nothing, is of no day
+    for code in range(6):
+        lease = project.lease(people[code % 2])[0]
+        project.record(people[code % 2], lease.id, "label", label=CLASSES[lease.example_id % 3])
+    skipped = project.lease(people[0])[0]
+    project.record(people[0], skipped.id, "skip", reason="cut off")
+    now = insight.plan(project)
+    assert (now.days[-1], now.pace, now.left) == (6, 6.0, 14)
+    assert now.ends is not None
+    assert (now.paid, now.to_pay) == (3 * 0.5 + 3 * 2, pytest.approx(7.5 / 6 * 14))
+    assert [(one.reason, one.number) for one in now.reasons] == [("cut off", 1)]
+    assert sum(one.examples for one in now.classes) == project.labels().labelled.sum()
+    assert now.confusion is None
+    probs = np.full((12, 3), 0.1) + 0.7 * np.eye(3)[[2] * 12]
+    train_round(project, pred_probs=probs)
+    later = insight.plan(project, now=now.ends + 86_400 * 30)
+    assert (later.pace, later.ends, sum(later.days)) == (None, None, 0)
+    label = insight.final_labels(project).label
+    assert later.confusion is not None
+    assert later.confusion.counts == [[0, 0, int((label == code).sum())] for code in range(3)]
+    # In the middle of a week the days before its first label do not count.
+    middle = insight.plan(project, now=time.time() + 2 * 86_400)
+    assert middle.pace == pytest.approx(2.0)

@@ -185,6 +185,7 @@ RIGHTS = {
     "GET /browse": ADJUDICATOR,
     "GET /people": ADJUDICATOR,
     "GET /api/v1/people": ADJUDICATOR,
+    "GET /api/v1/plan": ADJUDICATOR,
     "GET /api/v1/people/{annotator_id}": ADJUDICATOR,
     "POST /api/v1/people/{annotator_id}/ask-again": ADJUDICATOR,
     "GET /adjudicate": ADJUDICATOR,

@@ -127,6 +127,12 @@ def _exists(site: Site, annotator_id: int) -> None:
         raise Failure(404, f"there is no annotator {annotator_id}.")
 
 
+@router.get("/plan", summary="Pace, money and classes")
+def plan(site: Here, _: Adjudicator) -> insight.Plan:
+    """When labelling ends at the pace of these days, what it costs, and how the classes stand."""
+    return site.shared("plan", lambda: insight.plan(site.project), 5)
+
+
 @router.get("/pair-agreement", summary="Agreement by pair")
 def pair_agreement(site: Here, _: Adjudicator) -> insight.PairAgreement:
     """How far each two annotators agree, and on how many examples."""

@@ -24,6 +24,7 @@ from activelab.project.insight.final import FinalLabels, final_labels
 from activelab.project.insight.headlines import headline
 from activelab.project.insight.people import annotator_table, pair_agreement
 from activelab.project.insight.person import people_table, person
+from activelab.project.insight.plan import plan
 from activelab.project.insight.results import (
     AnnotatorRow,
     AuditEstimate,
@@ -42,6 +43,7 @@ from activelab.project.insight.results import (
     PairAgreement,
     PersonDetail,
     PersonRow,
+    Plan,
     QualityHistogram,
     QueueRow,
     RoundRow,
@@ -75,6 +77,7 @@ __all__ = [
     "PairAgreement",
     "PersonDetail",
     "PersonRow",
+    "Plan",
     "QualityHistogram",
     "QueueRow",
     "RoundRow",
@@ -101,6 +104,7 @@ __all__ = [
     "pair_agreement",
     "people_table",
     "person",
+    "plan",
     "quality_histogram",
     "queue_head",
     "rounds_table",

@@ -132,26 +132,29 @@ def facets(project: Project) -> Facets:
     """What can be searched for: people who answered, reasons of skips, rounds and fields."""
 
     def load(connection: Connection) -> Facets:
-        reasons = (
-            select(event.c.reason, func.count())
-            .join(answer, answer.c.event_id == event.c.id)
-            .where(answer.c.kind == "skip", event.c.reason.is_not(None), event.c.reason != "")
-            .group_by(event.c.reason)
-            .order_by(func.count().desc(), event.c.reason)
-            .limit(_REASONS)
-        )
         people = select(annotator.c.name).where(annotator.c.id.in_(select(answer.c.annotator_id).distinct()))
         first = connection.execute(select(example.c.content).order_by(example.c.id).limit(1)).scalar()
         return Facets(
             annotators=sorted(connection.execute(people).scalars()),
-            reasons=[
-                ReasonCount(reason=reason, number=count) for reason, count in connection.execute(reasons)
-            ],
+            reasons=skip_reasons(connection),
             rounds=[one.id for one in rounds.list_rounds(connection) if one.state == "ready"],
             fields=[name for name in json.loads(first or "{}") if name not in ("text", "image")],
         )
 
     return project.database.read(load)
+
+
+def skip_reasons(connection: Connection) -> list[ReasonCount]:
+    """Why examples were skipped, the most frequent reasons first."""
+    reasons = (
+        select(event.c.reason, func.count())
+        .join(answer, answer.c.event_id == event.c.id)
+        .where(answer.c.kind == "skip", event.c.reason.is_not(None), event.c.reason != "")
+        .group_by(event.c.reason)
+        .order_by(func.count().desc(), event.c.reason)
+        .limit(_REASONS)
+    )
+    return [ReasonCount(reason=why, number=count) for why, count in connection.execute(reasons)]
 
 
 def map_points(project: Project) -> MapPoints | None:

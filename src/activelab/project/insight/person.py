@@ -39,7 +39,7 @@ def people_table(project: Project, now: float | None = None) -> list[PersonRow]:
     """
     now = time.time() if now is None else now
     rows = annotator_table(project)
-    days, last, said = project.database.read(lambda c: (_days(c, now), _last(c), _said(c)))
+    days, last, said = project.database.read(lambda c: (labels_by_day(c, now), _last(c), _said(c)))
     usual = _usual(project)
     return [
         PersonRow(
@@ -82,7 +82,7 @@ def _confusion(project: Project, annotator_id: int) -> Confusion | None:
     return Confusion(classes=list(classes), counts=counts.tolist())
 
 
-def _days(connection: Connection, now: float) -> dict[int, list[int]]:
+def labels_by_day(connection: Connection, now: float) -> dict[int, list[int]]:
     """Labels that were given on each of the last days, the latest last; undone and imported ones are none."""
     start = (math.floor(now / _DAY) - DAYS + 1) * _DAY
     query = (

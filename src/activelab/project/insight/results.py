@@ -426,6 +426,34 @@ class Facets(Result):
     fields: list[str] = Field(description="Of the contents, beside text and image.")
 
 
+# ------------------------------------------------------------------ plan
+
+
+class ClassRow(Result):
+    """How a class stands."""
+
+    name: str
+    examples: int = Field(description="Whose label is it, or holds it.")
+    share: float | None = Field(description="Of all examples with a label.")
+    quality: float | None = Field(description="Mean of these labels, where one class is right.")
+
+
+class Plan(Result):
+    """When labelling ends at the pace of these days, what it costs, and how the classes stand."""
+
+    days: list[int] = Field(description="Labels given here on each of the last 14 days (UTC), today last.")
+    pace: float | None = Field(description="Mean of the last seven, from the first with a label.")
+    left: int | None = Field(description="Of the budget, in labels.")
+    ends: float | None = Field(description="When it is spent at this pace, in seconds since 1970.")
+    paid: float | None = Field(description="For the labels given here, where prices are set.")
+    to_pay: float | None = Field(description="For the rest of the budget, at the mean price so far.")
+    classes: list[ClassRow]
+    confusion: Confusion | None = Field(
+        description="What the model predicts (columns) where a label counts (rows), of one right class."
+    )
+    reasons: list[ReasonCount] = Field(description="Of skips, the most frequent first.")
+
+
 # ------------------------------------------------------------------ audits
 
 CONFIDENCE = 0.95

@@ -3,6 +3,7 @@ import { showAudit } from "./auditresult.js";
 import { show, width } from "./charts.js";
 import { onScale, several, words } from "./choose.js";
 import { $, capital, decimal, make, note, number, percent, start, when } from "./dom.js";
+import { showPlan } from "./plan.js";
 import { said } from "./votes.js";
 
 const COEFFICIENTS = { krippendorff_alpha: "Krippendorff’s alpha", fleiss_kappa: "Fleiss’ kappa", gwet_ac1: "Gwet’s AC1",
@@ -225,7 +226,7 @@ async function update(status) {
   busy = true;
   try {
     const key = `${status.round?.number} ${status.training.state}`;
-    const work = [showHeadline(), showPeople(), showQueue(), showAudit($("audit"))];
+    const work = [showHeadline(), showPeople(), showQueue(), showAudit($("audit")), showPlan($("plan"), $("classes"))];
     if (key !== shownRound) work.push(showRounds());
     await Promise.all(work);
     shownRound = key;

@@ -1,6 +1,7 @@
 // How each person works: a table to sort, and one of them in detail.
 
 import { call, get, page, post } from "./api.js";
+import { confusion, spark, week } from "./charts.js";
 import { $, capital, decimal, draw, make, note, number, percent, start, when } from "./dom.js";
 
 let people = [];
@@ -9,7 +10,6 @@ let shown = null;
 
 const right = (row) => row.accuracy?.accuracy ?? null;
 const told = (row) => right(row) !== null && row.accuracy.low !== null && !row.accuracy.too_few;
-const week = (row) => row.days.slice(-7).reduce((all, one) => all + one, 0);
 
 // Columns: name, what it is sorted by, what is shown, class, hint.
 const COLUMNS = [
@@ -18,7 +18,7 @@ const COLUMNS = [
   ["Labels", (row) => row.labels, (row) => number(row.labels), "numbers"],
   ["Right of 100, expected", (row) => (told(row) ? row.accuracy.low : -1), (row) => [row.accuracy_words, told(row) ? range(row.accuracy) : null], ""],
   ["Median time", (row) => row.median_seconds ?? Infinity, (row) => (row.median_seconds === null ? "–" : `${decimal(row.median_seconds, 1)} s`), "numbers"],
-  ["Last 14 days", week, (row) => spark(row), "wide-only", "labels a day; sorted by the last seven"],
+  ["Last 14 days", (row) => week(row.days), (row) => spark(row.days), "wide-only", "labels a day; sorted by the last seven"],
   ["Last active", (row) => row.last_active ?? 0, (row) => when(row.last_active), "wide-only"],
   ["Known answers right", (row) => row.gold_accuracy ?? -1, (row) => (row.gold_n ? `${percent(row.gold_accuracy, 0)} of ${number(row.gold_n)}` : "–"), "numbers wide-only"],
   ["Agrees with others", (row) => row.agreement ?? -1, (row) => (row.agreement_n ? `${percent(row.agreement, 0)} of ${number(row.agreement_n)}` : "–"), "numbers wide-only"],
@@ -33,12 +33,6 @@ function range({ accuracy, low, high }) {
     draw("rect", { class: "span", x: 100 * low, y: 2, width: Math.max(100 * (high - low), 1), height: 6 }),
     draw("circle", { cx: 100 * accuracy, cy: 5, r: 3 }),
   );
-}
-
-function spark(row) {
-  const most = Math.max(...row.days, 1);
-  const bars = row.days.map((count, day) => draw("rect", { x: 6 * day, y: 24 - (22 * count) / most - (count ? 2 : 0), width: 5, height: (22 * count) / most + (count ? 2 : 0) }));
-  return draw("svg", { class: "spark", viewBox: "0 0 84 24", role: "img", "aria-label": `${number(row.days.at(-1))} today, ${number(week(row))} in seven days` }, bars);
 }
 
 function showTable() {
@@ -118,31 +112,10 @@ async function detail(id, focus = true) {
     $("pause").textContent = shown.disabled ? "Let them label again" : "Pause";
     $("pause").hidden = shown.id === page.account.id;
   }
-  $("confusion").replaceChildren(...confusion(shown.confusion));
+  $("confusion").replaceChildren(
+    ...(confusion("What they say (columns) where this label counts (rows)", shown.confusion) ?? [make("p", { class: "quiet" }, "There is nothing to compare their labels with yet, or an answer holds several classes.")]),
+  );
   if (focus) $("person-title").focus();
-}
-
-function confusion(one) {
-  if (!one || !one.counts.flat().some(Boolean)) return [make("p", { class: "quiet" }, "There is nothing to compare their labels with yet, or an answer holds several classes.")];
-  // Of many classes those that matter: where something was said, or should have been.
-  const there = one.classes.map((_, code) => code).filter((code) => one.counts[code].some(Boolean) || one.counts.some((row) => row[code]));
-  const cell = (row, column) => {
-    const count = one.counts[row][column];
-    return make("td", { class: `numbers ${count ? (row === column ? "right" : "wrong") : "quiet"}` }, count ? number(count) : "·");
-  };
-  return [
-    make("h3", {}, "What they say (columns) where this label counts (rows)"),
-    make(
-      "div",
-      { class: "scroll", tabindex: 0, role: "group", "aria-label": "Confusion matrix" },
-      make(
-        "table",
-        { class: "grid confusion" },
-        make("thead", {}, make("tr", {}, make("td", {}), there.map((code) => make("th", { scope: "col", class: "numbers" }, one.classes[code])))),
-        make("tbody", {}, there.map((row) => make("tr", {}, make("th", { scope: "row" }, one.classes[row]), there.map((column) => cell(row, column))))),
-      ),
-    ),
-  ];
 }
 
 $("again").addEventListener("click", async () => {

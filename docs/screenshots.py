@@ -197,7 +197,7 @@ def show(page: Page, path: str) -> None:
     """Open a page and wait until it is filled."""
     page.goto(path)
     expect(page.locator("main")).to_have_attribute("aria-busy", "false", timeout=60_000)
-    page.wait_for_function("[...document.images].every((one) => one.complete)")
+    page.evaluate("Promise.all([...document.images].map((one) => one.decode().catch(() => null)))")
 
 
 def take(page: Page, name: str, *, whole: bool = False) -> None:
@@ -213,7 +213,7 @@ def browse(page: Page) -> None:
     """Open the map, and wait until it and the first pictures are there."""
     page.locator("#map-panel summary").click()
     expect(page.locator("#map-legend li").first).to_be_visible()
-    page.wait_for_function("[...document.images].every((one) => one.complete)")
+    page.evaluate("Promise.all([...document.images].map((one) => one.decode().catch(() => null)))")
 
 
 def main() -> None:

@@ -46,7 +46,7 @@ def site(tmp_path_factory):
     with running(tmp_path_factory.mktemp("web") / "p.db", contents=contents, budget=200) as one:
         for turn in range(5):
             one.project.add_labels(
-                (f"e{i}", who, [*words][(i + (i % 7 == 0)) % 3])
+                (f"e{i}", who, [*words][(i + (i % 7 == 0) + (who == "bob" and i % 9 == 8)) % 3])
                 for i in range(9 * turn, 9 * turn + 9)
                 for who in ("ann", "bob")
             )
@@ -97,7 +97,11 @@ PAGES = {
         "/api/v1/queue": ["[].score", "[].predicted"],
         "/api/v1/audits": ["[].sentence", "[].checked", "[].wrong"],
         "/api/v1/adjudication": ["[].votes.[].annotator", "[].quality"],
+        "/api/v1/plan": ["pace", "classes.[].quality", "confusion.counts.[].[]", "days.[]"],
     },
+    "/browse": {"/api/v1/browse": ["rows.[].answers.[].number", "rows.[].content.text", "total"],
+                "/api/v1/browse/facets": ["annotators.[]", "fields.[]", "rounds.[]"]},
+    "/people": {"/api/v1/people": ["[].flags", "[].accuracy.low", "[].days.[]", "[].last_active"]},
     "/adjudicate": {"/api/v1/adjudication": ["[].why", "[].content.text", "[].votes.[].kind"],
                     "/api/v1/decisions": ["[].label", "[].annotator", "[].consensus"]},
     "/audit": {

@@ -414,8 +414,8 @@ def test_no_secret_travels_in_an_address(site: RunningSite):
     assert names == {
         "lease_id", "token_id", "invite_id", "annotator_id", "example_id",
         "limit", "name", "what", "format", "width", "request", "audit_id", "after", "epsilon", "delta",
-        "checker_error", "words", "label", "source", "annotator", "said", "at_least", "at_most", "only", "reason",
-        "round", "sort", "offset", "most",
+        "checker_error", "words", "label", "source", "annotator", "said", "at_least", "at_most", "only",
+        "reason", "round", "sort", "offset", "most",
     }  # fmt: skip
 
 

@@ -244,6 +244,27 @@ def test_an_invitation_makes_an_account_once(site: RunningSite):
         assert listed["link"] is None
 
 
+def test_a_password_is_reset_by_an_admin(site: RunningSite):
+    ann = f"/api/v1/annotators/{site.people['ann']}"
+    with site.browser("ada") as ada, site.browser("ann") as before, site.browser() as client:
+        refused(ada.post(f"/api/v1/annotators/{site.people['ada']}/reset"), 409, "conflict")
+        earlier = ada.post(f"{ann}/reset").json()
+        invite = ada.post(f"{ann}/reset").json()
+        refused(before.get("/api/v1/me"), 401, "not_logged_in")
+        refused(
+            client.post("/api/v1/session", json={"name": "ann", "password": PASSWORD}), 401, "wrong_password"
+        )
+        new = {"name": "ann", "password": "another long password"}
+        for link, status in ((earlier["link"], 403), (invite["link"], 200)):
+            assert link.endswith("/ann")
+            joined = client.post("/api/v1/join", json=new | {"secret": link.partition("#")[2]})
+            assert joined.status_code == status
+        account = joined.json()["account"]
+        assert (account["id"], account["role"]) == (site.people["ann"], "annotator")
+        ada.patch(ann, json={"disabled": True})
+        refused(ada.post(f"{ann}/reset"), 422, "invalid")
+
+
 def test_an_invitation_can_be_revoked(site: RunningSite):
     with site.browser("ada") as ada, site.browser() as newcomer:
         invite = ada.post("/api/v1/invites", json={}).json()

@@ -231,6 +231,7 @@ RIGHTS = {
     "PATCH /api/v1/project": ADMIN,
     "POST /api/v1/annotators": ADMIN,
     "PATCH /api/v1/annotators/{annotator_id}": ADMIN,
+    "POST /api/v1/annotators/{annotator_id}/reset": ADMIN,
     "GET /api/v1/invites": ADMIN,
     "POST /api/v1/invites": ADMIN,
     "DELETE /api/v1/invites/{invite_id}": ADMIN,

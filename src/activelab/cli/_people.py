@@ -65,7 +65,7 @@ def add(
             return accounts.create_invite(connection, now, role=role, name=name, days=days)
 
         secret = _audited(project, make, "annotator added", {"name": name, "role": role})
-    link = f"{url.rstrip('/')}/join#{secret}"
+    link = url.rstrip("/") + accounts.join_path(secret, name)
     say(
         f"{name} chooses a password here, once, within {days:g} days:\n{link}",
         {"name": name, "role": role, "link": link},
@@ -100,8 +100,40 @@ def invite(
             "invited",
             {"role": role, "name": name},
         )
-    link = f"{url.rstrip('/')}/join#{secret}"
+    link = url.rstrip("/") + accounts.join_path(secret, name)
     say(link, {"name": name, "role": role, "link": link}, as_json)
+
+
+@annotator.command()
+def reset(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    place: Place = None,
+    url: _Url = "http://127.0.0.1:8080",
+    days: _Days = 7,
+    as_json: Json = False,
+) -> None:
+    """Make a link with which somebody chooses a new password; the old one ends at once.
+
+    \b
+    Examples:
+      activelab annotator reset ann tickets.db
+    """
+    with project_at(place_of(place)) as project:
+        from activelab.project.store import accounts
+
+        def make(connection: Any) -> str:
+            known = accounts.find_account(connection, name=name)
+            if known is None:
+                raise InputError(f"there is no annotator {name!r}.")
+            return accounts.reset_password(connection, known.id, time.time(), days=days)
+
+        secret = _audited(project, make, "password reset", {"name": name})
+    link = url.rstrip("/") + accounts.join_path(secret, name)
+    say(
+        f"{name} chooses a new password here, once, within {days:g} days:\n{link}",
+        {"name": name, "link": link},
+        as_json,
+    )
 
 
 @annotator.command("list")

@@ -120,13 +120,34 @@ def make_invite(body: InviteIn, site: Here, visitor: Admin) -> InviteOut:
             connection, time.time(), role=body.role, name=body.name, days=body.days
         )
         write_audit(connection, visitor.account.id, "invited", {"name": body.name, "role": body.role})
-        number = connection.execute(
-            select(invite.c.id).where(invite.c.digest == accounts.digest(secret))
-        ).scalar_one()
-        row = next(row for row in accounts.list_invites(connection) if row["id"] == number)
-        return InviteOut(**row, link=f"/join#{secret}")
+        return _with_link(connection, secret)
 
     return site.project.database.write(make)
+
+
+def _with_link(connection: Connection, secret: str) -> InviteOut:
+    number = connection.execute(
+        select(invite.c.id).where(invite.c.digest == accounts.digest(secret))
+    ).scalar_one()
+    row = next(row for row in accounts.list_invites(connection) if row["id"] == number)
+    return InviteOut(**row, link=accounts.join_path(secret, row["name"]))
+
+
+@router.post("/annotators/{annotator_id}/reset", status_code=201, summary="A new password for somebody")
+def reset_password(annotator_id: Number, site: Here, visitor: Admin) -> InviteOut:
+    """An invitation with which somebody chooses a new password; the old one and all sessions end."""
+    name = _found(site, annotator_id).name
+    if annotator_id == visitor.account.id:
+        raise Failure(409, "your own password is changed on the page that bears your name.")
+
+    def reset(connection: Connection) -> InviteOut:
+        secret = accounts.reset_password(connection, annotator_id, time.time())
+        write_audit(connection, visitor.account.id, "password reset", {"name": name})
+        return _with_link(connection, secret)
+
+    made = site.project.database.write(reset)
+    site.forget_accounts()
+    return made
 
 
 @router.delete("/invites/{invite_id}", status_code=204, summary="Revoke an invitation")

@@ -69,14 +69,14 @@ async def join(body: JoinIn, request: Request, response: Response, site: Here) -
 
         def accept(connection: Connection) -> accounts.Account:
             hold_round(connection)  # there is one first admin
-            account = accounts.accept_invite(connection, body.secret, body.name, stored, now)
+            account = accounts.accept_invite(connection, body.key, body.name, stored, now)
             write_audit(connection, account.id, "invitation accepted", {"role": account.role})
             return account
 
         return site.project.database.write(accept)
 
     def check(connection: Connection) -> None:
-        accounts.check_invite(connection, body.secret, body.name, now)
+        accounts.check_invite(connection, body.key, body.name, now)
 
     # A secret cannot be guessed: only who has one is worth the time that a password takes.
     await run_in_threadpool(site.project.database.read, check)

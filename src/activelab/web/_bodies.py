@@ -68,9 +68,15 @@ class LoginIn(Body):
 class JoinIn(Body):
     """An invitation, and the account to make of it."""
 
-    secret: Short
+    secret: Long
+    """What stands behind the # of a link."""
     name: Name
     password: NewPassword
+
+    @property
+    def key(self) -> str:
+        """The secret without the name that may follow."""
+        return self.secret.partition("/")[0]
 
 
 class PasswordIn(Body):

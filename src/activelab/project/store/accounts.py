@@ -10,6 +10,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -226,6 +227,33 @@ def create_invite(
         )
     )
     return secret
+
+
+def reset_password(connection: Connection, account_id: int, now: float, *, days: float = INVITE_DAYS) -> str:
+    """The secret of an invitation with which somebody chooses a new password; the old one ends at once.
+
+    Sessions end, and so do earlier invitations in their name; what they labelled, their role and their tokens
+    stay.
+
+    Raises
+    ------
+    InputError
+        If there is no such account, or it is disabled.
+    """
+    account = find_account(connection, identity=account_id)
+    if account is None:
+        raise InputError(f"there is no account {account_id}.")
+    if account.disabled:
+        raise InputError(f"{account.name} is disabled; enable the account first.")
+    connection.execute(update(annotator).where(annotator.c.id == account_id).values(password=None))
+    end_sessions(connection, account_id)
+    _end(connection, now, invite.c.name == account.name)
+    return create_invite(connection, now, role=account.role, name=account.name, days=days)
+
+
+def join_path(secret: str, name: str | None = None) -> str:
+    """The address of an invitation on the site; browsers keep to themselves what stands behind the #."""
+    return f"/join#{secret}" if name is None else f"/join#{secret}/{quote(name, safe='')}"
 
 
 def create_first_invite(connection: Connection, now: float, days: float) -> str:

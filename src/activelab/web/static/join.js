@@ -2,12 +2,17 @@ import { post } from "./api.js";
 import { $, capital, start } from "./dom.js";
 
 // The secret stays out of the history and of every request but one.
-const secret = location.hash.slice(1);
+const [secret, invited = ""] = location.hash.slice(1).split("/");
 await start(() => {
   history.replaceState(null, "", "/join");
   if (!secret) $("problem").textContent = "This address has no invitation in it. Open the whole link you were given.";
 });
-$("name").focus();
+if (invited) {
+  $("name").value = decodeURIComponent(invited);
+  $("name").readOnly = true;
+  $("lead").textContent = "You are invited to a labelling project, under the name below. Choose a password.";
+}
+$(invited ? "password" : "name").focus();
 
 $("form").addEventListener("submit", async (event) => {
   event.preventDefault();

@@ -5,17 +5,39 @@ $("invite-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   try {
     const invite = await post("invites", { role: $("role").value, name: $("invited").value.trim() || null });
-    $("invite-link").hidden = false;
-    $("invite-link").replaceChildren(
-      make("span", {}, "Copy the link now; it is not shown again:"),
-      make("code", {}, location.origin + invite.link),
-    );
+    showLink(invite.link, "Copy the link now; it is not shown again:");
     event.target.reset();
     await showInvites();
   } catch (error) {
     note(error.message, "bad");
   }
 });
+
+function showLink(path, words) {
+  const link = location.origin + path;
+  const copied = async () => {
+    await navigator.clipboard.writeText(link);
+    note("The link is copied.");
+  };
+  $("invite-link").hidden = false;
+  $("invite-link").replaceChildren(
+    make("span", {}, words),
+    make("code", {}, link),
+    // Browsers let pages copy over HTTPS and on this machine alone; elsewhere a click marks the whole link.
+    navigator.clipboard ? make("button", { type: "button", class: "small", onclick: copied }, "Copy") : "",
+  );
+  $("invite-link").scrollIntoView({ block: "nearest" });
+}
+
+async function reset(person) {
+  try {
+    const invite = await post(`annotators/${person.id}/reset`);
+    showLink(invite.link, `${person.name} is logged out, and chooses a new password here, once, within seven days:`);
+  } catch (error) {
+    note(error.message, "bad");
+  }
+  await Promise.all([showPeople(), showInvites()]);
+}
 
 async function change(person, changes) {
   try {
@@ -42,6 +64,10 @@ function row(person) {
         { type: "button", class: "small", onclick: () => change(person, { disabled: !person.disabled }), "aria-label": `${person.disabled ? "Enable" : "Disable"} ${person.name}` },
         person.disabled ? "Enable" : "Disable",
       );
+  const again =
+    own || person.disabled || !person.has_password
+      ? null
+      : make("button", { type: "button", class: "small", onclick: () => reset(person), "aria-label": `Reset the password of ${person.name}` }, "Reset password");
   return make(
     "tr",
     {},
@@ -49,7 +75,7 @@ function row(person) {
     make("td", {}, role),
     make("td", { class: "numbers" }, number(person.num_labels)),
     make("td", { class: person.disabled ? "problem" : "quiet" }, state),
-    make("td", { class: "end" }, toggle),
+    make("td", { class: "end" }, make("div", { class: "row" }, again, toggle)),
   );
 }
 

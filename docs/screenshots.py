@@ -193,11 +193,16 @@ def visited(browser: Browser, project: Project, name: str, **window: Any) -> Ite
         context.close()
 
 
+# Pictures below the window are not loaded before somebody scrolls there.
+LOADED = """Promise.all([...document.images].filter((one) => one.getBoundingClientRect().top < innerHeight)
+  .map((one) => one.decode().catch(() => null)))"""
+
+
 def show(page: Page, path: str) -> None:
     """Open a page and wait until it is filled."""
     page.goto(path)
     expect(page.locator("main")).to_have_attribute("aria-busy", "false", timeout=60_000)
-    page.evaluate("Promise.all([...document.images].map((one) => one.decode().catch(() => null)))")
+    page.evaluate(LOADED)
 
 
 def take(page: Page, name: str, *, whole: bool = False) -> None:
@@ -213,7 +218,7 @@ def browse(page: Page) -> None:
     """Open the map, and wait until it and the first pictures are there."""
     page.locator("#map-panel summary").click()
     expect(page.locator("#map-legend li").first).to_be_visible()
-    page.evaluate("Promise.all([...document.images].map((one) => one.decode().catch(() => null)))")
+    page.evaluate(LOADED)
 
 
 def main() -> None:

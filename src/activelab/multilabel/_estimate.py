@@ -35,6 +35,10 @@ from activelab.multilabel._sets import LabelSets
 _SAID = 200.0
 """Examples beside those of the pool in which classes are as frequent as the answers make likely."""
 
+_POWER = 1 / 3
+"""Of the reliability of answers, by which shares are believed; where annotators err independently, 1/2 is
+believed too little."""
+
 _YES_NO = np.array([0.0, 1.0])
 
 
@@ -99,7 +103,7 @@ def multilabel_estimate(
     every = -(-int(np.count_nonzero(sets.labelled)) // SAMPLE) or 1
     said = [said_shares(labels) for labels in questions]
     first = np.stack([first_confusion(one) for one in said])
-    exponent = reliability(questions, of_class, _YES_NO) ** 0.5
+    exponent = reliability(questions, of_class, _YES_NO) ** _POWER
     shares = [believed_shares(one, exponent) for one in said]
     priors = ModelPrior.fitted_together(questions, of_class, said, shares)
     start = [
@@ -115,7 +119,7 @@ def multilabel_estimate(
         )
         for code in range(size)
     ]
-    estimates = _improved(questions, of_class, first, shares, start, STEPS - 1, every)
+    estimates = _improved(questions, of_class, first, start, STEPS - 1, every)
     voices = find_voices(
         [
             Question(labels, one.channels, partial(_of_block, one, theirs))
@@ -125,7 +129,7 @@ def multilabel_estimate(
     )
     if len(voices.dependence):
         start = [replace(one, voices=voices) for one in start]
-        estimates = _improved(questions, of_class, first, shares, start, STEPS - 1, every)
+        estimates = _improved(questions, of_class, first, start, STEPS - 1, every)
     if sets.n_answers:
         held = HeldOut(estimates[0].channels, voices)
         for labels, theirs, one in zip(questions, of_class, estimates, strict=True):
@@ -135,7 +139,7 @@ def multilabel_estimate(
         estimates = [
             replace(one, discount=found.best, discount_range=(found.low, found.high)) for one in estimates
         ]
-    return MultilabelEstimate(tuple(_improved(questions, of_class, first, shares, estimates, 1, 1)))
+    return MultilabelEstimate(tuple(_improved(questions, of_class, first, estimates, 1, 1)))
 
 
 def _of_block(estimate: BayesianEstimate, models: Models, block: Block) -> Float64s:
@@ -146,7 +150,6 @@ def _improved(
     questions: list[Labels],
     models: list[Models],
     first: Float64s,
-    shares: list[Float64s],
     estimates: list[BayesianEstimate],
     steps: int,
     every: int,
@@ -163,21 +166,17 @@ def _improved(
         estimates = [
             replace(
                 one,
-                **_shares(one, each, share),
+                **_shares(one, each),
                 channels=each.sums.channels(shrunk_to),
                 ability=each.ability,
             )
-            for one, each, share, shrunk_to in zip(estimates, found, shares, prior, strict=True)
+            for one, each, shrunk_to in zip(estimates, found, prior, strict=True)
         ]
     return estimates
 
 
-def _shares(estimate: BayesianEstimate, found: Gathered, first: Float64s) -> dict[str, Any]:
+def _shares(estimate: BayesianEstimate, found: Gathered) -> dict[str, Any]:
     """How frequent no and yes are, shrunk to what answers made likely at first."""
-    shares = (found.of_class + _SAID * first) / (found.of_class.sum() + _SAID)
-    log_shares = np.log(shares)
-    return {
-        "base": log_shares,
-        "prior": replace(estimate.prior, base=shares),
-        "log_shares": None if estimate.log_shares is None else log_shares,
-    }
+    first = np.full(2, 0.5) if estimate.prior.base is None else estimate.prior.base
+    log_shares = np.log((found.of_class + _SAID * first) / (found.of_class.sum() + _SAID))
+    return {"base": log_shares, "log_shares": None if estimate.log_shares is None else log_shares}

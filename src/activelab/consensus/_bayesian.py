@@ -20,7 +20,7 @@ from activelab.consensus._consensus import Consensus
 from activelab.consensus._dependence import Question, Voices, family_codes, find_voices
 from activelab.consensus._held_out import HeldOut, discounted
 from activelab.consensus._model_prior import ModelPrior
-from activelab.consensus._shares import believed_shares, reliability, said_shares
+from activelab.consensus._shares import believed_shares, meant_shares, reliability, said_shares
 from activelab.consensus._statistics import label_sums
 from activelab.labels import Labels
 from activelab.pred_probs import Checked, carried, joined, remembered
@@ -375,7 +375,8 @@ def _estimated(
     on_scale = where is not None and labels.n_classes > 1
     if where is not None and on_scale:
         said = said_shares(labels)
-        shares = believed_shares(said, reliability([labels], [models], where))
+        meant = said if known is None else meant_shares(labels, said, known)
+        shares = believed_shares(meant, reliability([labels], [models], where))
         prior = ModelPrior.fitted_together([labels], [models], [said], [shares])[0]
         base = np.log(shares)
     else:

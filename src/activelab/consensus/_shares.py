@@ -11,18 +11,33 @@ from collections.abc import Sequence
 import numpy as np
 
 from activelab._kernels import blocks
-from activelab._typing import Float64s, Models
+from activelab._typing import Float64s, Ints, Models
 from activelab.consensus._model_prior import every_of
 from activelab.labels import Labels
 
 _EXPECTED = 0.4  # reliability before any two labels are compared
 _PSEUDO = 10.0  # labels a question that say so
+_MEANT = 5.0  # labels of a class that mean it, before known answers
 
 
 def said_shares(labels: Labels) -> Float64s:
     """Share of the labels that each class has."""
     count = np.bincount(labels.label, minlength=labels.n_classes)
     return np.asarray((count + 1) / (count.sum() + labels.n_classes))
+
+
+def meant_shares(labels: Labels, said: Float64s, known: Ints) -> Float64s:
+    """Where the shares of the labels belong by known answers: Σ_l said_l P(k | l), shape (n_classes,).
+
+    ``known`` are codes of right classes, -1 where unknown. Only how labels are meant is taken from them, not
+    how frequent they are: who decides looks at some examples rather than others.
+    """
+    size = labels.n_classes
+    truth = known[labels.example]
+    at = truth >= 0
+    table = np.bincount(labels.label[at] * size + truth[at], minlength=size**2).reshape(size, size)
+    meant = table + _MEANT * np.eye(size)
+    return np.asarray(said @ (meant / meant.sum(axis=1, keepdims=True)))
 
 
 def believed_shares(said: Float64s, exponent: float) -> Float64s:

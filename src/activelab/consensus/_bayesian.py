@@ -28,6 +28,7 @@ from activelab.pred_probs import Checked, carried, joined, remembered
 STEPS = 6
 SAMPLE = 50_000  # labelled examples the first steps rest on; the last step takes all
 _HELD_OUT = 10_000  # examples whose labels are held out
+_LEAST_AGREED = 1e-3
 _EARNED = 10.0  # nats of held-out labels a free class share must be worth
 
 
@@ -376,7 +377,8 @@ def _estimated(
     if where is not None and on_scale:
         said = said_shares(labels)
         meant = said if known is None else meant_shares(labels, said, known)
-        shares = believed_shares(meant, reliability([labels], [models], where))
+        agreed = max(reliability([labels], [models], where), _LEAST_AGREED)
+        shares = believed_shares(meant, agreed, times=1 / agreed)
         prior = ModelPrior.fitted_together([labels], [models], [said], [shares])[0]
         base = np.log(shares)
     else:

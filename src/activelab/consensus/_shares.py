@@ -40,9 +40,10 @@ def meant_shares(labels: Labels, said: Float64s, known: Ints) -> Float64s:
     return np.asarray(said @ (meant / meant.sum(axis=1, keepdims=True)))
 
 
-def believed_shares(said: Float64s, exponent: float) -> Float64s:
-    """Shares ∝ said ** exponent: as said at 1, even at 0."""
+def believed_shares(said: Float64s, exponent: float, times: float = np.inf) -> Float64s:
+    """Shares ∝ said ** exponent, as said at 1 and even at 0, but none more than ``times`` what is said."""
     found = said**exponent
+    found = np.minimum(found / found.sum(), times * said)
     return np.asarray(found / found.sum())
 
 

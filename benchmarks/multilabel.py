@@ -168,7 +168,7 @@ def macro_f1(truth: np.ndarray, chosen: np.ndarray) -> float:
 
 
 def compared(pool: Pool, sets: al.LabelSets, seed: int, with_model: bool) -> dict[str, tuple[float, ...]]:
-    """Macro-F1, share of right single answers, and what is stated less what is true."""
+    """Macro-F1, share of right single answers, what is stated less what is true, and `expected_answers`."""
     votes = majority(sets, seed)
     truth = np.where(sets.labelled[:, None], pool.truth, -1)
     known = truth >= 0
@@ -179,7 +179,7 @@ def compared(pool: Pool, sets: al.LabelSets, seed: int, with_model: bool) -> dic
     else:
         chosen["binary relevance"] = binary_relevance(sets)
     found = {
-        name: (macro_f1(truth, one), float((one == (truth == 1))[known].mean()), np.nan)
+        name: (macro_f1(truth, one), float((one == (truth == 1))[known].mean()), np.nan, np.nan)
         for name, one in chosen.items()
     }
     for loss in ("hamming", "f1"):
@@ -190,8 +190,22 @@ def compared(pool: Pool, sets: al.LabelSets, seed: int, with_model: bool) -> dic
             macro_f1(truth, result.chosen),
             float(right.mean()),
             float(stated.mean() - right.mean()),
+            float(expected_answers(result)[known].mean() - right.mean()),
         )
     return found
+
+
+def expected_answers(result: al.MultilabelConsensus) -> np.ndarray:
+    """Probability that one more person says of each class what the consensus does.
+
+    Where the truth is the answer of one person, this is what can be true of it.
+    """
+    table = pd.DataFrame(result.annotators.of_class).dropna()
+    rate = table[["sensitivity", "specificity"]].mul(table["num_labels"], axis=0)
+    rate = rate.groupby(table["class"]).sum().div(table.groupby("class")["num_labels"].sum(), axis=0)
+    sensitivity, specificity = rate.loc[result.sets.classes.tolist()].to_numpy().T
+    yes = result.posterior * sensitivity + (1 - result.posterior) * (1 - specificity)
+    return np.where(result.chosen, yes, 1 - yes)
 
 
 def measured(folder: Path, seeds: int) -> pd.DataFrame:
@@ -205,7 +219,9 @@ def measured(folder: Path, seeds: int) -> pd.DataFrame:
                     for with_model in (False, True):
                         for name, values in compared(pool, sets, seed * 100 + draw, with_model).items():
                             rows.append((pool.name, with_model, number, name, *values))
-    return pd.DataFrame(rows, columns=["crowd", "model", "answers", "method", "f1", "right", "over"])
+    return pd.DataFrame(
+        rows, columns=["crowd", "model", "answers", "method", "f1", "right", "over", "answer"]
+    )
 
 
 def report(table: pd.DataFrame) -> None:
@@ -218,9 +234,10 @@ def report(table: pd.DataFrame) -> None:
         cells = [f"{values['f1'][m]:.3f}" if m in values.index else "" for m in methods]
         cells += [f"{values['right'][m]:.3f}" for m in ("majority", "hamming")]
         cells += [f"{values['over'][m]:+.3f}" for m in ("hamming", "f1")]
+        cells.append(f"{values['answer']['hamming']:+.3f}" if "one held out" in crowd else "")
         lines.append([crowd, "with" if model else "without", str(number), *cells])
     header = ["crowd", "model", "answers", *(f"F1, {m}" for m in methods)]
-    header += ["right, majority", "hamming", "stated − true, hamming", "f1"]
+    header += ["right, majority", "hamming", "stated − true, hamming", "f1", "expected − real answers"]
     print(markdown(header, lines), flush=True)
 
 

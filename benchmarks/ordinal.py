@@ -20,6 +20,7 @@ from scipy.optimize import minimize
 
 import activelab as al
 from _common import markdown, print_machine
+from activelab.consensus import OrdinalConsensus
 
 NUMBERS = (1, 2, 3)
 COMPONENTS = 40
@@ -34,6 +35,7 @@ class Pool:
     truth: np.ndarray  # on the scale of the codes, NaN where unknown
     n_classes: int
     features: np.ndarray | None
+    families: dict[int, str] | None = None  # machines, by the name of their family
 
     def drawn(self, number: int, seed: int) -> al.Labels:
         """``number`` labels of every example, at random."""
@@ -74,8 +76,9 @@ def pools(folder: Path, seed: int) -> list[Pool]:
         asked = labels.merge(protocol.rename(columns={"asked": "annotator"})[["item", "annotator"]])
         truth = np.full(int(labels["item"].max()) + 1, np.nan)
         truth[protocol["item"]] = protocol["truth_mean"]
-        rows = pd.concat([asked, labels[labels["kind"] == "llm"]])
-        found.append(Pool(name, rows, truth, 5, features(here)))
+        machines = labels[labels["kind"] == "llm"]
+        families = {int(code): "machines" for code in machines["annotator"].unique()}
+        found.append(Pool(name, pd.concat([asked, machines]), truth, 5, features(here), families))
     return found
 
 
@@ -202,7 +205,7 @@ ORDINAL = {"ordinal, absolute": "absolute", "ordinal, quadratic": "quadratic"}
 
 
 def compared(pool: Pool, labels: al.Labels, seed: int, with_model: bool) -> dict[str, tuple[float, ...]]:
-    """Scores of every method; of the calibrated ones also what is stated less what is true."""
+    """Scores of every method; of the calibrated ones also what is stated and what is true of it."""
     pred_probs = (
         predictions(labels, pool.features, seed) if with_model and pool.features is not None else None
     )
@@ -210,17 +213,39 @@ def compared(pool: Pool, labels: al.Labels, seed: int, with_model: bool) -> dict
     points |= {how: central(labels, how, seed) for how in ("mean", "median")}
     if pred_probs is None:
         points["Rasch"] = many_facet_rasch(labels)
-    found = {name: (*scores(pool, np.asarray(point, float)), np.nan) for name, point in points.items()}
+    nothing = (np.nan,) * len(STATED)
+    found = {name: (*scores(pool, np.asarray(point, float)), *nothing) for name, point in points.items()}
     results = {"nominal": al.bayesian_consensus(labels, pred_probs, seed=seed)}
     for name, loss in ORDINAL.items():
         results[name] = al.ordinal_consensus(labels, pred_probs, loss=loss, seed=seed)
+    if pool.families:
+        # Machines that were not drawn have no labels to share.
+        present = set(labels.annotators[np.unique(labels.annotator)].tolist())
+        families = {one: name for one, name in pool.families.items() if one in present}
+        results["families"] = al.ordinal_consensus(labels, pred_probs, families=families, seed=seed)
     for name, result in results.items():
-        known = ~np.isnan(pool.truth) & labels.labelled
-        most = result.posterior[known].argmax(axis=1)
-        stated = result.posterior[known].max(axis=1).mean()
-        true = (most == np.rint(pool.truth[known])).mean()
-        found[name] = (*scores(pool, result.label.astype(float)), stated - true)
+        found[name] = (*scores(pool, result.label.astype(float)), *honesty(pool, result))
     return found
+
+
+STATED = ("over", "expected", "covers", "width")
+
+
+def honesty(pool: Pool, result: al.Consensus) -> tuple[float, ...]:
+    """`STATED`: stated less true of the most probable point, expected less real error, and intervals.
+
+    The truth is rounded to a point of the scale.
+    """
+    known = ~np.isnan(pool.truth) & (result.label >= 0)
+    posterior, label = result.posterior[known], result.label[known]
+    truth = np.rint(pool.truth[known]).astype(int)
+    over = posterior.max(axis=1).mean() - (posterior.argmax(axis=1) == truth).mean()
+    apart = np.abs(np.arange(pool.n_classes) - label[:, None])
+    expected = (posterior * apart).sum(axis=1).mean() - np.abs(label - truth).mean()
+    if not isinstance(result, OrdinalConsensus):
+        return over, expected, np.nan, np.nan
+    low, high = (one[known].astype(int) for one in (result.low, result.high))
+    return over, expected, ((low <= truth) & (truth <= high)).mean(), (high - low + 1).mean()
 
 
 def measured(folder: Path, seeds: int) -> pd.DataFrame:
@@ -234,13 +259,13 @@ def measured(folder: Path, seeds: int) -> pd.DataFrame:
                     for with_model in (False, True) if pool.features is not None else (False,):
                         for name, values in compared(pool, labels, seed, with_model).items():
                             rows.append((pool.name, with_model, number, name, *values))
-    columns = ["crowd", "model", "labels", "method", "error", "kappa", "over"]
+    columns = ["crowd", "model", "labels", "method", "error", "kappa", *STATED]
     return pd.DataFrame(rows, columns=columns)
 
 
 def report(table: pd.DataFrame) -> None:
     mean = table.groupby(["crowd", "model", "labels", "method"], sort=False).mean()
-    methods = list(dict.fromkeys(table["method"]))
+    methods = [one for one in dict.fromkeys(table["method"]) if one != "families"]
     for what, digits in (("error", 3), ("kappa", 3)):
         print("\nMean absolute error" if what == "error" else "\nQuadratic weighted kappa")
         lines = []
@@ -269,13 +294,27 @@ def report(table: pd.DataFrame) -> None:
                 f"{squared - kappa['majority']:+.3f}",
                 f"{squared - kappa['nominal']:+.3f}",
                 f"{squared - kappa[peers].max():+.3f}",
-                f"{values['over']['nominal']:+.2f}",
-                f"{values['over']['ordinal, absolute']:+.2f}",
             ]
         )
     header = ["crowd", "model", "labels", "error less than majority's", "than nominal's", "over best peer's"]
     header += ["kappa over majority's", "over nominal's", "over best peer's"]
-    header += ["stated − true, nominal", "ordinal"]
+    print(markdown(header, lines), flush=True)
+    print("\nWhat is stated")
+    lines = []
+    for key, group in mean.groupby(["crowd", "model", "labels"], sort=False):
+        values = group.droplevel([0, 1, 2])
+        crowd, model, number = key
+        cells = [crowd, "with" if model else "without", str(number)]
+        for what in ("over", "expected", "covers", "width"):
+            for method in ("nominal", "ordinal, absolute", "families"):
+                if method == "nominal" and what in ("covers", "width"):
+                    continue
+                sign = "+" if what in ("over", "expected") else ""
+                cells.append(f"{values[what][method]:{sign}.2f}" if method in values.index else "")
+        lines.append(cells)
+    header = ["crowd", "model", "labels", "stated − true, nominal", "ordinal", "with families"]
+    header += ["expected − real error, nominal", "ordinal", "with families"]
+    header += ["interval covers", "with families", "points in it", "with families"]
     print(markdown(header, lines), flush=True)
 
 

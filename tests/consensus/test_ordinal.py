@@ -77,6 +77,33 @@ def test_a_model_is_a_prior():
     assert error(with_model.label, truth) < error(al.ordinal_consensus(labels).label, truth) - 0.1
 
 
+def who_say_what_is_usual(seed, each, n=100, people=12):
+    """Ratings of people who say the middle of the scale half of the time, and a model that knows no more."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(POINTS, size=n)
+    matrix = np.full((n, people), np.nan)
+    for i in range(n):
+        who = rng.choice(people, each, replace=False)
+        heard = np.clip(truth[i] + np.rint(0.7 * rng.standard_normal(each)), 0, POINTS - 1)
+        matrix[i, who] = np.where(rng.random(each) < 0.5, heard, POINTS // 2)
+    labels = al.Labels.from_wide(matrix, classes=POINTS)
+    share = np.bincount(labels.label, minlength=POINTS) / labels.n_labels
+    probs = (share + 0.02) * np.exp(1.5 * rng.standard_normal((n, POINTS)))
+    return labels, probs / probs.sum(axis=1, keepdims=True), truth
+
+
+def test_a_model_of_few_examples_that_knows_nothing_costs_little():
+    worse, apart = [], []
+    for seed in range(4):
+        labels, probs, truth = who_say_what_is_usual(seed, each=2)
+        without, told = al.ordinal_consensus(labels), al.ordinal_consensus(labels, probs)
+        worse.append(error(told.label, truth) - error(without.label, truth))
+        apart.append(told.expected_loss.mean() - error(told.label, truth))
+        apart.append(without.expected_loss.mean() - error(without.label, truth))
+    assert np.mean(worse) < 0.06
+    assert np.abs(np.mean(apart)) < 0.06
+
+
 @pytest.mark.parametrize("each", [3, 5])
 def test_what_is_stated_is_true(each):
     matrix, truth = raters(seed=each, n=1500, each=each, shifts=(-0.8, -0.4, 0.0, 0.0, 0.4, 0.8))

@@ -158,6 +158,19 @@ def test_models_are_a_prior_and_examples_without_answers_have_it():
     assert helped.posterior[~given][there].mean() > 2 * helped.posterior[~given][~there].mean()
 
 
+def test_a_model_that_knows_nothing_costs_no_f1():
+    scores = np.zeros(2)
+    for seed in range(3):
+        truth, sets, _ = crowd(seed, answers=1)
+        rate = np.array([sets.of_class(code).label.mean() for code in range(4)])
+        noise = 2 * np.random.default_rng(seed).standard_normal(truth.shape)
+        probs = 1 / (1 + np.exp(-(np.log(rate / (1 - rate)) + noise)))
+        scores += [
+            f1(truth, al.multilabel_consensus(sets, one, loss="f1").chosen) / 3 for one in (None, probs)
+        ]
+    assert scores[1] > scores[0] - 0.01
+
+
 def test_known_answers_stand_and_teach():
     truth, sets, _ = crowd(4)
     known = np.full(truth.shape, -1)

@@ -10,7 +10,7 @@ import numpy as np
 
 from activelab._typing import Float64s
 
-_ASSUMED = 0.8  # probability between a class and its neighbour, before any label is known to be right
+_ASSUMED = 0.5  # how often a label is right inside a long scale, before any is known to be
 _PSEUDO = 5.0  # pseudo-labels a class that say so
 _POPULAR, _NEAR, _SQUARED = 1.0, 0.1, 1.0  # precisions of the parameters of the shared confusion
 _FIRST, _PEOPLE = (

@@ -20,6 +20,7 @@ from activelab.consensus._consensus import Consensus
 from activelab.consensus._dependence import Question, Voices, family_codes, find_voices
 from activelab.consensus._held_out import HeldOut, discounted
 from activelab.consensus._model_prior import ModelPrior
+from activelab.consensus._shares import believed_shares, meant_shares, reliability, said_shares
 from activelab.consensus._statistics import label_sums
 from activelab.labels import Labels
 from activelab.pred_probs import Checked, carried, joined, remembered
@@ -27,6 +28,7 @@ from activelab.pred_probs import Checked, carried, joined, remembered
 STEPS = 6
 SAMPLE = 50_000  # labelled examples the first steps rest on; the last step takes all
 _HELD_OUT = 10_000  # examples whose labels are held out
+_LEAST_AGREED = 1e-3
 _EARNED = 10.0  # nats of held-out labels a free class share must be worth
 
 
@@ -200,7 +202,8 @@ class BayesianEstimate:
     prior : ModelPrior
         How far the models are to be believed.
     log_shares : ndarray, shape (n_classes,), or None
-        Logarithm of the share of each class, where there are no models and held-out labels ask for it.
+        Logarithm of the share of each class, where there are no models and held-out labels ask for it, or the
+        classes are points of a scale.
     channels : Channels
         How the annotators err, by what the consensus itself takes for right.
     voices : Voices
@@ -370,9 +373,20 @@ def _estimated(
     n_labelled = int(np.count_nonzero(labels.labelled))
     every = -(-n_labelled // SAMPLE) or 1
     channels = Channels.at_first(labels, where)
+    on_scale = where is not None and labels.n_classes > 1
+    if where is not None and on_scale:
+        said = said_shares(labels)
+        meant = said if known is None else meant_shares(labels, said, known)
+        agreed = max(reliability([labels], [models], where), _LEAST_AGREED)
+        shares = believed_shares(meant, agreed, times=1 / agreed)
+        prior = ModelPrior.fitted_together([labels], [models], [said], [shares])[0]
+        base = np.log(shares)
+    else:
+        prior, base = ModelPrior.fitted(labels, models), None
     start = BayesianEstimate(
-        prior=ModelPrior.fitted(labels, models, where=where),
-        log_shares=None,
+        prior=prior,
+        log_shares=None if models else base,
+        base=0.0 if base is None else base,
         channels=channels,
         voices=Voices.independent(labels.n_annotators),
         discount=0.0,
@@ -382,15 +396,15 @@ def _estimated(
         abstaining=None if abstentions is None else Abstaining.fitted(labels, abstentions),
     )
     estimate = _improved(labels, models, start, steps - 1, every)
-    if not models and labels.n_classes > 1:
+    if not models and labels.n_classes > 1 and not on_scale:
         # Class shares and one-sided annotators explain the same labels; unneeded shares mislead.
         start_of_shares = replace(start, log_shares=np.zeros(labels.n_classes))
-        shares = _improved(labels, models, start_of_shares, steps - 1, every)
+        of_shares = _improved(labels, models, start_of_shares, steps - 1, every)
         with_shares, without = (
-            hold_out(labels, models, each, every).likelihood(0) for each in (shares, estimate)
+            hold_out(labels, models, each, every).likelihood(0) for each in (of_shares, estimate)
         )
         if with_shares - without > _EARNED * (labels.n_classes - 1):
-            start, estimate = start_of_shares, shares
+            start, estimate = start_of_shares, of_shares
     question = Question(labels, estimate.channels, lambda block: estimate.posterior(block, models))
     voices = find_voices([question], families)
     if len(voices.dependence):
@@ -400,7 +414,9 @@ def _estimated(
         share = share_of_voice(estimate, labels, models, confidence)
         estimate = replace(estimate, voices=replace(estimate.voices, share=share))
     if labels.n_labels:
-        estimate = _calibrated(labels, models, estimate, every, declared=families is not None)
+        # On a scale a family that was found agrees with itself on held-out labels, too.
+        declared = families is not None or (on_scale and len(voices.dependence) > 0)
+        estimate = _calibrated(labels, models, estimate, every, declared=declared)
     return _improved(labels, models, estimate, 1, 1)
 
 
@@ -428,9 +444,10 @@ def _improved(
     """The estimate after some steps of expectation-maximisation over one labelled example in ``every``."""
     for _ in range(steps):
         found = gathered(labels, models, estimate, every)
+        free = estimate.log_shares is not None and estimate.where is None
         estimate = replace(
             estimate,
-            log_shares=None if estimate.log_shares is None else found.log_shares,
+            log_shares=found.log_shares if free else estimate.log_shares,
             channels=found.sums.channels(),
             ability=found.ability,
             abstaining=found.abstaining,

@@ -9,16 +9,45 @@ import numpy as np
 
 from activelab._kernels import Block, blocks, log_probs, normalised
 from activelab._typing import Float64s, Floats, Models
-from activelab.consensus._banded import first_guess
+from activelab.consensus._pooled import first_confusion
 from activelab.labels import Labels
 
 _BETAS = np.concatenate([[1.0], np.geomspace(0.05, 5.0, 25)])
 _LAPSES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7)
 _ASSUMED = 0.8  # accuracy of every annotator while the models are calibrated
+_STEADY = 4 * np.log(1 - np.array(_LAPSES)) - 2 * np.log(_BETAS)[:, None] ** 2  # logarithm of a prior
+_VAGUE = np.log(1 - np.array(_LAPSES)) - np.log(_BETAS)[:, None] ** 2 / 2  # of one that few labels outweigh
 _CELLS = 1 << 17  # probabilities the calibration rests on
 _FEW = 30  # labels of a rare class with which errors on it are taken for half as rare, in logarithms
 _TIED = 500.0  # examples of all questions together that count beside a question's own
 _MOST_VOICES = 2.0  # of models that are sure
+_NEGLIGIBLE = 1e-3  # weight of a temperature
+_LEAST_SUM = 1e-3  # of the probabilities of a class that a model never names
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a model says beyond how frequent the classes are, believed as far as labels bear it out.
+
+    Attributes
+    ----------
+    betas, weights : ndarray of float64, shape (n_betas,)
+        Inverse temperatures, and how probable each is given the labels.
+    log_mean : ndarray of float64, shape (n_classes,)
+        Logarithm of the mean of the model's probabilities on labelled examples.
+    """
+
+    betas: Float64s
+    weights: Float64s
+    log_mean: Float64s
+
+    def tempered(self, rows: Floats, base: Float64s) -> Float64s:
+        """Mean over β of base · (p / mean of p)^β, normalised."""
+        apart, log_base = log_probs(rows) - self.log_mean, np.log(base)
+        total = np.zeros(apart.shape)
+        for beta, weight in zip(self.betas.tolist(), self.weights.tolist(), strict=True):
+            total += weight * normalised(apart * beta + log_base)
+        return total
 
 
 @dataclass(frozen=True)
@@ -34,22 +63,20 @@ class ModelPrior:
         say nothing.
     base : ndarray of float64, shape (n_classes,), or None
         Probability of each class where a model knows nothing; None if all are equally likely then.
+    evidence : tuple of Evidence
+        Of each model, if there is a ``base``.
     """
 
     betas: tuple[float, ...]
     lapses: tuple[float, ...]
     voices: float = 0.0
     base: Float64s | None = None
+    evidence: tuple[Evidence, ...] = ()
 
     @classmethod
-    def fitted(
-        cls, labels: Labels, models: Models, *, steady: bool = False, where: Float64s | None = None
-    ) -> ModelPrior:
-        """Each model calibrated by itself; ``steady`` calibrations are tied to none by a prior.
-
-        ``where`` are the positions of the classes on a scale, if they are its points.
-        """
-        calibration = [_calibrated(labels, model, steady, where) for model in models]
+    def fitted(cls, labels: Labels, models: Models, *, steady: bool = False) -> ModelPrior:
+        """Each model calibrated by itself; ``steady`` calibrations are tied to none by a prior."""
+        calibration = [_calibrated(labels, model, steady) for model in models]
         prior = cls(tuple(beta for beta, _ in calibration), tuple(lapse for _, lapse in calibration))
         return replace(prior, voices=_MOST_VOICES * prior._certainty(labels, models))
 
@@ -58,38 +85,56 @@ class ModelPrior:
         cls,
         questions: Sequence[Labels],
         models: Sequence[Models],
-        evidence: Sequence[Float64s],
-        shares: Sequence[Float64s],
+        said: Sequence[Float64s],
+        believed: Sequence[Float64s],
     ) -> list[ModelPrior]:
-        """A calibration a yes-no question, tied to what all questions show of the same models.
+        """A calibration a question, tied to what all questions show of the same models.
 
-        A model that knows nothing leaves the share of each class, ``shares``; ``evidence`` is as for
-        `labels_likelihood`.
+        Each model is judged by what it says of the labels beyond ``said``, their shares; ``believed`` are the
+        shares of the classes that one leaves which knows nothing. What is not certain of β and ε is averaged
+        over: of few examples a model is believed little.
         """
-        found: list[list[tuple[float, float]]] = [[] for _ in questions]
-        number = [int(np.count_nonzero(labels.labelled)) for labels in questions]
+        number = np.array([np.count_nonzero(labels.labelled) for labels in questions], dtype=np.float64)
+        lapses: list[list[float]] = [[] for _ in questions]
+        evidence: list[list[Evidence]] = [[] for _ in questions]
         for of_questions in zip(*models, strict=True):
-            parts = zip(questions, of_questions, evidence, shares, strict=True)
-            scores = [calibration_scores(labels, model, one, base) for labels, model, one, base in parts]
-            shared = sum(n * score for n, score in zip(number, scores, strict=True)) / max(sum(number), 1)
-            for of_question, n, score in zip(found, number, scores, strict=True):
-                of_question.append(best_calibration((n * score + _TIED * shared) / (n + _TIED)))
+            means = [_log_mean(*pair) for pair in zip(questions, of_questions, strict=True)]
+            scores = [
+                n * _beyond_shares(labels, model, mean, share)
+                for n, labels, model, mean, share in zip(
+                    number, questions, of_questions, means, said, strict=True
+                )
+            ]
+            for place, (n, score, mean) in enumerate(zip(number, scores, means, strict=True)):
+                others, elsewhere = number.sum() - n, sum(scores) - score
+                tied = score + elsewhere * (min(_TIED, others) / max(others, 1.0)) + _VAGUE
+                weight = np.exp(tied - tied.max())
+                weight[0] = 0.0  # β = 1 is on the grid twice
+                weight /= weight.sum()
+                lapses[place].append(float(weight.sum(axis=0) @ _LAPSES))
+                of_beta = weight @ (1 - np.array(_LAPSES))
+                kept = of_beta > _NEGLIGIBLE * of_beta.sum()
+                evidence[place].append(Evidence(_BETAS[kept], of_beta[kept] / of_beta[kept].sum(), mean))
         priors = []
-        for labels, theirs, pairs, base in zip(questions, models, found, shares, strict=True):
-            prior = cls(tuple(beta for beta, _ in pairs), tuple(lapse for _, lapse in pairs), base=base)
+        for labels, theirs, lapse, one, base in zip(
+            questions, models, lapses, evidence, believed, strict=True
+        ):
+            betas = tuple(float(each.betas @ each.weights) for each in one)
+            prior = cls(betas, tuple(lapse), base=base, evidence=tuple(one))
             priors.append(replace(prior, voices=_MOST_VOICES * prior._explained(labels, theirs)))
         return priors
 
     def _explained(self, labels: Labels, models: Models) -> float:
-        """Root of the share of a yes-no question's variance that the prior explains, on labelled examples."""
+        """Root of the share of the classes' variance that the prior explains, on labelled examples."""
         if not models or self.base is None:
             return 0.0
         total, number = 0.0, 0
         for block in blocks(labels, at_least=1, every=every_of(labels)):
-            apart = np.exp(self.log(block, models))[:, 1] / len(models) - self.base[1]
-            total += float(apart @ apart)
+            apart = np.exp(self.log(block, models)) / len(models) - self.base
+            total += float((apart**2).sum())
             number += block.size
-        return min((total / number / float(self.base.prod())) ** 0.5, 1.0) if number else 0.0
+        variance = float((self.base * (1 - self.base)).sum())
+        return min((total / number / variance) ** 0.5, 1.0) if number and variance else 0.0
 
     def _certainty(self, labels: Labels, models: Models) -> float:
         """Mean certainty of the prior on labelled examples: 0 where it says nothing, 1 where it is sure."""
@@ -112,9 +157,15 @@ class ModelPrior:
         return log_probs(total) if models else total
 
     def calibrated(self, number: int, rows: Floats) -> Float64s:
-        """(1 − ε) softmax(β log p) + ε/K of some rows of a model; with ``base`` in place of 1/K, if any."""
+        """(1 − ε) softmax(β log p) + ε/K of some rows of a model.
+
+        With a ``base`` π it is (1 − ε) times the mean of `Evidence.tempered`, and ε π.
+        """
         lapse = self.lapses[number]
-        part = normalised(log_probs(rows) * self.betas[number])
+        if self.base is None:
+            part = normalised(log_probs(rows) * self.betas[number])
+        else:
+            part = self.evidence[number].tempered(rows, self.base)
         part *= 1 - lapse
         part += lapse / rows.shape[1] if self.base is None else lapse * self.base
         return part
@@ -147,16 +198,16 @@ def assumed_evidence(labels: Labels) -> Float64s:
     return np.asarray(np.log(_ASSUMED / errors))
 
 
-def _calibrated(
-    labels: Labels, model: Floats, steady: bool = False, where: Float64s | None = None
-) -> tuple[float, float]:
-    """β and ε that make the labels likeliest, on a sample; see `calibration_scores`."""
-    evidence = assumed_evidence(labels) if where is None else np.log(first_guess(where))
-    return best_calibration(calibration_scores(labels, model, evidence, steady=steady))
+def _calibrated(labels: Labels, model: Floats, steady: bool) -> tuple[float, float]:
+    """β and ε that make the labels likeliest, on a sample, the first of those that are as good.
 
-
-def best_calibration(score: Float64s) -> tuple[float, float]:
-    """The β and ε of the highest score, the first of those that are as good."""
+    The likelihood is that of `_scores` with even shares; θ is the same for everybody and stays as it is. Left
+    free with β, it would drift to where the model is right and everybody errs: single labels cannot tell
+    that from the opposite. ``steady`` adds the prior −2 (ln β)² + 4 ln(1 − ε) to its logarithm.
+    """
+    score, size = _scores(labels, model, assumed_evidence(labels), None, None)
+    if steady and size:
+        score += _STEADY / size
     best, found = -np.inf, (1.0, 0.0)
     for row, beta in enumerate(_BETAS.tolist()):
         for column, lapse in enumerate(_LAPSES):
@@ -165,18 +216,27 @@ def best_calibration(score: Float64s) -> tuple[float, float]:
     return found
 
 
-def calibration_scores(
-    labels: Labels, model: Floats, evidence: Float64s, base: Float64s | None = None, *, steady: bool = False
-) -> Float64s:
-    """Mean log-likelihood of the labels of an example at each β and ε of a grid, on a sample.
+def _beyond_shares(labels: Labels, model: Floats, log_mean: Float64s, said: Float64s) -> Float64s:
+    """`_scores` of what a model says beyond the shares of the labels.
+
+    Who does not know the answer says what is usual (`first_confusion`), so that the shares alone explain how
+    often each class is said, and no model earns trust by repeating them.
+    """
+    return _scores(labels, model, np.log(first_confusion(said)), log_mean, np.log(said))[0]
+
+
+def _scores(
+    labels: Labels,
+    model: Floats,
+    evidence: Float64s,
+    log_mean: Float64s | None,
+    log_base: Float64s | None,
+) -> tuple[Float64s, int]:
+    """Mean log-likelihood of the labels of an example at each β and ε of a grid, and of how many examples.
 
     The likelihood is Π_i Σ_k ((1 − ε) softmax(β log p_i)_k + ε/K) Π_j θ(Y_ij | k): ε is how often the model
-    knows nothing, whatever it says. θ is the same for everybody and stays as it is. Left free with β, it
-    would drift to where the model is right and everybody errs: single labels cannot tell that from the
-    opposite.
-
-    ``evidence`` is as for `labels_likelihood`, ``base`` what a model knows of the classes that knows nothing.
-    ``steady`` adds the prior −2 (ln β)² + 4 ln(1 − ε) to the logarithm of the likelihood.
+    knows nothing, whatever it says. With a ``log_base``, p / its mean is evidence beside it, and it takes the
+    place of 1/K. ``evidence`` is as for `labels_likelihood`.
     """
     logs, likely = [], []
     for block in blocks(labels, at_least=1, every=every_of(labels)):
@@ -184,13 +244,22 @@ def calibration_scores(
         likely.append(labels_likelihood(block, evidence))
     score = np.zeros((len(_BETAS), len(_LAPSES)))
     if not logs:
-        return score
+        return score, 0
     log_p, weight = np.concatenate(logs), np.concatenate(likely)
-    by_chance = weight.mean(axis=1) if base is None else weight @ base
+    if log_mean is not None:
+        log_p -= log_mean
+    by_chance = weight.mean(axis=1) if log_base is None else weight @ np.exp(log_base)
     for row, beta in enumerate(_BETAS.tolist()):
-        by_model = np.einsum("ij,ij->i", normalised(log_p * beta), weight)
+        tempered = log_p * beta if log_base is None else log_p * beta + log_base
+        by_model = np.einsum("ij,ij->i", normalised(tempered), weight)
         for column, lapse in enumerate(_LAPSES):
             score[row, column] = np.log((1 - lapse) * by_model + lapse * by_chance).mean()
-            if steady:
-                score[row, column] += (4 * np.log(1 - lapse) - 2 * np.log(beta) ** 2) / len(weight)
-    return score
+    return score, len(weight)
+
+
+def _log_mean(labels: Labels, model: Floats) -> Float64s:
+    """Logarithm of the mean probabilities on labelled examples, on a sample."""
+    total = np.full(labels.n_classes, _LEAST_SUM)
+    for block in blocks(labels, at_least=1, every=every_of(labels)):
+        total += model[block.index].sum(axis=0)
+    return np.asarray(np.log(total / total.sum()))

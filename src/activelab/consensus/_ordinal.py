@@ -89,8 +89,10 @@ def ordinal_consensus(
 
     As `bayesian_consensus`, but the probability that an annotator says l of an example of class k falls with
     their distance, and each annotator has a shift (severity) and a spread, both shrunk to what all share;
-    who gave very many labels has a confusion matrix of their own. The posterior is calibrated on held-out
-    labels in the same way. The consensus label is the one whose expected loss is least.
+    who gave very many labels has a confusion matrix of their own. Classes are as frequent as annotators say,
+    as far as they agree, and models are believed for what they say beyond that, the less the fewer examples
+    show it. The posterior is calibrated on held-out labels in the same way. The consensus label is the one
+    whose expected loss is least.
 
     A shift that everybody shares leaves no trace in the labels: ``known`` answers show it.
 
@@ -127,8 +129,8 @@ def ordinal_consensus(
     >>> consensus.label_ids.tolist()
     [4, 2, 5, 1, 3, 4, 2, 3]
     >>> table = consensus.annotators
-    >>> dict(zip(table.annotator.tolist(), table.shift.round(1).tolist()))
-    {'ann': -0.0, 'bob': 0.4, 'cem': -0.5}
+    >>> dict(zip(table.annotator.tolist(), (table.shift.round(1) + 0).tolist()))
+    {'ann': 0.0, 'bob': 0.4, 'cem': -0.5}
     """
     models: Models = ()
     if pred_probs is not None:

@@ -18,11 +18,12 @@ _MOST = 4.0
 
 
 def first_confusion(shares: Float64s) -> Float64s:
-    """P(answer | truth) before any answer is known to be right, shape (2, 2).
+    """P(answer | truth) before any answer is known to be right, shape (n_classes, n_classes).
 
-    An annotator who does not know says yes as often as all do, so that answers are as frequent as truths.
+    An annotator who does not know says each class as often as all do, so that answers are as frequent as
+    truths.
     """
-    return _KNOWS * np.eye(2) + (1 - _KNOWS) * shares[:, None]
+    return _KNOWS * np.eye(len(shares)) + (1 - _KNOWS) * shares[:, None]
 
 
 def pooled_effects(own: Float64s, first: Float64s) -> Float64s:

@@ -37,6 +37,7 @@ from activelab.consensus._majority_vote import vote_labels
 from activelab.consensus._model_prior import ModelPrior
 from activelab.consensus._ordinal import loss_range, ordinal_consensus_by, scale_positions
 from activelab.consensus._pooled import first_confusion, pooled_effects
+from activelab.consensus._shares import believed_shares, reliability, said_shares
 from activelab.consensus._statistics import (
     ConsensusSums,
     LabelSums,
@@ -67,6 +68,7 @@ __all__ = [
     "add_label_sums",
     "agreement_with_label",
     "annotator_table",
+    "believed_shares",
     "best_supported",
     "chance_notes",
     "check_abstentions",
@@ -95,6 +97,8 @@ __all__ = [
     "pooled",
     "pooled_effects",
     "predicted_classes",
+    "reliability",
+    "said_shares",
     "scale_positions",
     "told",
     "vote_labels",

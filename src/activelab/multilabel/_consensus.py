@@ -167,7 +167,9 @@ def multilabel_consensus(
     channels. What few answers about a rare class cannot tell comes from the others: an annotator's
     sensitivity and specificity are shrunk to those of the class and the annotator together, models are
     calibrated with what all classes show, and how far the posterior can be believed is learnt from held-out
-    answers to all classes. How frequent a class is counts in full, however many answers there are.
+    answers to all classes. Classes are as frequent as answers say, as far as people agree, and models are
+    believed for what they say beyond that. How frequent a class is counts in full, however many answers
+    there are.
 
     Parameters
     ----------

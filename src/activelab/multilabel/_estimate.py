@@ -20,17 +20,26 @@ from activelab.consensus.parts import (
     ModelPrior,
     Question,
     Voices,
+    believed_shares,
     find_voices,
     first_confusion,
     gathered,
     hold_out,
     pooled_effects,
+    reliability,
+    said_shares,
 )
 from activelab.labels import Labels
 from activelab.multilabel._sets import LabelSets
 
 _SAID = 200.0
-"""Examples beside those of the pool in which classes are as frequent as in the answers."""
+"""Examples beside those of the pool in which classes are as frequent as the answers make likely."""
+
+_POWER = 1 / 3
+"""Of the reliability of answers, by which shares are believed; where annotators err independently, 1/2 is
+believed too little."""
+
+_YES_NO = np.array([0.0, 1.0])
 
 
 @dataclass(frozen=True)
@@ -92,9 +101,11 @@ def multilabel_estimate(
     questions = [sets.of_class(code) for code in range(size)]
     of_class = [yes_no(models, code) for code in range(size)]
     every = -(-int(np.count_nonzero(sets.labelled)) // SAMPLE) or 1
-    shares = [_first_shares(labels) for labels in questions]
-    first = np.stack([first_confusion(one) for one in shares])
-    priors = ModelPrior.fitted_together(questions, of_class, [*np.log(first)], shares)
+    said = [said_shares(labels) for labels in questions]
+    first = np.stack([first_confusion(one) for one in said])
+    exponent = reliability(questions, of_class, _YES_NO) ** _POWER
+    shares = [believed_shares(one, exponent) for one in said]
+    priors = ModelPrior.fitted_together(questions, of_class, said, shares)
     start = [
         BayesianEstimate(
             prior=priors[code],
@@ -123,7 +134,8 @@ def multilabel_estimate(
         held = HeldOut(estimates[0].channels, voices)
         for labels, theirs, one in zip(questions, of_class, estimates, strict=True):
             held.merge(hold_out(labels, theirs, one, every))
-        found = held.exponent(declared=families is not None)
+        together = families is not None or len(voices.dependence) > 0
+        found = held.exponent(declared=together)
         estimates = [
             replace(one, discount=found.best, discount_range=(found.low, found.high)) for one in estimates
         ]
@@ -164,13 +176,7 @@ def _improved(
 
 
 def _shares(estimate: BayesianEstimate, found: Gathered) -> dict[str, Any]:
-    """How frequent no and yes are, shrunk to how often people say so."""
+    """How frequent no and yes are, shrunk to what answers made likely at first."""
     first = np.full(2, 0.5) if estimate.prior.base is None else estimate.prior.base
     log_shares = np.log((found.of_class + _SAID * first) / (found.of_class.sum() + _SAID))
     return {"base": log_shares, "log_shares": None if estimate.log_shares is None else log_shares}
-
-
-def _first_shares(labels: Labels) -> Float64s:
-    """Share of the answers no and yes."""
-    count = np.bincount(labels.label, minlength=2)
-    return np.asarray((count + 1) / (count.sum() + 2))

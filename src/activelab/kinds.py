@@ -10,16 +10,71 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from activelab._errors import InputError, unknown
-from activelab._ordered import order_notes
+from activelab._kernels import blocks
+from activelab._ordered import order_notes, positions
 from activelab._registry import Registry, instance_of
+from activelab._typing import Bools, Ints, Models
 from activelab.agreement import Agreement, agreement_statistics
-from activelab.consensus import AUTO, CONSENSUS, Ordinal
-from activelab.consensus.parts import scale_positions
+from activelab.consensus import AUTO, CONSENSUS, Ordinal, bayesian_estimate
+from activelab.consensus.parts import decide, loss_table, scale_positions
 from activelab.labels import Labels
 from activelab.multilabel import SEPARATOR, SET_LOSSES, LabelSets, Multilabel, as_sets, set_agreement
+from activelab.multilabel.parts import choose, multilabel_estimate, pool_posterior, thresholds
 
 __all__ = ["KINDS", "MULTILABEL", "ORDINAL", "SINGLE", "Kind"]
+
+
+def _most_probable(labels: Labels, models: Models, loss: str) -> Ints:
+    estimate = bayesian_estimate(labels, models)
+    found = np.empty(labels.n_examples, dtype=np.int64)
+    for block in blocks(labels):
+        found[block.index] = estimate.posterior(block, models).argmax(axis=1)
+    return found
+
+
+def _least_loss(labels: Labels, models: Models, loss: str) -> Ints:
+    where = scale_positions(labels)
+    estimate, table = bayesian_estimate(labels, models, where=where), loss_table(loss, where)
+    found = np.empty(labels.n_examples, dtype=np.int64)
+    for block in blocks(labels):
+        posterior = estimate.posterior(block, models)
+        found[block.index] = decide(posterior, table, block.index, labels, 0)[0]
+    return found
+
+
+def _sets_of_least_loss(labels: LabelSets | Labels, models: Models, loss: str) -> Bools:
+    sets = as_sets(labels)
+    posterior = pool_posterior(multilabel_estimate(sets, models), sets, models)
+    return choose(posterior, thresholds(posterior, loss))
+
+
+def _accuracy(truth: Ints, found: Ints, labels: Labels) -> dict[str, float]:
+    return {"accuracy": _mean(truth == found)}
+
+
+def _closeness(truth: Ints, found: Ints, labels: Labels) -> dict[str, float]:
+    """Mean distance, and kappa with quadratic weights, 1 − Σ (t − f)² / Σ of all pairs of the two."""
+    where = positions(labels)
+    right, said = where[truth], where[found]
+    if not len(right):
+        return {"error": float("nan"), "kappa": float("nan")}
+    by_chance = right.var() + said.var() + (right.mean() - said.mean()) ** 2
+    kappa = 1 - float(np.mean((right - said) ** 2)) / by_chance if by_chance > 0 else float("nan")
+    return {"error": float(np.abs(right - said).mean()), "kappa": float(kappa)}
+
+
+def _match(truth: Bools, found: Bools, labels: LabelSets) -> dict[str, float]:
+    """Share of the single answers that are wrong, and the mean F1 of the classes that apply somewhere."""
+    both, either = (truth & found).sum(axis=0), truth.sum(axis=0) + found.sum(axis=0)
+    some = truth.any(axis=0)
+    return {"hamming": _mean(truth != found), "f1": _mean(2 * both[some] / either[some])}
+
+
+def _mean(values: Any) -> float:
+    return float(np.mean(values)) if np.size(values) else float("nan")
 
 
 @dataclass(frozen=True)
@@ -40,12 +95,21 @@ class Kind:
         ``consensus(loss)`` is the `ConsensusMethod` (of sets: `Multilabel`) with the channel by which
         annotators are taken to err, and with the loss that decides.
     strategy : str
-        Name of the strategy that asks where this loss is expected to be large, given predictions; empty where
-        `suggest_questions` asks.
+        Name of the strategy that asks where this loss is expected to be large, given predictions.
     agreement : callable
         ``agreement(labels, n_bootstrap=, confidence=, seed=)`` is a list of `Agreement`.
     taught : str, optional
         Name of the strategy where classifiers are trained on features, if it is another one.
+    decides : str, optional
+        Name of the consensus classifiers are trained on, whatever the method goes with by default.
+    whole_pool : callable
+        ``whole_pool(labels, models, loss)`` is the answer to every example of the pool that is expected to
+        cost least by labels and models: class codes, or booleans of shape (n_examples, n_classes).
+    scores : callable
+        ``scores(truth, found, labels)`` measures such answers against the truth, by name; ``labels`` says
+        which classes there are.
+    headline : str
+        The score of which more is better.
     """
 
     name: str
@@ -55,6 +119,10 @@ class Kind:
     strategy: str
     agreement: Callable[..., list[Agreement]]
     taught: str = ""
+    decides: str = ""
+    whole_pool: Callable[[Any, Models, str], Any] = _most_probable
+    scores: Callable[[Any, Any, Any], dict[str, float]] = _accuracy
+    headline: str = "accuracy"
 
     @property
     def with_features(self) -> str:
@@ -77,9 +145,19 @@ class Kind:
         >>> KINDS.get("ordinal").method().estimate(stars, ()).label_ids.tolist()
         [4, 1, 2]
         """
-        if loss is not None and loss not in self.losses:
-            raise unknown(f"loss of {self.name} answers", loss, self.losses)
-        return self.consensus(loss or self.losses[0])
+        return self.consensus(self.loss(loss))
+
+    def loss(self, name: str | None = None) -> str:
+        """A loss by name, by default the first.
+
+        Raises
+        ------
+        InputError
+            If the kind has no such loss.
+        """
+        if name and name not in self.losses:
+            raise unknown(f"loss of {self.name} answers", name, self.losses)
+        return name or self.losses[0]
 
 
 def _offers_scale(labels: Labels) -> tuple[str, ...]:
@@ -140,6 +218,10 @@ ORDINAL = Kind(
     lambda loss: Ordinal(loss),  # type: ignore[arg-type]
     "expected_loss",
     partial(agreement_statistics, scale=True),
+    decides="ordinal",
+    whole_pool=_least_loss,
+    scores=_closeness,
+    headline="kappa",
 )
 """One point of a scale: near misses cost less than far ones."""
 
@@ -148,8 +230,11 @@ MULTILABEL = Kind(
     _check_sets,
     SET_LOSSES,
     lambda loss: Multilabel(loss),  # type: ignore[arg-type]
-    "",
+    "expected_loss",
     lambda labels, **options: set_agreement(as_sets(labels), **options),
+    whole_pool=_sets_of_least_loss,
+    scores=_match,
+    headline="f1",
 )
 """Several classes at once, or none: a set."""
 

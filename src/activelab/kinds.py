@@ -16,10 +16,10 @@ from activelab._errors import InputError, unknown
 from activelab._kernels import blocks
 from activelab._ordered import order_notes, positions
 from activelab._registry import Registry, instance_of
-from activelab._typing import Bools, Ints, Models
+from activelab._typing import Bools, Float64s, Ints, Models
 from activelab.agreement import Agreement, agreement_statistics
 from activelab.consensus import AUTO, CONSENSUS, Ordinal, bayesian_estimate
-from activelab.consensus.parts import decide, loss_table, scale_positions
+from activelab.consensus.parts import loss_table, scale_positions
 from activelab.labels import Labels
 from activelab.multilabel import SEPARATOR, SET_LOSSES, LabelSets, Multilabel, as_sets, set_agreement
 from activelab.multilabel.parts import choose, multilabel_estimate, pool_posterior, thresholds
@@ -27,28 +27,28 @@ from activelab.multilabel.parts import choose, multilabel_estimate, pool_posteri
 __all__ = ["KINDS", "MULTILABEL", "ORDINAL", "SINGLE", "Kind"]
 
 
-def _most_probable(labels: Labels, models: Models, loss: str) -> Ints:
-    estimate = bayesian_estimate(labels, models)
-    found = np.empty(labels.n_examples, dtype=np.int64)
+def _posterior(labels: Labels, models: Models, where: Float64s | None = None) -> Float64s:
+    """Probability of each class of every example, labelled or not."""
+    estimate = bayesian_estimate(labels, models, where=where)
+    found = np.empty((labels.n_examples, labels.n_classes))
     for block in blocks(labels):
-        found[block.index] = estimate.posterior(block, models).argmax(axis=1)
+        found[block.index] = estimate.posterior(block, models)
     return found
 
 
-def _least_loss(labels: Labels, models: Models, loss: str) -> Ints:
-    where = scale_positions(labels)
-    estimate, table = bayesian_estimate(labels, models, where=where), loss_table(loss, where)
-    found = np.empty(labels.n_examples, dtype=np.int64)
-    for block in blocks(labels):
-        posterior = estimate.posterior(block, models)
-        found[block.index] = decide(posterior, table, block.index, labels, 0)[0]
+def _most_probable(posterior: Float64s, labels: Labels, loss: str) -> Ints:
+    found: Ints = posterior.argmax(axis=1)
     return found
 
 
-def _sets_of_least_loss(labels: LabelSets | Labels, models: Models, loss: str) -> Bools:
+def _least_loss(posterior: Float64s, labels: Labels, loss: str) -> Ints:
+    found: Ints = (posterior @ loss_table(loss, positions(labels))).argmin(axis=1)
+    return found
+
+
+def _posterior_of_sets(labels: LabelSets | Labels, models: Models) -> Float64s:
     sets = as_sets(labels)
-    posterior = pool_posterior(multilabel_estimate(sets, models), sets, models)
-    return choose(posterior, thresholds(posterior, loss))
+    return pool_posterior(multilabel_estimate(sets, models), sets, models)
 
 
 def _accuracy(truth: Ints, found: Ints, labels: Labels) -> dict[str, float]:
@@ -102,12 +102,14 @@ class Kind:
         Name of the strategy where classifiers are trained on features, if it is another one.
     decides : str, optional
         Name of the consensus classifiers are trained on, whatever the method goes with by default.
-    whole_pool : callable
-        ``whole_pool(labels, models, loss)`` is the answer to every example of the pool that is expected to
-        cost least by labels and models: class codes, or booleans of shape (n_examples, n_classes).
+    posterior : callable
+        ``posterior(labels, models)`` is the probability of each class of every example, labelled or not,
+        shape (n_examples, n_classes).
+    decide : callable
+        ``decide(posterior, labels, loss)`` are the answers that are expected to cost least: class codes, or
+        booleans of the shape of ``posterior``; ``labels`` says which classes there are.
     scores : callable
-        ``scores(truth, found, labels)`` measures such answers against the truth, by name; ``labels`` says
-        which classes there are.
+        ``scores(truth, found, labels)`` measures such answers against the truth, by name.
     headline : str
         The score of which more is better.
     """
@@ -120,7 +122,8 @@ class Kind:
     agreement: Callable[..., list[Agreement]]
     taught: str = ""
     decides: str = ""
-    whole_pool: Callable[[Any, Models, str], Any] = _most_probable
+    posterior: Callable[[Any, Models], Float64s] = _posterior
+    decide: Callable[[Float64s, Any, str], Any] = _most_probable
     scores: Callable[[Any, Any, Any], dict[str, float]] = _accuracy
     headline: str = "accuracy"
 
@@ -219,7 +222,8 @@ ORDINAL = Kind(
     "expected_loss",
     partial(agreement_statistics, scale=True),
     decides="ordinal",
-    whole_pool=_least_loss,
+    posterior=lambda labels, models: _posterior(labels, models, scale_positions(labels)),
+    decide=_least_loss,
     scores=_closeness,
     headline="kappa",
 )
@@ -232,7 +236,8 @@ MULTILABEL = Kind(
     lambda loss: Multilabel(loss),  # type: ignore[arg-type]
     "expected_loss",
     lambda labels, **options: set_agreement(as_sets(labels), **options),
-    whole_pool=_sets_of_least_loss,
+    posterior=_posterior_of_sets,
+    decide=lambda posterior, labels, loss: choose(posterior, thresholds(posterior, loss)),
     scores=_match,
     headline="f1",
 )

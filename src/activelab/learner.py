@@ -20,11 +20,11 @@ from activelab._typing import Bools, Float64s, Floats, Ids, Ints, Models
 from activelab.acquisition import Acquisition, Assessment, ExpectedLoss
 from activelab.classifiers import CrossValidated, FoldModel, cross_val_pred_probs
 from activelab.consensus import check_known
-from activelab.consensus.parts import loss_table, scale_positions, told
+from activelab.consensus.parts import told
 from activelab.helpers import Committee, agreement_note, helper_features, teach_round
+from activelab.kinds import MULTILABEL, ORDINAL, SINGLE
 from activelab.labels import Labels
 from activelab.multilabel import (
-    SET_LOSSES,
     SET_METHODS,
     LabelSets,
     MultilabelConsensus,
@@ -35,11 +35,9 @@ from activelab.multilabel import (
 from activelab.multilabel.parts import (
     MultilabelEstimate,
     check_known_sets,
-    choose,
     joined_sets,
     named_sets,
     pool_posterior,
-    thresholds,
 )
 from activelab.planning import Batch, Plan, plan_questions, plan_round
 from activelab.pred_probs import Checked, check_pred_probs, joined
@@ -754,13 +752,11 @@ class ActiveLearner:
         """
         probs = self.predict_proba(X)
         if isinstance(self._fold_models[0][0], SetFoldModel):
-            loss = (self._of_sets or self.strategy).loss or SET_LOSSES[0]
-            return named_sets(choose(probs, thresholds(probs, loss)), self.set_round_.consensus.sets.classes)
-        acquisition, labels = self.strategy.acquisition, self.round_.plan.labels
-        best = probs.argmax(axis=1)
-        if isinstance(acquisition, ExpectedLoss):
-            best = (probs @ loss_table(acquisition.loss, scale_positions(labels))).argmin(axis=1)
-        names: Ids = self.round_.classes[best]
+            sets, loss = self.set_round_.consensus.sets, (self._of_sets or self.strategy).loss
+            return named_sets(MULTILABEL.decide(probs, sets, MULTILABEL.loss(loss)), sets.classes)
+        acquisition = self.strategy.acquisition
+        kind, loss = (ORDINAL, acquisition.loss) if isinstance(acquisition, ExpectedLoss) else (SINGLE, "")
+        names: Ids = self.round_.classes[kind.decide(probs, self.round_.plan.labels, loss)]
         return names
 
 

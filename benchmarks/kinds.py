@@ -196,8 +196,8 @@ def main() -> None:
         ):
             if arguments.only in name:
                 place = Path(folder, f"results-{at}")
-                found[experiment.kind] += rows(name, experiment, place, arguments.jobs)
-                print(name, flush=True)
+                found[experiment.kind] += (said := list(rows(name, experiment, place, arguments.jobs)))
+                print(*said, sep="\n", flush=True)
     for several in found.values():
         if several:
             print()

@@ -23,6 +23,7 @@ from activelab.consensus.parts import loss_table, scale_positions
 from activelab.labels import Labels
 from activelab.multilabel import SEPARATOR, SET_LOSSES, LabelSets, Multilabel, as_sets, set_agreement
 from activelab.multilabel.parts import choose, multilabel_estimate, pool_posterior, thresholds
+from activelab.stopping import DEPTH, Outlook, best_rate, loss_gains, outlook
 
 __all__ = ["KINDS", "MULTILABEL", "ORDINAL", "SINGLE", "Kind"]
 
@@ -49,6 +50,28 @@ def _least_loss(posterior: Float64s, labels: Labels, loss: str) -> Ints:
 def _posterior_of_sets(labels: LabelSets | Labels, models: Models) -> Float64s:
     sets = as_sets(labels)
     return pool_posterior(multilabel_estimate(sets, models), sets, models)
+
+
+def _outlook_of_sets(labels: LabelSets | Labels, models: Models, loss: str) -> Outlook:
+    """Whole answers by somebody like the mean of the annotators."""
+    sets = as_sets(labels)
+    estimate = multilabel_estimate(sets, models)
+    posterior = pool_posterior(estimate, sets, models)
+    given = np.bincount(sets.annotator, minlength=sets.n_annotators) + 1e-9
+    now, right = 0.0, list[float]()
+    gain = np.zeros((sets.n_examples, DEPTH))
+    for code, (yes, no) in enumerate(
+        zip(
+            *(np.average(rate, axis=0, weights=given) for rate in estimate.rates(sets.n_annotators)),
+            strict=True,
+        )
+    ):
+        p = posterior[:, code]
+        channel = np.array([[no, 1 - yes], [1 - no, yes]])
+        costs, more = loss_gains(np.stack([1 - p, p], axis=1), channel, 1 - np.eye(2))
+        now, gain = now + float(costs.sum()), gain + more
+        right.append(float(yes * p.mean() + no * (1 - p.mean())))
+    return Outlook(now, *best_rate(gain), _mean(right))
 
 
 def _accuracy(truth: Ints, found: Ints, labels: Labels) -> dict[str, float]:
@@ -112,6 +135,9 @@ class Kind:
         ``scores(truth, found, labels)`` measures such answers against the truth, by name.
     headline : str
         The score of which more is better.
+    outlook : callable or None
+        ``outlook(labels, models, loss)`` is what more labels are expected to buy (see `forecast`); None where
+        that cannot be told.
     """
 
     name: str
@@ -126,6 +152,9 @@ class Kind:
     decide: Callable[[Float64s, Any, str], Any] = _most_probable
     scores: Callable[[Any, Any, Any], dict[str, float]] = _accuracy
     headline: str = "accuracy"
+    outlook: Callable[[Any, Models, str], Outlook] | None = lambda labels, models, loss: outlook(
+        labels, models
+    )
 
     @property
     def with_features(self) -> str:
@@ -226,6 +255,7 @@ ORDINAL = Kind(
     decide=_least_loss,
     scores=_closeness,
     headline="kappa",
+    outlook=None,  # of noisy raters it promises several times what labels turn out to buy
 )
 """One point of a scale: near misses cost less than far ones."""
 
@@ -240,6 +270,7 @@ MULTILABEL = Kind(
     decide=lambda posterior, labels, loss: choose(posterior, thresholds(posterior, loss)),
     scores=_match,
     headline="f1",
+    outlook=_outlook_of_sets,
 )
 """Several classes at once, or none: a set."""
 

@@ -95,6 +95,9 @@ class Simulation:
         Of sets, the price of a question about one class; by default 1 / n_classes.
     single_label : bool
         Never ask for a second label of an example.
+    options : dict, optional
+        What else is given to each `ActiveLearner.ask`. With ``pred_probs`` nothing is trained, and nothing is
+        measured on examples kept apart.
     seed : int
         Seed of the choice of annotators.
 
@@ -122,8 +125,11 @@ class Simulation:
         kind: str | Kind = "single",
         class_price: float | None = None,
         single_label: bool = False,
+        options: dict[str, Any] | None = None,
         seed: int = 0,
     ) -> None:
+        self.options = options or {}
+        self.trained = "pred_probs" not in self.options
         self.learner, self.X, self.truth, self.team = learner, X, truth, team
         self.X_test, self.truth_test, self.batch_size = X_test, truth_test, batch_size
         self.kind, self.single_label = KINDS.get(kind), single_label
@@ -191,12 +197,13 @@ class Simulation:
             candidates=self.team.candidates,
             rng=self.rng,
             progress=False,
+            **self.options,
         )
         result = self.learner.round_
         given = result.training_label >= 0
         single, averaged, probs, predict_seconds = self._test_accuracy()
         scores: dict[str, float] = {}
-        if self.kind.name != "single":
+        if self.kind.name != "single" or not self.trained:
             scores = self._scores(self.kind.posterior(labels, result.plan.models), probs)
         self._collect(result.positions, result.plan.annotator)
         return SimulatedRound(
@@ -225,6 +232,7 @@ class Simulation:
             class_price=self.class_price,
             eligible=self._eligible(),
             progress=False,
+            **self.options,
         )
         result = self.learner.set_round_
         single, averaged, probs, predict_seconds = self._test_accuracy()
@@ -251,23 +259,22 @@ class Simulation:
             scores=scores,
         )
 
-    def _scores(self, posterior: Float64s, test_probs: Float64s) -> dict[str, float]:
+    def _scores(self, posterior: Float64s, test_probs: Float64s | None) -> dict[str, float]:
         """What the kind of question measures, of consensus, pool and test."""
         given, labels = self.labels.labelled, self.labels
         found = self.kind.decide(posterior, labels, self.loss)
-        tested = self.kind.decide(test_probs, labels, self.loss)
-        parts = {
-            "consensus": (self.truth[given], found[given]),
-            "pool": (self.truth, found),
-            "test": (self.truth_test, tested),
-        }
+        parts = {"consensus": (self.truth[given], found[given]), "pool": (self.truth, found)}
+        if test_probs is not None:
+            parts["test"] = (self.truth_test, self.kind.decide(test_probs, labels, self.loss))
         return {
             f"{part}_{name}": value
             for part, (truth, answers) in parts.items()
             for name, value in self.kind.scores(truth, answers, labels).items()
         }
 
-    def _test_accuracy(self) -> tuple[float, float, Float64s, float]:
+    def _test_accuracy(self) -> tuple[float, float, Float64s | None, float]:
+        if not self.trained:
+            return float("nan"), float("nan"), None, 0.0
         started = time.perf_counter()
         folds = [[fold.predict_proba(self.X_test) for fold in f] for f in self.learner.fold_models]
         seconds = time.perf_counter() - started

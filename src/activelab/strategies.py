@@ -13,8 +13,6 @@ from activelab.assignment import RULES, AssignmentRule, Thompson
 from activelab.consensus import CONSENSUS, ConsensusMethod, Ordinal
 from activelab.consensus.parts import LOSSES
 from activelab.labels import Labels
-from activelab.multilabel import SET_LOSSES, SET_METHODS
-from activelab.multilabel.parts import ASKS
 from activelab.selection import BATCHING
 from activelab.training import TRAINING
 
@@ -162,7 +160,12 @@ class Strategy:
             raise InputError("prices must be positive numbers.")
 
     def _check_answers(self) -> None:
-        """What goes with some kinds of answers only."""
+        """What goes with some kinds of answers only; those that have none of it load no kinds of answers."""
+        if not self.loss and self.ask == "either":
+            return
+        from activelab.multilabel import SET_LOSSES
+        from activelab.multilabel.parts import ASKS
+
         if self.ask not in ASKS:
             raise unknown("ask", self.ask, ASKS)
         if self.loss and self.loss not in (*LOSSES, *SET_LOSSES):
@@ -256,7 +259,7 @@ class Strategy:
             If the strategy has such a part.
         """
         part = f"ask={self.ask}" if self.ask != "either" else f"loss={self.loss}"
-        if self.ask != "either" or self.loss in SET_LOSSES:
+        if self.ask != "either" or (self.loss and self.loss not in LOSSES):
             raise InputError(f"{part} is for answers that are sets; those given are one class each.")
 
     def check_sets(self) -> None:
@@ -267,6 +270,8 @@ class Strategy:
         InputError
             If the strategy has such a part.
         """
+        from activelab.multilabel import SET_LOSSES, SET_METHODS
+
         wanted = {
             "method": SET_METHODS,
             "batching": ("top",),

@@ -205,7 +205,7 @@ def test_the_loss_decides_and_the_distance_is_told(place, make):
         assert project.settings.strategy().acquisition.loss == loss
         found[loss] = final
     assert (found["quadratic"].label != found["zero_one"].label).any()
-    assert found["absolute"].expected_error.mean() < found["zero_one"].expected_error.mean()
+    assert found["absolute"].expected_error.mean() < found["quadratic"].expected_error.mean()
 
 
 RATINGS = ("115", "155", "135", "225", "445", "332", "121", "554", "111", "555")

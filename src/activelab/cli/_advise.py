@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from activelab.cli._inputs import read_inputs, read_sets, with_features
-from activelab.cli._kind import ClassPrice, KindOption, LossOption, Scale, kind_of
+from activelab.cli._kind import ClassPrice, KindOption, LossOption, Scale, kind_in, kind_of
 from activelab.cli._options import (
     Features,
     Json,
@@ -86,9 +86,11 @@ def advise(
     if features is None and not pred_probs:
         raise InputError("give --features, --pred-probs, or both.")
     answers, reading = kind_of(kind, scale, reading)
+    request = reading.request(labels, pred_probs)
+    answers, shown = kind_in(request.labels, answers, kind, scale, reading)
+    request.notes.extend(shown)
     if class_price is not None and answers.name != "multilabel":
         raise InputError("--class-price goes with --kind multilabel.")
-    request = reading.request(labels, pred_probs)
     features = None if features is None else source(features)
     output = target(output, format_, (*request.files, *(() if features is None else (str(features),))))
     classifier = make_model(model)

@@ -10,7 +10,7 @@ import typer
 
 from activelab._errors import InputError
 from activelab.cli._inputs import Request, class_names, read_inputs, with_features
-from activelab.cli._kind import Ask, ClassPrice, KindOption, LossOption, Scale, kind_of
+from activelab.cli._kind import Ask, ClassPrice, KindOption, LossOption, Scale, kind_in, kind_of
 from activelab.cli._large import SEPARATOR, bar, is_large, print_plan, require_scale, summary_of
 from activelab.cli._multilabel import questions
 from activelab.cli._options import (
@@ -146,6 +146,9 @@ def suggest(
     from activelab.strategies import Strategy
 
     answers, reading = kind_of(kind, scale, reading)
+    labels, shown = [source(one) for one in labels], list[str]()
+    if len(labels) == 1:
+        answers, shown = kind_in(Path(labels[0]), answers, kind, scale, reading)
     if answers.name != "multilabel":
         if ask != "either" or class_price is not None:
             raise InputError("--ask and --class-price go with --kind multilabel.")
@@ -175,13 +178,13 @@ def suggest(
             raise InputError("--kind multilabel reads one file of labels.")
         strategy.check_sets()
         files = [Path(source(one)) for one in pred_probs or ()]
-        request = reading.request(Path(source(labels[0])), files)
+        request = reading.request(Path(labels[0]), files)
+        request.notes.extend(shown)
         trained = None if features is None else (source(features), model)
         output = target(output, format_, (*request.files, *(() if trained is None else (str(trained[0]),))))
         table, summary = questions(request, batch_size, strategy, class_price, seed, trained)
         deliver(table, summary, output=output, as_json=as_json)
         return
-    labels = [source(one) for one in labels]
     models = [[source(name) for name in one.split(SEPARATOR)] for one in pred_probs or ()]
     features = None if features is None else source(features)
     prices = None if prices is None else source(prices)

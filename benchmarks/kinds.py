@@ -2,7 +2,7 @@
 
 Made-up teams on data that come with scikit-learn, and people replayed from the folder in ACTIVELAB_DATA,
 where what they are scored by is gold or said by people who are never asked. Everything but the choice of
-questions is alike. Prints markdown; docs/kinds-in-rounds.md holds its output.
+questions is alike. Prints markdown; docs/ordinal.md and docs/multilabel.md hold its output.
 """
 
 from __future__ import annotations

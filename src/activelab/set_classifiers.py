@@ -22,7 +22,6 @@ from activelab.classifiers import (
     weight_parameter,
 )
 from activelab.multilabel import LabelSets, MultilabelConsensus
-from activelab.multilabel.parts import pair_counts
 
 __all__ = ["CrossValidatedSets", "SetFoldModel", "cross_val_set_probs", "set_target"]
 
@@ -161,7 +160,10 @@ def cross_val_set_probs(
 def set_target(
     sets: LabelSets, consensus: MultilabelConsensus, known: Ints | None = None
 ) -> tuple[Ints, Float64s]:
-    """What to train on: the consensus of the annotators where a class was asked about, by how sure it is.
+    """What to train on: what most annotators say where a class was asked about, by how sure that is.
+
+    A yes about a rare class is often more likely wrong than right. It counts for as little as it is believed,
+    and is no no: else a classifier would never learn of the class.
 
     Returns
     -------
@@ -170,9 +172,12 @@ def set_target(
     weight : ndarray of float64, of that shape
         Probability that it is right; 1 for what is ``known``, 0 where nobody was asked.
     """
-    asked = pair_counts(sets) > 0 if sets.n_classes else np.zeros_like(consensus.chosen)
-    label = np.where(asked, consensus.chosen, -1).astype(np.int64)
-    weight = np.where(asked, consensus.quality, 0.0)
+    asked, yes = np.zeros(consensus.chosen.shape), np.zeros(consensus.chosen.shape)
+    np.add.at(asked, sets.example, sets.asked)
+    np.add.at(yes, sets.example, sets.chosen)
+    says = np.where(2 * yes == asked, consensus.posterior > 0.5, 2 * yes > asked)
+    label = np.where(asked > 0, says, -1).astype(np.int64)
+    weight = np.where(asked > 0, np.where(says, consensus.posterior, 1 - consensus.posterior), 0.0)
     if known is not None:
         label, weight = np.where(known >= 0, known, label), np.where(known >= 0, 1.0, weight)
     return label, weight

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -12,13 +12,19 @@ from activelab._typing import Ids
 from activelab._vocabulary import Vocabulary
 from activelab.labels import Labels
 
+if TYPE_CHECKING:
+    from activelab.multilabel import LabelSets
 
-class Features(NamedTuple):
+
+Pool = TypeVar("Pool", "Labels", "LabelSets")
+
+
+class Features(NamedTuple, Generic[Pool]):
     """Features in the order of a pool.
 
     Attributes
     ----------
-    labels : Labels
+    labels : Labels or LabelSets
         The pool, with the examples that only the features name.
     X : dataframe, array or what else was given
         Row i is example i of ``labels``.
@@ -27,13 +33,13 @@ class Features(NamedTuple):
     notes : tuple of str
     """
 
-    labels: Labels
+    labels: Pool
     X: Any
     id_column: Any
     notes: tuple[str, ...]
 
 
-def aligned(X: Any, labels: Labels) -> Features:
+def aligned(X: Any, labels: Pool) -> Features[Pool]:
     """Match features to the pool.
 
     The rows of a dataframe are found by their ids: in a column ``example``; in another column that is called
@@ -70,7 +76,7 @@ def _may_be_table(X: Any) -> bool:
     return not isinstance(X, np.ndarray | list | tuple) and not type(X).__module__.startswith("datasets.")
 
 
-def _are_ids(values: Ids, labels: Labels) -> bool:
+def _are_ids(values: Ids, labels: Labels | LabelSets) -> bool:
     """Whether a column holds every labelled example, and nothing twice.
 
     Raises
@@ -92,7 +98,7 @@ def _absent(examples: Ids, what: str) -> InputError:
     return InputError(f"{len(examples):,} {what} have no row in X: {first(examples[:11])}.", advice="rows")
 
 
-def _by_position(labels: Labels) -> tuple[str, ...]:
+def _by_position(labels: Labels | LabelSets) -> tuple[str, ...]:
     """A note, where the ids of the pool are not the numbers of the rows."""
     if np.array_equal(labels.examples, np.arange(labels.n_examples)):
         return ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import product
 from typing import Any
 
@@ -11,17 +11,19 @@ import numpy as np
 
 from activelab import _features, _html
 from activelab._errors import InputError
-from activelab._kernels import blocks
 from activelab._progress import Show, shown
 from activelab._typing import Float64s, Ints, Models
 from activelab.classifiers import cross_val_pred_probs, rows_of
-from activelab.consensus import bayesian_estimate
 from activelab.consensus.parts import told
+from activelab.kinds import KINDS, Kind
 from activelab.labels import Labels
 from activelab.learner import ActiveLearner
+from activelab.multilabel import LabelSets, check_multilabel_probs, multilabel_consensus
+from activelab.multilabel.parts import joined_sets
 from activelab.pred_probs import Checked, check_pred_probs, joined
-from activelab.simulation import ReplayedTeam
-from activelab.stopping import Forecast, forecast
+from activelab.set_classifiers import cross_val_set_probs, set_target
+from activelab.simulation import ReplayedTeam, SimulatedRound, Simulation, simulate_rounds
+from activelab.stopping import Forecast, forecast_of
 from activelab.strategies import Strategy
 from activelab.training import training_target
 
@@ -29,6 +31,12 @@ __all__ = ["STRATEGIES", "Advice", "DepthResult", "StrategyResult", "advise"]
 
 STRATEGIES = ("recommended", "recommended+assignment=thompson", "activelab", "good_random")
 """Strategies that are replayed if none are named."""
+
+STRATEGIES_OF = {
+    "ordinal": ("expected_loss", "expected_loss+assignment=thompson", "random+training=cautious+passes=2"),
+    "multilabel": ("expected_loss", "expected_loss+ask=examples", "random"),
+}
+"""The same for other kinds of question."""
 
 _LEAST = 40  # labelled examples below which a replay says nothing
 _START, _ROUNDS, _TEST = 0.2, 8, 0.3
@@ -43,9 +51,10 @@ class StrategyResult:
     ----------
     strategy : str
     labels : int
-        Labels it had at the end.
+        Labels it had at the end; of sets whole answers, a question about one class at its price.
     accuracy : float
-        At the end, against the reference; mean over the trials.
+        At the end, against the reference; mean over the trials. Of ratings kappa with quadratic weights, of
+        sets the mean F1 of the classes.
     area : float
         Mean accuracy over the rounds.
     error : float
@@ -92,8 +101,8 @@ class Advice:
         By number of labels; empty where too few examples have more than one.
     budget : int
         Labels of each of `depths`.
-    forecast : Forecast
-        What the next labels are expected to buy.
+    forecast : Forecast or None
+        What the next labels are expected to buy; None of ratings, of which it cannot be told.
     measure : str
         What accuracy means here.
     notes : tuple of str
@@ -103,7 +112,7 @@ class Advice:
     strategies: tuple[StrategyResult, ...]
     depths: tuple[DepthResult, ...]
     budget: int
-    forecast: Forecast
+    forecast: Forecast | None
     measure: str
     notes: tuple[str, ...]
 
@@ -112,7 +121,10 @@ class Advice:
         facts = {
             "best strategy": self.strategies[0].strategy,
             "best labels an example": self.labels_per_example,
-            **{f"forecast: {name.replace('_', ' ')}": one for name, one in asdict(self.forecast).items()},
+            **{
+                f"forecast: {name.replace('_', ' ')}": one
+                for name, one in (asdict(self.forecast) if self.forecast else {}).items()
+            },
         }
         tables = [_html.table(_columns(self.strategies), caption=f"Accuracy: {self.measure}.")]
         if self.depths:
@@ -131,12 +143,15 @@ def _columns(rows: Sequence[StrategyResult | DepthResult]) -> dict[str, list[Any
 
 
 def advise(
-    labels: Labels,
+    labels: Labels | LabelSets,
     pred_probs: Any = None,
     *,
+    kind: str | Kind | None = None,
+    loss: str | None = None,
+    class_price: float | None = None,
     X: Any = None,
     model: Any = None,
-    strategies: Sequence[str] = STRATEGIES,
+    strategies: Sequence[str] | None = None,
     next_labels: int = 1000,
     label_price: float | None = None,
     error_cost: float | None = None,
@@ -157,22 +172,30 @@ def advise(
 
     Parameters
     ----------
-    labels : Labels
+    labels : Labels or LabelSets
+        Sets about all classes.
     pred_probs : array-like, optional
         Out-of-sample probabilities; needed without features.
+    kind : str or Kind, optional
+        Kind of question: "single", "ordinal" or, the default of `LabelSets`, "multilabel". Reference and
+        measure are those of the kind.
+    loss : str, optional
+        What a wrong answer costs, by default the first loss of the kind.
+    class_price : float, optional
+        Of sets, the price of a question about one class (see `suggest_questions`).
     X : array-like with n_examples rows or dataframe, optional
         Features, matched to the pool as in `ActiveLearner.ask`.
     model : classifier, optional
         By default a logistic regression on standardised features.
-    strategies : sequence of str
-        See `activelab.strategies.Strategy`.
+    strategies : sequence of str, optional
+        See `activelab.strategies.Strategy`; by default `STRATEGIES`, or those of the kind.
     next_labels : int
         Labels of the forecast.
     label_price, error_cost : float, optional
-        See `activelab.stopping.forecast`.
+        See `activelab.stopping.forecast`; of sets the cost of a wrong single answer.
     known, families : optional
-        As for `bayesian_consensus`. Known answers are part of the reference and of the forecast; the replayed
-        strategies do not know them.
+        As for `bayesian_consensus`; not for sets. Known answers are part of the reference and of the
+        forecast; the replayed strategies do not know them.
     cv, trials, seed : int
     progress : bool or callable, optional
         In a notebook a bar with the time left; False for none. A function is told what is replayed now, how
@@ -185,9 +208,12 @@ def advise(
     Raises
     ------
     InputError
-        If fewer than 40 examples are labelled, there are neither features nor probabilities, or something
-        does not match the labels.
+        If fewer than 40 examples are labelled, there are neither features nor probabilities, something does
+        not match the labels, or something is asked that cannot be told of the kind of question.
     """
+    answers = KINDS.get(kind or ("multilabel" if isinstance(labels, LabelSets) else "single"))
+    loss = answers.loss(loss)
+    _check(labels, answers, known, families, label_price, error_cost)
     if X is None and pred_probs is None:
         raise InputError("advice needs the features of the examples or the predictions of a model.")
     n_labelled = int(labels.labelled.sum())
@@ -197,11 +223,16 @@ def advise(
         )
     if trials < 1:
         raise InputError(f"trials must be at least 1, got {trials}.")
-    parsed = [Strategy.parse(one) for one in strategies]
+    named = STRATEGIES_OF.get(answers.name, STRATEGIES) if strategies is None else strategies
+    parsed = [_with_loss(Strategy.of(one, decides=answers.decides), loss, answers) for one in named]
     model = _default_model() if model is None else model
     evidence: dict[str, Any] = {"known": known, "families": families}
-    labels, X, models = _matched(labels, X, pred_probs, model, cv, seed, evidence)
-    replay = _Replay(labels, models, X, model, cv, families)
+    models: Models
+    if isinstance(labels, LabelSets):
+        labels, X, models = _matched_sets(labels, X, pred_probs, model, cv, seed)
+    else:
+        labels, X, models = _matched(labels, X, pred_probs, model, cv, seed, answers, evidence)
+    replay = _Replay(labels, models, X, model, cv, families, answers, loss, class_price)
     runs: dict[str, list[Float64s]] = {str(one): [] for one in parsed}
     with shown(progress) as show:
         for done, (one, trial) in enumerate(product(parsed, range(trials))):
@@ -214,59 +245,99 @@ def advise(
         strategies=_ranked(runs),
         depths=depths,
         budget=budget,
-        forecast=forecast(labels, models, next_labels, label_price=label_price, error_cost=error_cost),
+        forecast=None
+        if answers.outlook is None
+        else forecast_of(
+            answers.outlook(labels, models, loss),
+            next_labels,
+            label_price=label_price,
+            error_cost=error_cost,
+        ),
         measure=replay.measure,
-        notes=_notes(labels, trials, depths),
+        notes=_notes(labels, answers, trials, depths),
     )
+
+
+def _check(labels: Labels | LabelSets, kind: Kind, known: Any, families: Any, *prices: float | None) -> None:
+    """Refuse what cannot be told of a kind of question."""
+    if isinstance(labels, LabelSets) != (kind.name == "multilabel"):
+        wanted = "Labels" if isinstance(labels, LabelSets) else "LabelSets"
+        raise InputError(f"labels of the kind {kind.name} are given as {wanted}.")
+    if isinstance(labels, LabelSets):
+        if known is not None or families is not None:
+            raise InputError("advice on sets makes no use of known answers and families.")
+        if not labels.asked.all():
+            raise InputError(
+                "advice on sets replays complete answers; some of these are about some classes only."
+            )
+    if kind.outlook is None and any(price is not None for price in prices):
+        raise InputError(
+            f"what more labels buy cannot be told of {kind.name} answers, nor whether they are worth their "
+            "price. Leave out the prices: the number of labels an example is measured all the same."
+        )
+
+
+def _with_loss(strategy: Strategy, loss: str, kind: Kind) -> Strategy:
+    """A strategy with the loss, if it is not the default."""
+    return strategy if strategy.loss or loss == kind.losses[0] else replace(strategy, loss=loss)
 
 
 class _Replay:
     """Labelled examples whose labels are revealed again, and what is measured on the way."""
 
     def __init__(
-        self, labels: Labels, models: Models, X: Any, model: Any, cv: int, families: dict[Any, str] | None
+        self,
+        labels: Any,
+        models: Models,
+        X: Any,
+        model: Any,
+        cv: int,
+        families: dict[Any, str] | None,
+        kind: Kind,
+        loss: str,
+        class_price: float | None,
     ) -> None:
         labelled = np.flatnonzero(labels.labelled)
-        self.recorded = labels.select(labels.examples[labelled], annotators=labels.annotators)
-        self.models = Checked((one[labelled] for one in models), self.recorded)
+        self.recorded = _part(labels, labelled)
+        self.models = _models_of(models, labelled, self.recorded)
         self.X = None if X is None else rows_of(X, labelled)
         self.model, self.cv, self.families = model, cv, families
-        self.reference = _labels_of(labels, models)[labelled]
+        self.kind, self.loss, self.class_price = kind, loss, class_price
+        self.reference = kind.decide(kind.posterior(labels, models), labels, loss)[labelled]
         apart = "a third of the labelled examples, kept apart" if X is not None else "all labelled examples"
-        self.measure = f"agreement with the consensus of all labels on {apart}"
+        what = {"accuracy": "agreement", "kappa": "quadratic weighted kappa", "f1": "mean F1 of the classes"}
+        self.measure = f"{what.get(kind.headline, kind.headline)} with the consensus of all labels on {apart}"
 
     def run(self, strategy: Strategy, seed: int) -> Float64s:
         """Rows (labels, accuracy), one a round."""
         rng = np.random.default_rng(seed)
         test, pool = self._split(rng)
-        recorded = self.recorded.select(self.recorded.examples[pool], annotators=self.recorded.annotators)
-        team = ReplayedTeam(recorded)
+        recorded = _part(self.recorded, pool)
         labels = _revealed(recorded, self._first(len(pool), rng), rng)
-        batch = max(recorded.n_labels // (2 * _ROUNDS), 1)
-        learner = ActiveLearner(None if self.X is None else self.model, strategy, self.cv, seed=seed)
-        X = None if self.X is None else rows_of(self.X, pool)
-        fixed = tuple(one[pool] for one in self.models) if X is None else None
-        rows = []
-        for _ in range(_ROUNDS + 1):
-            eligible = team.can_answer(labels)
-            if strategy.acquisition.relabels_only:
-                eligible = eligible & labels.labelled
-            if not eligible.any():
-                break
-            learner.ask(
-                X, labels, min(batch, labels.n_examples), pred_probs=fixed, eligible=eligible,
-                candidates=team.candidates, rng=rng, families=self.families, progress=False,
-            )  # fmt: skip
-            rows.append((labels.n_labels, self._accuracy(learner, labels, test, pool)))
-            chosen, who = learner.round_.positions, learner.round_.plan.annotator
-            if not len(chosen) or who is None:
-                break
-            labels = labels.tell(
-                labels.examples[chosen],
-                annotator=labels.annotators[who],
-                label=labels.classes[team.answer(chosen, who)],
-            )
+        options: dict[str, Any] = {"families": self.families}
+        if self.X is None:
+            options["pred_probs"] = np.stack([one[pool] for one in self.models])
+        simulation = Simulation(
+            ActiveLearner(None if self.X is None else self.model, strategy, self.cv, seed=seed),
+            None if self.X is None else rows_of(self.X, pool),
+            self.reference[pool],
+            labels,
+            ReplayedTeam(recorded),
+            X_test=None if self.X is None else rows_of(self.X, test),
+            truth_test=self.reference[test],
+            batch_size=max(len(recorded) // (2 * _ROUNDS), 1),
+            kind=self.kind,
+            class_price=self.class_price,
+            options=options,
+        )
+        simulation.rng = rng
+        rows = [(one.spent, self._headline(one)) for one in simulate_rounds(simulation, _ROUNDS)]
         return np.array(rows, dtype=np.float64)
+
+    def _headline(self, measured: SimulatedRound) -> float:
+        if self.X is None:
+            return measured.scores[f"pool_{self.kind.headline}"]
+        return measured.scores.get(f"test_{self.kind.headline}", measured.test_accuracy_averaged)
 
     def _split(self, rng: np.random.Generator) -> tuple[Ints, Ints]:
         """Examples kept apart, and the others; with predictions alone nothing needs keeping apart."""
@@ -277,16 +348,16 @@ class _Replay:
     def _first(self, size: int, rng: np.random.Generator) -> Ints:
         return rng.permutation(size)[: max(int(_START * size), 10)]
 
-    def _accuracy(self, learner: Any, labels: Labels, test: Ints, pool: Ints) -> float:
+    def _accuracy(self, learner: Any, labels: Any, test: Ints, pool: Ints) -> float:
         if self.X is not None:
-            predicted = learner.predict_proba(rows_of(self.X, test)).argmax(axis=1)
-            return float((predicted == self.reference[test]).mean())
-        return float(
-            (self._labels_of(labels, tuple(one[pool] for one in self.models)) == self.reference[pool]).mean()
-        )
-
-    def _labels_of(self, labels: Labels, models: Models) -> Ints:
-        return _labels_of(labels, told(labels, models, known=None, families=self.families))
+            truth, probs = self.reference[test], learner.predict_proba(rows_of(self.X, test))
+        else:
+            models = _models_of(self.models, pool, labels)
+            if isinstance(labels, Labels):
+                models = told(labels, models, known=None, families=self.families)
+            truth, probs = self.reference[pool], self.kind.posterior(labels, models)
+        found = self.kind.decide(probs, labels, self.loss)
+        return self.kind.scores(truth, found, labels)[self.kind.headline]
 
     def depths(self, trials: int, seed: int) -> tuple[tuple[DepthResult, ...], int]:
         """One, two, … labels an example under one budget."""
@@ -306,40 +377,73 @@ class _Replay:
     def _at_depth(self, depth: int, budget: int, seed: int) -> float:
         rng = np.random.default_rng(seed)
         test, pool = self._split(rng)
-        recorded = self.recorded.select(self.recorded.examples[pool], annotators=self.recorded.annotators)
+        recorded = _part(self.recorded, pool)
         deep = np.flatnonzero(recorded.counts >= depth)
         labels = _revealed(recorded, rng.permutation(deep)[: budget // depth], rng, depth)
         if self.X is None:
             return self._accuracy(None, labels, test, pool)
-        learner = ActiveLearner(self.model, "frugal", self.cv, seed=seed)
+        method = "frugal" if self.kind.name == "single" else self.kind.strategy
+        strategy = _with_loss(Strategy.of(method, decides=self.kind.decides), self.loss, self.kind)
+        learner = ActiveLearner(self.model, strategy, self.cv, seed=seed)
         learner.ask(rows_of(self.X, pool), labels, 1, families=self.families, progress=False)
         return self._accuracy(learner, labels, test, pool)
 
 
-def _revealed(recorded: Labels, examples: Ints, rng: np.random.Generator, depth: int = 1) -> Labels:
+def _part(labels: Any, rows: Ints) -> Any:
+    """The labels of some examples, with all annotators."""
+    everybody = {"annotators": labels.annotators} if isinstance(labels, Labels) else {}
+    return labels.select(labels.examples[rows], **everybody)
+
+
+def _models_of(models: Models, rows: Ints, labels: Any) -> Models:
+    """The predictions for some examples, whose labels these are."""
+    several = tuple(one[rows] for one in models)
+    return Checked(several, labels) if isinstance(labels, Labels) else several
+
+
+def _revealed(recorded: Any, examples: Ints, rng: np.random.Generator, depth: int = 1) -> Any:
     """So many labels, drawn at random, of each of some examples; of the others none."""
     wanted = np.zeros(recorded.n_examples, dtype=bool)
     wanted[examples] = True
-    order = np.lexsort((rng.random(recorded.n_labels), recorded.example))
-    turn = np.arange(recorded.n_labels) - recorded.offsets[recorded.example]
+    order = np.lexsort((rng.random(len(recorded)), recorded.example))
+    turn = np.arange(len(recorded)) - recorded.offsets[recorded.example]
     kept = order[(turn < depth) & wanted[recorded.example]]
-    return Labels(
-        recorded.example[kept], recorded.annotator[kept], recorded.label[kept],
+    said = recorded.label if isinstance(recorded, Labels) else recorded.chosen
+    return type(recorded)(
+        recorded.example[kept], recorded.annotator[kept], said[kept],
         examples=recorded.examples, annotators=recorded.annotators, classes=recorded.classes,
     )  # fmt: skip
 
 
-def _labels_of(labels: Labels, models: Models) -> Ints:
-    """The most probable class of every example by labels and predictions."""
-    estimate = bayesian_estimate(labels, models)
-    found = np.empty(labels.n_examples, dtype=np.int64)
-    for block in blocks(labels):
-        found[block.index] = estimate.posterior(block, models).argmax(axis=1)
-    return found
+def _matched_sets(
+    sets: LabelSets, X: Any, pred_probs: Any, model: Any, cv: int, seed: int
+) -> tuple[LabelSets, Any, Models]:
+    """As `_matched`, of sets."""
+    models: Models = ()
+    if pred_probs is not None:
+        sets, models = joined_sets(sets, pred_probs)
+    if X is not None:
+        sets, X, _, _ = _features.aligned(X, sets)
+        if hasattr(X, "iloc"):
+            X = X.set_axis(sets.examples, axis=0)
+        if pred_probs is None:
+            label, weight = set_target(sets, multilabel_consensus(sets))
+            found = cross_val_set_probs(model, X, label, cv=cv, seed=seed, weight=weight)
+            models = check_multilabel_probs(found.pred_probs, sets)
+        else:
+            models = check_multilabel_probs(pred_probs, sets)
+    return sets, X, models
 
 
 def _matched(
-    labels: Labels, X: Any, pred_probs: Any, model: Any, cv: int, seed: int, evidence: dict[str, Any]
+    labels: Labels,
+    X: Any,
+    pred_probs: Any,
+    model: Any,
+    cv: int,
+    seed: int,
+    kind: Kind,
+    evidence: dict[str, Any],
 ) -> tuple[Labels, Any, Models]:
     """Pool, features and probabilities, each in the order of the pool; these with what is known besides."""
     if pred_probs is not None:
@@ -350,13 +454,15 @@ def _matched(
             X = X.set_axis(labels.examples, axis=0)
         if pred_probs is None:
             nothing = told(labels, Checked((), labels), **evidence)
-            pred_probs = _out_of_sample(labels, nothing, X, model, cv, seed)
+            pred_probs = _out_of_sample(labels, nothing, X, model, cv, seed, kind.decides or "bayesian")
     return labels, X, told(labels, check_pred_probs(pred_probs, labels), **evidence)
 
 
-def _out_of_sample(labels: Labels, nothing: Models, X: Any, model: Any, cv: int, seed: int) -> Float64s:
+def _out_of_sample(
+    labels: Labels, nothing: Models, X: Any, model: Any, cv: int, seed: int, consensus: str
+) -> Float64s:
     """Out-of-sample probabilities of classifiers trained on all the labels, by a consensus of no models."""
-    target = training_target(labels, nothing, consensus="bayesian", training="weights", seed=seed)
+    target = training_target(labels, nothing, consensus=consensus, training="weights", seed=seed)
     trained = cross_val_pred_probs(
         model, X, target.label, labels.n_classes, cv=cv, seed=seed, weight=target.weight
     )
@@ -392,11 +498,13 @@ def _results(
         )
 
 
-def _notes(labels: Labels, trials: int, depths: tuple[DepthResult, ...]) -> tuple[str, ...]:
+def _notes(labels: Any, kind: Kind, trials: int, depths: tuple[DepthResult, ...]) -> tuple[str, ...]:
     notes = [
         "the truth is not known: accuracies are agreement with the consensus of all labels, which favours no "
         "strategy but is itself not always right."
     ]
+    if kind.outlook is None:
+        notes.append(f"what the next labels buy cannot be told of {kind.name} answers.")
     deep = float((labels.counts[labels.labelled] > 1).mean())
     if deep < 0.2:
         notes.append(

@@ -10,16 +10,94 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from activelab._errors import InputError, unknown
-from activelab._ordered import order_notes
+from activelab._kernels import blocks
+from activelab._ordered import order_notes, positions
 from activelab._registry import Registry, instance_of
+from activelab._typing import Bools, Float64s, Ints, Models
 from activelab.agreement import Agreement, agreement_statistics
-from activelab.consensus import AUTO, CONSENSUS, Ordinal
-from activelab.consensus.parts import scale_positions
+from activelab.consensus import AUTO, CONSENSUS, Ordinal, bayesian_estimate
+from activelab.consensus.parts import loss_table, scale_positions
 from activelab.labels import Labels
 from activelab.multilabel import SEPARATOR, SET_LOSSES, LabelSets, Multilabel, as_sets, set_agreement
+from activelab.multilabel.parts import choose, multilabel_estimate, pool_posterior, thresholds
+from activelab.stopping import DEPTH, Outlook, best_rate, loss_gains, outlook
 
 __all__ = ["KINDS", "MULTILABEL", "ORDINAL", "SINGLE", "Kind"]
+
+
+def _posterior(labels: Labels, models: Models, where: Float64s | None = None) -> Float64s:
+    """Probability of each class of every example, labelled or not."""
+    estimate = bayesian_estimate(labels, models, where=where)
+    found = np.empty((labels.n_examples, labels.n_classes))
+    for block in blocks(labels):
+        found[block.index] = estimate.posterior(block, models)
+    return found
+
+
+def _most_probable(posterior: Float64s, labels: Labels, loss: str) -> Ints:
+    found: Ints = posterior.argmax(axis=1)
+    return found
+
+
+def _least_loss(posterior: Float64s, labels: Labels, loss: str) -> Ints:
+    found: Ints = (posterior @ loss_table(loss, positions(labels))).argmin(axis=1)
+    return found
+
+
+def _posterior_of_sets(labels: LabelSets | Labels, models: Models) -> Float64s:
+    sets = as_sets(labels)
+    return pool_posterior(multilabel_estimate(sets, models), sets, models)
+
+
+def _outlook_of_sets(labels: LabelSets | Labels, models: Models, loss: str) -> Outlook:
+    """Whole answers by somebody like the mean of the annotators."""
+    sets = as_sets(labels)
+    estimate = multilabel_estimate(sets, models)
+    posterior = pool_posterior(estimate, sets, models)
+    given = np.bincount(sets.annotator, minlength=sets.n_annotators) + 1e-9
+    now, right = 0.0, list[float]()
+    gain = np.zeros((sets.n_examples, DEPTH))
+    for code, (yes, no) in enumerate(
+        zip(
+            *(np.average(rate, axis=0, weights=given) for rate in estimate.rates(sets.n_annotators)),
+            strict=True,
+        )
+    ):
+        p = posterior[:, code]
+        channel = np.array([[no, 1 - yes], [1 - no, yes]])
+        costs, more = loss_gains(np.stack([1 - p, p], axis=1), channel, 1 - np.eye(2))
+        now, gain = now + float(costs.sum()), gain + more
+        right.append(float(yes * p.mean() + no * (1 - p.mean())))
+    return Outlook(now, *best_rate(gain), _mean(right))
+
+
+def _accuracy(truth: Ints, found: Ints, labels: Labels) -> dict[str, float]:
+    return {"accuracy": _mean(truth == found)}
+
+
+def _closeness(truth: Ints, found: Ints, labels: Labels) -> dict[str, float]:
+    """Mean distance, and kappa with quadratic weights, 1 − Σ (t − f)² / Σ of all pairs of the two."""
+    where = positions(labels)
+    right, said = where[truth], where[found]
+    if not len(right):
+        return {"error": float("nan"), "kappa": float("nan")}
+    by_chance = right.var() + said.var() + (right.mean() - said.mean()) ** 2
+    kappa = 1 - float(np.mean((right - said) ** 2)) / by_chance if by_chance > 0 else float("nan")
+    return {"error": float(np.abs(right - said).mean()), "kappa": float(kappa)}
+
+
+def _match(truth: Bools, found: Bools, labels: LabelSets) -> dict[str, float]:
+    """Share of the single answers that are wrong, and the mean F1 of the classes that apply somewhere."""
+    both, either = (truth & found).sum(axis=0), truth.sum(axis=0) + found.sum(axis=0)
+    some = truth.any(axis=0)
+    return {"hamming": _mean(truth != found), "f1": _mean(2 * both[some] / either[some])}
+
+
+def _mean(values: Any) -> float:
+    return float(np.mean(values)) if np.size(values) else float("nan")
 
 
 @dataclass(frozen=True)
@@ -40,12 +118,26 @@ class Kind:
         ``consensus(loss)`` is the `ConsensusMethod` (of sets: `Multilabel`) with the channel by which
         annotators are taken to err, and with the loss that decides.
     strategy : str
-        Name of the strategy that asks where this loss is expected to be large, given predictions; empty where
-        `suggest_questions` asks.
+        Name of the strategy that asks where this loss is expected to be large, given predictions.
     agreement : callable
         ``agreement(labels, n_bootstrap=, confidence=, seed=)`` is a list of `Agreement`.
     taught : str, optional
         Name of the strategy where classifiers are trained on features, if it is another one.
+    decides : str, optional
+        Name of the consensus classifiers are trained on, whatever the method goes with by default.
+    posterior : callable
+        ``posterior(labels, models)`` is the probability of each class of every example, labelled or not,
+        shape (n_examples, n_classes).
+    decide : callable
+        ``decide(posterior, labels, loss)`` are the answers that are expected to cost least: class codes, or
+        booleans of the shape of ``posterior``; ``labels`` says which classes there are.
+    scores : callable
+        ``scores(truth, found, labels)`` measures such answers against the truth, by name.
+    headline : str
+        The score of which more is better.
+    outlook : callable or None
+        ``outlook(labels, models, loss)`` is what more labels are expected to buy (see `forecast`); None where
+        that cannot be told.
     """
 
     name: str
@@ -55,6 +147,14 @@ class Kind:
     strategy: str
     agreement: Callable[..., list[Agreement]]
     taught: str = ""
+    decides: str = ""
+    posterior: Callable[[Any, Models], Float64s] = _posterior
+    decide: Callable[[Float64s, Any, str], Any] = _most_probable
+    scores: Callable[[Any, Any, Any], dict[str, float]] = _accuracy
+    headline: str = "accuracy"
+    outlook: Callable[[Any, Models, str], Outlook] | None = lambda labels, models, loss: outlook(
+        labels, models
+    )
 
     @property
     def with_features(self) -> str:
@@ -77,9 +177,19 @@ class Kind:
         >>> KINDS.get("ordinal").method().estimate(stars, ()).label_ids.tolist()
         [4, 1, 2]
         """
-        if loss is not None and loss not in self.losses:
-            raise unknown(f"loss of {self.name} answers", loss, self.losses)
-        return self.consensus(loss or self.losses[0])
+        return self.consensus(self.loss(loss))
+
+    def loss(self, name: str | None = None) -> str:
+        """A loss by name, by default the first.
+
+        Raises
+        ------
+        InputError
+            If the kind has no such loss.
+        """
+        if name and name not in self.losses:
+            raise unknown(f"loss of {self.name} answers", name, self.losses)
+        return name or self.losses[0]
 
 
 def _offers_scale(labels: Labels) -> tuple[str, ...]:
@@ -140,6 +250,12 @@ ORDINAL = Kind(
     lambda loss: Ordinal(loss),  # type: ignore[arg-type]
     "expected_loss",
     partial(agreement_statistics, scale=True),
+    decides="ordinal",
+    posterior=lambda labels, models: _posterior(labels, models, scale_positions(labels)),
+    decide=_least_loss,
+    scores=_closeness,
+    headline="kappa",
+    outlook=None,  # of noisy raters it promises several times what labels turn out to buy
 )
 """One point of a scale: near misses cost less than far ones."""
 
@@ -148,8 +264,13 @@ MULTILABEL = Kind(
     _check_sets,
     SET_LOSSES,
     lambda loss: Multilabel(loss),  # type: ignore[arg-type]
-    "",
+    "expected_loss",
     lambda labels, **options: set_agreement(as_sets(labels), **options),
+    posterior=_posterior_of_sets,
+    decide=lambda posterior, labels, loss: choose(posterior, thresholds(posterior, loss)),
+    scores=_match,
+    headline="f1",
+    outlook=_outlook_of_sets,
 )
 """Several classes at once, or none: a set."""
 

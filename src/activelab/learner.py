@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -17,19 +17,36 @@ from activelab._frames import without_column
 from activelab._kernels import temper
 from activelab._progress import Show, shown
 from activelab._typing import Bools, Float64s, Floats, Ids, Ints, Models
-from activelab.acquisition import Acquisition, Assessment
+from activelab.acquisition import Acquisition, Assessment, ExpectedLoss
 from activelab.classifiers import CrossValidated, FoldModel, cross_val_pred_probs
 from activelab.consensus import check_known
 from activelab.consensus.parts import told
 from activelab.helpers import Committee, agreement_note, helper_features, teach_round
+from activelab.kinds import MULTILABEL, ORDINAL, SINGLE
 from activelab.labels import Labels
-from activelab.planning import Batch, Plan, plan_round
+from activelab.multilabel import (
+    SET_METHODS,
+    LabelSets,
+    MultilabelConsensus,
+    QuestionBatch,
+    check_multilabel_probs,
+    multilabel_consensus,
+)
+from activelab.multilabel.parts import (
+    MultilabelEstimate,
+    check_known_sets,
+    joined_sets,
+    named_sets,
+    pool_posterior,
+)
+from activelab.planning import Batch, Plan, plan_questions, plan_round
 from activelab.pred_probs import Checked, check_pred_probs, joined
 from activelab.selection import check_batch_size
+from activelab.set_classifiers import SetFoldModel, cross_val_set_probs, set_target
 from activelab.strategies import Strategy
 from activelab.training import Target, training_target
 
-__all__ = ["ActiveLearner", "Known", "RoundResult"]
+__all__ = ["ActiveLearner", "Known", "RoundResult", "SetRoundResult"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +145,40 @@ class RoundResult:
 
 
 @dataclass(frozen=True, eq=False)
+class SetRoundResult:
+    """What one round of answers that are sets estimated and chose.
+
+    Attributes
+    ----------
+    number : int
+        Round, counted from 0.
+    batch : QuestionBatch
+        What to ask next: whole examples and single classes.
+    consensus : MultilabelConsensus
+        Consensus after training, by answers and classifiers.
+    estimate : MultilabelEstimate
+        What it rests on: how annotators err, and how far the classifiers are to be believed.
+    pred_probs : ndarray of float64, shape (n_models, n_examples, n_classes)
+        Out-of-sample probabilities of each class, before calibration.
+    fit_seconds : float
+        Time spent inside the classifiers.
+    notes : tuple of str
+        What could not be estimated or used, in words.
+    """
+
+    number: int
+    batch: QuestionBatch
+    consensus: MultilabelConsensus
+    estimate: MultilabelEstimate
+    pred_probs: Float64s
+    fit_seconds: float
+    notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"SetRoundResult(round {self.number}, {self.batch!r})"
+
+
+@dataclass(frozen=True, eq=False)
 class Known:
     """What a round leaves to the next: the models its consensus starts from.
 
@@ -159,14 +210,21 @@ class ActiveLearner:
     The consensus of the first round is the majority vote; later CROWDLAB rounds use the models of the
     round before, as the paper does.
 
+    Answers that are sets are given as `LabelSets`: classifiers then say for each class whether it applies,
+    the consensus is `multilabel_consensus`, and the batch is one of questions, about whole examples or single
+    classes (`suggest_questions`).
+
     Parameters
     ----------
     model : classifier or list of classifiers
         Any scikit-learn-compatible classifier; a list is an ensemble. None if `ask` is always given
-        ``pred_probs``.
-    method : str, Acquisition or Strategy
+        ``pred_probs``. For sets one that predicts several classes at once (`OneVsRestClassifier`,
+        `MultiOutputClassifier`, `ClassifierChain`) or any other, which is fitted once a class.
+    method : str, Acquisition or Strategy, optional
         What to label next and how to train: "recommended", an acquisition method (see `activelab.methods`),
-        or a whole `Strategy` or its text.
+        or a whole `Strategy` or its text. For ratings "expected_loss", with "+loss=quadratic" for another
+        loss; for sets "expected_loss" or "random", with "+loss=f1" and "+ask=classes" or "+ask=examples". By
+        default "activelab", of sets "expected_loss".
     cv : int or splitter
         Folds of the cross-validation (see `cross_val_pred_probs`).
     consensus, training, passes, batching : optional
@@ -185,6 +243,8 @@ class ActiveLearner:
     ----------
     round_ : RoundResult
         The last round, after `ask`.
+    set_round_ : SetRoundResult
+        The last round of answers that are sets.
 
     Examples
     --------
@@ -200,14 +260,23 @@ class ActiveLearner:
     >>> labels = labels.tell(batch.examples, annotator="bob", label=[0, 1])
     >>> learner.predict_proba([[3.0]]).shape
     (1, 2)
+
+    Answers that are sets:
+
+    >>> answers = [{"big"} if i > 9 else set() for i in range(0, 20, 2)]
+    >>> sets = al.LabelSets.from_long(range(0, 20, 2), ["ann"] * 10, answers, examples=range(20))
+    >>> batch = learner.ask(X, sets, batch_size=2)
+    >>> batch.classes.tolist(), learner.predict([[3.0], [17.0]])
+    (['big', 'big'], [(), ('big',)])
     """
 
     round_: RoundResult
+    set_round_: SetRoundResult
 
     def __init__(
         self,
         model: Any = None,
-        method: str | Acquisition | Strategy = "activelab",
+        method: str | Acquisition | Strategy | None = None,
         cv: Any = 5,
         *,
         consensus: str | None = None,
@@ -222,10 +291,15 @@ class ActiveLearner:
             raise InputError(f"smoothing must be at least 0 and less than 1, got {smoothing!r}.")
         self.smoothing = smoothing
         self.model, self.cv, self.seed, self.n_jobs = model, cv, seed, n_jobs
+        self._of_sets = Strategy(SET_METHODS[0]) if method is None else None
         self.strategy = Strategy.of(
-            method, consensus=consensus, training=training, passes=passes, batching=batching
+            "activelab" if method is None else method,
+            consensus=consensus,
+            training=training,
+            passes=passes,
+            batching=batching,
         )
-        self._fold_models: tuple[tuple[FoldModel, ...], ...] = ()
+        self._fold_models: tuple[tuple[FoldModel | SetFoldModel, ...], ...] = ()
         self._known: Known | None = None
         self._next_round = 0
         self._id_column: Any = None
@@ -250,6 +324,7 @@ class ActiveLearner:
         last = getattr(self, "round_", None)
         return _html.page("ActiveLearner", facts=facts) + ("" if last is None else last._repr_html_())
 
+    @overload
     def ask(
         self,
         X: Any,
@@ -263,7 +338,38 @@ class ActiveLearner:
         known: Ints | None = None,
         families: dict[Any, str] | None = None,
         progress: bool | Show | None = None,
-    ) -> Batch:
+    ) -> Batch: ...
+
+    @overload
+    def ask(
+        self,
+        X: Any,
+        labels: LabelSets,
+        batch_size: int = 100,
+        *,
+        pred_probs: Any = None,
+        class_price: float | None = None,
+        eligible: Bools | None = None,
+        known: Ints | None = None,
+        families: dict[Any, str] | None = None,
+        progress: bool | Show | None = None,
+    ) -> QuestionBatch: ...
+
+    def ask(
+        self,
+        X: Any,
+        labels: Labels | LabelSets,
+        batch_size: int = 100,
+        *,
+        pred_probs: Any = None,
+        class_price: float | None = None,
+        eligible: Bools | None = None,
+        candidates: Callable[[int], Ints] | None = None,
+        rng: np.random.Generator | None = None,
+        known: Ints | None = None,
+        families: dict[Any, str] | None = None,
+        progress: bool | Show | None = None,
+    ) -> Batch | QuestionBatch:
         """One round: what to label next.
 
         Parameters
@@ -273,21 +379,25 @@ class ActiveLearner:
             another that is called like one (``id``, ``task_id``, …) and holds the labelled examples, or in a
             pandas index, of a series too. Rows of other examples join the pool. Without ids row i is example
             i of ``labels``. None with ``pred_probs``.
-        labels : Labels
+        labels : Labels or LabelSets
             The labels collected so far.
         batch_size : int
-            Number of examples, each of which gets one more label; fewer if no more are left to ask for.
+            Number of examples, each of which gets one more label; fewer if no more are left to ask for. Of
+            sets the number of questions.
         pred_probs : array-like or dataframe, optional
             Out-of-sample probabilities from elsewhere, which take the place of training; examples that only a
             dataframe names join the pool.
+        class_price : float, optional
+            Of sets, the price of a question about one class, as for `suggest_questions`.
         eligible : ndarray of bool, shape (n_examples,), optional
-            Examples that may be asked for; the others still train and are scored. By default all.
+            Examples that may be asked for; the others still train and are scored. By default all. Of sets
+            also of shape (n_examples, n_classes).
         candidates, rng : optional
             Who could label each example, and what draws among them (see `activelab.planning.plan_round`).
         known : ndarray of int, shape (n_examples,), optional
             Codes of classes that are known, as from an expert; -1 elsewhere. The classifiers are trained on
             them with weight 1, whatever annotators said, and the Bayesian consensus learns from them. They
-            may still be asked for (see ``eligible``).
+            may still be asked for (see ``eligible``). Of sets 1, 0 and -1, shape (n_examples, n_classes).
         families : dict, optional
             Family of annotators who err together (see `bayesian_consensus`).
         progress : bool or callable, optional
@@ -296,8 +406,8 @@ class ActiveLearner:
 
         Returns
         -------
-        Batch
-            The same object as ``round_.batch``.
+        Batch or QuestionBatch
+            The same object as ``round_.batch``; of sets as ``set_round_.batch``.
 
         Raises
         ------
@@ -306,6 +416,22 @@ class ActiveLearner:
             batch size is not positive, or fewer than two examples are labelled.
         """
         check_batch_size(batch_size)
+        if isinstance(labels, LabelSets):
+            if candidates is not None or rng is not None:
+                raise InputError("of sets it is left open who is asked: candidates and rng are not for them.")
+            return self._ask_sets(
+                X,
+                labels,
+                batch_size,
+                pred_probs,
+                progress,
+                class_price=class_price,
+                eligible=eligible,
+                known=known,
+                families=families,
+            )
+        if class_price is not None:
+            raise InputError("class_price is for answers that are sets; give them as LabelSets.")
         models: Models = ()
         notes: tuple[str, ...] = ()
         if pred_probs is not None:
@@ -369,6 +495,64 @@ class ActiveLearner:
         self._fold_models, self._next_round = fold_models, self._next_round + 1
         return self.round_.batch
 
+    def _ask_sets(
+        self,
+        X: Any,
+        sets: LabelSets,
+        batch_size: int,
+        pred_probs: Any,
+        progress: bool | Show | None,
+        *,
+        known: Any,
+        families: dict[Any, str] | None,
+        **options: Any,
+    ) -> QuestionBatch:
+        """A round of sets: a classifier a class, or one of all, trained on what the annotators say."""
+        strategy = self._of_sets or self.strategy
+        strategy.check_sets()
+        notes: tuple[str, ...] = ()
+        models: Models = ()
+        fit_seconds, seed = 0.0, self.seed + self._next_round
+        fold_models: tuple[tuple[SetFoldModel, ...], ...] = ()
+        if pred_probs is not None:
+            sets, models = joined_sets(sets, pred_probs)
+        elif self.model is None:
+            raise InputError("an ActiveLearner without a model needs pred_probs= in ask.")
+        else:
+            sets, X, self._id_column, notes = _features.aligned(X, sets)
+            started = time.perf_counter()
+            # No model is trained on another's word: on what annotators say, as far as they are believed.
+            said = multilabel_consensus(sets, known=known, families=families)
+            label, weight = set_target(sets, said, check_known_sets(known, sets))
+            with shown(progress) as show:
+                trained = cross_val_set_probs(
+                    self.model,
+                    X,
+                    label,
+                    cv=self.cv,
+                    seed=seed,
+                    n_jobs=self.n_jobs,
+                    weight=weight,
+                    progress=partial(_tell, show, 0, 1),
+                )
+            fit_seconds = time.perf_counter() - started
+            models = check_multilabel_probs(trained.pred_probs, sets)
+            fold_models, notes = trained.fold_models, (*notes, *trained.notes)
+        plan = plan_questions(
+            sets, models, strategy, batch_size, known=known, families=families, seed=seed, **options
+        )
+        self.set_round_ = SetRoundResult(
+            number=self._next_round,
+            batch=plan.batch,
+            consensus=plan.consensus,
+            estimate=plan.estimate,
+            pred_probs=np.stack(models),
+            fit_seconds=fit_seconds,
+            notes=(*notes, *plan.consensus.notes, *plan.batch.notes),
+        )
+        self._fold_models, self._next_round = fold_models, self._next_round + 1
+        return plan.batch
+
     def state(self) -> tuple[Known | None, int]:
         """What the next `ask` depends on, ready to pickle; without the fitted classifiers."""
         return self._known, self._next_round
@@ -410,7 +594,7 @@ class ActiveLearner:
         return training_target(
             labels,
             models,
-            consensus=strategy.consensus,
+            consensus=strategy.consensus_method,
             training=strategy.training,
             seed=seed,
             betas=betas,
@@ -492,7 +676,8 @@ class ActiveLearner:
         """Class probabilities of new examples by the models of the last round.
 
         The mean of each model's fold models, calibrated by its temperature, averaged over the models
-        with their weights w_M.
+        with their weights w_M. Of sets the probability that each class applies, likewise calibrated: rows
+        need not sum to 1.
 
         Parameters
         ----------
@@ -502,7 +687,7 @@ class ActiveLearner:
         Returns
         -------
         ndarray of float64, shape (n_rows, n_classes)
-            Columns in the order of ``labels.classes``; rows sum to 1.
+            Columns in the order of ``labels.classes``; rows sum to 1, except of sets.
 
         Raises
         ------
@@ -514,7 +699,7 @@ class ActiveLearner:
         return self.combine(means)
 
     @property
-    def fold_models(self) -> tuple[tuple[FoldModel, ...], ...]:
+    def fold_models(self) -> tuple[tuple[FoldModel | SetFoldModel, ...], ...]:
         """The fitted classifiers of the last round: for each model, one a fold.
 
         Raises
@@ -528,6 +713,8 @@ class ActiveLearner:
 
     def combine(self, pred_probs: Sequence[Float64s]) -> Float64s:
         """Calibrate and average the predictions of each model, shape (n_rows, n_classes) each."""
+        if isinstance(self._fold_models[0][0], SetFoldModel):
+            return self._combined_sets(pred_probs)
         assessment, own = self.round_.assessment, slice(len(pred_probs))  # a committee is no classifier
         weight = assessment.model_weight[own] / assessment.model_weight[own].sum()
         lapses = np.zeros(len(weight)) if assessment.lapse is None else assessment.lapse[own]
@@ -539,15 +726,37 @@ class ActiveLearner:
             total = total + calibrated + w * lapse / calibrated.shape[1]
         return total
 
+    def _combined_sets(self, pred_probs: Sequence[Float64s]) -> Float64s:
+        """The posterior of examples that nobody has answered about."""
+        asked, round_ = self.set_round_.consensus.sets, self.set_round_
+        nobody = LabelSets(
+            [],
+            [],
+            [],
+            examples=len(pred_probs[0]),
+            annotators=asked.annotators,
+            classes=asked.classes,
+        )
+        unknown = MultilabelEstimate(tuple(replace(one, known=None) for one in round_.estimate.of_class))
+        return pool_posterior(unknown, nobody, check_multilabel_probs(np.stack(list(pred_probs)), nobody))
+
     def _smoothed(self, pred_probs: Float64s) -> Float64s:
         if not self.smoothing or pred_probs.min(initial=1) > 0:
             return pred_probs
         return np.asarray((1 - self.smoothing) * pred_probs + self.smoothing / pred_probs.shape[1])
 
-    def predict(self, X: Any) -> Ids:
-        """Class ids of new examples: the most probable class of `predict_proba`."""
-        best = self.predict_proba(X).argmax(axis=1)
-        names: Ids = self.round_.classes[best]
+    def predict(self, X: Any) -> Any:
+        """Class ids of new examples: the most probable class of `predict_proba`.
+
+        With a loss of ratings the class that is expected to cost least; of sets a list of tuples of ids.
+        """
+        probs = self.predict_proba(X)
+        if isinstance(self._fold_models[0][0], SetFoldModel):
+            sets, loss = self.set_round_.consensus.sets, (self._of_sets or self.strategy).loss
+            return named_sets(MULTILABEL.decide(probs, sets, MULTILABEL.loss(loss)), sets.classes)
+        acquisition = self.strategy.acquisition
+        kind, loss = (ORDINAL, acquisition.loss) if isinstance(acquisition, ExpectedLoss) else (SINGLE, "")
+        names: Ids = self.round_.classes[kind.decide(probs, self.round_.plan.labels, loss)]
         return names
 
 

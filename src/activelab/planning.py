@@ -15,14 +15,22 @@ from activelab._typing import Bools, Float64s, Ids, Ints, Models
 from activelab.acquisition import Acquisition, Assessment
 from activelab.assignment import RULES, assign
 from activelab.consensus import bayesian_estimate
-from activelab.consensus.parts import chance_notes, told
+from activelab.consensus.parts import chance_notes, family_codes, told
 from activelab.labels import Labels
+from activelab.multilabel import SET_LOSSES, LabelSets, MultilabelConsensus, QuestionBatch
+from activelab.multilabel.parts import (
+    MultilabelEstimate,
+    check_known_sets,
+    multilabel_consensus_by,
+    multilabel_estimate,
+    questions_by,
+)
 from activelab.pred_probs import check_pred_probs, joined
 from activelab.selection import check_batch_size, select_batch
 from activelab.stopping import AMBIGUOUS, OPEN, SETTLED, Forecast, forecast, states_of
 from activelab.strategies import Strategy
 
-__all__ = ["Batch", "Plan", "explain_batch", "plan_round", "suggest"]
+__all__ = ["Batch", "Plan", "QuestionPlan", "explain_batch", "plan_questions", "plan_round", "suggest"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,6 +213,7 @@ def plan_round(
         size is not positive.
     """
     check_batch_size(batch_size)
+    strategy.check_single()
     models = told(labels, check_pred_probs(pred_probs, labels), known=known, families=families)
     assessment = strategy.acquisition.assess_models(labels, models, seed=seed)
     scores, states = assessment.scores, None
@@ -244,6 +253,83 @@ def plan_round(
         considered = int(np.isfinite(possible).sum())
         notes = (why_fewer(size, batch_size, labels.n_examples, considered, plan), *notes)
     return replace(plan, notes=notes)
+
+
+@dataclass(frozen=True, eq=False)
+class QuestionPlan:
+    """A round of answers that are sets, planned.
+
+    Attributes
+    ----------
+    batch : QuestionBatch
+        What to ask next.
+    consensus : MultilabelConsensus
+    estimate : MultilabelEstimate
+        What the consensus rests on.
+    """
+
+    batch: QuestionBatch
+    consensus: MultilabelConsensus
+    estimate: MultilabelEstimate
+
+
+def plan_questions(
+    sets: LabelSets,
+    models: Models,
+    strategy: Strategy,
+    batch_size: int,
+    *,
+    class_price: float | None = None,
+    eligible: Bools | None = None,
+    known: Any = None,
+    families: dict[Any, str] | None = None,
+    seed: int = 0,
+) -> QuestionPlan:
+    """`plan_round` of answers that are sets: what to ask next, about whole examples or single classes.
+
+    Parameters
+    ----------
+    sets : LabelSets
+    models : tuple of ndarray, shape (n_examples, n_classes) each
+        As from `check_multilabel_probs`; empty if there are none.
+    strategy : Strategy
+        Of the method "expected_loss" or "random"; ``loss`` and ``ask`` count.
+    batch_size : int
+        Number of questions.
+    class_price, eligible : optional
+        As for `suggest_questions`.
+    known, families : optional
+        As for `multilabel_consensus`.
+    seed : int
+
+    Returns
+    -------
+    QuestionPlan
+
+    Raises
+    ------
+    InputError
+        If the strategy has parts there are not for sets, or something does not match ``sets``.
+    """
+    check_batch_size(batch_size)
+    strategy.check_sets()
+    loss = strategy.loss or SET_LOSSES[0]
+    kin = family_codes(families, sets.of_class(0)) if families and sets.n_classes else None
+    estimate = multilabel_estimate(sets, models, known=check_known_sets(known, sets), families=kin)
+    consensus = multilabel_consensus_by(estimate, sets, models, loss=loss)
+    batch = questions_by(
+        estimate,
+        sets,
+        consensus.posterior,
+        batch_size,
+        ask=strategy.ask,
+        class_price=class_price,
+        loss=loss,
+        method=str(strategy.method),
+        eligible=eligible,
+        seed=seed,
+    )
+    return QuestionPlan(batch, consensus, estimate)
 
 
 def why_fewer(size: int, asked: int, n_examples: int, considered: int, plan: Plan | None = None) -> str:

@@ -10,7 +10,8 @@ from activelab._errors import InputError, unknown
 from activelab._registry import Registry, import_object
 from activelab.acquisition import METHODS, Acquisition, ActiveLab, ExpectedLoss, Frugal
 from activelab.assignment import RULES, AssignmentRule, Thompson
-from activelab.consensus import CONSENSUS, ConsensusMethod
+from activelab.consensus import CONSENSUS, ConsensusMethod, Ordinal
+from activelab.consensus.parts import LOSSES
 from activelab.labels import Labels
 from activelab.selection import BATCHING
 from activelab.training import TRAINING
@@ -95,6 +96,11 @@ class Strategy:
         `activelab.stopping.example_states`).
     prices : mapping of str to float, or pairs
         Price of a label of an annotator, by id as text, for "thompson"; 1 for those not named.
+    loss : str
+        What a wrong answer costs: of ratings "absolute" (the default), "quadratic" or "zero_one", as for
+        `ordinal_consensus`; of sets "hamming" (the default) or "f1", as for `multilabel_consensus`.
+    ask : {"either", "examples", "classes"}
+        Of sets, what may be asked about (see `suggest_questions`).
 
     Raises
     ------
@@ -122,6 +128,8 @@ class Strategy:
     max_share: float = 1.0
     skip_settled: bool = False
     prices: Any = ()
+    loss: str = ""
+    ask: str = "either"
     acquisition: Acquisition = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -143,6 +151,7 @@ class Strategy:
             HELPERS.require(helper)
         if self.assignment is not None:
             RULES.get(self.assignment)
+        self._check_answers()
         if isinstance(self.passes, bool) or not isinstance(self.passes, int) or self.passes < 1:
             raise InputError(f"passes must be an integer of at least 1, got {self.passes!r}.")
         if not 0 < self.max_share <= 1:
@@ -150,12 +159,34 @@ class Strategy:
         if not all(0 < price < float("inf") for _, price in self.prices):
             raise InputError("prices must be positive numbers.")
 
+    def _check_answers(self) -> None:
+        """What goes with some kinds of answers only; those that have none of it load no kinds of answers."""
+        if not self.loss and self.ask == "either":
+            return
+        from activelab.multilabel import SET_LOSSES
+        from activelab.multilabel.parts import ASKS
+
+        if self.ask not in ASKS:
+            raise unknown("ask", self.ask, ASKS)
+        if self.loss and self.loss not in (*LOSSES, *SET_LOSSES):
+            raise unknown("loss", self.loss, [*LOSSES, *SET_LOSSES])
+        if self.loss in LOSSES:
+            if isinstance(self.acquisition, ExpectedLoss):
+                self._set("acquisition", ExpectedLoss(self.loss))  # type: ignore[arg-type]
+            elif not isinstance(CONSENSUS.get(self.consensus), Ordinal):
+                raise InputError(
+                    f"loss {self.loss!r} goes with the method expected_loss or the consensus ordinal, not "
+                    f"with {self.method} and {self.consensus}."
+                )
+
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
 
     @classmethod
-    def of(cls, method: Any, **changes: Any) -> Strategy:
+    def of(cls, method: Any, *, decides: str = "", **changes: Any) -> Strategy:
         """A strategy from itself, its text, or an acquisition method; ``changes`` that are None are left out.
+
+        ``decides`` is the consensus of a kind of question (`Kind.decides`), unless a text names another.
 
         Raises
         ------
@@ -165,6 +196,8 @@ class Strategy:
         strategy = method if isinstance(method, cls) else None
         if strategy is None:
             strategy = cls.parse(method) if isinstance(method, str) else cls(method)
+        if decides and "consensus=" not in str(method):
+            changes.setdefault("consensus", decides)
         given = {name: value for name, value in changes.items() if value is not None}
         return replace(strategy, **given) if given else strategy
 
@@ -210,6 +243,49 @@ class Strategy:
         if self.training == "taught":
             changes |= {"training": _WITHOUT_HELPERS.training, "passes": _WITHOUT_HELPERS.passes}
         return replace(self, **changes)
+
+    @property
+    def consensus_method(self) -> ConsensusMethod:
+        """The consensus a classifier is trained on, with the loss of the strategy."""
+        found = CONSENSUS.get(self.consensus)
+        return Ordinal(self.loss) if self.loss and isinstance(found, Ordinal) else found  # type: ignore[arg-type]
+
+    def check_single(self) -> None:
+        """Refuse what is for sets alone.
+
+        Raises
+        ------
+        InputError
+            If the strategy has such a part.
+        """
+        part = f"ask={self.ask}" if self.ask != "either" else f"loss={self.loss}"
+        if self.ask != "either" or (self.loss and self.loss not in LOSSES):
+            raise InputError(f"{part} is for answers that are sets; those given are one class each.")
+
+    def check_sets(self) -> None:
+        """Refuse what there is not for answers that are sets.
+
+        Raises
+        ------
+        InputError
+            If the strategy has such a part.
+        """
+        from activelab.multilabel import SET_LOSSES, SET_METHODS
+
+        wanted = {
+            "method": SET_METHODS,
+            "batching": ("top",),
+            "assignment": (None,),
+            "skip_settled": (False,),
+        }
+        for name, values in wanted.items():
+            if getattr(self, name) not in values:
+                raise InputError(
+                    f"{name} {getattr(self, name)!s} is not for answers that are sets; for these there is "
+                    f"{' and '.join(str(one) for one in values)}."
+                )
+        if self.loss in LOSSES:
+            raise unknown("loss of sets", self.loss, SET_LOSSES)
 
     def rule(self, labels: Labels) -> AssignmentRule | None:
         """The rule by which annotators of these labels are asked; None where that is left open."""

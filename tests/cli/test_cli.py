@@ -819,9 +819,26 @@ def test_questions_on_the_command_line():
 
 
 def test_sets_that_nobody_mentions_are_offered():
+    write("topics.csv", TOPICS.replace("y,ann,|", "y,ann,b"))
+    told = summary("consensus topics.csv -o out.csv")
+    assert told["method"] != "multilabel"
+    assert [note for note in told["notes"] if "'a|b'" in note and "--kind multilabel" in note]
+
+
+def test_labels_that_show_it_are_read_as_sets():
     write("topics.csv", TOPICS)
-    notes = summary("consensus topics.csv -o out.csv")["notes"]
-    assert [note for note in notes if "'a|b'" in note and "--kind multilabel" in note]
+    sets = table("consensus topics.csv --kind multilabel")
+    rows = pd.read_csv("topics.csv", keep_default_na=False).to_dict("records")
+    for row in rows:
+        row["label"] = [part for part in row["label"].split("|") if part] if row["label"] else None
+    write("lines.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    write("array.json", json.dumps(rows))
+    pd.DataFrame(rows).to_parquet("table.parquet")
+    for name in ("topics.csv", "lines.jsonl", "array.json", "table.parquet"):
+        pd.testing.assert_frame_equal(table(f"consensus {name}"), sets)
+        assert [note for note in summary(f"consensus {name} -o o.csv")["notes"] if "read as sets" in note]
+    assert summary("suggest lines.jsonl -n 1 -o batch.csv")["method"] == "multilabel"
+    assert summary("consensus topics.csv --kind single -o out.csv")["method"] != "multilabel"
 
 
 @pytest.mark.parametrize(
@@ -831,12 +848,13 @@ def test_sets_that_nobody_mentions_are_offered():
         ("consensus topics.csv --kind multilabel --loss cubic", "unknown loss of multilabel answers"),
         ("consensus topics.csv --kind multilabel -m glad", "leave out --method"),
         ("consensus topics.csv --kind multilabel -p odd.csv", "odd.csv: example 'x' of pred_probs holds 1.5"),
-        ("suggest topics.csv --kind multilabel --method random", "--kind multilabel takes --pred-probs"),
+        ("suggest topics.csv --kind multilabel --workers 2", "--kind multilabel takes --pred-probs"),
+        ("suggest topics.csv --kind multilabel --method entropy", "method entropy is not for answers that"),
         ("suggest topics.csv --kind multilabel --ask me", "unknown ask 'me'"),
         ("suggest topics.csv --kind multilabel --class-price 0", "class_price must be positive"),
         ("suggest topics.csv topics.csv --kind multilabel", "reads one file of labels"),
-        ("suggest topics.csv -p odd.csv --ask classes", "go with --kind multilabel"),
-        ("annotators topics.csv --by-class", "--by-class goes with --kind multilabel"),
+        ("suggest topics.csv -p odd.csv --kind single --ask classes", "go with --kind multilabel"),
+        ("annotators topics.csv --kind single --by-class", "--by-class goes with --kind multilabel"),
     ],
 )
 def test_sets_that_make_no_sense(command, message):

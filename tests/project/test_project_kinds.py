@@ -95,6 +95,8 @@ def test_the_question_brings_its_method():
         ({"question": "ordinal", "skip_settled": True}, "skip_settled is for single questions"),
         ({"question": "ordinal", "scale_ends": ("low",)}, "two texts"),
         ({"scale_ends": ("low", "high")}, "for ordinal questions only"),
+        ({"loss": "quadratic"}, "loss is for ordinal questions only"),
+        ({"question": "ordinal", "loss": "cubic"}, "unknown loss 'cubic'"),
         ({"question": "multilabel", "classes": ("a|b",)}, "cannot be one of several"),
         ({"question": "multilabel", "method": "entropy"}, "there is expected_loss and random"),
         ({"question": "multilabel", "batching": "diverse"}, "there is top"),
@@ -187,6 +189,26 @@ def test_before_the_first_round_ratings_meet_in_the_middle(place, make):
         "3",
         "consensus by the ratings alone: no model is trained yet.",
     )
+
+
+def test_the_loss_decides_and_the_distance_is_told(place, make):
+    project, _ = make(place, len(RATINGS), question="ordinal", classes=STARS, method="expected_loss")
+    project.add_labels((f"e{i}", f"ann{j}", r) for i, row in enumerate(RATINGS) for j, r in enumerate(row))
+    found = {}
+    for loss in ("zero_one", "absolute", "quadratic"):
+        project.change_settings({"loss": loss})
+        final = insight.final_labels(project)
+        expected = al.ordinal_consensus(project.labels(), loss=loss)
+        assert (final.label == expected.label).all()
+        off = np.abs(np.arange(5) - expected.label[:, None])
+        assert final.expected_error == pytest.approx((expected.posterior * off).sum(axis=1), abs=1e-5)
+        assert project.settings.strategy().acquisition.loss == loss
+        found[loss] = final
+    assert (found["quadratic"].label != found["zero_one"].label).any()
+    assert found["absolute"].expected_error.mean() < found["quadratic"].expected_error.mean()
+
+
+RATINGS = ("115", "155", "135", "225", "445", "332", "121", "554", "111", "555")
 
 
 def test_a_known_answer_is_not_off(reviews):

@@ -19,6 +19,8 @@ SIZES = {
     "cifar10h": (10_000, 768, 10, 511_000, 63, 0),
     "cifar10h-images": (10_000, (32, 32, 3), 10, 511_000, 63, 0),
     "digits": (1797, 64, 10, 0, 0, 0),
+    "diabetes": (442, 10, 5, 0, 0, 0),
+    "topics": (4000, 60, 8, 0, 0, 0),
     "product": (8315, 12, 2, 24_945, 176, 0),
     "sentiment-polarity": (4999, 384, 2, 27_746, 203, 3999),
     "labelme": (1000, 512, 8, 2547, 59, 1188),
@@ -33,8 +35,12 @@ def test_named_datasets_have_their_sizes(data, name):
     assert dataset.name == name
     shape = features if isinstance(features, tuple) else (features,)
     assert dataset.X.shape == (examples, *shape)
-    assert dataset.truth.shape == (examples,)
-    assert np.unique(dataset.truth).tolist() == list(range(classes))
+    if dataset.kind == "multilabel":
+        assert dataset.truth.shape == (examples, classes)
+        assert ((dataset.truth.mean(axis=0) > 0.01) & (dataset.truth.mean(axis=0) < 0.5)).all()
+    else:
+        assert dataset.truth.shape == (examples,)
+        assert np.unique(dataset.truth).tolist() == list(range(classes))
     assert len(dataset.classes) == classes
     assert np.isfinite(dataset.X).all()
     if labels:

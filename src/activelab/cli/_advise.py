@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from activelab.cli._inputs import read_inputs, with_features
+from activelab.cli._inputs import read_inputs, read_sets, with_features
+from activelab.cli._kind import ClassPrice, KindOption, LossOption, Scale, kind_in, kind_of
 from activelab.cli._options import (
     Features,
     Json,
@@ -36,7 +37,8 @@ def advise(
             "--strategy",
             "-s",
             help="Strategies to replay, as in simulate --method.",
-            show_default="recommended, recommended+assignment=thompson, activelab, good_random",
+            show_default="recommended, recommended+assignment=thompson, activelab, good_random; of ratings "
+            "and sets expected_loss and others",
         ),
     ] = None,
     next_labels: Annotated[int, typer.Option("--next", min=1, help="Labels the forecast is for.")] = 1000,
@@ -45,6 +47,10 @@ def advise(
         float | None, typer.Option(help="What a wrong label in the data costs.", show_default=False)
     ] = None,
     trials: Annotated[int, typer.Option(min=1, help="Replays of each strategy.")] = 3,
+    kind: KindOption = None,
+    scale: Scale = None,
+    loss: LossOption = None,
+    class_price: ClassPrice = None,
     reading: Reading = Reading(),  # noqa: B008
     seed: Seed = 0,
     as_json: Json = False,
@@ -61,6 +67,10 @@ def advise(
       activelab advise labels.csv --features features.csv
       activelab advise labels.csv --pred-probs probs.csv --next 500
       activelab advise labels.csv -p probs.csv --label-price 0.05 --error-cost 2 --json
+      activelab advise topics.csv --features features.csv --kind multilabel --class-price 0.3
+
+    Accuracy is quadratic weighted kappa with --kind ordinal, and the mean F1 of the classes with --kind
+    multilabel. What the next labels buy is not told of ratings.
 
     The table has the columns strategy, labels, accuracy, area (mean accuracy over the rounds) and error (of
     the difference to the best, standard), best strategy first.
@@ -68,7 +78,6 @@ def advise(
     import numpy as np
 
     from activelab._errors import InputError
-    from activelab.advice import STRATEGIES
     from activelab.advice import advise as advice_of
     from activelab.simulation import make_model
     from activelab.strategies import split_strategies
@@ -76,20 +85,34 @@ def advise(
 
     if features is None and not pred_probs:
         raise InputError("give --features, --pred-probs, or both.")
+    answers, reading = kind_of(kind, scale, reading)
     request = reading.request(labels, pred_probs)
+    answers, shown = kind_in(request.labels, answers, kind, scale, reading)
+    request.notes.extend(shown)
+    if class_price is not None and answers.name != "multilabel":
+        raise InputError("--class-price goes with --kind multilabel.")
     features = None if features is None else source(features)
     output = target(output, format_, (*request.files, *(() if features is None else (str(features),))))
     classifier = make_model(model)
+    pool: Any
+    models: Any
     with working("Reading the files"):
-        pool, models = read_inputs(request)
+        if answers.name == "multilabel":
+            pool, models = read_sets(request)
+        else:
+            pool, models = read_inputs(request)
         pool, X = with_features(pool, features, reading.example_column, bool(models))
+    checked = answers.check(pool)
     with progress_bar() as show:
         advice = advice_of(
             pool,
-            models or None,
+            (np.stack(models) if answers.name == "multilabel" else models) if models else None,
+            kind=answers,
+            loss=loss,
+            class_price=class_price,
             X=X,
             model=classifier,
-            strategies=STRATEGIES if not strategy else split_strategies(";".join(strategy)),
+            strategies=split_strategies(";".join(strategy)) if strategy else None,
             next_labels=next_labels,
             label_price=label_price,
             error_cost=error_cost,
@@ -99,16 +122,16 @@ def advise(
         )
     rows = [asdict(one) for one in advice.strategies]
     columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    best = advice.strategies[0]
+    best, next_buy = advice.strategies[0], asdict(advice.forecast) if advice.forecast else {}
     summary: dict[str, Any] = {
         "best_strategy": best.strategy,
         "best_labels_per_example": advice.labels_per_example,
         "labels_per_example": [asdict(one) for one in advice.depths],
         "budget": advice.budget,
-        **{f"next_{name}": value for name, value in asdict(advice.forecast).items()},
+        **{f"next_{name}": value for name, value in next_buy.items()},
         "measure": advice.measure,
         "trials": trials,
-        "notes": advice.notes,
+        "notes": (*request.notes, *checked, *advice.notes),
     }
     if as_json:
         summary["strategies"] = rows

@@ -9,7 +9,7 @@ import typer
 from activelab._errors import InputError
 from activelab.cli._consensus import ConsensusMethod, check_method, run_method
 from activelab.cli._inputs import read_inputs
-from activelab.cli._kind import KindOption, Scale, kind_of
+from activelab.cli._kind import KindOption, Scale, kind_in, kind_of
 from activelab.cli._multilabel import annotators_of_sets
 from activelab.cli._options import (
     Json,
@@ -69,6 +69,8 @@ def annotators(
 
     answers, reading = kind_of(kind, scale, reading)
     request = reading.request(labels, pred_probs)
+    answers, shown = kind_in(request.labels, answers, kind, scale, reading)
+    request.notes.extend(shown)
     check_method(method, with_models=bool(pred_probs), kind=answers)
     output = target(output, format_, request.files)
     if answers.name == "multilabel":

@@ -9,7 +9,7 @@ import typer
 
 from activelab._errors import InputError
 from activelab.cli._inputs import read_groups, read_inputs
-from activelab.cli._kind import KindOption, LossOption, Scale, kind_of
+from activelab.cli._kind import KindOption, LossOption, Scale, kind_in, kind_of
 from activelab.cli._multilabel import consensus_of_sets
 from activelab.cli._options import (
     Json,
@@ -145,6 +145,8 @@ def consensus(
 
     answers, reading = kind_of(kind, scale, reading)
     request = reading.request(labels, pred_probs)
+    answers, shown = kind_in(request.labels, answers, kind, scale, reading)
+    request.notes.extend(shown)
     check_method(method, with_models=bool(pred_probs), kind=answers, loss=loss)
     if groups is not None and soft is None:
         raise InputError("--groups goes with --soft FILE.")

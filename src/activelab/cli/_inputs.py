@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from activelab._errors import InputError, first
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from activelab.labels import Labels
     from activelab.multilabel import LabelSets
     from activelab.pred_probs import Checked
+
+Pool = TypeVar("Pool", "Labels", "LabelSets")
 
 
 @dataclass(frozen=True)
@@ -432,8 +434,8 @@ def _checked(
 
 
 def with_features(
-    labels: Labels, path: Path | None, example: str | None, pool_is_known: bool
-) -> tuple[Labels, Any]:
+    labels: Pool, path: Path | None, example: str | None, pool_is_known: bool
+) -> tuple[Pool, Any]:
     """The features in the order of the pool; of a table they name the pool if predictions do not."""
     import numpy as np
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -84,3 +85,24 @@ def kind_of(name: str | None, scale: str | None, reading: Reading) -> tuple[Kind
     if reading.classes is not None:
         raise InputError("--scale lists the classes: leave out --classes.")
     return kind, replace(reading, classes=scale)
+
+
+def kind_in(
+    path: Path, kind: Kind, name: str | None, scale: str | None, reading: Reading
+) -> tuple[Kind, list[str]]:
+    """The kind that the labels of a file show, where none is asked for, and a note that says so."""
+    from activelab.formats import shows_sets
+    from activelab.kinds import KINDS
+
+    if name is not None or scale is not None or not path.is_file():
+        return kind, []
+    columns = {
+        "example": reading.example_column,
+        "annotator": reading.annotator_column,
+        "label": reading.label_column,
+    }
+    try:
+        note = shows_sets(path, reading.from_, columns)
+    except InputError:
+        return kind, []  # it is told when the file is read
+    return (kind, []) if note is None else (KINDS.get("multilabel"), [note])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from activelab.cli._inputs import Request, read_sets
+from activelab.cli._inputs import Request, read_sets, with_features
 from activelab.cli._output import working
 
 if TYPE_CHECKING:
     from activelab.multilabel import LabelSets
+    from activelab.strategies import Strategy
 
 
 def consensus_of_sets(request: Request, loss: str | None) -> tuple[Any, dict[str, Any]]:
@@ -64,26 +66,35 @@ def annotators_of_sets(
 
 
 def questions(
-    request: Request, batch_size: int, ask: str, class_price: float | None, seed: int
+    request: Request,
+    batch_size: int,
+    strategy: Strategy,
+    class_price: float | None,
+    seed: int,
+    classifier: tuple[Path, str] | None,
 ) -> tuple[Any, dict[str, Any]]:
-    """Table and summary of ``activelab suggest``."""
-    import numpy as np
+    """Table and summary of ``activelab suggest``; ``classifier`` as in `activelab.cli._suggest`."""
     import pyarrow as pa
 
-    from activelab.multilabel import suggest_questions
+    from activelab.planning import plan_questions
     from activelab.tables import to_arrow
 
     with working("Reading the files"):
         sets, models = read_sets(request)
-    with working("Scoring the pool"):
-        batch = suggest_questions(
-            sets,
-            np.stack(models) if models else None,
-            batch_size,
-            ask=ask,  # type: ignore[arg-type]
-            class_price=class_price,
-            seed=seed,
-        )
+        if classifier is not None:
+            sets, X = with_features(sets, classifier[0], request.example_column, False)
+    if classifier is None:
+        with working("Scoring the pool"):
+            plan = plan_questions(sets, models, strategy, batch_size, class_price=class_price, seed=seed)
+        batch, notes, n_models = plan.batch, (*plan.consensus.notes, *plan.batch.notes), len(models)
+    else:
+        from activelab.learner import ActiveLearner
+        from activelab.simulation import make_model
+
+        with working("Training"):
+            learner = ActiveLearner(make_model(classifier[1]), strategy, seed=seed)
+            batch = learner.ask(X, sets, batch_size, class_price=class_price)
+        notes, n_models = learner.set_round_.notes, len(learner.set_round_.pred_probs)
     whole = sum(name is None for name in batch.classes.tolist())
     columns = batch.to_dict()
     kind = to_arrow({"class": sets.classes})["class"].type if sets.n_classes else pa.string()
@@ -91,8 +102,8 @@ def questions(
         "batch_size": len(batch),
         "whole_examples": whole,
         "single_classes": len(batch) - whole,
-        **_sizes(sets, len(models)),
-        "notes": [*request.notes, *batch.notes],
+        **_sizes(sets, n_models),
+        "notes": [*request.notes, *notes],
     }
     return to_arrow(columns, {"class": kind}), summary
 

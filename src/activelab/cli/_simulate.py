@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from activelab._whole import whole_file
+from activelab.cli._kind import ClassPrice
 from activelab.cli._output import deliver, progress_bar
 from activelab.cli._plot import check_figure, draw
 from activelab.cli._streams import STREAM
@@ -23,6 +24,12 @@ def _dataset_names() -> list[str]:
     from activelab.simulation import dataset_names
 
     return dataset_names()
+
+
+def _kind_names() -> list[str]:
+    from activelab.kinds import KINDS
+
+    return KINDS.names()
 
 
 def _list_datasets(wanted: bool) -> None:
@@ -70,7 +77,8 @@ def simulate(
             "-m",
             metavar="METHODS",
             help="Methods or strategies: repeat the option, or put commas between. After helpers= or prices= "
-            "a comma separates only before a method's name; a semicolon always does.",
+            "a comma separates only before a method's name; a semicolon always does. Of ratings and sets "
+            "expected_loss and random, if none are named.",
             show_default="activelab,random",
         ),
     ] = None,
@@ -99,15 +107,25 @@ def simulate(
     annotators: Annotated[
         str | None,
         typer.Option(
-            help="homogeneous, heterogeneous, class-conditional, adversarial, difficulty, replay or "
-            "module:attribute.",
-            show_default="replay if labels are recorded, else class-conditional",
+            help="homogeneous, heterogeneous, class-conditional, adversarial, difficulty, raters, replay or "
+            "module:attribute; of sets homogeneous, heterogeneous or replay.",
+            show_default="replay if labels are recorded, else class-conditional; raters of ratings, "
+            "heterogeneous of sets",
         ),
     ] = None,
     noise: Annotated[
         float | None, typer.Option(help="Mean probability of an error.", show_default="0.15")
     ] = None,
     num_annotators: Annotated[int | None, typer.Option(help="Size of the team.", show_default="30")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help="single, one of several classes; ordinal, a point of a scale; multilabel, sets of classes.",
+            show_default="that of the dataset",
+            autocompletion=_kind_names,
+        ),
+    ] = None,
+    class_price: ClassPrice = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.", show_default="0")] = None,
     figure: Annotated[
         Path | None,
@@ -127,13 +145,19 @@ def simulate(
       activelab simulate --dataset digits --model logistic-regression --method activelab,random \\
         --rounds 10 --batch-size 50 --trials 3 -o digits.parquet
       activelab simulate --dataset labelme --annotators replay --config experiment.toml --jobs 2
+      activelab simulate --dataset topics --model logistic-regression --class-price 0.3 -o topics.parquet
+
+    Accuracies are printed; of ratings mean error and quadratic weighted kappa of the whole pool at the end,
+    by labels and classifiers, of sets Hamming loss and mean F1 of the classes. A batch of sets costs as much
+    as --batch-size whole answers.
     """
     from dataclasses import asdict, replace
 
     import numpy as np
 
     from activelab._errors import InputError
-    from activelab.simulation import Experiment, learning_curves_of, results_table
+    from activelab.kinds import KINDS
+    from activelab.simulation import Experiment, learning_curves_of, results_table, simulated_team
     from activelab.strategies import split_strategies
     from activelab.tables import check_output, to_arrow, write_table
 
@@ -150,13 +174,15 @@ def simulate(
         "annotators": annotators,
         "noise": noise,
         "num_annotators": num_annotators,
+        "kind": kind,
+        "class_price": class_price,
         "seed": seed,
     }
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if config is None:
-        stated = Experiment.fitting(dataset or Experiment.dataset)
+        stated = Experiment.fitting(dataset or Experiment.dataset, kind)
         if annotators is None and (noise is not None or num_annotators is not None):
-            stated = replace(stated, annotators=Experiment.annotators)  # a team that can be made so
+            stated = replace(stated, annotators=simulated_team(stated.kind))  # one that can be made so
     else:
         stated = Experiment.from_toml(config)
     experiment = replace(stated, **changes)
@@ -172,12 +198,24 @@ def simulate(
         write_table(output, results_table(experiment, parts))
     table = results_table(experiment, parts)
     write_table(output, table)
+    headline = KINDS.get(experiment.kind).headline
+    measures = {"final_accuracy": "test_accuracy"}
+    if experiment.kind != "single":
+        measures = {
+            f"final_{name.removeprefix('pool_')}": name
+            for name in table.column_names
+            if name.startswith("pool_")
+        }
+    counted = measures[f"final_{headline}"]
     if figure is not None:
-        draw(figure, {experiment.dataset: table})
-    curves = learning_curves_of(table)
+        draw(figure, {experiment.dataset: table}, counted)
+    curves = learning_curves_of(table, counted)
+    finals = {name: learning_curves_of(table, measure) for name, measure in measures.items()}
     compared = {
         "method": np.array(list(curves), dtype=object),
-        "final_accuracy": np.array([one.final.mean() for one in curves.values()]),
+        **{
+            name: np.array([one.final.mean() for one in several.values()]) for name, several in finals.items()
+        },
         "area_under_curve": np.array([one.area.mean() for one in curves.values()]),
         "trials": np.array([len(one.final) for one in curves.values()]),
     }

@@ -10,7 +10,7 @@ import typer
 
 from activelab._errors import InputError
 from activelab.cli._inputs import Request, class_names, read_inputs, with_features
-from activelab.cli._kind import Ask, ClassPrice, KindOption, Scale, kind_of
+from activelab.cli._kind import Ask, ClassPrice, KindOption, LossOption, Scale, kind_in, kind_of
 from activelab.cli._large import SEPARATOR, bar, is_large, print_plan, require_scale, summary_of
 from activelab.cli._multilabel import questions
 from activelab.cli._options import (
@@ -103,6 +103,7 @@ def suggest(
     ] = False,
     kind: KindOption = None,
     scale: Scale = None,
+    loss: LossOption = None,
     ask: Ask = "either",
     class_price: ClassPrice = None,
     reading: Reading = Reading(),  # noqa: B008
@@ -131,6 +132,7 @@ def suggest(
       activelab suggest labels.csv --features features.csv -o batch.csv
       activelab suggest ratings.csv -p probs.csv --scale 1,2,3,4,5 -o batch.csv
       activelab suggest topics.csv -p probs.csv --kind multilabel --class-price 0.3 -o questions.csv
+      activelab suggest topics.csv --features features.csv --kind multilabel --loss f1 -o questions.csv
       activelab suggest labels.csv -p probs.npz:resnet --method entropy --json -o batch.jsonl
       activelab suggest 'labels/*.parquet' -p s3://bucket/probs/ --memory 4GB -n 100000 -o batch.parquet
 
@@ -144,37 +146,48 @@ def suggest(
     from activelab.strategies import Strategy
 
     answers, reading = kind_of(kind, scale, reading)
-    if answers.name == "multilabel":
-        given = (features, method, batching, assignment, max_share, prices, unmatched, engine, address)
-        if any(one is not None for one in (*given, workers, memory, work_dir)) or skip_settled or explain:
-            raise InputError(
-                "--kind multilabel takes --pred-probs, --batch-size, --ask, --class-price and options that "
-                "say how files are read."
-            )
-        if len(labels) > 1:
-            raise InputError("--kind multilabel reads one file of labels.")
-        files = [Path(source(one)) for one in pred_probs or ()]
-        request = reading.request(Path(source(labels[0])), files)
-        output = target(output, format_, request.files)
-        table, summary = questions(request, batch_size, ask, class_price, seed)
-        deliver(table, summary, output=output, as_json=as_json)
-        return
-    if ask != "either" or class_price is not None:
-        raise InputError("--ask and --class-price go with --kind multilabel.")
-    if (features is None) == (not pred_probs):
-        raise InputError("give either --pred-probs or --features.")
-    labels = [source(one) for one in labels]
-    models = [[source(name) for name in one.split(SEPARATOR)] for one in pred_probs or ()]
-    features = None if features is None else source(features)
-    prices = None if prices is None else source(prices)
+    labels, shown = [source(one) for one in labels], list[str]()
+    if len(labels) == 1:
+        answers, shown = kind_in(Path(labels[0]), answers, kind, scale, reading)
+    if answers.name != "multilabel":
+        if ask != "either" or class_price is not None:
+            raise InputError("--ask and --class-price go with --kind multilabel.")
+        if (features is None) == (not pred_probs):
+            raise InputError("give either --pred-probs or --features.")
+    if loss is not None and answers.name == "single":
+        raise InputError("--loss goes with --kind ordinal and --kind multilabel.")
     method = method or (answers.strategy if features is None else answers.with_features)
     strategy = Strategy.of(
         method,
+        decides=answers.decides,
         batching=batching,
         assignment=assignment,
         max_share=max_share,
         skip_settled=skip_settled or None,
+        loss=answers.loss(loss) if loss else None,
+        ask=None if ask == "either" else ask,
     )
+    if answers.name == "multilabel":
+        beyond = (max_share, prices, unmatched, engine, address, workers, memory, work_dir)
+        if any(one is not None for one in beyond) or explain or (features is not None and pred_probs):
+            raise InputError(
+                "--kind multilabel takes --pred-probs or --features, --model, --batch-size, --method, "
+                "--loss, --ask, --class-price and options that say how files are read."
+            )
+        if len(labels) > 1:
+            raise InputError("--kind multilabel reads one file of labels.")
+        strategy.check_sets()
+        files = [Path(source(one)) for one in pred_probs or ()]
+        request = reading.request(Path(labels[0]), files)
+        request.notes.extend(shown)
+        trained = None if features is None else (source(features), model)
+        output = target(output, format_, (*request.files, *(() if trained is None else (str(trained[0]),))))
+        table, summary = questions(request, batch_size, strategy, class_price, seed, trained)
+        deliver(table, summary, output=output, as_json=as_json)
+        return
+    models = [[source(name) for name in one.split(SEPARATOR)] for one in pred_probs or ()]
+    features = None if features is None else source(features)
+    prices = None if prices is None else source(prices)
     if prices is not None and strategy.assignment != "thompson":
         raise InputError("--prices go with --assignment thompson.")
     others = [str(one) for one in (features, prices, reading.examples) if one is not None]

@@ -9,6 +9,7 @@ from activelab.formats._label_studio import task_annotations as task_annotations
 from activelab.formats._labels import BESIDE as BESIDE
 from activelab.formats._labels import latest_labels as latest_labels
 from activelab.formats._labels import read_label_table as read_label_table
+from activelab.formats._labels import shows_sets as shows_sets
 from activelab.formats._record import EMPTY as EMPTY
 from activelab.formats._record import Record
 from activelab.formats._record import is_later as is_later

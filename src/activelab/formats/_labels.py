@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from activelab._errors import InputError, first
+from activelab._set_text import SEPARATOR, names_in
 from activelab.formats._convert import NO_LABEL, read_records
 from activelab.formats._detect import detect_format
-from activelab.formats._record import EMPTY, NOTHING, Record, is_later
-from activelab.formats._rows import is_array
+from activelab.formats._record import EMPTY, NOTHING, Record, is_later, shortened
+from activelab.formats._rows import columns as names_of
+from activelab.formats._rows import is_array, rows
 from activelab.formats._spelling import class_notes, folding
 from activelab.formats._tables import ROLES, long_columns
 from activelab.tables import (
@@ -29,6 +32,8 @@ from activelab.tables import (
     row_columns,
     sniff,
 )
+
+_LOOKED_AT = 1000  # rows that show what labels are
 
 BESIDE = "beside "
 """Before the name of a further column of `read_label_table`."""
@@ -76,6 +81,8 @@ def read_label_table(
     with naming(path):
         format_ = format_ or detect_format(path, columns)
         by_column = format_ == "long" and not is_array(Path(path))
+        if by_column and several:
+            by_column = not any(isinstance(one, list) for one in _first_labels(Path(path), columns))
         if by_column:
             table, left_out = _by_column(path, columns, missing, beside, notes)
         elif beside:
@@ -104,6 +111,44 @@ def read_label_table(
         table = table.set_column(at, "label", renamed(table["label"], folding(counts)))
         counts = _counts(table["label"])
     return table, [*notes, *(f"{path}: {note}" for note in class_notes(counts, classes))]
+
+
+def shows_sets(
+    path: str | os.PathLike[str],
+    format_: str | None = None,
+    columns: Mapping[str, str | None] = NOTHING,
+) -> str | None:
+    """Why the labels of a long table are sets of classes, in words; None where they do not show it.
+
+    They are where one is a list, and where texts are joined by a bar as those of sets are: each class that is
+    joined also stands alone, and the bar alone is a label, which nothing but the empty set is written as.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read.
+    """
+    with naming(path):
+        if (format_ or detect_format(path, columns)) != "long":
+            return None
+        labels = _first_labels(Path(path), columns)
+    lists = [one for one in labels if isinstance(one, list)]
+    if lists:
+        return (
+            f"labels are lists, such as {shortened(max(lists, key=len))}: they are read as sets of classes."
+        )
+    texts = {one for one in labels if isinstance(one, str)}
+    joined = sorted(one for one in texts if names_in(one) and SEPARATOR in one)
+    if joined and SEPARATOR in texts and all(part in texts for one in joined for part in names_in(one)):
+        such = f"labels such as {joined[0]!r}"
+        return f"{such} are read as sets of classes; --kind single takes each for one class."
+    return None
+
+
+def _first_labels(path: Path, columns: Mapping[str, str | None]) -> list[Any]:
+    """The labels of the first rows of a long table, as they stand there."""
+    names = long_columns(names_of(path), columns, lambda text: None)
+    return [values.get(names["label"]) for _, values, _ in islice(rows(path), _LOOKED_AT)]
 
 
 def _by_column(

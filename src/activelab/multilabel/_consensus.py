@@ -207,7 +207,7 @@ def multilabel_consensus(
     """
     sets, models = joined_sets(sets, pred_probs)
     thresholds(np.empty((0, sets.n_classes)), loss)
-    codes = _check_known(known, sets)
+    codes = check_known_sets(known, sets)
     kin = family_codes(families, sets.of_class(0)) if families and sets.n_classes else None
     estimate = multilabel_estimate(sets, models, known=codes, families=kin)
     return multilabel_consensus_by(estimate, sets, models, loss=loss)
@@ -327,7 +327,8 @@ def _annotator_table(
     )
 
 
-def _check_known(known: Any, sets: LabelSets) -> Ints | None:
+def check_known_sets(known: Any, sets: LabelSets) -> Ints | None:
+    """What is known of each class of each example, checked; None where nothing is."""
     if known is None:
         return None
     codes = np.asarray(known)

@@ -20,7 +20,11 @@ from activelab.multilabel._probs import joined_sets
 from activelab.multilabel._sets import LabelSets
 
 Ask = Literal["either", "examples", "classes"]
-_ASKS = ("either", "examples", "classes")
+ASKS = ("either", "examples", "classes")
+"""Whether whole examples, single classes or both are asked about."""
+
+SET_METHODS = ("expected_loss", "random")
+"""What makes a question worth asking, the default first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +92,7 @@ def suggest_questions(
     ask: Ask = "either",
     class_price: float | None = None,
     loss: SetLoss = "hamming",
+    method: str = "expected_loss",
     eligible: Bools | None = None,
     seed: int = 0,
 ) -> QuestionBatch:
@@ -112,10 +117,12 @@ def suggest_questions(
         Price of a question about one class, a whole answer costing 1; by default 1 / n_classes.
     loss : {"hamming", "f1"}
         By "f1" a mistake about a class weighs the more the rarer the class is.
-    eligible : ndarray of bool, shape (n_examples,), optional
-        Examples that may be asked about; by default all.
+    method : {"expected_loss", "random"}
+        By "random" questions are drawn, to compare with; where either may be asked, for whole examples.
+    eligible : ndarray of bool, shape (n_examples,) or (n_examples, n_classes), optional
+        Examples, or classes of examples, that may be asked about; by default all.
     seed : int
-        Seed that breaks ties.
+        Seed of draws and ties.
 
     Returns
     -------
@@ -133,30 +140,65 @@ def suggest_questions(
     >>> [*al.suggest_questions(sets, batch_size=1)]
     [(0, 'b')]
     """
-    if batch_size < 1:
-        raise InputError(f"batch_size must be at least 1, got {batch_size}.")
-    if ask not in _ASKS:
-        raise unknown("ask", ask, _ASKS)
-    price = 1 / max(sets.n_classes, 1) if class_price is None else float(class_price)
-    if not price > 0:
-        raise InputError(f"class_price must be positive, got {class_price}.")
     sets, models = joined_sets(sets, pred_probs)
     estimate = multilabel_estimate(sets, models)
     posterior = pool_posterior(estimate, sets, models)
+    return questions_by(
+        estimate,
+        sets,
+        posterior,
+        batch_size,
+        ask=ask,
+        class_price=class_price,
+        loss=loss,
+        method=method,
+        eligible=eligible,
+        seed=seed,
+    )
+
+
+def questions_by(
+    estimate: MultilabelEstimate,
+    sets: LabelSets,
+    posterior: Float64s,
+    batch_size: int,
+    *,
+    ask: str,
+    class_price: float | None,
+    loss: str,
+    method: str,
+    eligible: Bools | None,
+    seed: int,
+) -> QuestionBatch:
+    """`suggest_questions` by an estimate there is, and the probability of each class of each example."""
+    if batch_size < 1:
+        raise InputError(f"batch_size must be at least 1, got {batch_size}.")
+    if ask not in ASKS:
+        raise unknown("ask", ask, ASKS)
+    if method not in SET_METHODS:
+        raise unknown("method for sets", method, SET_METHODS)
+    price = 1 / max(sets.n_classes, 1) if class_price is None else float(class_price)
+    if not price > 0:
+        raise InputError(f"class_price must be positive, got {class_price}.")
     worth = question_worth(estimate, sets, posterior, loss)
     if eligible is not None:
         allowed = np.asarray(eligible)
-        if allowed.shape != (sets.n_examples,) or allowed.dtype != bool:
-            raise InputError(f"eligible needs booleans of shape ({sets.n_examples},), got {allowed.shape}.")
-        worth = np.where(allowed[:, None], worth, -np.inf)
-    example, code, rate = _candidates(worth, price, ask)
+        if allowed.shape not in ((sets.n_examples,), worth.shape) or allowed.dtype != bool:
+            raise InputError(
+                f"eligible needs booleans of shape ({sets.n_examples},) or {worth.shape}, got "
+                f"{allowed.shape}."
+            )
+        worth = np.where(allowed if allowed.ndim == 2 else allowed[:, None], worth, -np.inf)
+    drawn = method == "random"
+    example, code, rate = _candidates(worth, price, "examples" if drawn and ask == "either" else ask)
     size = min(batch_size, len(example))
-    best = _highest(rate, example * (sets.n_classes + 1) + code + 1, size, seed)
+    key = example * (sets.n_classes + 1) + code + 1
+    best = _highest(np.zeros(len(rate)) if drawn else rate, key, size, seed)
     example, code, rate = example[best], code[best], rate[best]
     single = code >= 0
     classes = np.full(size, None, dtype=object)
     classes[single] = sets.classes[code[single]]
-    asked = np.stack([np.diff(sets.of_class(at).offsets) for at in range(sets.n_classes)], axis=1)
+    asked = pair_counts(sets)
     notes = (f"only {size:,} questions are left to ask.",) if size < batch_size else ()
     return QuestionBatch(
         examples=sets.examples[example],
@@ -167,6 +209,11 @@ def suggest_questions(
         num_labels=np.where(single, asked[example, code], sets.counts[example]).astype(np.int64),
         notes=notes,
     )
+
+
+def pair_counts(sets: LabelSets) -> Ints:
+    """How many answers there are about each class of each example, shape (n_examples, n_classes)."""
+    return np.stack([np.diff(sets.of_class(at).offsets) for at in range(sets.n_classes)], axis=1)
 
 
 def question_worth(estimate: MultilabelEstimate, sets: LabelSets, posterior: Float64s, loss: str) -> Float64s:
@@ -205,13 +252,13 @@ def _variance_after(p: Float64s, sensitivity: float, specificity: float, more: F
 
 def _candidates(worth: Float64s, price: float, ask: str) -> tuple[Ints, Ints, Float64s]:
     """Example, class (-1 for all) and worth for the price of every question that may be asked."""
-    whole, single = worth.sum(axis=1), worth / price
+    allowed, single = np.isfinite(worth), worth / price
+    whole = np.where(allowed, worth, 0).sum(axis=1)
     as_whole = np.full(len(worth), ask == "examples")
     if ask == "either":
         as_whole = whole > single.max(axis=1, initial=-np.inf)
-    allowed = np.isfinite(whole)
-    example = np.flatnonzero(as_whole & allowed)
-    row, column = np.nonzero(np.repeat((~as_whole & allowed)[:, None], worth.shape[1], axis=1))
+    example = np.flatnonzero(as_whole & allowed.any(axis=1))
+    row, column = np.nonzero(~as_whole[:, None] & allowed)
     return (
         np.concatenate([example, row]),
         np.concatenate([np.full(len(example), -1), column]),

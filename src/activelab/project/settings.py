@@ -17,6 +17,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 from activelab._errors import InputError, unknown
 from activelab._set_text import SEPARATOR
 from activelab.assignment import RULES
+from activelab.consensus.parts import LOSSES
 from activelab.project.fields import Choice, Shown, Worded, change_of, input_error
 from activelab.project.store.schema import setting
 from activelab.selection import BATCHING
@@ -133,6 +134,13 @@ class Settings(Worded):
         Shown(_PROJECT, none="lowest and highest", lines=2, characters=(1, 60)),
     ] = ()
     """What the first and the last point of a scale mean, as in: not at all, completely. Shown on the page."""
+
+    loss: Annotated[
+        str, Field(title="What a wrong rating costs"), Choice(lambda: tuple(LOSSES), "loss"), Shown(_PROJECT)
+    ] = "absolute"
+    """What decides the consensus of ratings, and what is asked next. absolute: its distance from the truth.
+    quadratic: the square of that. zero_one: the same however far off, so that the most probable point is the
+    consensus."""
 
     guidelines: Annotated[
         str, Field(title="Guidelines"), Shown(_PROJECT, lines=8, characters=(0, 100_000))
@@ -268,6 +276,8 @@ class Settings(Worded):
             raise InputError(f"skip_settled is for single questions only, not for {self.question} ones.")
         if self.scale_ends and self.question != "ordinal":
             raise InputError("scale_ends are for ordinal questions only.")
+        if self.loss != type(self).model_fields["loss"].default and self.question != "ordinal":
+            raise InputError("loss is for ordinal questions only.")
         if self.several:
             self._check_several()
         if not _STORED.get():
@@ -320,7 +330,8 @@ class Settings(Worded):
             skip_settled=self.skip_settled,
             prices=self.price_of(),
             # Of a scale the consensus is that of ratings, whatever the method goes with by default.
-            consensus="ordinal" if self.question == "ordinal" and "consensus=" not in self.method else None,
+            decides="ordinal" if self.question == "ordinal" else "",
+            loss=self.loss if self.question == "ordinal" and "loss=" not in self.method else None,
         )
 
     def changed(self, changes: Mapping[str, Any]) -> Settings:
@@ -363,7 +374,7 @@ def default_method(question: str) -> str:
     """The acquisition method of a kind of question, if none is named."""
     from activelab.kinds import KINDS
 
-    return SEVERAL_METHODS[0] if question == "multilabel" else KINDS.get(question).with_features
+    return KINDS.get(question).with_features
 
 
 SettingsChange = change_of(Settings, "SettingsChange", "Settings to change; those left out stay.")

@@ -1,6 +1,13 @@
 """Datasets, annotators that err or are replayed, and rounds with them where the truth is known."""
 
-from activelab.simulation._annotators import TEAMS, ReplayedTeam, SimulatedTeam, Team, make_team
+from activelab.simulation._annotators import (
+    TEAMS,
+    ReplayedTeam,
+    SimulatedSetTeam,
+    SimulatedTeam,
+    Team,
+    make_team,
+)
 from activelab.simulation._datasets import Dataset, dataset_names, dataset_origins, load_dataset
 from activelab.simulation._efficiency import Efficiency, efficiency
 from activelab.simulation._experiment import (
@@ -9,6 +16,7 @@ from activelab.simulation._experiment import (
     model_names,
     results_table,
     run_experiment,
+    simulated_team,
 )
 from activelab.simulation._paper import FIGURES, Panel, Published, ResultFigure, get_figure
 from activelab.simulation._rounds import (
@@ -39,6 +47,7 @@ __all__ = [
     "ReplayedTeam",
     "ResultFigure",
     "SimulatedRound",
+    "SimulatedSetTeam",
     "SimulatedTeam",
     "Simulation",
     "Team",
@@ -57,5 +66,6 @@ __all__ = [
     "results_table",
     "run_experiment",
     "simulate_rounds",
+    "simulated_team",
     "summary_markdown",
 ]

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 from activelab._errors import InputError
 from activelab._kernels import tie_break
@@ -15,6 +16,8 @@ from activelab._registry import Registry, function_of
 from activelab._typing import Bools, Float64s, Ids, Ints
 from activelab.assignment import AssignmentRule, assign
 from activelab.labels import Labels
+from activelab.multilabel import LabelSets
+from activelab.multilabel.parts import pair_counts
 from activelab.simulation._datasets import Dataset
 
 
@@ -43,12 +46,25 @@ class Team(ABC):
         """Codes of the annotators who could ever label an example, ascending."""
 
     @abstractmethod
-    def answer(self, example: Ints, annotator: Ints) -> Ints:
-        """Class codes the annotators give to the examples; arrays of one length."""
+    def answer(self, example: Ints, annotator: Ints) -> Any:
+        """Class codes the annotators give to the examples; arrays of one length.
 
-    def can_answer(self, labels: Labels) -> Bools:
-        """Mask of the examples somebody is left to label, shape (n_examples,)."""
-        return labels.counts < self.n_annotators
+        Of sets booleans of shape (n_answers, n_classes).
+        """
+
+    @property
+    def available(self) -> Any:
+        """Number of annotators who could ever label each example."""
+        return self.n_annotators
+
+    def can_answer(self, labels: Labels | LabelSets) -> Bools:
+        """Mask of the examples somebody is left to label, shape (n_examples,).
+
+        Of sets of shape (n_examples, n_classes).
+        """
+        if isinstance(labels, LabelSets):
+            return np.asarray(pair_counts(labels) < np.reshape(self.available, (-1, 1)))
+        return np.asarray(labels.counts < self.available)
 
     def choose(
         self,
@@ -106,7 +122,7 @@ class SimulatedTeam(Team):
         off = np.abs(self.confusion.sum(axis=2) - 1).max(initial=0)
         if (self.confusion < 0).any() or off > 1e-9:
             raise InputError("each row of a confusion matrix must be a distribution.")
-        self.annotators = np.array([f"annotator-{j:02d}" for j in range(len(self.confusion))], object)
+        self.annotators = _names(len(self.confusion))
 
     @classmethod
     def heterogeneous(
@@ -121,6 +137,33 @@ class SimulatedTeam(Team):
         """A team whose members' accuracies are drawn uniformly; errors fall on any other class alike."""
         drawn = np.random.default_rng(seed).uniform(*accuracy, n_annotators)
         return cls(truth, _symmetric(drawn, n_classes), seed=seed)
+
+    @classmethod
+    def raters(
+        cls, truth: Ints, n_classes: int, shift: Float64s, spread: Float64s, *, seed: int = 0
+    ) -> SimulatedTeam:
+        """A team that rates on a scale: P(l | k) ∝ exp(−(l − k − shift)² / (2 spread²)).
+
+        Parameters
+        ----------
+        truth : ndarray of int, shape (n_examples,)
+            Points of the scale, 0 to n_classes − 1.
+        n_classes : int
+        shift : ndarray of float64, shape (n_annotators,)
+            By how many points each annotator's ratings lie above the truth: their severity.
+        spread : ndarray of float64, shape (n_annotators,)
+            How far they scatter around that, in points.
+        seed : int
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from activelab.simulation import SimulatedTeam
+        >>> severe = SimulatedTeam.raters(np.array([0, 2, 4]), 5, np.array([1.0]), np.array([0.01]))
+        >>> severe.answer(np.arange(3), np.zeros(3, int)).tolist()
+        [1, 3, 4]
+        """
+        return cls(truth, _banded(np.asarray(shift), np.asarray(spread), n_classes), seed=seed)
 
     @property
     def accuracy(self) -> Float64s:
@@ -144,13 +187,65 @@ class SimulatedTeam(Team):
         return np.asarray((draw[:, None] >= rows.cumsum(axis=1)[:, :-1]).sum(axis=1))
 
 
+class SimulatedSetTeam(Team):
+    """A team whose members answer with sets, each class by itself.
+
+    What somebody says of a class does not depend on whether they are asked about that class alone.
+
+    Parameters
+    ----------
+    truth : ndarray of bool, shape (n_examples, n_classes)
+    sensitivity, specificity : array-like of float in [0, 1], shape (n_annotators, n_classes)
+        Probability of a yes where a class applies, and of a no where it does not.
+    seed : int
+        Seed of the answers.
+
+    Raises
+    ------
+    InputError
+        If shapes differ or a probability is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from activelab.simulation import SimulatedSetTeam
+    >>> truth = np.array([[True, False], [True, True]])
+    >>> sees_nothing = SimulatedSetTeam(truth, [[0, 0]], [[1, 1]])
+    >>> sees_nothing.answer(np.array([0, 1]), np.array([0, 0])).any()
+    np.False_
+    """
+
+    def __init__(self, truth: Bools, sensitivity: Any, specificity: Any, *, seed: int = 0) -> None:
+        self.truth, self.seed = np.asarray(truth, dtype=bool), seed
+        self.sensitivity = np.asarray(sensitivity, dtype=np.float64)
+        self.specificity = np.asarray(specificity, dtype=np.float64)
+        for name, rates in (("sensitivity", self.sensitivity), ("specificity", self.specificity)):
+            fits = rates.ndim == 2 and rates.shape[1] == self.truth.shape[1]
+            if not fits or len(rates) != len(self.sensitivity) or not ((rates >= 0) & (rates <= 1)).all():
+                raise InputError(
+                    f"{name} needs probabilities of shape (n_annotators, {self.truth.shape[1]}), got shape "
+                    f"{rates.shape}."
+                )
+        self.annotators = _names(len(self.sensitivity))
+
+    def candidates(self, example: int) -> Ints:
+        return np.arange(self.n_annotators)
+
+    def answer(self, example: Ints, annotator: Ints) -> Bools:
+        yes = np.where(self.truth[example], self.sensitivity[annotator], 1 - self.specificity[annotator])
+        size = self.truth.shape[1]
+        question = (example.astype(np.int64) * self.n_annotators + annotator)[:, None] * size
+        return np.asarray(tie_break(self.seed, question + np.arange(size)) < yes)
+
+
 class ReplayedTeam(Team):
     """People whose labels were recorded: an answer is revealed when it is asked for.
 
     Parameters
     ----------
-    recorded : Labels
-        Who said what. An example can be asked of those who labelled it, and of nobody else.
+    recorded : Labels or LabelSets
+        Who said what, sets about all classes. An example can be asked of those who labelled it, and of nobody
+        else.
 
     Examples
     --------
@@ -162,24 +257,26 @@ class ReplayedTeam(Team):
     ([1, 1], [0])
     """
 
-    def __init__(self, recorded: Labels) -> None:
+    def __init__(self, recorded: Labels | LabelSets) -> None:
         self.recorded, self.annotators = recorded, recorded.annotators
+        self._said = recorded.chosen if isinstance(recorded, LabelSets) else recorded.label.astype(np.int64)
 
     def candidates(self, example: int) -> Ints:
         offsets = self.recorded.offsets
         return self.recorded.annotator[offsets[example] : offsets[example + 1]].astype(np.int64)
 
-    def answer(self, example: Ints, annotator: Ints) -> Ints:
+    def answer(self, example: Ints, annotator: Ints) -> Any:
         recorded = self.recorded
         key = recorded.example.astype(np.int64) * self.n_annotators + recorded.annotator
         wanted = example.astype(np.int64) * self.n_annotators + annotator
         at = np.minimum(np.searchsorted(key, wanted), max(len(key) - 1, 0))
         if not (key[at] == wanted).all():
             raise InputError("an annotator was asked for a label that was never recorded.")
-        return recorded.label[at].astype(np.int64)
+        return self._said[at]
 
-    def can_answer(self, labels: Labels) -> Bools:
-        return labels.counts < self.recorded.counts
+    @property
+    def available(self) -> Ints:
+        return self.recorded.counts
 
 
 def make_team(
@@ -195,13 +292,18 @@ def make_team(
 
     Parameters
     ----------
-    kind : {"homogeneous", "heterogeneous", "class-conditional", "adversarial", "difficulty", "replay"}
+    kind : {"homogeneous", "heterogeneous", "class-conditional", "adversarial", "difficulty", "raters", \
+"replay"}
         One of these, a name of `TEAMS`, or an import path ``module:attribute``. homogeneous: everybody errs
         with probability ``noise``, on any other class alike. heterogeneous: accuracies spread around
         1 − ``noise``, and one in ten annotators is hardly better than chance. class-conditional: one random
         confusion matrix for all, with trace (1 − ``noise``) K [A §4]. adversarial: homogeneous, but one in
         ten always gives the next class and one in ten answers at random. difficulty: homogeneous, with errors
-        concentrated on a few hard examples. replay: the labels recorded with the dataset.
+        concentrated on a few hard examples. raters: on a scale, each with a severity and a spread, so that
+        near misses are the most frequent. replay: the labels recorded with the dataset. Of sets there are
+        homogeneous, heterogeneous (people differ in care, and in zeal, which finds more and errs more) and
+        replay; ``noise`` is then the mean probability to miss a class that applies, and as many classes that
+        do not apply are chosen.
     dataset : Dataset
     rows : ndarray of int
         Rows of the dataset that form the pool.
@@ -244,11 +346,15 @@ def _simulated(
     kind: str, dataset: Dataset, rows: Ints, *, noise: float, num_annotators: int, seed: int
 ) -> Team:
     n_classes = len(dataset.classes)
-    if not 0 <= noise <= 1 - 1 / n_classes:
-        raise InputError(f"noise must lie between 0 and 1 - 1/K = {1 - 1 / n_classes:g}, got {noise:g}.")
+    most = 0.5 if dataset.truth.ndim == 2 else 1 - 1 / n_classes
+    if not 0 <= noise <= most:
+        what = "1/2" if dataset.truth.ndim == 2 else f"1 - 1/K = {most:g}"
+        raise InputError(f"noise must lie between 0 and {what}, got {noise:g}.")
     if num_annotators < 1:
         raise InputError(f"num_annotators must be at least 1, got {num_annotators}.")
     rng = np.random.default_rng(seed)
+    if dataset.truth.ndim == 2:
+        return _simulated_sets(kind, dataset.truth[rows], noise, num_annotators, rng, seed)
     accuracy = np.full(num_annotators, 1 - noise)
     difficulty = None
     if kind == "heterogeneous":
@@ -262,13 +368,15 @@ def _simulated(
         tenth = max(num_annotators // 10, 1)
         confusion[:tenth] = np.roll(np.eye(n_classes), 1, axis=1)
         confusion[tenth : 2 * tenth] = 1 / n_classes
+    elif kind == "raters":
+        confusion = _raters(noise, n_classes, num_annotators, rng)
     elif kind == "difficulty":
         # A quarter of the examples carry most of the errors.
         difficulty = _rescaled(rng.gamma(0.5, 2.0, len(rows)), noise, 1 - 1 / n_classes)
     return SimulatedTeam(dataset.truth[rows], confusion, difficulty=difficulty, seed=seed)
 
 
-_SIMULATED = ("homogeneous", "heterogeneous", "class-conditional", "adversarial", "difficulty")
+_SIMULATED = ("homogeneous", "heterogeneous", "class-conditional", "adversarial", "difficulty", "raters")
 
 TEAMS: Registry[Callable[..., Team]] = Registry(
     "kind of annotators",
@@ -290,6 +398,64 @@ def _rescaled(difficulty: Float64s, noise: float, cap: float) -> Float64s:
     consistent = noise * scale * ascending[::-1] <= cap
     consistent[-1] = True
     return np.asarray(difficulty * scale[consistent.argmax()])
+
+
+def _names(number: int) -> Ids:
+    return np.array([f"annotator-{j:02d}" for j in range(number)], object)
+
+
+def _banded(shift: Float64s, spread: Float64s, n_classes: int) -> Float64s:
+    """Confusions that fall off with the distance from truth and shift, shape (n_annotators, K, K)."""
+    point = np.arange(n_classes)
+    apart = point - point[:, None] - shift[:, None, None]
+    log_likelihood = -(apart**2) / (2 * np.maximum(spread, 1e-6)[:, None, None] ** 2)
+    confusion = np.exp(log_likelihood - log_likelihood.max(axis=2, keepdims=True))
+    return np.asarray(confusion / confusion.sum(axis=2, keepdims=True))
+
+
+def _raters(noise: float, n_classes: int, number: int, rng: np.random.Generator) -> Float64s:
+    """Raters whose severities and spreads differ; their common scale makes the mean error the noise."""
+    severity, care = 0.7 * rng.standard_normal(number), np.exp(0.3 * rng.standard_normal(number))
+    low, high = 1e-3, 1e2
+    for _ in range(60):
+        scale = np.sqrt(low * high)
+        error = 1 - np.einsum("jkk->jk", _banded(scale * severity, scale * care, n_classes)).mean()
+        low, high = (scale, high) if error < noise else (low, scale)
+    return _banded(low * severity, low * care, n_classes)
+
+
+def _simulated_sets(
+    kind: str, truth: Any, noise: float, number: int, rng: np.random.Generator, seed: int
+) -> SimulatedSetTeam:
+    """As many classes are missed as are chosen without reason."""
+    if kind not in _OF_SETS:
+        raise InputError(
+            f"annotators {kind!r} are not for answers that are sets; there are {', '.join(_OF_SETS)}, replay."
+        )
+    share = truth.mean(axis=0).clip(1e-3, 1 - 1e-3)
+    missed, chosen = np.full(len(share), noise), np.minimum(noise * share / (1 - share), 0.5)
+    shape = (number, len(share))
+    if noise == 0 or kind == "homogeneous":
+        return SimulatedSetTeam(
+            truth, np.broadcast_to(1 - missed, shape), np.broadcast_to(1 - chosen, shape), seed=seed
+        )
+    care, zeal = (0.7 * rng.standard_normal((number, 1)) for _ in range(2))
+    sensitivity = 1 - _with_mean(missed, -care - zeal)
+    specificity = 1 - _with_mean(chosen, zeal - care)
+    return SimulatedSetTeam(truth, sensitivity, specificity, seed=seed)
+
+
+def _with_mean(mean: Float64s, effect: Float64s) -> Float64s:
+    """Probabilities with logits that differ by the effects, whose mean over the first axis is given."""
+    low, high = np.full(len(mean), -30.0), np.full(len(mean), 30.0)
+    for _ in range(60):
+        middle = (low + high) / 2
+        below = expit(middle + effect).mean(axis=0) < mean
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return np.asarray(expit(low + effect))
+
+
+_OF_SETS = ("homogeneous", "heterogeneous")
 
 
 def _symmetric(accuracy: Float64s, n_classes: int) -> Float64s:

@@ -16,6 +16,7 @@ import numpy as np
 from activelab._errors import InputError, unknown
 from activelab._typing import Floats, Ids, Ints
 from activelab.labels import Labels
+from activelab.multilabel import LabelSets
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,25 +29,28 @@ class Dataset:
     X : ndarray, shape (n_examples, n_features)
         Or images, uint8 of shape (n_examples, height, width, 3).
     truth : ndarray of int64, shape (n_examples,)
-        Class codes.
+        Class codes. Where several classes may apply, booleans of shape (n_examples, n_classes).
     classes : ndarray
         Names of the classes, in the order of their codes.
-    labels : Labels or None
+    labels : Labels or LabelSets, or None
         Recorded labels; example ids are the rows of X.
     X_test, truth_test : ndarray or None
         Examples the source keeps apart.
+    kind : {"single", "ordinal", "multilabel"}
+        Kind of question the classes answer.
     """
 
     name: str
     X: Floats
     truth: Ints
     classes: Ids
-    labels: Labels | None = None
+    labels: Labels | LabelSets | None = None
     X_test: Floats | None = None
     truth_test: Ints | None = None
+    kind: str = "single"
 
     def __repr__(self) -> str:
-        people = "no recorded labels" if self.labels is None else f"{self.labels.n_labels:,} labels"
+        people = "no recorded labels" if self.labels is None else f"{len(self.labels):,} labels"
         size = " × ".join(str(width) for width in self.X.shape[1:])
         return (
             f"Dataset({self.name!r}, {len(self.X):,} examples × {size} features, "
@@ -64,8 +68,9 @@ def load_dataset(name: str | os.PathLike[str]) -> Dataset:
     begin with X the first; images are uint8 of shape (n, height, width, 3)), ``truth`` (class codes from
     0), optionally ``X_test`` with ``truth_test`` or ``y_test``; and, if people have labelled the
     examples, ``labels.csv``, ``.csv.gz`` or ``.parquet`` with columns example (the row of X), annotator,
-    label. The truth may be a column of ``items.csv`` or ``items.parquet`` instead, row i of which is
-    example i.
+    label. Where several classes may apply, ``truth`` is a matrix of 0 and 1 with a column a class, and a
+    label lists the codes of its classes, as in "0|2"; "|" is none of them. The truth may be a column of
+    ``items.csv`` or ``items.parquet`` instead, row i of which is example i.
 
     Parameters
     ----------
@@ -135,15 +140,21 @@ def _from_folder(folder: Path, name: str) -> Dataset:
             raise InputError(
                 f"{folder}: a row of {key} has shape {X.shape[1:]}, one of X_test {X_test.shape[1:]}."
             )
+    several = truth.ndim == 2
+    if truth_test is not None and truth_test.shape[1:] != truth.shape[1:]:
+        raise InputError(f"{folder}: truth and truth_test must have the same columns.")
     n_classes = int(max(codes.max() for codes in (truth, truth_test) if codes is not None)) + 1
+    if several:
+        n_classes = truth.shape[1]
     return Dataset(
         name=name,
         X=X,
         truth=truth,
         classes=np.arange(n_classes),
-        labels=_recorded_labels(folder, len(truth), n_classes),
+        labels=(_recorded_sets if several else _recorded_labels)(folder, len(truth), n_classes),
         X_test=X_test,
         truth_test=truth_test,
+        kind="multilabel" if several else "single",
     )
 
 
@@ -153,6 +164,10 @@ def _checked(folder: Path, key: str, X: Floats, what: str, truth: Ints) -> tuple
         raise InputError(
             f"{folder}: {key} must be a matrix of finite numbers with a row an example, or uint8 images."
         )
+    if truth.ndim == 2 and len(truth) == len(X) and truth.shape[1]:
+        if not np.isin(truth, (0, 1)).all():
+            raise InputError(f"{folder}: {what} as a matrix must hold 1 where a class applies, and 0.")
+        return X if images else X.astype(np.float32), truth.astype(bool)
     if truth.shape != (len(X),):
         raise InputError(f"{folder}: {key} has {len(X)} rows, {what} shape {truth.shape}; they must match.")
     if truth.dtype.kind not in "iu" or truth.min() < 0:
@@ -174,7 +189,7 @@ def _truth_of_items(folder: Path) -> Ints:
     )
 
 
-def _recorded_labels(folder: Path, n_examples: int, n_classes: int) -> Labels | None:
+def _recorded_labels(folder: Path, n_examples: int, n_classes: int | None) -> Labels | None:
     from activelab.tables import read_ids
 
     for ending in (".csv", ".csv.gz", ".parquet"):
@@ -187,11 +202,41 @@ def _recorded_labels(folder: Path, n_examples: int, n_classes: int) -> Labels | 
     return None
 
 
+def _recorded_sets(folder: Path, n_examples: int, n_classes: int) -> LabelSets | None:
+    """Sets of class codes, such as "0|2"."""
+    recorded = _recorded_labels(folder, n_examples, None)
+    if recorded is None:
+        return None
+    texts = np.array([str(name) for name in recorded.classes.tolist()], dtype=object)
+    as_texts = Labels(
+        recorded.example, recorded.annotator, recorded.label,
+        examples=recorded.examples, annotators=recorded.annotators, classes=texts,
+    )  # fmt: skip
+    return LabelSets.from_labels(as_texts, [str(code) for code in range(n_classes)])
+
+
 def _digits(name: str) -> Dataset:
     from sklearn.datasets import load_digits
 
     X, y = load_digits(return_X_y=True)
     return Dataset(name, X, y.astype(np.int64), np.arange(10))
+
+
+def _diabetes(name: str) -> Dataset:
+    from sklearn.datasets import load_diabetes
+
+    X, y = load_diabetes(return_X_y=True)
+    fifths = np.quantile(y, [0.2, 0.4, 0.6, 0.8])
+    return Dataset(name, X, np.searchsorted(fifths, y), np.arange(5), kind="ordinal")
+
+
+def _topics(name: str) -> Dataset:
+    from sklearn.datasets import make_multilabel_classification
+
+    X, y = make_multilabel_classification(
+        n_samples=4000, n_features=60, n_classes=8, n_labels=1, length=60, random_state=0
+    )
+    return Dataset(name, X, y.astype(bool), np.arange(8), kind="multilabel")
 
 
 # Number of features, OpenML id, and sha256 of the readings as little-endian float64 with the class codes
@@ -320,6 +365,8 @@ _CIFAR = "CIFAR-10H with what people said; $ACTIVELAB_DATA/cifar10h"
 
 _NAMED: dict[str, tuple[Callable[[str], Dataset], str]] = {
     "digits": (_digits, "handwritten digits; they come with scikit-learn"),
+    "diabetes": (_diabetes, "how far a disease progressed, in fifths: ratings; comes with scikit-learn"),
+    "topics": (_topics, "documents made up by scikit-learn: sets of 8 topics, or none"),
     "wall-robot": (_wall_robot(4), f"{_OPENML}, 4 readings"),
     "wall-robot-24": (_wall_robot(24), f"{_OPENML}, 24 readings"),
     "wall-robot-complete": (_wall_robot(4), f"{_OPENML}, all labelled at the start"),

@@ -20,6 +20,7 @@ from activelab._progress import Show, shown
 from activelab._registry import import_object
 from activelab._typing import Floats
 from activelab._whole import whole_file
+from activelab.kinds import KINDS
 from activelab.learner import ActiveLearner
 from activelab.simulation._annotators import make_team
 from activelab.simulation._datasets import load_dataset
@@ -55,7 +56,16 @@ _LEAST = {
     "rounds": 0,
     "trials": 0,
     "cv": 2,
+    "class_price": 0,
     "seed": 0,
+}
+
+
+_FRACTIONS = ("noise", "class_price")
+# Of ratings all is alike but what is asked.
+_COMPARED = {
+    "ordinal": ("expected_loss", "random+training=cautious+passes=2"),
+    "multilabel": ("expected_loss", "random"),
 }
 
 
@@ -85,6 +95,13 @@ class Experiment:
     num_annotators : int
     single_label : bool
         Never ask for a second label of an example.
+    kind : str
+        Kind of question: "single", "ordinal" (the classes are points of a scale) or "multilabel". It decides
+        what is measured (see `SimulatedRound.scores`). For ratings the consensus is the ordinal one unless a
+        strategy names another.
+    class_price : float
+        Of sets, the price of a question about one class, a whole answer costing 1; 0 for one over the number
+        of classes. A batch costs ``batch_size`` whole answers.
     seed : int
         Trial t draws data, team, initial labels and learner from seed + t: the methods share them.
     """
@@ -103,9 +120,12 @@ class Experiment:
     noise: float = 0.15
     num_annotators: int = 30
     single_label: bool = False
+    kind: str = "single"
+    class_price: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
+        KINDS.get(self.kind)
         for name, least in _LEAST.items():
             if getattr(self, name) < least:
                 raise InputError(f"{name} must be at least {least}, got {getattr(self, name)}.")
@@ -113,8 +133,8 @@ class Experiment:
             raise InputError(f"methods names a method twice: {', '.join(self.methods)}.")
 
     @classmethod
-    def fitting(cls, dataset: str) -> Experiment:
-        """The default experiment on a dataset, whatever its size.
+    def fitting(cls, dataset: str, kind: str | None = None) -> Experiment:
+        """The default experiment on a dataset, whatever its size, and on its kind of question.
 
         The sizes are the paper's, in the same proportions for a dataset with fewer examples; the test is the
         one the dataset keeps apart, if it does. Recorded labels are replayed. Wall Robot Complete starts with
@@ -136,6 +156,7 @@ class Experiment:
         apart = data.X_test is not None
         wanted = [default.labelled, default.unlabelled, 0 if apart else default.test]
         share = min(1.0, len(data.X) / sum(wanted))
+        kind = data.kind if kind is None else KINDS.get(kind).name
         labelled, pool, used = (int(share * size) for size in np.cumsum(wanted))
         if dataset == "wall-robot-complete":
             labelled = pool
@@ -145,7 +166,9 @@ class Experiment:
             labelled=max(labelled, 2),
             unlabelled=max(pool - labelled, 0),
             test=used - pool,
-            annotators=default.annotators if data.labels is None else "replay",
+            annotators=simulated_team(kind) if data.labels is None else "replay",
+            kind=kind,
+            methods=_COMPARED.get(kind, default.methods),
         )
 
     @classmethod
@@ -185,7 +208,7 @@ class Experiment:
         """The configuration as TOML."""
         lines = []
         for name, value in asdict(self).items():
-            shown = json.dumps(float(value) if name == "noise" else value, ensure_ascii=False)
+            shown = json.dumps(float(value) if name in _FRACTIONS else value, ensure_ascii=False)
             lines.append(f"{name} = {shown}")
         return "\n".join(lines) + "\n"
 
@@ -194,6 +217,11 @@ class Experiment:
         """Identifies all that decides a trial of one method: everything but methods, rounds and trials."""
         deciding = replace(self, methods=(), rounds=0, trials=0)
         return hashlib.sha256(deciding.to_toml().encode()).hexdigest()[:16]
+
+
+def simulated_team(kind: str) -> str:
+    """The team that is simulated for a kind of question, if none is named (see `make_team`)."""
+    return {"ordinal": "raters", "multilabel": "heterogeneous"}.get(kind, Experiment.annotators)
 
 
 def make_model(name: str) -> Any:
@@ -295,8 +323,15 @@ def prepare(experiment: Experiment, method: str, trial: int) -> Simulation:
     InputError
         If the dataset has too few examples, or a name is unknown.
     """
-    strategy = Strategy.parse(method)
+    kind = KINDS.get(experiment.kind)
+    strategy = Strategy.of(method, decides=kind.decides)
     dataset = load_dataset(experiment.dataset)
+    if (dataset.truth.ndim == 2) != (kind.name == "multilabel"):
+        raise InputError(
+            f"dataset {dataset.name!r} is for questions of the kind {dataset.kind}, not {kind.name}."
+        )
+    if kind.name == "multilabel":
+        strategy.check_sets()
     # One independent seed for each thing that is drawn; the methods of a trial share them.
     source = np.random.SeedSequence(experiment.seed + trial)
     split, people, start, asked, learning = source.generate_state(5).tolist()
@@ -340,6 +375,8 @@ def prepare(experiment: Experiment, method: str, trial: int) -> Simulation:
         X_test=X_test,
         truth_test=truth_test,
         batch_size=experiment.batch_size,
+        kind=kind,
+        class_price=experiment.class_price or None,
         single_label=experiment.single_label,
         seed=asked,
     )
@@ -434,10 +471,10 @@ def _row(experiment: Experiment, method: str, trial: int, measured: SimulatedRou
         "method": method,
         "trial": trial,
         "round": measured.number,
-        "num_annotations": measured.labels.n_labels,
+        "num_annotations": measured.spent if experiment.kind == "multilabel" else int(measured.spent),
     }
     rest = [name for name in _COLUMNS if name not in values]
-    return values | {name: getattr(measured, name) for name in rest}
+    return values | {name: getattr(measured, name) for name in rest} | measured.scores
 
 
 def results_table(experiment: Experiment, folder: str | os.PathLike[str]) -> pa.Table:
@@ -454,7 +491,8 @@ def results_table(experiment: Experiment, folder: str | os.PathLike[str]) -> pa.
             if checkpoint.exists():
                 with open(checkpoint, "rb") as file:
                     rows += [row for row in pickle.load(file)[1] if row["round"] <= experiment.rounds]
-    table = pa.table({name: [row[name] for row in rows] for name in _COLUMNS})
+    scores = [name for name in (rows[0] if rows else ()) if name not in _COLUMNS]
+    table = pa.table({name: [row[name] for row in rows] for name in (*_COLUMNS, *scores)})
     return table.replace_schema_metadata({"experiment": experiment.to_toml()})
 
 

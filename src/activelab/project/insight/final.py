@@ -204,7 +204,9 @@ def _estimate(project: Project, state: _State, codes: Sequence[int] | None) -> _
     about, and not for everybody else.
     """
     number_now = -1 if state.current is None else state.current.round.id
-    key = number_now, state.truth_changes, len(state.alone), state.naming.classes, project.refresh().families
+    settings = project.refresh()
+    sizes = number_now, state.truth_changes, len(state.alone)
+    key = *sizes, state.naming.classes, settings.families, settings.loss
     with _estimating:
         before, kept = _kept.get(project, (None, None))
         if kept is None or before != key or not _still_holds(project, kept, state, codes):
@@ -262,13 +264,13 @@ def _estimate_now(project: Project, state: _State, number_now: int) -> _Estimate
     if stored and stored[0].shape == (labels.n_examples, labels.n_classes):
         models = told(labels, check_pred_probs(stored, labels), **evidence)
         models = with_abstentions(project, labels, models, state.last_event, known=evidence["known"])
-        judged = judge(settings.question, labels, models, seed=settings.seed + number_now)
+        judged = judge(settings, labels, models, seed=settings.seed + number_now)
         now = judged.consensus
         return _Estimate(
             now.label, now.quality, judged.expected_error, None, now.notes, state.last_event, made
         )
     if state.on_scale:
-        judged = judge(settings.question, labels, told(labels, (), **evidence), seed=settings.seed)
+        judged = judge(settings, labels, told(labels, (), **evidence), seed=settings.seed)
         notes = (_without_model(stored, "the ratings alone"), *judged.consensus.notes)
         now = judged.consensus
         return _Estimate(now.label, now.quality, judged.expected_error, None, notes, state.last_event, made)

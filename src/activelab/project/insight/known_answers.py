@@ -122,5 +122,5 @@ def _untold_consensus(project: Project, round_id: int, as_of: int) -> Consensus:
     )
     if stored and stored[0].shape == (labels.n_examples, labels.n_classes):
         models = check_pred_probs(stored, labels)
-        return judge(settings.question, labels, models, seed=settings.seed + round_id).consensus
+        return judge(settings, labels, models, seed=settings.seed + round_id).consensus
     return majority_vote(labels, seed=settings.seed)

@@ -20,8 +20,8 @@ from activelab.labels import Labels
 from activelab.project._project import Project
 from activelab.project.settings import Settings
 
-LOSS = "absolute"
-"""What a wrong rating costs: its distance from the truth."""
+DISTANCE = "absolute"
+"""What is told of a rating, whatever loss decides it: its distance from the truth."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,24 +42,31 @@ class Judged:
     @property
     def expected_error(self) -> Float64s | None:
         """Expected distance of each label from the truth, in units of the scale; None without a scale."""
-        return self.consensus.expected_loss if isinstance(self.consensus, OrdinalConsensus) else None
+        consensus, where = self.consensus, self.estimate.where
+        if where is None or not isinstance(consensus, OrdinalConsensus):
+            return None
+        found, given = np.full(len(consensus.label), np.nan), consensus.label >= 0
+        table = loss_table(DISTANCE, where)[:, consensus.label[given]]
+        found[given] = np.einsum("ij,ji->i", consensus.posterior[given], table)
+        return found
 
     def error_range(self, models: Models) -> tuple[float, float]:
         """Bounds on the mean of `expected_error`, as `BayesianEstimate.expected_right` has on the right."""
         where = self.estimate.where
         assert where is not None
         consensus = self.consensus
-        return loss_range(self.estimate, consensus.labels, models, loss_table(LOSS, where), consensus.label)
+        table = loss_table(DISTANCE, where)
+        return loss_range(self.estimate, consensus.labels, models, table, consensus.label)
 
 
-def judge(question: str, labels: Labels, models: Models, *, seed: int) -> Judged:
-    """The consensus of a kind of question; what is known comes with checked predictions (see `told`)."""
-    if question != "ordinal":
+def judge(settings: Settings, labels: Labels, models: Models, *, seed: int) -> Judged:
+    """The consensus by question and loss; what is known comes with checked predictions (see `told`)."""
+    if settings.question != "ordinal":
         estimate = bayesian_estimate(labels, models)
         return Judged(consensus_by(estimate, labels, models, seed=seed, untold=True), estimate)
     where = scale_positions(labels)
     estimate = bayesian_estimate(labels, models, where=where)
-    table = loss_table(LOSS, where)
+    table = loss_table(settings.loss, where)
     return Judged(ordinal_consensus_by(estimate, labels, models, table, seed=seed, untold=True), estimate)
 
 

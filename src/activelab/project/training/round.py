@@ -287,7 +287,7 @@ def _outcome(
     # What a class is called a probability by, whatever the method scores by. Beside what is known of an
     # example stays what annotators and models say of it.
     given = with_abstentions(project, labels, result.plan.models, begun.last_event, known=known)
-    judged = judge(settings.question, labels, given, seed=settings.seed + begun.id)
+    judged = judge(settings, labels, given, seed=settings.seed + begun.id)
     notes = list(dict.fromkeys([*result.notes, *judged.consensus.notes]))
     return _Outcome(
         _arrays(result, judged, order),

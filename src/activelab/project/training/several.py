@@ -28,7 +28,6 @@ from activelab.project.settings import Settings, load_value
 LOSS = "hamming"
 """What a wrong set costs: as many as there are classes in which it is wrong."""
 
-_SMOOTHING = 0.01  # as `ActiveLearner`: nothing is impossible for want of examples
 _FEW = 5  # examples that others answered, too, below which nothing is said of an annotator
 
 
@@ -130,28 +129,24 @@ def train_sets(
     A class is learnt from what the annotators say of it, each answer weighed by how sure that is; no model is
     trained on another's word.
     """
-    from activelab.classifiers import cross_val_pred_probs
     from activelab.project.training.models import load_pool, make_classifier, model_names
+    from activelab.set_classifiers import cross_val_set_probs, set_target
 
     width = project.database.read(lambda c: load_value(c, "num_features"))
     model, names = make_classifier(settings, width is not None), model_names(settings, width is not None)
     say("reading the pool")
     X = load_pool(project, sets.n_examples)
     said = judge_sets(sets, (), known=known, families=project.families(sets.of_class(0))).consensus
-    columns = []
-    for code in range(sets.n_classes):
-        say(f"training class {code + 1} of {sets.n_classes}")
-        label = np.where(sets.labelled, said.chosen[:, code], -1).astype(np.int64)
-        weight = np.where(sets.labelled, said.quality[:, code], 0.0)
-        if known is not None:
-            told = known[:, code] >= 0
-            label[told], weight[told] = known[told, code], 1.0
-        found = cross_val_pred_probs(model, X, label, 2, cv=settings.cv, seed=seed, weight=weight)
-        columns.append(found.pred_probs[:, :, 1])
-    probs = np.stack(columns, axis=2)
-    if probs.min() <= 0 or probs.max() >= 1:
-        probs = (1 - _SMOOTHING) * probs + _SMOOTHING / 2
-    return check_multilabel_probs(probs, sets), names
+    label, weight = set_target(sets, said, known)
+
+    def progress(done: int, total: int) -> None:
+        code, rest = divmod(done * sets.n_classes, total)
+        if not rest and done < total:
+            say(f"training class {code + 1} of {sets.n_classes}")
+
+    progress(0, 1)
+    found = cross_val_set_probs(model, X, label, cv=settings.cv, seed=seed, weight=weight, progress=progress)
+    return check_multilabel_probs(found.pred_probs, sets), names
 
 
 def scores_of(judged: JudgedSets, settings: Settings, seed: int) -> Float64s:

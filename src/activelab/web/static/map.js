@@ -60,7 +60,7 @@ export function showMap(points, classes, choose) {
     const colour = coloured();
     const radius = size > 20_000 ? 1 : size > 2_000 ? 2 : 3.5;
     // Each colour is one path; what does not fit lies below.
-    const paths = new Map();
+    const paths = new Map([[style("--edge"), new Path2D()]]); // those without a label below the others
     for (let id = 0; id < size; id++) {
       const of = fits !== null && !fits.has(id) ? "" : colour(id);
       if (!paths.has(of)) paths.set(of, new Path2D());

@@ -834,7 +834,7 @@ def test_sets_that_nobody_mentions_are_offered():
         ("suggest topics.csv --kind multilabel --method random", "--kind multilabel takes --pred-probs"),
         ("suggest topics.csv --kind multilabel --ask me", "unknown ask 'me'"),
         ("suggest topics.csv --kind multilabel --class-price 0", "class_price must be positive"),
-        ("suggest topics.csv topics.csv --kind multilabel", "reads one file of labels"),
+        ("suggest topics.csv topics.csv --kind multilabel", "a pool in several files needs --pred-probs"),
         ("suggest topics.csv -p odd.csv --ask classes", "go with --kind multilabel"),
         ("annotators topics.csv --by-class", "--by-class goes with --kind multilabel"),
     ],

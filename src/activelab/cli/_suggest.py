@@ -12,7 +12,7 @@ from activelab._errors import InputError
 from activelab.cli._inputs import Request, class_names, read_inputs, with_features
 from activelab.cli._kind import Ask, ClassPrice, KindOption, Scale, kind_of
 from activelab.cli._large import SEPARATOR, bar, is_large, print_plan, require_scale, summary_of
-from activelab.cli._multilabel import questions
+from activelab.cli._multilabel import questions, questions_in_parts
 from activelab.cli._options import (
     Address,
     EngineOption,
@@ -144,19 +144,37 @@ def suggest(
     from activelab.strategies import Strategy
 
     answers, reading = kind_of(kind, scale, reading)
+    large = {
+        "unmatched": unmatched,
+        "engine": engine,
+        "address": address,
+        "workers": workers,
+        "memory": memory,
+        "work_dir": work_dir,
+    }
     if answers.name == "multilabel":
-        given = (features, method, batching, assignment, max_share, prices, unmatched, engine, address)
-        if any(one is not None for one in (*given, workers, memory, work_dir)) or skip_settled or explain:
+        given = (features, method, batching, assignment, max_share, prices)
+        if any(one is not None for one in given) or skip_settled:
             raise InputError(
                 "--kind multilabel takes --pred-probs, --batch-size, --ask, --class-price and options that "
                 "say how files are read."
             )
-        if len(labels) > 1:
-            raise InputError("--kind multilabel reads one file of labels.")
-        files = [Path(source(one)) for one in pred_probs or ()]
-        request = reading.request(Path(source(labels[0])), files)
-        output = target(output, format_, request.files)
-        table, summary = questions(request, batch_size, ask, class_price, seed)
+        labels = [source(one) for one in labels]
+        models = [[source(name) for name in one.split(SEPARATOR)] for one in pred_probs or ()]
+        if is_large(labels, models, [*large.values(), explain]):
+            if not models:
+                raise InputError("a pool in several files needs --pred-probs, which list its examples.")
+            _check_large(reading)
+            if explain:
+                _explain(labels, models, reading, large, as_json, several=True)
+                return
+            output = target(output, format_, [*labels, *(name for names in models for name in names)])
+            how = _how(reading, large, seed)
+            table, summary = questions_in_parts(labels, models, batch_size, ask, class_price, **how)
+        else:
+            request = reading.request(Path(labels[0]), [Path(names[0]) for names in models])
+            output = target(output, format_, request.files)
+            table, summary = questions(request, batch_size, ask, class_price, seed)
         deliver(table, summary, output=output, as_json=as_json)
         return
     if ask != "either" or class_price is not None:
@@ -179,19 +197,6 @@ def suggest(
         raise InputError("--prices go with --assignment thompson.")
     others = [str(one) for one in (features, prices, reading.examples) if one is not None]
     output = target(output, format_, [*labels, *(name for names in models for name in names), *others])
-    columns = {
-        "example_column": reading.example_column,
-        "annotator_column": reading.annotator_column,
-        "label_column": reading.label_column,
-    }
-    large = {
-        "unmatched": unmatched,
-        "engine": engine,
-        "address": address,
-        "workers": workers,
-        "memory": memory,
-        "work_dir": work_dir,
-    }
     if is_large(labels, models, [*large.values(), explain]):
         if strategy.assignment is not None or strategy.skip_settled or strategy.batching != "top":
             raise InputError("--assignment, --skip-settled and --batching are for pools that fit the memory.")
@@ -200,32 +205,12 @@ def suggest(
                 "--features are for pools that fit the memory. Train a classifier on them, and give its "
                 "out-of-sample probabilities with --pred-probs."
             )
-        if reading.missing or reading.fold:
-            raise InputError(
-                "--missing and --fold are for pools that fit the memory. Clean the labels first, with: "
-                "activelab convert LABELS labels.parquet --missing WORD --fold --classes LIST"
-            )
-        if reading.abstain or reading.confidence:
-            raise InputError("--abstain and --confidence are for pools that fit the memory.")
-        if reading.examples is not None:
-            raise InputError("--examples is for arrays; a pool in several files lists its examples itself.")
-        chosen = {name: value for name, value in large.items() if value is not None}
+        _check_large(reading)
         if explain:
-            names = None if reading.classes is None else class_names(reading.classes)
-            budget = {name: chosen[name] for name in ("workers", "memory") if name in chosen}
-            print_plan(require_scale().plan(labels, models, classes=names, **columns, **budget), as_json)
+            _explain(labels, models, reading, large, as_json, method=strategy)
             return
-        batch, summary = _in_parts(
-            labels,
-            models,
-            batch_size,
-            strategy,
-            reading.classes,
-            **columns,
-            **chosen,
-            keep=reading.keep.value,
-            seed=seed,
-        )
+        how = _how(reading, large, seed)
+        batch, summary = _in_parts(labels, models, batch_size, strategy, answers, **how)
     else:
         request = reading.request(Path(labels[0]), [Path(names[0]) for names in models])
         classifier = (features, model) if features is not None else None
@@ -233,27 +218,67 @@ def suggest(
     deliver(_table(batch), {"method": method, **summary}, output=output, as_json=as_json)
 
 
+def _check_large(reading: Reading) -> None:
+    """Refuse what says how a file is read that is read into memory."""
+    if reading.missing or reading.fold:
+        raise InputError(
+            "--missing and --fold are for pools that fit the memory. Clean the labels first, with: "
+            "activelab convert LABELS labels.parquet --missing WORD --fold --classes LIST"
+        )
+    if reading.abstain or reading.confidence:
+        raise InputError("--abstain and --confidence are for pools that fit the memory.")
+    if reading.examples is not None:
+        raise InputError("--examples is for arrays; a pool in several files lists its examples itself.")
+
+
+def _named(reading: Reading) -> dict[str, Any]:
+    """Classes and columns as `activelab.scale` takes them."""
+    return {
+        "classes": None if reading.classes is None else class_names(reading.classes),
+        "example_column": reading.example_column,
+        "annotator_column": reading.annotator_column,
+        "label_column": reading.label_column,
+    }
+
+
+def _how(reading: Reading, large: dict[str, Any], seed: int) -> dict[str, Any]:
+    """How a pool is read and computed in parts."""
+    chosen = {name: value for name, value in large.items() if value is not None}
+    return {**_named(reading), **chosen, "keep": reading.keep.value, "seed": seed}
+
+
+def _explain(
+    labels: list[str],
+    models: list[list[str]],
+    reading: Reading,
+    large: dict[str, Any],
+    as_json: bool,
+    **what: Any,
+) -> None:
+    budget = {name: large[name] for name in ("workers", "memory") if large[name] is not None}
+    print_plan(require_scale().plan(labels, models, **_named(reading), **budget, **what), as_json)
+
+
 def _in_parts(
     labels: list[str],
     models: list[list[str]],
     batch_size: int,
     strategy: Strategy,
-    classes: str | None,
-    **options: Any,
+    kind: Kind,
+    **how: Any,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Columns and summary of the batch of a pool that is read in parts."""
+    from activelab.labels import Labels
+
     with bar() as shown:
         found = require_scale().suggest(
-            labels,
-            models,
-            batch_size,
-            strategy,
-            classes=None if classes is None else class_names(classes),
-            progress=shown.advance,
-            planned=shown.planned,
-            **options,
+            labels, models, batch_size, strategy, progress=shown.advance, planned=shown.planned, **how
         )
-    return found.batch.to_dict(), summary_of(found)
+    summary = summary_of(found)
+    if kind.name == "ordinal":
+        points = Labels([], [], [], examples=0, annotators=0, classes=found.classes)
+        summary["notes"] = (*kind.check(points), *found.notes)
+    return found.batch.to_dict(), summary
 
 
 def _in_memory(

@@ -813,6 +813,11 @@ def test_questions_on_the_command_line():
     assert single["price"].tolist() == ["0.5", "0.5"]
     whole = table("suggest topics.csv -p probs.csv --kind multilabel -n 2 --class-price 2")
     assert set(whole["class"]) == {""}
+    for name in ("topics", "probs"):
+        pd.read_csv(f"{name}.csv").dropna().to_parquet(f"{name}.parquet", index=False)
+    in_parts = "suggest topics.parquet -p probs.parquet --kind multilabel --workers 1"
+    assert table(f"{in_parts} -n 2").to_dict() == single.to_dict()
+    assert "worth of the questions" in run(f"{in_parts} --explain").stdout
     told = summary("suggest topics.csv --kind multilabel --ask examples -n 9 -o batch.csv")
     assert (told["whole_examples"], told["single_classes"]) == (3, 0)
     assert "only 3 questions are left to ask." in told["notes"]

@@ -124,6 +124,15 @@ def test_sets_of_classes(seed, tmp_path):
     assert everything.notes == ("only 150 questions are left to ask.",)
 
 
+def test_labelled_examples_that_do_not_fit_the_budget(tmp_path):
+    size = 40_000
+    probs = {"example": np.arange(size), **{f"c{at}": np.full(size, 0.5, np.float32) for at in range(30)}}
+    labels = {"example": np.arange(size), "annotator": np.zeros(size, int), "label": ["c1|c2"] * size}
+    files = [write(pd.DataFrame(one), tmp_path / f"{len(one)}.parquet") for one in (labels, probs)]
+    with pytest.raises(InputError, match="40,000 of them with 30 classes take about 88 MB"):
+        scale.suggest_questions(*files, workers=1, memory="300MB")
+
+
 def test_sets_that_cannot_be_used(tmp_path):
     def refused(message, labels=None, probs=None, **options):
         pool = SetPool(2)

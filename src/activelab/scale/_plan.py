@@ -11,6 +11,7 @@ import numpy as np
 
 from activelab._errors import InputError
 from activelab.acquisition import Acquisition, ActiveLab, Frugal
+from activelab.consensus.parts import LabelSums
 from activelab.scale._inputs import Inputs
 from activelab.scale._job import Partition
 
@@ -96,6 +97,23 @@ def bytes_per_row(inputs: Inputs, n_classes: int, several: bool = False) -> floa
     if several:
         last_pass += (_SCORED + labels) * n_classes
     return max(first_pass, last_pass)
+
+
+def check_gathered(memory: int, sums: LabelSums, cell_bytes: Sequence[int], n_classes: int) -> None:
+    """Raise unless the labelled examples, gathered and judged in one go, fit the budget.
+
+    ``cell_bytes`` are the bytes of a probability of each model.
+    """
+    # Probabilities as they come and sorted, as yes and no, and posteriors.
+    example = n_classes * (sum(3 * size + 16 for size in cell_bytes) + 40) + 60
+    need = sums.n_labelled * example + sums.n_labels * (n_classes + 60)
+    if need > memory - PROCESS:
+        raise InputError(
+            f"this method judges the labelled examples in one go: {sums.n_labelled:,} of them with "
+            f"{n_classes:,} classes take about {need / 1e6:,.0f} MB, and the budget leaves "
+            f"{(memory - PROCESS) / 1e6:,.0f} MB.",
+            advice="memory",
+        )
 
 
 def fit(row: float, memory: int, workers: int | None, aligned: Sequence[Partition]) -> tuple[int, int]:

@@ -49,7 +49,7 @@ from activelab.scale._estimated import Judged, ask, assess, gather, together
 from activelab.scale._job import Job, digest
 from activelab.scale._layout import Request
 from activelab.scale._passes import Known
-from activelab.scale._plan import Plan
+from activelab.scale._plan import Plan, check_gathered
 from activelab.scale._prepare import Prepared, Unmatched, prepare
 from activelab.scale._run import Runner
 from activelab.selection import batch_order
@@ -208,7 +208,9 @@ class Run:
         )
 
     def _labelled(self, known: Known) -> tuple[Labels | LabelSets, Models]:
-        """The labelled examples of the pool."""
+        """The labelled examples of the pool, if the budget has room for them."""
+        sizes = [np.dtype(one.dtype).itemsize for one in self.job.models]
+        check_gathered(self.request.memory, known.sums, sizes, len(self.job.classes))
         return together(self.runner.run(self.job, gather, known.annotators), known.annotators, self.job)
 
     def _batch_order(self, columns: dict[str, Any]) -> tuple[Float64s, Ints]:

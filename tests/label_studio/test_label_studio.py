@@ -518,8 +518,9 @@ class Fake:
     def _moment(self, second: int) -> str:
         return f"2024-05-01T10:{second // 60:02}:{second % 60:02}.000000Z"
 
-    def label(self, task: int, user: int, label: str | None) -> None:
-        value = {"from_name": "kind", "type": "choices", "value": {"choices": [label]}}
+    def label(self, task: int, user: int, label: str | list[str] | None) -> None:
+        chosen = label if isinstance(label, list) else [label]
+        value = {"from_name": "kind", "type": "choices", "value": {"choices": chosen}}
         self.clock += 1
         one = self.tasks[task]
         one["updated_at"] = self._moment(self.clock)
@@ -760,6 +761,28 @@ def test_the_listener_lets_nobody_else_in(fake: Fake, tmp_path: Path) -> None:
         assert [one["score"] for one in found] == [1.0] * 5
         assert backend.post("/webhook", json={"action": "START_TRAINING"}, headers=basic).status_code == 201
         assert watcher._wanted
+
+
+def test_rounds_of_sets(fake: Fake, tmp_path: Path) -> None:
+    fake.project["label_config"] = CONFIG.replace("single", "multiple")
+    with fake.client() as client:
+        project = create_project(
+            tmp_path / "p.db", Settings(question="multilabel", classes=("neg", "pos"), train_every=8)
+        )
+        connect(project, Link(client.url, 7), labelling_of(client.project(7)))
+        watcher = Watcher(project, client)
+        with project:
+            assert watcher.step().trained is None
+            for task in range(1, 9):
+                fake.label(task, 1, [["neg"], ["pos"], ["neg", "pos"], []][task % 4])
+            step = watcher.step()
+            assert (step.pulled.labels, step.pushed.round, step.pushed.scores) == (8, 1, 12)
+            assert [one["label"] for one in table_of(project, "labels")[0].to_pylist()[:4]] == [
+                ["pos"], ["neg", "pos"], [], ["neg"],
+            ]  # fmt: skip
+            fake.project["label_config"] = CONFIG
+            with pytest.raises(InputError, match="asks for one class, this project for any number"):
+                watcher.step()
 
 
 def test_a_watcher_outlives_a_server_that_is_down(fake: Fake, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
+from activelab._set_text import names_in
 from activelab.formats import is_later, parse_array, task_annotations
 from activelab.label_studio._client import Client
 from activelab.label_studio._config import Labelling, labelling_of
@@ -18,7 +19,7 @@ from activelab.label_studio._schema import label_studio_answer, label_studio_tas
 from activelab.project import Project
 from activelab.project.labelling import rounds
 from activelab.project.labelling.intake import insert_labels
-from activelab.project.labelling.naming import label_codes, members_of, parts_of
+from activelab.project.labelling.naming import label_codes, members_of
 from activelab.project.labelling.queue import Answer, put_answer, take_back
 from activelab.project.store import accounts
 from activelab.project.store.schema import annotator, answer
@@ -227,7 +228,7 @@ class _Apply:
                 [one], page.question, (page.tag,), page.several
             )
             given = _Said("skip", "") if left_out else _Said("label", str(label))
-            named = [] if left_out or problem else parts_of(str(label)) if page.several else [str(label)]
+            named = [] if left_out or problem else names_in(str(label)) if page.several else [str(label)]
             strange = [name for name in named if name not in self.classes]
             if not isinstance(who, int) or problem or strange:
                 why = f"{strange[0]!r} is no class" if strange else "it does not say who made it"

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from activelab._errors import InputError, first
-from activelab.multilabel import SEPARATOR
+from activelab._set_text import SEPARATOR
 from activelab.scale._files import File, find_files
 from activelab.scale._schema import (
     Footer,

@@ -13,7 +13,7 @@ from typing import Any
 from fsspec.core import url_to_fs
 
 from activelab._errors import InputError
-from activelab.multilabel import SEPARATOR
+from activelab._set_text import SEPARATOR
 from activelab.scale._files import File, Store, disk_full, is_url
 from activelab.scale._job import digest
 

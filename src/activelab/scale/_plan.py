@@ -82,7 +82,7 @@ class Plan:
         return sum(size for _, size, _ in self.passes)
 
 
-_SCORED = 80
+_SCORED = 90
 """Bytes that scoring an example takes for each class, where labels are sets."""
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from activelab._errors import InputError, first
+from activelab._set_text import SEPARATOR
 from activelab._typing import Ids, Ints
 from activelab._vocabulary import Vocabulary
 from activelab.calibration import Sample, take_sample
@@ -19,7 +20,7 @@ from activelab.consensus.parts import (
     predicted_classes,
 )
 from activelab.labels import Labels
-from activelab.multilabel import SEPARATOR, LabelSets
+from activelab.multilabel import LabelSets
 from activelab.multilabel.parts import check_set_values
 from activelab.pred_probs import check_values
 from activelab.scale._job import Job, Partition

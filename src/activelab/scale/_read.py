@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from activelab._errors import InputError
+from activelab._set_text import SEPARATOR
 from activelab._typing import Floats, Ids
-from activelab.multilabel import SEPARATOR
 from activelab.scale._files import open_file
 from activelab.scale._schema import ProbColumns, is_list
 from activelab.tables import as_ids, as_text, naming

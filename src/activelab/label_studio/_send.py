@@ -49,8 +49,8 @@ def add_tasks(
     link = load_link(project)
     if link.example_field is None:
         raise InputError(
-            "tasks can be made where a field of theirs holds the id of the example; this project was "
-            "connected without --example-field."
+            "tasks can be made where a field of theirs holds the id of the example; this project is "
+            "connected by the numbers of tasks."
         )
     labelling = labelling_of(client.project(link.number))
     labelling.check(project.refresh(0))

@@ -512,6 +512,7 @@ class Fake:
         self.project = {**parsed(CONFIG, kind="Choices"), "maximum_annotations": 1, "task_number": count}
         self.project["parsed_label_config"]["kind"]["labels"] = ["neg", "pos"]
         self.failures: list[Any] = []
+        self.predicted: dict[int, dict[str, Any]] = {}  # the last prediction of each task
         self.seen: list[httpx.Request] = []
         self.clock = count
 
@@ -557,6 +558,7 @@ class Fake:
         if path.endswith("/import/predictions"):
             for one in body:
                 self.tasks[one["task"]]["score"][one["model_version"]] = one["score"]
+                self.predicted[one["task"]] = one
             return httpx.Response(201, json={"created": len(body)})
         if path.startswith("/api/tasks/") and request.method == "PATCH":
             self.tasks[int(path.split("/")[3])].update(body)
@@ -770,7 +772,7 @@ def test_rounds_of_sets(fake: Fake, tmp_path: Path) -> None:
             tmp_path / "p.db", Settings(question="multilabel", classes=("neg", "pos"), train_every=8)
         )
         connect(project, Link(client.url, 7), labelling_of(client.project(7)))
-        watcher = Watcher(project, client)
+        watcher = Watcher(project, client, consensus=True)
         with project:
             assert watcher.step().trained is None
             for task in range(1, 9):
@@ -780,6 +782,10 @@ def test_rounds_of_sets(fake: Fake, tmp_path: Path) -> None:
             assert [one["label"] for one in table_of(project, "labels")[0].to_pylist()[:4]] == [
                 ["pos"], ["neg", "pos"], [], ["neg"],
             ]  # fmt: skip
+            told = [one for one in fake.predicted.values() if "consensus" in one["model_version"]]
+            assert sorted(one["task"] for one in told) == [*range(1, 9)]
+            assert fake.predicted[1]["result"][0]["value"] == {"choices": ["pos"]}
+            assert 0.5 < fake.predicted[1]["score"] <= 1
             fake.project["label_config"] = CONFIG
             with pytest.raises(InputError, match="asks for one class, this project for any number"):
                 watcher.step()

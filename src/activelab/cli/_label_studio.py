@@ -51,6 +51,15 @@ Ahead = Annotated[
     ),
 ]
 Every = Annotated[float, typer.Option(min=0.1, help="Seconds between two looks at the server.")]
+ConsensusToo = Annotated[
+    bool,
+    typer.Option(
+        "--consensus", help="Also write the consensus of labelled tasks there, as predictions to review."
+    ),
+]
+ConsensusAfterRounds = Annotated[
+    bool, typer.Option("--consensus", help="After each round write the consensus there, as push does.")
+]
 NoTrain = Annotated[bool, typer.Option("--no-train", help="Never train by itself.")]
 Host = Annotated[str, typer.Option(help="Address to listen at.")]
 AllowRemote = Annotated[bool, typer.Option("--allow-remote", help="Let other machines connect.")]
@@ -193,12 +202,7 @@ def push(
     tasks: Annotated[
         bool, typer.Option("--tasks", help="First make a task of each example that has none.")
     ] = False,
-    consensus: Annotated[
-        bool,
-        typer.Option(
-            "--consensus", help="Also write the consensus of labelled tasks there, as predictions to review."
-        ),
-    ] = False,
+    consensus: ConsensusToo = False,
     ahead: Ahead = None,
     dry_run: DryRun = False,
     token_file: TokenFile = None,
@@ -284,6 +288,7 @@ def watch(
     every: Every = 30.0,
     ahead: Ahead = None,
     no_train: NoTrain = False,
+    consensus: ConsensusAfterRounds = False,
     webhook: Annotated[
         str | None,
         typer.Option(
@@ -310,7 +315,7 @@ def watch(
     with _linked(place, token_file) as (project, client), ExitStack() as stack:
         from activelab.label_studio import Watcher
 
-        watcher = Watcher(project, client, every, not no_train, ahead, _say)
+        watcher = Watcher(project, client, every, not no_train, ahead, _say, consensus)
         if webhook is not None:
             from activelab.label_studio import check_url
             from activelab.label_studio.listener import create_listener, listening, registered
@@ -328,6 +333,7 @@ def backend(
     every: Every = 30.0,
     ahead: Ahead = None,
     no_train: NoTrain = False,
+    consensus: ConsensusAfterRounds = False,
     host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen at; 0 for any that is free.")] = 9090,
     allow_remote: AllowRemote = False,
@@ -352,7 +358,7 @@ def backend(
         from activelab.label_studio import Watcher
         from activelab.label_studio.listener import create_listener, listening
 
-        watcher = Watcher(project, client, every, not no_train, ahead, _say)
+        watcher = Watcher(project, client, every, not no_train, ahead, _say, consensus)
         app = create_listener(watcher, secrets.token_urlsafe(32), password=password, predict=True)
         with listening(app, host, port) as address:
             _say(f"ML backend: {address}  (Ctrl-C stops it)")

@@ -274,11 +274,12 @@ def _in_parts(
         found = require_scale().suggest(
             labels, models, batch_size, strategy, progress=shown.advance, planned=shown.planned, **how
         )
-    summary = summary_of(found)
+    checked: tuple[str, ...] = ()
     if kind.name == "ordinal":
         points = Labels([], [], [], examples=0, annotators=0, classes=found.classes)
-        summary["notes"] = (*kind.check(points), *found.notes)
-    return found.batch.to_dict(), summary
+        checked = kind.check(points)
+    notes = (*checked, *found.notes, *_without_helpers(strategy))
+    return found.batch.to_dict(), {**summary_of(found), "notes": notes}
 
 
 def _in_memory(
@@ -339,8 +340,12 @@ def _scored(
     from activelab.planning import plan_round
 
     plan = plan_round(pool, models, strategy, batch_size, seed=seed)
+    return plan, (*plan.notes, *_without_helpers(strategy))
+
+
+def _without_helpers(strategy: Strategy) -> tuple[str, ...]:
     alone = "helpers need --features; predictions alone are scored as by frugal."
-    return plan, (*plan.notes, *([alone] if strategy.helpers else []))
+    return (alone,) if strategy.helpers else ()
 
 
 def _trained(

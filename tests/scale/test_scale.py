@@ -109,7 +109,7 @@ def test_sets_of_classes(seed, tmp_path):
     pool = SetPool(seed, models=1 + seed, text=bool(seed))
     if seed:  # lists in place of texts
         pool.labels["label"] = [[name for name in one.split("|") if name] for one in pool.labels["label"]]
-    arguments = pool.write(tmp_path, 2, 3)
+    arguments, whole = pool.write(tmp_path, 2, 3), pool.write(tmp_path / "as they are")
     if seed:
         pool.labels["label"] = ["|".join(one) or "|" for one in pool.labels["label"]]
     for how in ({}, {"class_price": 0.6}):
@@ -118,6 +118,9 @@ def test_sets_of_classes(seed, tmp_path):
             options = {"workers": workers, "partitions": partitions, "seed": 1, **how}
             found = scale.suggest_questions(*arguments, 25, **options)
             assert_same_columns(found.batch, expected)
+    found = scale.suggest_questions(*whole, 25, **options)
+    assert found.plan.aligned
+    assert_same_columns(found.batch, expected)
     assert 0 < sum(name is None for name in expected.classes) < 25
     assert (found.n_labelled, found.n_labels) == (pool.labels["example"].nunique(), len(pool.labels))
     everything = scale.suggest_questions(*arguments, 10**6, ask="examples", workers=1, partitions=2)

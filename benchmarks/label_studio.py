@@ -86,7 +86,7 @@ def measure(server: Server, folder: Path, texts: list[str], truth: list[str], rn
     with Counting(server.url, server.token) as client:
         labelling = labelling_of(client.project(number))
         with create_project(folder / "p.db", Settings(classes=labelling.classes)) as project:
-            connect(project, Link(client.url, number), labelling.classes)
+            connect(project, Link(client.url, number), labelling)
             read, pulling = timed(lambda: pull(project, client))
             assert (read.new_examples, read.labels) == (len(tasks), few)
             note(f"pull {len(tasks):,} tasks, {few:,} labels", pulling)

@@ -80,11 +80,13 @@ def run_sql(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
 RUNS = {"scale": run_scale, "reading": run_reading, "sql": run_sql}
 
 
-def measure(what: str, folder: Path, n_examples: int, **options: Any) -> dict[str, Any]:
+def measure(
+    what: str, folder: Path, n_examples: int, *, script: str = __file__, **options: Any
+) -> dict[str, Any]:
     """A run in a process of its own, and the peak of its memory."""
     command = [
         sys.executable,
-        __file__,
+        script,
         "--run",
         what,
         "--folder",

@@ -15,6 +15,7 @@ ADVICE = {
     "columns": "Pass classes= to Labels to list every class, used or not, or leave these columns out.",
     "content": "Name it in columns=Columns({column}=…).",
     "connect": "Connect it with label_studio.connect.",
+    "label_config": "label_studio.labelling_config writes a configuration that asks what the project asks.",
     "ensemble": "Several files are an ensemble.",
     "example_field": "Give the link the example_field of the tasks that holds their ids, or connect a new "
     "project.",

@@ -813,6 +813,11 @@ def test_questions_on_the_command_line():
     assert single["price"].tolist() == ["0.5", "0.5"]
     whole = table("suggest topics.csv -p probs.csv --kind multilabel -n 2 --class-price 2")
     assert set(whole["class"]) == {""}
+    for name in ("topics", "probs"):
+        pd.read_csv(f"{name}.csv").dropna().to_parquet(f"{name}.parquet", index=False)
+    in_parts = "suggest topics.parquet -p probs.parquet --kind multilabel --workers 1"
+    assert table(f"{in_parts} -n 2").to_dict() == single.to_dict()
+    assert "worth of the questions" in run(f"{in_parts} --explain").stdout
     told = summary("suggest topics.csv --kind multilabel --ask examples -n 9 -o batch.csv")
     assert (told["whole_examples"], told["single_classes"]) == (3, 0)
     assert "only 3 questions are left to ask." in told["notes"]
@@ -848,11 +853,11 @@ def test_labels_that_show_it_are_read_as_sets():
         ("consensus topics.csv --kind multilabel --loss cubic", "unknown loss of multilabel answers"),
         ("consensus topics.csv --kind multilabel -m glad", "leave out --method"),
         ("consensus topics.csv --kind multilabel -p odd.csv", "odd.csv: example 'x' of pred_probs holds 1.5"),
-        ("suggest topics.csv --kind multilabel --workers 2", "--kind multilabel takes --pred-probs"),
+        ("suggest topics.csv --kind multilabel --workers 2", "a pool in several files needs --pred-probs"),
         ("suggest topics.csv --kind multilabel --method entropy", "method entropy is not for answers that"),
         ("suggest topics.csv --kind multilabel --ask me", "unknown ask 'me'"),
         ("suggest topics.csv --kind multilabel --class-price 0", "class_price must be positive"),
-        ("suggest topics.csv topics.csv --kind multilabel", "reads one file of labels"),
+        ("suggest topics.csv topics.csv --kind multilabel", "a pool in several files needs --pred-probs"),
         ("suggest topics.csv -p odd.csv --kind single --ask classes", "go with --kind multilabel"),
         ("annotators topics.csv --kind single --by-class", "--by-class goes with --kind multilabel"),
     ],

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from activelab import InputError
 from activelab.formats import FORMATS, convert_file, read_label_table, read_records
 
 Votes = set[tuple[str, str, str]]
@@ -75,6 +76,24 @@ def test_ratings_of_label_studio(saved: Callable[[str, Any], Path]) -> None:
     assert [note for note in notes if "points of a scale" in note]
     _, notes = read_label_table(saved("b.json", task([region("choices", ["a"])])))
     assert not [note for note in notes if "points of a scale" in note]
+
+
+def test_ratings_and_paths_are_written_as_label_studio_has_them(
+    saved: Callable[[str, Any], Path], tmp_path: Path
+) -> None:
+    stars = saved("stars.csv", "task,worker,label\n1,ann,4\n1,bob,2\n")
+    convert_file(stars, tmp_path / "stars.json", "label-studio", tag="rating")
+    (written,) = json.loads((tmp_path / "stars.json").read_text())
+    assert [one["result"][0]["value"] for one in written["annotations"]] == [{"rating": 4}, {"rating": 2}]
+    assert votes_of(tmp_path / "stars.json") == votes_of(stars)
+    paths = saved("paths.csv", "task,worker,label\n1,ann,Animal/Cat|Plant\n1,bob,|\n")
+    convert_file(paths, tmp_path / "paths.json", "label-studio", tag="taxonomy", several=True)
+    assert sets_of(tmp_path / "paths.json") == sets_of(paths)
+    one = saved("one.csv", "task,worker,label\n1,ann,Animal/Cat\n")
+    with pytest.raises(InputError, match="'Animal/Cat' is no rating"):
+        convert_file(one, tmp_path / "no.json", "label-studio", tag="rating")
+    with pytest.raises(InputError, match="format label-studio, not wide"):
+        convert_file(stars, tmp_path / "no.csv", "wide", tag="rating")
 
 
 def test_flat_files_of_label_studio(saved: Callable[[str, Any], Path]) -> None:

@@ -167,7 +167,11 @@ class Annotator:
     def label(self, task: int, label: str | None) -> int:
         """Submit a label, or skip with None; the number of the annotation."""
         value = {"from_name": "kind", "to_name": "text", "type": "choices", "value": {"choices": [label]}}
-        body = {"result": [] if label is None else [value], "was_cancelled": label is None, "lead_time": 1.0}
+        return self.submit(task, None if label is None else [value])
+
+    def submit(self, task: int, result: list[dict[str, Any]] | None) -> int:
+        """Submit the result of an annotation, or skip with None; its number."""
+        body = {"result": result or [], "was_cancelled": result is None, "lead_time": 1.0}
         response = self._post(f"/api/tasks/{task}/annotations/", body)
         assert response.status_code == 201, response.text[:500]
         return int(response.json()["id"])

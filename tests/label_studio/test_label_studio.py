@@ -25,12 +25,15 @@ from activelab.label_studio import (
     Link,
     ServerError,
     Watcher,
+    add_tasks,
     check_url,
     connect,
+    labelling_config,
     labelling_of,
     load_link,
     pull,
     push,
+    push_consensus,
     read_token,
 )
 from activelab.label_studio.listener import HEADER, create_listener, listening, registered
@@ -79,7 +82,7 @@ def linked(place: Path, client: Client, number: int, **settings: Any) -> Project
     project = create_project(
         place, Settings(**{"classes": labelling.classes, "method": "activelab", **settings})
     )
-    connect(project, Link(client.url, number), labelling.classes)
+    connect(project, Link(client.url, number), labelling)
     return project
 
 
@@ -234,6 +237,65 @@ def test_edits_skips_deletions_and_duplicates(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("question", "classes", "tag", "told", "read", "consensus"),
+    [
+        ("multilabel", ("a", "b", "c"), "choices", [["a", "b"], ["b", "a"], []],
+         ["a|b", "a|b", "|"], {"e0": ["a", "b"], "e1": None}),
+        ("multilabel", ("Animal/Cat", "Animal/Dog", "Plant"), "taxonomy",
+         [[["Plant"], ["Animal", "Cat"]], [["Animal", "Cat"], ["Plant"]], [["Animal"]]],
+         ["Animal/Cat|Plant", "Animal/Cat|Plant"], {"e0": [["Animal", "Cat"], ["Plant"]]}),
+        ("ordinal", ("1", "2", "3", "4", "5"), "rating", [4, 4, 2], ["4", "4", "2"], {"e0": 4, "e1": 2}),
+    ],
+)  # fmt: skip
+def test_every_kind_of_question(
+    server: Server, people: tuple[Annotator, Annotator], tmp_path: Path, question: str,
+    classes: tuple[str, ...], tag: str, told: list[Any], read: list[str], consensus: dict[str, Any],
+) -> None:  # fmt: skip
+    ann, bob = people
+    with (
+        Client(server.url, server.token) as client,
+        create_project(tmp_path / "p.db", Settings(question=question, classes=classes)) as project,
+    ):
+        project.add_examples((f"e{number}", {"text": f"text {number}"}) for number in range(4))
+        number, _ = server.make_project([], labelling_config(project.settings, taxonomy=tag == "taxonomy"))
+        connect(project, Link(client.url, number, "ticket"), labelling_of(client.project(number)))
+        assert [add_tasks(project, client) for _ in range(2)] == [4, 0]
+        exported = server.json(
+            "GET", f"/api/projects/{number}/export?exportType=JSON&download_all_tasks=true"
+        )
+        tasks = {one["data"]["ticket"]: one for one in exported}
+        assert tasks["e2"]["data"] == {"ticket": "e2", "text": "text 2"}
+        assert push(project, client).open_tasks == 4
+
+        def submit(person: Annotator, name: str, value: Any) -> None:
+            one = {"from_name": "label", "to_name": "text", "type": tag, "value": {tag: value}}
+            person.submit(tasks[name]["id"], [one] if value else value)
+
+        submit(ann, "e0", told[0])
+        submit(bob, "e0", told[1])
+        submit(ann, "e1", told[2])
+        submit(bob, "e3", None)
+        assert pull(project, client, dry_run=True).labels == len(read)
+        done = pull(project, client)
+        assert (done.labels, done.skips, len(done.notes)) == (len(read), 1, 3 - len(read))
+        assert sorted(table_of(project, "labels")[0]["label"].to_pylist()) == sorted(
+            [name for name in one.split("|") if name] if question == "multilabel" else one for one in read
+        )
+        assert pull(project, client, full=True).news == 0
+        assert [push_consensus(project, client) for _ in range(2)] == [len(consensus), 0]
+        given = {one["task"]: one for one in server.json("GET", f"/api/predictions/?project={number}")
+                 if one["model_version"].startswith("activelab-consensus-")}  # fmt: skip
+        values = {name: given[tasks[name]["id"]]["result"] for name in consensus}
+        assert {name: one[0]["value"][tag] if one else None for name, one in values.items()} == consensus
+        served = bob.next_task(number)
+        assert served is not None
+        assert (served["predictions"], served["annotations"]) == ([], [])
+        assert push(project, client).scores == 0
+        assert well(project)
+
+
+@pytest.mark.slow
 def test_a_webhook_wakes_and_an_ml_backend_serves(
     server: Server, people: tuple[Annotator, Annotator], tmp_path: Path
 ) -> None:
@@ -323,6 +385,15 @@ def test_the_commands(server: Server, tmp_path: Path) -> None:
     assert "5 scores, 0 tasks opened, 0 closed; 5 wait for a label." in run("push", place).stdout
     state = json.loads(run("status", place, "--json").stdout)
     assert (state["to_push"], state["to_pull"], state["round_there"], state["open_tasks"]) == (0, 0, 0, 5)
+    topics, (empty, _) = tmp_path / "topics.db", server.make_project([], "<View></View>")
+    with create_project(topics, Settings(question="multilabel", classes=("a", "b"))) as project:
+        project.add_examples([("one", {"text": "x"})])
+    done = run("connect", topics, "--url", server.url, "--project", empty, "--example-field", "ticket")
+    assert done.returncode == 0, done.stderr
+    assert 'choice="multiple"' in server.json("GET", f"/api/projects/{empty}/")["label_config"]
+    pushed = run("push", topics, "--tasks", "--consensus").stdout
+    assert "Made 1 tasks." in pushed
+    assert "Wrote the consensus of 0 tasks." in pushed
     for said in (done.stdout, would.stdout):
         assert server.token not in said
 
@@ -341,13 +412,61 @@ def parsed(config: str, **controls: str) -> dict[str, Any]:
     }
 
 
+TREE = """<View><Text name="text" value="$text"/><Taxonomy name="kind" toName="text"><Choice value="Animal">
+<Choice value="Cat"/><Choice value="Dog"/></Choice><Choice value="Plant"/></Taxonomy></View>"""
+RATING = '<View><Text name="text" value="$text"/><Rating name="kind" toName="text" maxRating="5"/></View>'
+
+
+def asking(config: str) -> dict[str, Any]:
+    """A project with one tag that asks."""
+    return parsed(config, kind=next(tag for tag in ("Choices", "Taxonomy", "Rating") if f"<{tag}" in config))
+
+
+@pytest.mark.parametrize(
+    ("config", "asks", "classes"),
+    [
+        (CONFIG.replace("single", "multiple"), "multilabel", ("a", "b")),
+        (TREE, "multilabel", ("Animal/Cat", "Animal/Dog", "Plant")),
+        (
+            TREE.replace("<Taxonomy ", '<Taxonomy maxUsages="1" '),
+            "single",
+            ("Animal/Cat", "Animal/Dog", "Plant"),
+        ),
+        (RATING, "ordinal", ("1", "2", "3", "4", "5")),
+    ],
+)
+def test_what_a_page_asks(config: str, asks: str, classes: tuple[str, ...]) -> None:
+    found = labelling_of(asking(config))
+    assert (found.asks, found.classes, found.field, found.shown) == (asks, classes, "text", "text")
+    # A configuration made for such a project asks the same.
+    own = labelling_config(Settings(question=asks, classes=classes), taxonomy="<Taxonomy" in config)
+    again = labelling_of(asking(own.replace('"label"', '"kind"')))
+    assert again.asks == asks
+    assert again.tag == found.tag
+    assert again.tag == "choices" or again.classes == classes
+
+
+def test_a_configuration_is_of_what_can_be_chosen() -> None:
+    words = labelling_config(Settings(question="ordinal", classes=("bad", "fair", "good")))
+    assert '<Choice value="fair" />' in words
+    with pytest.raises(InputError, match="no tree has the classes 'Animal', 'Animal/Cat' as leaves"):
+        labelling_config(Settings(classes=("Animal", "Animal/Cat")), taxonomy=True)
+    with pytest.raises(InputError, match="fewer than two classes"):
+        labelling_config(Settings(classes=("a",)))
+
+
 @pytest.mark.parametrize(
     ("about", "message"),
     [
         (parsed("<View/>", box="RectangleLabels"), r"<RectangleLabels name='box'> asks for something else"),
         (parsed("<View/>", kind="Choices", why="TextArea"), r"<TextArea name='why'>"),
-        (parsed("<View/>", one="Choices", two="Choices"), r"several <Choices> tags: one, two"),
-        (parsed(CONFIG.replace("single", "multiple"), kind="Choices"), r"choice='multiple'> allows several"),
+        (parsed("<View/>", one="Choices", two="Choices"), r"asks several questions: one, two"),
+        (
+            parsed(TREE.replace("<Taxonomy ", '<Taxonomy apiUrl="http://x" '), kind="Taxonomy"),
+            "from elsewhere",
+        ),
+        (parsed(TREE.replace("Plant", "Plant/Fungus"), kind="Taxonomy"), r"'Plant/Fungus' holds '/'"),
+        (parsed(RATING.replace("5", "1"), kind="Rating"), "fewer than two classes"),
         (parsed(CONFIG.replace('choice="single"', 'perRegion="true"'), kind="Choices"), r"perRegion='true'"),
         (parsed("<View>", kind="Choices"), "is no XML"),
         ({"id": 7, "parsed_label_config": {}}, "has no labelling configuration yet"),
@@ -393,14 +512,16 @@ class Fake:
         self.project = {**parsed(CONFIG, kind="Choices"), "maximum_annotations": 1, "task_number": count}
         self.project["parsed_label_config"]["kind"]["labels"] = ["neg", "pos"]
         self.failures: list[Any] = []
+        self.predicted: dict[int, dict[str, Any]] = {}  # the last prediction of each task
         self.seen: list[httpx.Request] = []
         self.clock = count
 
     def _moment(self, second: int) -> str:
         return f"2024-05-01T10:{second // 60:02}:{second % 60:02}.000000Z"
 
-    def label(self, task: int, user: int, label: str | None) -> None:
-        value = {"from_name": "kind", "type": "choices", "value": {"choices": [label]}}
+    def label(self, task: int, user: int, label: str | list[str] | None) -> None:
+        chosen = label if isinstance(label, list) else [label]
+        value = {"from_name": "kind", "type": "choices", "value": {"choices": chosen}}
         self.clock += 1
         one = self.tasks[task]
         one["updated_at"] = self._moment(self.clock)
@@ -437,6 +558,7 @@ class Fake:
         if path.endswith("/import/predictions"):
             for one in body:
                 self.tasks[one["task"]]["score"][one["model_version"]] = one["score"]
+                self.predicted[one["task"]] = one
             return httpx.Response(201, json={"created": len(body)})
         if path.startswith("/api/tasks/") and request.method == "PATCH":
             self.tasks[int(path.split("/")[3])].update(body)
@@ -643,6 +765,32 @@ def test_the_listener_lets_nobody_else_in(fake: Fake, tmp_path: Path) -> None:
         assert watcher._wanted
 
 
+def test_rounds_of_sets(fake: Fake, tmp_path: Path) -> None:
+    fake.project["label_config"] = CONFIG.replace("single", "multiple")
+    with fake.client() as client:
+        project = create_project(
+            tmp_path / "p.db", Settings(question="multilabel", classes=("neg", "pos"), train_every=8)
+        )
+        connect(project, Link(client.url, 7), labelling_of(client.project(7)))
+        watcher = Watcher(project, client, consensus=True)
+        with project:
+            assert watcher.step().trained is None
+            for task in range(1, 9):
+                fake.label(task, 1, [["neg"], ["pos"], ["neg", "pos"], []][task % 4])
+            step = watcher.step()
+            assert (step.pulled.labels, step.pushed.round, step.pushed.scores) == (8, 1, 12)
+            assert [one["label"] for one in table_of(project, "labels")[0].to_pylist()[:4]] == [
+                ["pos"], ["neg", "pos"], [], ["neg"],
+            ]  # fmt: skip
+            told = [one for one in fake.predicted.values() if "consensus" in one["model_version"]]
+            assert sorted(one["task"] for one in told) == [*range(1, 9)]
+            assert fake.predicted[1]["result"][0]["value"] == {"choices": ["pos"]}
+            assert 0.5 < fake.predicted[1]["score"] <= 1
+            fake.project["label_config"] = CONFIG
+            with pytest.raises(InputError, match="asks for one class, this project for any number"):
+                watcher.step()
+
+
 def test_a_watcher_outlives_a_server_that_is_down(fake: Fake, tmp_path: Path) -> None:
     said: list[str] = []
     with fake.client() as client, linked(tmp_path / "p.db", client, 7) as project:
@@ -660,14 +808,18 @@ def test_a_watcher_outlives_a_server_that_is_down(fake: Fake, tmp_path: Path) ->
 
 def test_a_project_is_connected_once(fake: Fake, tmp_path: Path) -> None:
     with fake.client() as client, linked(tmp_path / "p.db", client, 7) as project:
-        connect(project, Link(client.url, 7), ("neg", "pos"))
+        page = labelling_of(client.project(7))
+        connect(project, Link(client.url, 7), page)
         with pytest.raises(InputError, match="connected with project 7"):
-            connect(project, Link(client.url, 8), ("neg", "pos"))
+            connect(project, Link(client.url, 8), page)
     with create_project(tmp_path / "q.db", Settings(classes=("neg",))) as project:
         with pytest.raises(InputError, match="is not connected"):
             load_link(project)
         project.add_examples([("a", {"text": "x"})])
         with pytest.raises(InputError, match="example_field"):
-            connect(project, Link("http://labels.test", 7), ("neg", "pos"))
-        connect(project, Link("http://labels.test", 7, "text"), ("neg", "pos"))
+            connect(project, Link("http://labels.test", 7), page)
+        connect(project, Link("http://labels.test", 7, "text"), page)
         assert project.settings.classes == ("neg", "pos")
+        several = labelling_of(asking(CONFIG.replace("single", "multiple")))
+        with pytest.raises(InputError, match=r"asks for any number of classes, this project for one class"):
+            connect(project, Link("http://labels.test", 7, "text"), several)

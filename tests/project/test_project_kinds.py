@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 import activelab as al
 from activelab import InputError
-from activelab.label_studio import Link, connect
+from activelab.label_studio import Labelling, Link, connect
 from activelab.project import Settings, insight
 from activelab.project.files.doctor import examine
 from activelab.project.files.export import export_table
@@ -119,14 +119,14 @@ def test_the_question_is_fixed_once_there_are_labels(place, make):
     assert project.refresh(0).question == "multilabel"
 
 
-def test_label_studio_has_no_part_in_sets_and_adds_no_points(place, make):
+def test_label_studio_asks_what_the_project_asks_and_adds_no_points(place, make):
     project, _ = several(make, place)
-    link = Link("http://ls", 1, None)
-    with pytest.raises(InputError, match="this one is multilabel"):
-        connect(project, link, TOPICS)
+    link, page = Link("http://ls", 1, None), Labelling("q", "text", "text", (*TOPICS, "other"))
+    with pytest.raises(InputError, match="asks for one class, this project for any number of classes"):
+        connect(project, link, page)
     project.change_settings({"question": "ordinal"})
     with pytest.raises(InputError, match="would be new points of the scale"):
-        connect(project, link, (*TOPICS, "other"))
+        connect(project, link, page)
 
 
 # ---------------------------------------------------------------- a scale

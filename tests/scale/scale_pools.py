@@ -76,6 +76,32 @@ class Pool:
         return str(folder / "labels"), names
 
 
+class SetPool(Pool):
+    """Noisy answers that are sets, with coarse probabilities of each class."""
+
+    def __init__(self, seed=0, n=150, k=4, **options):
+        super().__init__(seed, n, k, **options)
+        rng = np.random.default_rng(seed)
+        truth = rng.random((n, k)) < 0.3
+        row = {one: at for at, one in enumerate(self.ids.tolist())}
+        said = truth[[row[one] for one in self.labels["example"]]] ^ (
+            rng.random((len(self.labels), k)) < 0.15
+        )
+        names = ["|".join(np.array(self.classes)[one]) or "|" for one in said]
+        self.labels = self.labels.assign(label=names)
+        for frame in self.probs:
+            noise = rng.normal(0.25, 0.15, truth.shape)
+            frame[self.classes] = np.clip(np.round(20 * (truth / 2 + noise)) / 20, 0, 1).astype(np.float32)
+
+    def in_memory(self, batch_size, seed=0, **options):
+        """The questions of the core."""
+        columns = (self.labels[name] for name in ("example", "annotator", "label"))
+        sets = al.LabelSets.from_long(*columns, self.classes).with_examples(self.ids)
+        rows = [frame.set_index("example").loc[sets.examples.tolist()] for frame in self.probs]
+        probs = np.stack([frame.to_numpy() for frame in rows])
+        return al.suggest_questions(sets, probs, batch_size, seed=seed, **options)
+
+
 def lists(frame):
     """The same table with one column of lists."""
     values = list(frame.drop(columns="example").to_numpy())
@@ -97,16 +123,21 @@ def write(frame, path):
     return str(path)
 
 
+def assert_same_columns(found, expected):
+    """The same batch, bit for bit."""
+    mine = found.to_dict()
+    for name, values in expected.to_dict().items():
+        if values.dtype.kind == "f":
+            np.testing.assert_array_equal(mine[name], values, strict=True)
+        else:
+            assert mine[name].tolist() == values.tolist()
+
+
 def assert_same(found: scale.Suggestion, expected):
     """Every column of the batch, and what it rests on, bit for bit."""
     assessment, batch = expected
     assert found.batch.examples.tolist() == batch.examples.tolist()
-    for name, values in batch.to_dict().items():
-        mine = found.batch.to_dict()[name]
-        if values.dtype.kind == "f":
-            np.testing.assert_array_equal(mine, values, strict=True)
-        else:
-            assert mine.tolist() == values.tolist()
+    assert_same_columns(found.batch, batch)
     np.testing.assert_array_equal(found.temperature, assessment.temperature)
     np.testing.assert_array_equal(found.model_weight, assessment.model_weight)
     np.testing.assert_array_equal(found.annotator_weight, assessment.annotator_weight)

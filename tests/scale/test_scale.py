@@ -13,7 +13,17 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scale_pools import Counting, Dying, Pool, assert_same, give_lives, lists, write
+from scale_pools import (
+    Counting,
+    Dying,
+    Pool,
+    SetPool,
+    assert_same,
+    assert_same_columns,
+    give_lives,
+    lists,
+    write,
+)
 
 import activelab as al
 from activelab import InputError, scale
@@ -63,9 +73,86 @@ def test_every_method(method, tmp_path):
     assert_same(found, pool.in_memory(size, method, seed=1))
 
 
+class Ranks(al.acquisition.Acquisition):
+    """Scores an example by its place among all others."""
+
+    def score_models(self, labels, models, *, seed=0):
+        return models[0].max(axis=1).argsort().argsort().astype(float)
+
+
 def test_a_method_that_needs_the_whole_pool_says_so(tmp_path):
-    with pytest.raises(al.InputError, match="Frugal may need the whole pool"):
-        suggest(Pool(3).write(tmp_path, 2, 2), 5, partitions=2, method="recommended")
+    with pytest.raises(al.InputError, match="Ranks may need the whole pool"):
+        suggest(Pool(3).write(tmp_path, 2, 2), 5, partitions=2, method=Ranks())
+
+
+# Partitions and workers: one, some, and some in processes of their own.
+CUTS = [(1, 1), (3, 1), (3, 2)]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_methods_that_rest_on_an_estimate_of_the_labelled(seed, tmp_path):
+    pool = Pool(seed, n=200, k=5, models=1 + seed, text=bool(seed), coarse=30, dtype=np.float32)
+    arguments = pool.write(tmp_path, 2, 3)
+    for method in ("frugal", "expected_loss"):
+        expected = pool.in_memory(25, method, seed=1)
+        assert set(expected[1].kind) == {"new", "relabel"}
+        for partitions, workers in CUTS[: 3 if seed and method == "expected_loss" else 2]:
+            found = suggest(arguments, 25, method=method, partitions=partitions, workers=workers)
+            assert_same(found, expected)
+    plan = scale.plan(*arguments, workers=1, method="expected_loss")
+    assert [name for name, _, _ in plan.passes] == ["partition", "prepare", "gather", "assess"]
+    assert found.n_labelled == pool.labels["example"].nunique()
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_sets_of_classes(seed, tmp_path):
+    pool = SetPool(seed, models=1 + seed, text=bool(seed))
+    if seed:  # lists in place of texts
+        pool.labels["label"] = [[name for name in one.split("|") if name] for one in pool.labels["label"]]
+    arguments, whole = pool.write(tmp_path, 2, 3), pool.write(tmp_path / "as they are")
+    if seed:
+        pool.labels["label"] = ["|".join(one) or "|" for one in pool.labels["label"]]
+    for how in ({}, {"class_price": 0.6}):
+        expected = pool.in_memory(25, seed=1, **how)
+        for partitions, workers in CUTS[: 3 if seed and how else 2]:
+            options = {"workers": workers, "partitions": partitions, "seed": 1, **how}
+            found = scale.suggest_questions(*arguments, 25, **options)
+            assert_same_columns(found.batch, expected)
+    found = scale.suggest_questions(*whole, 25, **options)
+    assert found.plan.aligned
+    assert_same_columns(found.batch, expected)
+    assert 0 < sum(name is None for name in expected.classes) < 25
+    assert (found.n_labelled, found.n_labels) == (pool.labels["example"].nunique(), len(pool.labels))
+    everything = scale.suggest_questions(*arguments, 10**6, ask="examples", workers=1, partitions=2)
+    assert everything.notes == ("only 150 questions are left to ask.",)
+
+
+def test_labelled_examples_that_do_not_fit_the_budget(tmp_path):
+    size = 40_000
+    probs = {"example": np.arange(size), **{f"c{at}": np.full(size, 0.5, np.float32) for at in range(30)}}
+    labels = {"example": np.arange(size), "annotator": np.zeros(size, int), "label": ["c1|c2"] * size}
+    files = [write(pd.DataFrame(one), tmp_path / f"{len(one)}.parquet") for one in (labels, probs)]
+    with pytest.raises(InputError, match="40,000 of them with 30 classes take about 88 MB"):
+        scale.suggest_questions(*files, workers=1, memory="300MB")
+
+
+def test_sets_that_cannot_be_used(tmp_path):
+    def refused(message, labels=None, probs=None, **options):
+        pool = SetPool(2)
+        if labels is not None:
+            pool.labels.iloc[0, 2] = labels
+        if probs is not None:
+            pool.probs[0].loc[0, "c1"] = probs
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        with pytest.raises(InputError, match=message):
+            scale.suggest_questions(*pool.write(folder), workers=1, **options)
+
+    refused("'c9' is not one of the 4 classes", labels="c0|c9")
+    refused("column 'label' is empty; the empty set is written '|'", labels=" ")
+    refused(r"holds 1\.5; probabilities lie between 0 and 1", probs=1.5)
+    refused(r"'c0\|c1' holds '\|'", classes=["c0|c1", "c2"])
+    refused("unknown ask 'all'", ask="all")
+    refused("class_price must be positive", class_price=0.0)
 
 
 def test_processes_and_a_pool_that_needs_a_sample(tmp_path):

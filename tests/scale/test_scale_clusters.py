@@ -8,7 +8,7 @@ from pathlib import Path
 
 import fsspec
 import pytest
-from scale_pools import Dying, Pool, assert_same, give_lives
+from scale_pools import Dying, Pool, SetPool, assert_same, assert_same_columns, give_lives
 
 from activelab import scale
 from activelab.scale._engines import make_engine
@@ -81,6 +81,12 @@ def test_a_cluster_gives_the_batch_of_the_core(engine, request, files, expected,
         *files, BATCH, engine=engine, address=address, workers=2, partitions=5, work_dir=work
     )
     assert_same(found, expected)
+    sets = SetPool(0)
+    places = sets.write(tmp_path / "sets", 2, 2)
+    asked = scale.suggest_questions(
+        *places, 20, engine=engine, address=address, workers=2, partitions=3, work_dir=f"{work}-of-sets"
+    )
+    assert_same_columns(asked.batch, sets.in_memory(20))
 
 
 @pytest.mark.parametrize("engine", ["dask", "ray"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from activelab._kernels import blocks, most_probable
@@ -37,7 +39,13 @@ class Frugal(Acquisition):
 
     def assess_models(self, labels: Labels, models: Models, *, seed: int = 0) -> Assessment:
         """Scores with the Bayesian consensus, temperatures and abilities they rest on."""
-        estimate = self.estimate(labels, models)
+        assessment = self.assess_by(self.estimate(labels, models), labels, models, seed=seed)
+        return replace(assessment, notes=overlap_notes(labels, label_sums(labels)))
+
+    def assess_by(
+        self, estimate: BayesianEstimate, labels: Labels, models: Models, *, seed: int = 0
+    ) -> Assessment:
+        """`assess_models` by an estimate there is, which may rest on more of a pool than ``labels``."""
         size = labels.n_examples
         scores, quality = np.empty(size), np.empty(size)
         label, predicted = np.empty(size, dtype=np.int32), np.empty(size, dtype=np.int32)
@@ -57,7 +65,7 @@ class Frugal(Acquisition):
             model_weight=np.ones(len(models)),
             annotator_weight=estimate.ability.mean,
             annotator_accuracy=estimate.ability.overall if labels.n_labels else float("nan"),
-            notes=overlap_notes(labels, label_sums(labels)),
+            notes=(),
             ability=estimate.ability,
             lapse=np.array(estimate.prior.lapses),
         )

@@ -9,6 +9,7 @@ ADVICE = {
     "columns": "Use --classes to list every class, used or not, or leave these columns out.",
     "content": "Name it with --{column}.",
     "connect": "Connect it with: activelab label-studio connect PLACE --url … --project …",
+    "label_config": "A configuration that asks what the project asks: activelab label-studio config PLACE.",
     "ensemble": "Several --pred-probs are an ensemble.",
     "example_field": "Say which field of the tasks holds their ids, with --example-field, or connect a new "
     "project.",

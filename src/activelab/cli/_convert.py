@@ -74,6 +74,14 @@ def convert(
     missing: Missing = None,
     several: Several = False,
     fold: Fold = False,
+    tag: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TAG",
+            help="With --to label-studio, the tag that labels are answers to: choices, rating or taxonomy.",
+            show_default="choices",
+        ),
+    ] = None,
     rejected: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="List the rows that are wrong there.", readable=False),
@@ -100,6 +108,7 @@ def convert(
       activelab convert Batch_123.csv tasks.json --to label-studio --question sentiment
       activelab convert labels.csv matrix.csv --to wide --classes bug,question,praise
       activelab convert export.json records.jsonl --to argilla --several
+      activelab convert stars.csv tasks.json --to label-studio --tag rating
       activelab convert answers.zip labels.parquet --from doccano --rejected bad_rows.csv
 
     Of several labels of one annotator on an example the latest is kept. In CSV, texts that a spreadsheet
@@ -123,6 +132,7 @@ def convert(
             missing=listed_words(missing),
             several=several,
             fold=fold,
+            tag=tag,
         )
     if rejected is not None:
         _list(rejected, done)

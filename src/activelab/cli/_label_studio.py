@@ -51,6 +51,15 @@ Ahead = Annotated[
     ),
 ]
 Every = Annotated[float, typer.Option(min=0.1, help="Seconds between two looks at the server.")]
+ConsensusToo = Annotated[
+    bool,
+    typer.Option(
+        "--consensus", help="Also write the consensus of labelled tasks there, as predictions to review."
+    ),
+]
+ConsensusAfterRounds = Annotated[
+    bool, typer.Option("--consensus", help="After each round write the consensus there, as push does.")
+]
 NoTrain = Annotated[bool, typer.Option("--no-train", help="Never train by itself.")]
 Host = Annotated[str, typer.Option(help="Address to listen at.")]
 AllowRemote = Annotated[bool, typer.Option("--allow-remote", help="Let other machines connect.")]
@@ -95,31 +104,61 @@ def connect(
       activelab label-studio connect tickets.db --url https://labels.example.org --project 7
       activelab label-studio connect tickets.db --url http://127.0.0.1:8080 --project 7 --example-field ticket
 
-    Its labelling configuration must be one <Choices> tag with one answer.
+    Its labelling configuration must be one tag: <Choices>, with one answer or check boxes, <Rating> or
+    <Taxonomy>. If it has none yet, it gets one that asks what the project asks.
     """
     if not url or number < 1:
         raise InputError("say which project: --url https://labels.example.org --project 7.")
     where = place_of(place)
     with _connection(url, token_file) as client:
-        from activelab.label_studio import Link, connect, labelling_of
+        from activelab.label_studio import Link, connect, labelling_config, labelling_of
         from activelab.project import Settings, create_project, open_project
 
         about = client.project(number)
-        labelling = labelling_of(about)
         new = "://" not in where and not Path(where).exists()
+        if not new and not about.get("parsed_label_config"):
+            with open_project(where) as project:
+                client.change_project(number, {"label_config": labelling_config(project.settings)})
+            about = client.project(number)
+        labelling = labelling_of(about)
         settings = Settings(
             title=str(about.get("title") or "Untitled project"),
             kind=kind or labelling.kind,
+            question=labelling.asks,
             classes=labelling.classes,
         )
         with create_project(where, settings) if new else open_project(where) as project:
-            connect(project, Link(client.url, number, example_field), labelling.classes)
+            connect(project, Link(client.url, number, example_field), labelling)
             shown = project.database.name if "://" in where else where
     made = "Made and connected" if new else "Connected"
     typer.echo(
         f"{made} {shown} with project {number} at {client.url}: {', '.join(labelling.classes)}. "
         f"Next: activelab label-studio pull {shown}"
     )
+
+
+@label_studio.command()
+def config(
+    place: Place = None,
+    taxonomy: Annotated[
+        bool,
+        typer.Option("--taxonomy", help="Choose from a tree: the classes are paths such as Animal/Cat."),
+    ] = False,
+) -> None:
+    """Print a labelling configuration that asks what the project asks.
+
+    \b
+    Examples:
+      activelab label-studio config topics.db
+      activelab label-studio config topics.db --taxonomy
+
+    One class is asked for by <Choices>, sets by those with check boxes, a scale from 1 by <Rating>.
+    """
+    with needs(EXTRA, "Label Studio"):
+        from activelab.label_studio import labelling_config
+
+    with project_at(place_of(place), EXTRA) as project:
+        typer.echo(labelling_config(project.settings, taxonomy=taxonomy))
 
 
 @label_studio.command()
@@ -160,6 +199,10 @@ def push(
     place: Place = None,
     train: Annotated[bool, typer.Option("--train", help="Train a round first.")] = False,
     pred_probs: OptionalPredProbsFiles = None,
+    tasks: Annotated[
+        bool, typer.Option("--tasks", help="First make a task of each example that has none.")
+    ] = False,
+    consensus: ConsensusToo = False,
     ahead: Ahead = None,
     dry_run: DryRun = False,
     token_file: TokenFile = None,
@@ -171,6 +214,7 @@ def push(
     Examples:
       activelab label-studio push tickets.db --train
       activelab label-studio push tickets.db --pred-probs probs.csv
+      activelab label-studio push tickets.db --tasks --consensus
       activelab label-studio push tickets.db --dry-run
 
     What changed on the server is pulled first. Only what differs is written.
@@ -178,17 +222,22 @@ def push(
     if dry_run and (train or pred_probs):
         raise InputError("--dry-run changes nothing, so it cannot train; leave out --train and --pred-probs.")
     with _linked(place, token_file) as (project, client), working("Writing to the server"):
-        from activelab.label_studio import pull, push
+        from activelab.label_studio import add_tasks, pull, push, push_consensus
 
+        made = add_tasks(project, client, dry_run=dry_run) if tasks else 0
         if train or pred_probs:
             from activelab.project.training.round import train_on_files
 
             pull(project, client)
             train_on_files(project, pred_probs or ())
         done = push(project, client, ahead=ahead, dry_run=dry_run)
+        reviewed = push_consensus(project, client, dry_run=dry_run) if consensus else 0
     if as_json:
-        typer.echo(json.dumps(asdict(done) | {"dry_run": dry_run}, ensure_ascii=False))
+        more = {"tasks": made, "consensus": reviewed, "dry_run": dry_run}
+        typer.echo(json.dumps(asdict(done) | more, ensure_ascii=False))
         return
+    if tasks:
+        typer.echo(f"{'Would make' if dry_run else 'Made'} {made:,} tasks.")
     for line in done.changes if dry_run else ():
         typer.echo(line)
     typer.echo(
@@ -196,6 +245,8 @@ def push(
         f"{done.scores:,} scores, {done.opened:,} tasks opened, {done.closed:,} closed; "
         f"{done.open_tasks:,} wait for a label."
     )
+    if consensus:
+        typer.echo(f"{'Would write' if dry_run else 'Wrote'} the consensus of {reviewed:,} tasks.")
 
 
 @label_studio.command()
@@ -237,6 +288,7 @@ def watch(
     every: Every = 30.0,
     ahead: Ahead = None,
     no_train: NoTrain = False,
+    consensus: ConsensusAfterRounds = False,
     webhook: Annotated[
         str | None,
         typer.Option(
@@ -263,7 +315,7 @@ def watch(
     with _linked(place, token_file) as (project, client), ExitStack() as stack:
         from activelab.label_studio import Watcher
 
-        watcher = Watcher(project, client, every, not no_train, ahead, _say)
+        watcher = Watcher(project, client, every, not no_train, ahead, _say, consensus)
         if webhook is not None:
             from activelab.label_studio import check_url
             from activelab.label_studio.listener import create_listener, listening, registered
@@ -281,6 +333,7 @@ def backend(
     every: Every = 30.0,
     ahead: Ahead = None,
     no_train: NoTrain = False,
+    consensus: ConsensusAfterRounds = False,
     host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen at; 0 for any that is free.")] = 9090,
     allow_remote: AllowRemote = False,
@@ -305,7 +358,7 @@ def backend(
         from activelab.label_studio import Watcher
         from activelab.label_studio.listener import create_listener, listening
 
-        watcher = Watcher(project, client, every, not no_train, ahead, _say)
+        watcher = Watcher(project, client, every, not no_train, ahead, _say, consensus)
         app = create_listener(watcher, secrets.token_urlsafe(32), password=password, predict=True)
         with listening(app, host, port) as address:
             _say(f"ML backend: {address}  (Ctrl-C stops it)")

@@ -16,6 +16,7 @@ from activelab._progress import Show
 from activelab.cli._output import progress_bar
 
 if TYPE_CHECKING:
+    from activelab.planning import Batch
     from activelab.scale import Plan, Suggestion
 
 SEPARATOR = "\n"
@@ -125,13 +126,20 @@ def bar() -> Iterator[Bar]:
         yield Bar(show)
 
 
-def summary_of(found: Suggestion) -> dict[str, Any]:
+def summary_of(found: Suggestion[Batch]) -> dict[str, Any]:
     """What is worth knowing about a batch, as ``activelab suggest`` prints it."""
     relabel = int((found.batch.kind == "relabel").sum())
     return {
         "batch_size": len(found.batch),
         "new": len(found.batch) - relabel,
         "relabel": relabel,
+        **facts_of(found),
+    }
+
+
+def facts_of(found: Suggestion[Any]) -> dict[str, Any]:
+    """What there is to say of a run, whatever is asked for."""
+    return {
         "pool": found.n_examples,
         "labelled": found.n_labelled,
         "n_labels": found.n_labels,

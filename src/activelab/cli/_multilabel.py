@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from activelab.cli._inputs import Request, read_sets, with_features
+from activelab.cli._large import bar, facts_of, require_scale
 from activelab.cli._output import working
 
 if TYPE_CHECKING:
-    from activelab.multilabel import LabelSets
+    from activelab.multilabel import LabelSets, QuestionBatch
     from activelab.strategies import Strategy
+
+_REASON = "for answers of the kind multilabel"
 
 
 def consensus_of_sets(request: Request, loss: str | None) -> tuple[Any, dict[str, Any]]:
@@ -95,23 +98,55 @@ def questions(
             learner = ActiveLearner(make_model(classifier[1]), strategy, seed=seed)
             batch = learner.ask(X, sets, batch_size, class_price=class_price)
         notes, n_models = learner.set_round_.notes, len(learner.set_round_.pred_probs)
-    whole = sum(name is None for name in batch.classes.tolist())
-    columns = batch.to_dict()
     kind = to_arrow({"class": sets.classes})["class"].type if sets.n_classes else pa.string()
-    summary = {
-        "batch_size": len(batch),
-        "whole_examples": whole,
-        "single_classes": len(batch) - whole,
+    return to_arrow(batch.to_dict(), {"class": kind}), {
+        **_asked(batch),
         **_sizes(sets, n_models),
         "notes": [*request.notes, *notes],
     }
-    return to_arrow(columns, {"class": kind}), summary
+
+
+def questions_in_parts(
+    labels: list[str],
+    models: list[list[str]],
+    batch_size: int,
+    ask: str,
+    class_price: float | None,
+    **how: Any,
+) -> tuple[Any, dict[str, Any]]:
+    """Table and summary of ``activelab suggest`` of a pool that is read in parts."""
+    import pyarrow as pa
+
+    from activelab.tables import to_arrow
+
+    with bar() as shown:
+        found = require_scale().suggest_questions(
+            labels,
+            models,
+            batch_size,
+            ask=ask,
+            class_price=class_price,
+            progress=shown.advance,
+            planned=shown.planned,
+            **how,
+        )
+    about = {"method": "multilabel", "method_reason": _REASON}
+    return to_arrow(found.batch.to_dict(), {"class": pa.string()}), {
+        **_asked(found.batch),
+        **about,
+        **facts_of(found),
+    }
+
+
+def _asked(batch: QuestionBatch) -> dict[str, int]:
+    whole = sum(name is None for name in batch.classes.tolist())
+    return {"batch_size": len(batch), "whole_examples": whole, "single_classes": len(batch) - whole}
 
 
 def _sizes(sets: LabelSets, n_models: int) -> dict[str, Any]:
     return {
         "method": "multilabel",
-        "method_reason": "for answers of the kind multilabel",
+        "method_reason": _REASON,
         "labelled": int(sets.labelled.sum()),
         "pool": sets.n_examples,
         "n_labels": sets.n_answers,

@@ -12,7 +12,7 @@ from activelab._errors import InputError
 from activelab.cli._inputs import Request, class_names, read_inputs, with_features
 from activelab.cli._kind import Ask, ClassPrice, KindOption, LossOption, Scale, kind_in, kind_of
 from activelab.cli._large import SEPARATOR, bar, is_large, print_plan, require_scale, summary_of
-from activelab.cli._multilabel import questions
+from activelab.cli._multilabel import questions, questions_in_parts
 from activelab.cli._options import (
     Address,
     EngineOption,
@@ -149,6 +149,14 @@ def suggest(
     labels, shown = [source(one) for one in labels], list[str]()
     if len(labels) == 1:
         answers, shown = kind_in(Path(labels[0]), answers, kind, scale, reading)
+    large = {
+        "unmatched": unmatched,
+        "engine": engine,
+        "address": address,
+        "workers": workers,
+        "memory": memory,
+        "work_dir": work_dir,
+    }
     if answers.name != "multilabel":
         if ask != "either" or class_price is not None:
             raise InputError("--ask and --class-price go with --kind multilabel.")
@@ -156,6 +164,9 @@ def suggest(
             raise InputError("give either --pred-probs or --features.")
     if loss is not None and answers.name == "single":
         raise InputError("--loss goes with --kind ordinal and --kind multilabel.")
+    models = [[source(name) for name in one.split(SEPARATOR)] for one in pred_probs or ()]
+    features = None if features is None else source(features)
+    prices = None if prices is None else source(prices)
     method = method or (answers.strategy if features is None else answers.with_features)
     strategy = Strategy.of(
         method,
@@ -168,43 +179,36 @@ def suggest(
         ask=None if ask == "either" else ask,
     )
     if answers.name == "multilabel":
-        beyond = (max_share, prices, unmatched, engine, address, workers, memory, work_dir)
-        if any(one is not None for one in beyond) or explain or (features is not None and pred_probs):
+        if max_share is not None or prices is not None or (features is not None and pred_probs):
             raise InputError(
                 "--kind multilabel takes --pred-probs or --features, --model, --batch-size, --method, "
                 "--loss, --ask, --class-price and options that say how files are read."
             )
-        if len(labels) > 1:
-            raise InputError("--kind multilabel reads one file of labels.")
         strategy.check_sets()
-        files = [Path(source(one)) for one in pred_probs or ()]
-        request = reading.request(Path(labels[0]), files)
-        request.notes.extend(shown)
-        trained = None if features is None else (source(features), model)
-        output = target(output, format_, (*request.files, *(() if trained is None else (str(trained[0]),))))
-        table, summary = questions(request, batch_size, strategy, class_price, seed, trained)
+        if is_large(labels, models, [*large.values(), explain]):
+            if not models:
+                raise InputError("a pool in several files needs --pred-probs, which list its examples.")
+            if features is not None or loss or method != answers.strategy:
+                raise InputError("--features, --method and --loss of sets are for pools that fit memory.")
+            _check_large(reading)
+            if explain:
+                _explain(labels, models, reading, large, as_json, several=True)
+                return
+            output = target(output, format_, [*labels, *(name for names in models for name in names)])
+            how = _how(reading, large, seed)
+            table, summary = questions_in_parts(labels, models, batch_size, ask, class_price, **how)
+        else:
+            request = reading.request(Path(labels[0]), [Path(names[0]) for names in models])
+            request.notes.extend(shown)
+            trained = None if features is None else (features, model)
+            output = target(output, format_, (*request.files, *([] if features is None else [str(features)])))
+            table, summary = questions(request, batch_size, strategy, class_price, seed, trained)
         deliver(table, summary, output=output, as_json=as_json)
         return
-    models = [[source(name) for name in one.split(SEPARATOR)] for one in pred_probs or ()]
-    features = None if features is None else source(features)
-    prices = None if prices is None else source(prices)
     if prices is not None and strategy.assignment != "thompson":
         raise InputError("--prices go with --assignment thompson.")
     others = [str(one) for one in (features, prices, reading.examples) if one is not None]
     output = target(output, format_, [*labels, *(name for names in models for name in names), *others])
-    columns = {
-        "example_column": reading.example_column,
-        "annotator_column": reading.annotator_column,
-        "label_column": reading.label_column,
-    }
-    large = {
-        "unmatched": unmatched,
-        "engine": engine,
-        "address": address,
-        "workers": workers,
-        "memory": memory,
-        "work_dir": work_dir,
-    }
     if is_large(labels, models, [*large.values(), explain]):
         if strategy.assignment is not None or strategy.skip_settled or strategy.batching != "top":
             raise InputError("--assignment, --skip-settled and --batching are for pools that fit the memory.")
@@ -213,32 +217,12 @@ def suggest(
                 "--features are for pools that fit the memory. Train a classifier on them, and give its "
                 "out-of-sample probabilities with --pred-probs."
             )
-        if reading.missing or reading.fold:
-            raise InputError(
-                "--missing and --fold are for pools that fit the memory. Clean the labels first, with: "
-                "activelab convert LABELS labels.parquet --missing WORD --fold --classes LIST"
-            )
-        if reading.abstain or reading.confidence:
-            raise InputError("--abstain and --confidence are for pools that fit the memory.")
-        if reading.examples is not None:
-            raise InputError("--examples is for arrays; a pool in several files lists its examples itself.")
-        chosen = {name: value for name, value in large.items() if value is not None}
+        _check_large(reading)
         if explain:
-            names = None if reading.classes is None else class_names(reading.classes)
-            budget = {name: chosen[name] for name in ("workers", "memory") if name in chosen}
-            print_plan(require_scale().plan(labels, models, classes=names, **columns, **budget), as_json)
+            _explain(labels, models, reading, large, as_json, method=strategy)
             return
-        batch, summary = _in_parts(
-            labels,
-            models,
-            batch_size,
-            strategy,
-            reading.classes,
-            **columns,
-            **chosen,
-            keep=reading.keep.value,
-            seed=seed,
-        )
+        how = _how(reading, large, seed)
+        batch, summary = _in_parts(labels, models, batch_size, strategy, answers, **how)
     else:
         request = reading.request(Path(labels[0]), [Path(names[0]) for names in models])
         classifier = (features, model) if features is not None else None
@@ -246,27 +230,68 @@ def suggest(
     deliver(_table(batch), {"method": method, **summary}, output=output, as_json=as_json)
 
 
+def _check_large(reading: Reading) -> None:
+    """Refuse what says how a file is read that is read into memory."""
+    if reading.missing or reading.fold:
+        raise InputError(
+            "--missing and --fold are for pools that fit the memory. Clean the labels first, with: "
+            "activelab convert LABELS labels.parquet --missing WORD --fold --classes LIST"
+        )
+    if reading.abstain or reading.confidence:
+        raise InputError("--abstain and --confidence are for pools that fit the memory.")
+    if reading.examples is not None:
+        raise InputError("--examples is for arrays; a pool in several files lists its examples itself.")
+
+
+def _named(reading: Reading) -> dict[str, Any]:
+    """Classes and columns as `activelab.scale` takes them."""
+    return {
+        "classes": None if reading.classes is None else class_names(reading.classes),
+        "example_column": reading.example_column,
+        "annotator_column": reading.annotator_column,
+        "label_column": reading.label_column,
+    }
+
+
+def _how(reading: Reading, large: dict[str, Any], seed: int) -> dict[str, Any]:
+    """How a pool is read and computed in parts."""
+    chosen = {name: value for name, value in large.items() if value is not None}
+    return {**_named(reading), **chosen, "keep": reading.keep.value, "seed": seed}
+
+
+def _explain(
+    labels: list[str],
+    models: list[list[str]],
+    reading: Reading,
+    large: dict[str, Any],
+    as_json: bool,
+    **what: Any,
+) -> None:
+    budget = {name: large[name] for name in ("workers", "memory") if large[name] is not None}
+    print_plan(require_scale().plan(labels, models, **_named(reading), **budget, **what), as_json)
+
+
 def _in_parts(
     labels: list[str],
     models: list[list[str]],
     batch_size: int,
     strategy: Strategy,
-    classes: str | None,
-    **options: Any,
+    kind: Kind,
+    **how: Any,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Columns and summary of the batch of a pool that is read in parts."""
+    from activelab.labels import Labels
+
     with bar() as shown:
         found = require_scale().suggest(
-            labels,
-            models,
-            batch_size,
-            strategy,
-            classes=None if classes is None else class_names(classes),
-            progress=shown.advance,
-            planned=shown.planned,
-            **options,
+            labels, models, batch_size, strategy, progress=shown.advance, planned=shown.planned, **how
         )
-    return found.batch.to_dict(), summary_of(found)
+    checked: tuple[str, ...] = ()
+    if kind.name == "ordinal":
+        points = Labels([], [], [], examples=0, annotators=0, classes=found.classes)
+        checked = kind.check(points)
+    notes = (*checked, *found.notes, *_without_helpers(strategy))
+    return found.batch.to_dict(), {**summary_of(found), "notes": notes}
 
 
 def _in_memory(
@@ -327,8 +352,12 @@ def _scored(
     from activelab.planning import plan_round
 
     plan = plan_round(pool, models, strategy, batch_size, seed=seed)
+    return plan, (*plan.notes, *_without_helpers(strategy))
+
+
+def _without_helpers(strategy: Strategy) -> tuple[str, ...]:
     alone = "helpers need --features; predictions alone are scored as by frugal."
-    return plan, (*plan.notes, *([alone] if strategy.helpers else []))
+    return (alone,) if strategy.helpers else ()
 
 
 def _trained(

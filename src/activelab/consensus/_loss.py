@@ -39,6 +39,9 @@ def decide(
     posterior: Float64s, table: Float64s, index: Index, labels: Labels, seed: int
 ) -> tuple[Ints, Float64s]:
     """The class of each row that is expected to cost least, and what; ties as by `most_probable`."""
-    expected = posterior @ table
+    # Truth by truth: a product of matrices may round a row by where in the block it is.
+    expected = np.zeros((len(posterior), table.shape[1]))
+    for truth, cost in enumerate(table):
+        expected += posterior[:, truth, None] * cost
     label = most_probable(float(table.max(initial=0)) - expected, index, labels, seed)
     return label, expected[np.arange(len(label)), label]

@@ -1,10 +1,12 @@
 """Files of labels of other tools: read, recognised by content, and converted into each other."""
 
+from activelab.formats._answers import PATH as PATH
 from activelab.formats._answers import set_of as set_of
 from activelab.formats._array import parse_array as parse_array
 from activelab.formats._convert import Conversion, convert_file, read_records
 from activelab.formats._convert import summary_of as summary_of
 from activelab.formats._detect import detect_format
+from activelab.formats._label_studio import answer_value as answer_value
 from activelab.formats._label_studio import task_annotations as task_annotations
 from activelab.formats._labels import BESIDE as BESIDE
 from activelab.formats._labels import latest_labels as latest_labels

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
 
-from activelab._errors import InputError
+from activelab._errors import InputError, unknown
 from activelab._whole import whole_file
 from activelab.formats._detect import detect_format
+from activelab.formats._label_studio import TAGS
 from activelab.formats._record import NOTHING, Record, Source
 from activelab.formats._registry import FileFormat, get_format
 from activelab.formats._spelling import class_notes, folding, meeting
@@ -130,6 +131,7 @@ def convert_file(
     missing: Collection[str] = (),
     several: bool = False,
     fold: bool = False,
+    tag: str | None = None,
 ) -> Conversion:
     """Write the labels of a file to a file of another format.
 
@@ -146,6 +148,9 @@ def convert_file(
     fold : bool
         Merge classes that differ only in blanks, case or Unicode's normal form: into the most frequent one,
         or the one that ``classes`` has.
+    tag : {"choices", "rating", "taxonomy"}, optional
+        With ``to="label-studio"``, the tag that the labels are written as answers to, by default choices: a
+        rating is a number from 1, a class of a taxonomy a path such as "Animal/Cat".
 
     Returns
     -------
@@ -158,6 +163,10 @@ def convert_file(
     """
     writer = get_format(to)
     ending = _ending(target, writer)
+    if tag is not None and to != "label-studio":
+        raise InputError(f"a tag is for files of the format label-studio, not {to}.")
+    if tag is not None and tag not in TAGS:
+        raise unknown("tag", tag, TAGS)
     check_target(target, (os.fspath(source),))
     with naming(source):
         found = from_ or detect_format(Path(source), columns)
@@ -172,7 +181,7 @@ def convert_file(
         several=several,
         notes=done.notes,
     )
-    with Spool(several) as pool:
+    with Spool(several, tag or TAGS[0]) as pool:
         _fill(pool, records, done)
         unlabelled = pool.count("example") - _labelled(pool)
         if not pool.count("vote"):

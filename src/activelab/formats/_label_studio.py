@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from activelab._errors import InputError, first
-from activelab.formats._answers import NONE, RATINGS, answer_of, cell_of, members
+from activelab.formats._answers import NONE, PATH, RATINGS, answer_of, cell_of, members
 from activelab.formats._record import (
     Item,
     Record,
@@ -232,24 +232,45 @@ def read_flat(source: Source) -> Iterator[Record]:
 # ---------------------------------------------------------------------- out
 
 
+TAGS = ("choices", "rating", "taxonomy")
+"""Tags of Label Studio that labels can be written as answers to."""
+
+
+def answer_value(tag: str, labels: Sequence[str]) -> Any:
+    """Labels as the value of a result: of choices a list, of a rating its number, of a taxonomy paths.
+
+    Raises
+    ------
+    InputError
+        If a rating is not one whole number from 1.
+    """
+    if tag == "taxonomy":
+        return [label.split(PATH) for label in labels]
+    if tag == "rating":
+        if len(labels) != 1 or not is_canonical(labels[0]) or int(labels[0]) < 1:
+            raise InputError(f"{first(labels)} is no rating of Label Studio: these are 1, 2, 3, …")
+        return int(labels[0])
+    return list(labels)
+
+
 def write_json(file: IO[bytes], pool: Spool, _: str, __: Sequence[str]) -> None:
     """Tasks with annotations, to be imported into Label Studio or anything that reads its exports."""
     number = pool.number_or_text("example")
-    write_array(file, (_task(item, number(item.example), pool.several) for item in pool.items()))
+    write_array(file, (_task(item, number(item.example), pool) for item in pool.items()))
 
 
-def _task(item: Item, identity: Any, several: bool) -> dict[str, Any]:
+def _task(item: Item, identity: Any, pool: Spool) -> dict[str, Any]:
     annotations = []
     for vote in item.votes:
-        choice = {"from_name": "label", "to_name": _shown(item.content), "type": "choices"}
-        chosen = members(vote.label, several)
+        choice = {"from_name": "label", "to_name": _shown(item.content), "type": pool.tag}
+        chosen = members(vote.label, pool.several)
         one: dict[str, Any] = {
             # Elsewhere a number; a name in its place is taken back by every reader here.
             "completed_by": int(vote.annotator)
             if is_canonical(vote.annotator)
             else {"email": vote.annotator},
             "was_cancelled": False,
-            "result": [{**choice, "value": {"choices": chosen}}] if chosen else [],
+            "result": [{**choice, "value": {pool.tag: answer_value(pool.tag, chosen)}}] if chosen else [],
         }
         if vote.time is not None:
             one["created_at"] = one["updated_at"] = moment_of(vote.time)

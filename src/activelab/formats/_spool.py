@@ -34,6 +34,8 @@ class Spool:
     ----------
     several : bool
         Whether a label is a set, as `activelab.formats._answers.set_of` writes it.
+    tag : str
+        Tag of Label Studio that labels are written as answers to.
 
     Attributes
     ----------
@@ -41,8 +43,8 @@ class Spool:
         Labels that a later one of the same annotator has replaced.
     """
 
-    def __init__(self, several: bool = False) -> None:
-        self.several = several
+    def __init__(self, several: bool = False, tag: str = "choices") -> None:
+        self.several, self.tag = several, tag
         # An empty name is a private file that goes away with the connection.
         self.connection = sqlite3.connect("", isolation_level=None)
         self.connection.executescript(f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; {_TABLES} BEGIN;")

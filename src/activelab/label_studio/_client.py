@@ -186,6 +186,10 @@ class Client:
         with self._streamed(f"/api/projects/{project}/export", parameters) as stream:
             yield stream
 
+    def add_tasks(self, project: int, tasks: Sequence[Mapping[str, Any]]) -> None:
+        """Make tasks; asked once, since the same again would make them twice."""
+        self._json("POST", f"/api/projects/{project}/import", json=tasks, tries=1)
+
     def add_predictions(self, project: int, predictions: Sequence[Mapping[str, Any]]) -> None:
         """Store predictions; twice the same does no harm, for only their scores count."""
         self._json("POST", f"/api/projects/{project}/import/predictions", json=predictions)
@@ -209,9 +213,9 @@ class Client:
 
     # ------------------------------------------------------------------ how it is asked
 
-    def _json(self, method: str, path: str, *, absent: Any = ..., **options: Any) -> Any:
+    def _json(self, method: str, path: str, *, absent: Any = ..., tries: int = TRIES, **options: Any) -> Any:
         """The answer to a request; ``absent`` if there is nothing of the name."""
-        response = self._send(lambda: self._request(method, path, **options))
+        response = self._send(lambda: self._request(method, path, **options), tries)
         if response.status_code == 404 and absent is not ...:
             return absent
         self._check(response, path)
@@ -255,15 +259,15 @@ class Client:
             self._until = time.monotonic() + _ACCESS_SECONDS
         return {"Authorization": f"Bearer {self._access}"}
 
-    def _send(self, request: Callable[[], httpx.Response]) -> httpx.Response:
+    def _send(self, request: Callable[[], httpx.Response], tries: int = TRIES) -> httpx.Response:
         """Try until it is answered, refreshing the access token once if it is refused."""
         refreshed = False
-        for turn in range(TRIES):
+        for turn in range(tries):
             wait = min(2.0**turn, _LONGEST_WAIT) * random.uniform(0.5, 1.0)
             try:
                 response = request()
             except httpx.TransportError as error:
-                if turn == TRIES - 1:
+                if turn == tries - 1:
                     raise ServerError(f"{self.url} cannot be reached: {_said(error)}.") from None
                 self._sleep(wait)
                 continue
@@ -271,7 +275,7 @@ class Client:
                 response.close()
                 self._until, refreshed = 0.0, True
                 response = request()
-            if response.status_code not in _PASSING or turn == TRIES - 1:
+            if response.status_code not in _PASSING or turn == tries - 1:
                 return response
             after = response.headers.get("Retry-After", "")
             response.close()

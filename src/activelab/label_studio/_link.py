@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from activelab._errors import InputError, first
+from activelab.label_studio._config import Labelling
 from activelab.label_studio._schema import label_studio_task
 from activelab.project import Project
 from activelab.project.settings import Settings, load_value, store_value
@@ -35,6 +36,8 @@ class Link:
         The round they are of; -1 before the first.
     complete : bool
         Whether the server has been told to use them.
+    consensus : str
+        The model version of the consensus that all tasks have there; "" before the first.
     """
 
     url: str
@@ -44,6 +47,7 @@ class Link:
     model_version: str = ""
     pushed_round: int = -1
     complete: bool = False
+    consensus: str = ""
 
     def changed(self, **changes: Any) -> Link:
         """This link with some of it changed."""
@@ -80,13 +84,21 @@ def change_link(project: Project, **changes: Any) -> Link:
     return project.database.write(change)
 
 
-def connect(project: Project, link: Link, classes: tuple[str, ...]) -> Link:
+def connect(project: Project, link: Link, labelling: Labelling) -> Link:
     """Connect a project with a Label Studio project; the same again changes nothing.
+
+    Parameters
+    ----------
+    project : Project
+    link : Link
+    labelling : Labelling
+        What the other end asks (`labelling_of`).
 
     Raises
     ------
     InputError
-        If it is connected with another one, or has examples that no field of the tasks names.
+        If it is connected with another one, has examples that no field of the tasks names, or asks another
+        question.
     """
 
     def begin(connection: Connection) -> Link:
@@ -109,18 +121,22 @@ def connect(project: Project, link: Link, classes: tuple[str, ...]) -> Link:
         write_audit(connection, None, "connected with Label Studio", {"url": link.url, "number": link.number})
         return link
 
-    if project.refresh(0).several:
-        raise InputError(
-            "Label Studio can be connected with a project that asks for one label; this one is multilabel."
-        )
-    add_classes(project, classes)
+    add_classes(project, labelling)
     return project.database.write(begin)
 
 
-def add_classes(project: Project, classes: tuple[str, ...]) -> Settings:
-    """Add the classes that the project lacks."""
-    known = project.refresh(0).classes
-    new = [name for name in classes if name not in known]
+def add_classes(project: Project, labelling: Labelling) -> Settings:
+    """Add the classes that the project lacks.
+
+    Raises
+    ------
+    InputError
+        If the project asks another question.
+    """
+    settings = project.refresh(0)
+    labelling.check(settings)
+    known = settings.classes
+    new = [name for name in labelling.classes if name not in known]
     if not new:
         return project.settings
     if project.settings.question == "ordinal":

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
+from activelab._set_text import names_in
 from activelab.formats import is_later, parse_array, task_annotations
 from activelab.label_studio._client import Client
 from activelab.label_studio._config import Labelling, labelling_of
@@ -18,6 +19,7 @@ from activelab.label_studio._schema import label_studio_answer, label_studio_tas
 from activelab.project import Project
 from activelab.project.labelling import rounds
 from activelab.project.labelling.intake import insert_labels
+from activelab.project.labelling.naming import label_codes, members_of
 from activelab.project.labelling.queue import Answer, put_answer, take_back
 from activelab.project.store import accounts
 from activelab.project.store.schema import annotator, answer
@@ -63,6 +65,11 @@ class _Given(NamedTuple):
     class_code: int | None
 
 
+class _Said(NamedTuple):
+    kind: str
+    label: str  # a set is a text as "a|b"
+
+
 class _Listed(NamedTuple):
     updated: str
     overlap: int
@@ -97,7 +104,7 @@ def pull(
     Raises
     ------
     InputError
-        If the project is not connected, or its labelling configuration no longer is a single choice.
+        If the project is not connected, or the labelling configuration no longer asks what it asks.
     ServerError
         If the server cannot be reached.
     """
@@ -105,8 +112,9 @@ def pull(
     about = client.project(link.number)
     begun = client.server_time
     labelling = labelling_of(about)
+    labelling.check(project.refresh(0))
     if not dry_run:
-        add_classes(project, labelling.classes)
+        add_classes(project, labelling)
     done = Pulled()
     known = project.database.read(_known)
     since = FIRST_DAY if full or not link.cursor else link.cursor
@@ -175,7 +183,7 @@ class _Apply:
         classes = project.settings.classes
         if dry_run:
             classes = (*classes, *(name for name in labelling.classes if name not in classes))
-        self.classes = {name: code for code, name in enumerate(classes)}
+        self.classes = classes
         # What was there before we asked for anything is not part of the budget.
         self.source = "connector" if link.pushed_round >= 0 else "import"
         self.people = project.database.read(
@@ -189,7 +197,7 @@ class _Apply:
     def block(self, tasks: list[dict[str, Any]]) -> None:
         """Store some tasks with their answers."""
         self.done.tasks += len(tasks)
-        given = {int(task["id"]): self._answers(task) for task in tasks}
+        given = self._coded({int(task["id"]): self._answers(task) for task in tasks})
         examples = self._examples(tasks)
         usable = {number: answers for number, answers in given.items() if number in examples}
         if self.dry_run:
@@ -209,22 +217,41 @@ class _Apply:
         ]
         self.project.database.write(lambda c: self._store(c, usable, rows))
 
-    def _answers(self, task: dict[str, Any]) -> dict[int, _Given]:
+    def _answers(self, task: dict[str, Any]) -> dict[int, _Said]:
         """The latest answer of each person."""
-        found: dict[int, tuple[_Given, float | None]] = {}
+        found: dict[int, tuple[_Said, float | None]] = {}
+        page = self.labelling
         for one in task.get("annotations") or []:
             who = one.get("completed_by")
             who = who.get("id") if isinstance(who, dict) else who
-            ((_, label, moment, left_out, problem),) = task_annotations([one], self.labelling.question)
-            given = _Given("skip", None) if left_out else _Given("label", self.classes.get(str(label), -1))
-            if not isinstance(who, int) or problem or given.class_code == -1:
-                why = problem or (
-                    "it does not say who made it" if not isinstance(who, int) else f"{label!r} is no class"
-                )
+            ((_, label, moment, left_out, problem),) = task_annotations(
+                [one], page.question, (page.tag,), page.several
+            )
+            given = _Said("skip", "") if left_out else _Said("label", str(label))
+            named = [] if left_out or problem else names_in(str(label)) if page.several else [str(label)]
+            strange = [name for name in named if name not in self.classes]
+            if not isinstance(who, int) or problem or strange:
+                why = f"{strange[0]!r} is no class" if strange else "it does not say who made it"
+                why = problem or why
                 self.done.notes.append(f"annotation {one.get('id')} of task {task['id']}: {why}; left out.")
             elif who not in found or not is_later(found[who][1], moment):
                 found[who] = given, moment
         return {who: given for who, (given, _) in found.items()}
+
+    def _coded(self, said: dict[int, dict[int, _Said]]) -> dict[int, dict[int, _Given]]:
+        """Answers with the codes of their labels; sets that nobody has given before are stored."""
+        labels = {one.label for answers in said.values() for one in answers.values() if one.kind == "label"}
+        if not self.dry_run:
+            codes = label_codes(self.project.database, labels)
+        elif self.labelling.several:
+            stored = {one: code for code, one in enumerate(self.project.naming().sets or ())}
+            codes = {label: stored.get(members_of(label, self.classes), -1) for label in labels}
+        else:
+            codes = {label: self.classes.index(label) for label in labels}
+        return {
+            number: {who: _Given(one.kind, codes.get(one.label)) for who, one in answers.items()}
+            for number, answers in said.items()
+        }
 
     # ------------------------------------------------------------------ examples and people
 

@@ -97,14 +97,14 @@ def push(
     Raises
     ------
     InputError
-        If the project is not connected, its labelling configuration is no single choice, or there is no
+        If the project is not connected, the labelling configuration asks something else, or there is no
         round yet.
     ServerError
         If the server cannot be reached.
     """
     link = load_link(project)
     about = client.project(link.number)
-    labelling_of(about)
+    labelling_of(about).check(project.refresh(0))
     if about.get("maximum_annotations") != 1 and not dry_run:
         # With more than one the server serves at random, and changing it rewrites the overlap of tasks.
         client.change_project(link.number, {"maximum_annotations": 1})

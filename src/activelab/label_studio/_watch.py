@@ -11,6 +11,7 @@ from activelab._errors import InputError
 from activelab.label_studio._client import Client, ServerError
 from activelab.label_studio._pull import Pulled, pull
 from activelab.label_studio._push import Pushed, push
+from activelab.label_studio._send import push_consensus
 from activelab.project import Project, StorageError
 from activelab.project.labelling.rounds import AlreadyTrainingError
 from activelab.project.training.trainer import due
@@ -57,6 +58,8 @@ class Watcher:
         As in `push`.
     say : callable
         Told in words what happens.
+    consensus : bool
+        Whether to write the consensus there after each round that was trained, as `push_consensus` does.
     """
 
     project: Project
@@ -65,6 +68,7 @@ class Watcher:
     train: bool = True
     ahead: int | None = None
     say: Callable[[str], None] = print
+    consensus: bool = False
     _wake: threading.Event = field(default_factory=threading.Event, repr=False)
     _stopping: threading.Event = field(default_factory=threading.Event, repr=False)
     _wanted: bool = False
@@ -87,6 +91,9 @@ class Watcher:
             except (InputError, AlreadyTrainingError) as error:
                 self.say(f"no round was trained: {error}")
         pushed = push(self.project, self.client, ahead=self.ahead)
+        if why is not None and self.consensus:
+            number = push_consensus(self.project, self.client)
+            self.say(f"wrote the consensus of {number:,} tasks")
         return Step(pulled, pushed, why)
 
     def run(self) -> None:

@@ -11,6 +11,7 @@ from activelab.multilabel._loss import SET_LOSSES
 from activelab.multilabel._method import Multilabel, as_sets
 from activelab.multilabel._probs import check_multilabel_probs
 from activelab.multilabel._questions import SET_METHODS, QuestionBatch, suggest_questions
+from activelab.multilabel._questions import Ask as Ask
 from activelab.multilabel._sets import LabelSets
 from activelab.multilabel._sets import texts as set_texts
 

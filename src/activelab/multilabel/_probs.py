@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from activelab._errors import InputError
-from activelab._typing import Models
+from activelab._typing import Floats, Models
 from activelab.labels import Labels
 from activelab.multilabel._sets import LabelSets
 from activelab.pred_probs import aligned, frame_examples
@@ -52,17 +52,22 @@ def check_multilabel_probs(pred_probs: Any, sets: LabelSets) -> Models:
     if not models:
         raise InputError("pred_probs holds no model.")
     for model in models:
-        wrong = ~((model >= -_TOLERANCE) & (model <= 1 + _TOLERANCE))
-        if wrong.any():
-            row, column = (int(at) for at in np.argwhere(wrong)[0])
-            name = sets.examples[row : row + 1].tolist()[0]
-            raise InputError(
-                f"example {name!r} of pred_probs holds {model[row, column]:g}; probabilities lie between 0 "
-                "and 1.",
-                row=row,
-                example=name,
-            )
+        check_set_values(model, pool, "")
     return models
+
+
+def check_set_values(model: Floats, labels: Labels, where: str) -> None:
+    """Raise unless each entry is a probability; ``where`` says of which model."""
+    wrong = ~((model >= -_TOLERANCE) & (model <= 1 + _TOLERANCE))
+    if wrong.any():
+        row, column = (int(at) for at in np.argwhere(wrong)[0])
+        name = labels.examples[row : row + 1].tolist()[0]
+        raise InputError(
+            f"{where}example {name!r} of pred_probs holds {model[row, column]:g}; probabilities lie between "
+            "0 and 1.",
+            row=row,
+            example=name,
+        )
 
 
 def joined_sets(sets: LabelSets, pred_probs: Any) -> tuple[LabelSets, Models]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,13 +11,13 @@ import numpy as np
 from activelab import _html
 from activelab._errors import InputError, unknown
 from activelab._frames import Backend, make_frame
-from activelab._kernels import tie_break
-from activelab._typing import Bools, Float64s, Ids, Ints
+from activelab._typing import Bools, Float64s, Ids, Ints, Models
 from activelab.multilabel._consensus import pool_posterior
 from activelab.multilabel._estimate import MultilabelEstimate, multilabel_estimate
 from activelab.multilabel._loss import SetLoss, thresholds
 from activelab.multilabel._probs import joined_sets
 from activelab.multilabel._sets import LabelSets
+from activelab.selection import batch_order
 
 Ask = Literal["either", "examples", "classes"]
 ASKS = ("either", "examples", "classes")
@@ -171,60 +171,144 @@ def questions_by(
     seed: int,
 ) -> QuestionBatch:
     """`suggest_questions` by an estimate there is, and the probability of each class of each example."""
+    price = check_asking(batch_size, ask, class_price, sets.n_classes)
+    if method not in SET_METHODS:
+        raise unknown("method for sets", method, SET_METHODS)
+    allowed = None
+    if eligible is not None:
+        allowed = np.asarray(eligible)
+        if allowed.shape not in ((sets.n_examples,), posterior.shape) or allowed.dtype != bool:
+            raise InputError(
+                f"eligible needs booleans of shape ({sets.n_examples},) or {posterior.shape}, got "
+                f"{allowed.shape}."
+            )
+    asking = Asking(estimate, mean_rates(estimate, sets), ask, price, loss, seed, drawn=method == "random")
+    batch = asking.best_by(sets, posterior, batch_size, allowed=allowed)
+    return replace(batch, notes=fewer_questions(len(batch), batch_size))
+
+
+def check_asking(batch_size: int, ask: str, class_price: float | None, n_classes: int) -> float:
+    """The price of a question about one class; raises unless all arguments can be used."""
     if batch_size < 1:
         raise InputError(f"batch_size must be at least 1, got {batch_size}.")
     if ask not in ASKS:
         raise unknown("ask", ask, ASKS)
-    if method not in SET_METHODS:
-        raise unknown("method for sets", method, SET_METHODS)
-    price = 1 / max(sets.n_classes, 1) if class_price is None else float(class_price)
+    price = 1 / max(n_classes, 1) if class_price is None else float(class_price)
     if not price > 0:
         raise InputError(f"class_price must be positive, got {class_price}.")
-    worth = question_worth(estimate, sets, posterior, loss)
-    if eligible is not None:
-        allowed = np.asarray(eligible)
-        if allowed.shape not in ((sets.n_examples,), worth.shape) or allowed.dtype != bool:
-            raise InputError(
-                f"eligible needs booleans of shape ({sets.n_examples},) or {worth.shape}, got "
-                f"{allowed.shape}."
-            )
-        worth = np.where(allowed if allowed.ndim == 2 else allowed[:, None], worth, -np.inf)
-    drawn = method == "random"
-    example, code, rate = _candidates(worth, price, "examples" if drawn and ask == "either" else ask)
-    size = min(batch_size, len(example))
-    key = example * (sets.n_classes + 1) + code + 1
-    best = _highest(np.zeros(len(rate)) if drawn else rate, key, size, seed)
-    example, code, rate = example[best], code[best], rate[best]
-    single = code >= 0
-    classes = np.full(size, None, dtype=object)
-    classes[single] = sets.classes[code[single]]
-    asked = pair_counts(sets)
-    notes = (f"only {size:,} questions are left to ask.",) if size < batch_size else ()
-    return QuestionBatch(
-        examples=sets.examples[example],
-        classes=classes,
-        worth=rate,
-        price=np.where(single, price, 1.0),
-        probability=np.where(single, posterior[example, code], np.nan),
-        num_labels=np.where(single, asked[example, code], sets.counts[example]).astype(np.int64),
-        notes=notes,
-    )
+    return price
+
+
+def fewer_questions(number: int, asked: int) -> tuple[str, ...]:
+    """The note on a batch that is smaller than asked for."""
+    return (f"only {number:,} questions are left to ask.",) if number < asked else ()
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What the worth of a question rests on besides its own example.
+
+    Attributes
+    ----------
+    estimate : MultilabelEstimate
+    rates : ndarray of float64, shape (2, n_classes)
+        As of `mean_rates`.
+    ask : str
+    price : float
+        Of a question about one class.
+    loss : str
+    seed : int
+    drawn : bool
+        Whether questions are drawn, whatever they are worth; about whole examples, where either may be asked.
+    """
+
+    estimate: MultilabelEstimate
+    rates: Float64s
+    ask: str
+    price: float
+    loss: str
+    seed: int
+    drawn: bool = False
+
+    def best(
+        self, sets: LabelSets, models: Models, batch_size: int, *, at_least: float = -np.inf
+    ) -> QuestionBatch:
+        """The questions about some examples that are worth most, of those worth ``at_least`` so much."""
+        posterior = pool_posterior(self.estimate, sets, models)
+        return self.best_by(sets, posterior, batch_size, at_least=at_least)
+
+    def best_by(
+        self,
+        sets: LabelSets,
+        posterior: Float64s,
+        batch_size: int,
+        *,
+        allowed: Bools | None = None,
+        at_least: float = -np.inf,
+    ) -> QuestionBatch:
+        """`best` by the probability of each class of each example."""
+        worth = question_worth(self.estimate, sets, posterior, self.loss, self.rates)
+        if allowed is not None:
+            worth = np.where(allowed if allowed.ndim == 2 else allowed[:, None], worth, -np.inf)
+        ask = "examples" if self.drawn and self.ask == "either" else self.ask
+        example, code, rate = _candidates(worth, self.price, ask)
+        of = np.zeros(len(rate)) if self.drawn else rate
+        enough = np.flatnonzero(of >= at_least)
+        enough = enough[_highest(of[enough], batch_size)]
+        keys = question_keys(sets.tie_keys(example[enough]), code[enough], sets.n_classes)
+        best = enough[batch_order(-of[enough], keys, self.seed)[:batch_size]]
+        example, code, rate = example[best], code[best], rate[best]
+        single = code >= 0
+        classes = np.full(len(best), None, dtype=object)
+        classes[single] = sets.classes[code[single]]
+        asked = pair_counts(sets)
+        return QuestionBatch(
+            examples=sets.examples[example],
+            classes=classes,
+            worth=rate,
+            price=np.where(single, self.price, 1.0),
+            probability=np.where(single, posterior[example, code], np.nan),
+            num_labels=np.where(single, asked[example, code], sets.counts[example]).astype(np.int64),
+        )
+
+
+def question_keys(keys: Ints, code: Ints, n_classes: int) -> Ints:
+    """What ties between questions are drawn by: the keys of their examples, and the class, -1 for all."""
+    return keys * (n_classes + 1) + code + 1
+
+
+def mean_rates(estimate: MultilabelEstimate, sets: LabelSets) -> Float64s:
+    """Sensitivity and specificity in each class of whoever answers next, shape (2, n_classes)."""
+    rates = np.stack(estimate.rates(sets.n_annotators))
+    mean = np.empty((2, sets.n_classes))
+    for code in range(sets.n_classes):
+        given = np.bincount(sets.of_class(code).annotator, minlength=sets.n_annotators) + 1e-9
+        mean[:, code] = [np.average(rate[:, code], weights=given) for rate in rates]
+    return mean
 
 
 def pair_counts(sets: LabelSets) -> Ints:
     """How many answers there are about each class of each example, shape (n_examples, n_classes)."""
-    return np.stack([np.diff(sets.of_class(at).offsets) for at in range(sets.n_classes)], axis=1)
+    counts = [np.diff(sets.of_class(at).offsets) for at in range(sets.n_classes)]
+    return np.array(counts).reshape(sets.n_classes, sets.n_examples).T
 
 
-def question_worth(estimate: MultilabelEstimate, sets: LabelSets, posterior: Float64s, loss: str) -> Float64s:
-    """What one more answer about each class of each example is expected to buy, shape as of ``posterior``."""
+def question_worth(
+    estimate: MultilabelEstimate,
+    sets: LabelSets,
+    posterior: Float64s,
+    loss: str,
+    rates: Float64s | None = None,
+) -> Float64s:
+    """What one more answer about each class of each example is expected to buy, shape as of ``posterior``.
+
+    ``rates`` are those of `mean_rates`, by default of ``sets``.
+    """
     worth = np.empty_like(posterior)
-    sensitivity, specificity = estimate.rates(sets.n_annotators)
+    rates = mean_rates(estimate, sets) if rates is None else rates
     for code, one in enumerate(estimate.of_class):
-        labels = sets.of_class(code)
-        given = np.bincount(labels.annotator, minlength=sets.n_annotators) + 1e-9
-        yes, no = (float(np.average(rate[:, code], weights=given)) for rate in (sensitivity, specificity))
-        voices = np.maximum(np.diff(labels.offsets) + one.prior.voices, 0)
+        yes, no = rates[:, code].tolist()
+        voices = np.maximum(np.diff(sets.of_class(code).offsets) + one.prior.voices, 0)
         more = np.maximum(voices + 1, 1) ** (1 - one.discount) - np.maximum(voices, 0) ** (1 - one.discount)
         worth[:, code] = _variance_after(posterior[:, code], yes, no, np.clip(more, 0, 1))
     if loss == "f1":
@@ -266,12 +350,9 @@ def _candidates(worth: Float64s, price: float, ask: str) -> tuple[Ints, Ints, Fl
     )
 
 
-def _highest(rate: Float64s, key: Ints, size: int, seed: int) -> Ints:
-    """Positions of the highest rates, best first; ties by a draw."""
-    if size < len(rate):
-        least = np.partition(rate, len(rate) - size)[len(rate) - size]
-        kept = np.flatnonzero(rate >= least)
-    else:
-        kept = np.arange(len(rate))
-    order = np.lexsort((tie_break(seed, key[kept]), -rate[kept]))
-    return np.asarray(kept[order][:size])
+def _highest(rate: Float64s, size: int) -> Ints:
+    """Positions of the highest rates, in any order; of those that tie for the last place all."""
+    if size >= len(rate):
+        return np.arange(len(rate))
+    least = np.partition(rate, len(rate) - size)[len(rate) - size]
+    return np.flatnonzero(rate >= least)

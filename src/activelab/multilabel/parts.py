@@ -3,22 +3,38 @@
 from activelab.multilabel._consensus import check_known_sets, multilabel_consensus_by, pool_posterior
 from activelab.multilabel._estimate import MultilabelEstimate, multilabel_estimate, yes_no
 from activelab.multilabel._loss import choose, thresholds
-from activelab.multilabel._probs import check_multilabel_probs, joined_sets
-from activelab.multilabel._questions import ASKS, pair_counts, question_worth, questions_by
+from activelab.multilabel._probs import check_multilabel_probs, check_set_values, joined_sets
+from activelab.multilabel._questions import (
+    ASKS,
+    Asking,
+    check_asking,
+    fewer_questions,
+    mean_rates,
+    pair_counts,
+    question_keys,
+    question_worth,
+    questions_by,
+)
 from activelab.multilabel._sets import named_sets
 
 __all__ = [
     "ASKS",
+    "Asking",
     "MultilabelEstimate",
+    "check_asking",
     "check_known_sets",
     "check_multilabel_probs",
+    "check_set_values",
     "choose",
+    "fewer_questions",
     "joined_sets",
+    "mean_rates",
     "multilabel_consensus_by",
     "multilabel_estimate",
     "named_sets",
     "pair_counts",
     "pool_posterior",
+    "question_keys",
     "question_worth",
     "questions_by",
     "thresholds",

@@ -2,6 +2,6 @@
 
 from activelab.scale._plan import Plan
 from activelab.scale._sequence import Suggestion
-from activelab.scale._suggest import plan, suggest
+from activelab.scale._suggest import plan, suggest, suggest_questions
 
-__all__ = ["Plan", "Suggestion", "plan", "suggest"]
+__all__ = ["Plan", "Suggestion", "plan", "suggest", "suggest_questions"]

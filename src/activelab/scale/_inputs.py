@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from activelab._errors import InputError, first
+from activelab._set_text import SEPARATOR
 from activelab.scale._files import File, find_files
 from activelab.scale._schema import (
     Footer,
@@ -55,6 +56,7 @@ def read_schema(
     example_column: str | None,
     annotator_column: str | None,
     label_column: str | None,
+    several: bool = False,
 ) -> Inputs:
     """Find the files and what their columns are, from the footers alone.
 
@@ -67,7 +69,7 @@ def read_schema(
     models = tuple(tuple(read_footers(find_files(names))) for names in pred_probs)
     if not models:
         raise InputError("there are no probabilities.")
-    columns = label_columns(footers, example_column, annotator_column, label_column)
+    columns = label_columns(footers, example_column, annotator_column, label_column, several)
     probs = tuple(prob_columns(one, example_column) for one in models)
     kinds = {columns.example_type, *(one.example_type for one in probs)}
     inputs = Inputs(footers, models, columns, probs, not kinds <= {"integer", "float"})
@@ -79,7 +81,7 @@ def read_schema(
 
 
 def resolve_classes(
-    inputs: Inputs, classes: Sequence[Any] | None, distinct: Sequence[Any] | None
+    inputs: Inputs, classes: Sequence[Any] | None, distinct: Sequence[Any] | None, several: bool = False
 ) -> tuple[tuple[Any, ...], bool, tuple[ProbColumns, ...]]:
     """The classes, whether labels are compared as text, and the columns in the order of the classes.
 
@@ -93,6 +95,16 @@ def resolve_classes(
     else:
         names = list(distinct or ())
     texts = [str(name) for name in names]
+    if several:
+        odd = [name for name in texts if SEPARATOR in name]
+        if odd or not texts:
+            raise InputError(
+                f"the name of class {odd[0]!r} holds {SEPARATOR!r}, which separates classes in a text."
+                if odd
+                else "a column of lists does not name the classes of sets; give them.",
+                advice=None if odd else "class_columns",
+            )
+        return tuple(texts), True, tuple(_in_order(one, texts) for one in inputs.prob_columns)
     canonical = integers_if_canonical(pa.chunked_array([pa.array(texts, pa.string())]))
     integers = pa.types.is_int64(canonical.type) and inputs.label_columns.label_type in ("integer", "float")
     chosen = tuple(canonical.to_pylist() if integers else texts)

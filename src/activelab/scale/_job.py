@@ -62,6 +62,8 @@ class Job:
     method: Acquisition
     seed: int
     every: int | None
+    several: bool = False
+    """Whether a label is a set of classes."""
 
     @property
     def digest(self) -> str:
@@ -69,6 +71,7 @@ class Job:
         return digest(
             (self.labels, self.models, self.classes, self.examples_as_text, self.labels_as_text, self.keep),
             self.every,
+            self.several,
         )
 
     def prepared(self, partition: Partition) -> str:

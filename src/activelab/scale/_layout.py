@@ -41,6 +41,7 @@ class Request:
     keep: Keep = "error"
     unmatched: OnUnmatched = "error"
     seed: int = 0
+    several: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,10 @@ def lay_out(request: Request, store: Store) -> Layout:
     """Decide on classes, workers and partitions."""
     inputs, memory = request.inputs, request.memory
     distinct = None
-    if request.classes is None and inputs.prob_columns[0].is_list:
+    if request.classes is None and inputs.prob_columns[0].is_list and not request.several:
         column = id_sql(inputs.label_columns.label, inputs.label_columns.label_type, False)
         distinct = distinct_values(store, inputs.label_files, column, memory - PROCESS, request.workers or 1)
-    classes, labels_as_text, columns = resolve_classes(inputs, request.classes, distinct)
+    classes, labels_as_text, columns = resolve_classes(inputs, request.classes, distinct, request.several)
     job = Job(
         store,
         inputs.label_columns,
@@ -71,9 +72,11 @@ def lay_out(request: Request, store: Store) -> Layout:
         request.method,
         request.seed,
         sampling_step(inputs.n_examples),
+        request.several,
     )
     found = aligned_partitions(inputs) or []
-    workers, rows = fit(inputs, len(classes), memory, request.workers, found)
+    row_bytes = bytes_per_row(inputs, len(classes), request.several)
+    workers, rows = fit(row_bytes, memory, request.workers, found)
     if any(max(partition.rows) > rows for partition in found):
         found = []
     number = len(found) or bucket_count(inputs, rows, max(workers, request.partitions or 1))
@@ -85,13 +88,13 @@ def lay_out(request: Request, store: Store) -> Layout:
         aligned=bool(found),
         workers=min(workers, number),
         memory=memory,
-        partition_bytes=int(largest * bytes_per_row(inputs, len(classes))),
+        partition_bytes=int(largest * row_bytes),
         n_examples=inputs.n_examples,
         n_labels=inputs.n_labels,
         n_models=len(inputs.models),
         label_bytes=label_bytes,
         prob_bytes=prob_bytes,
-        passes=passes_of(request.method, bool(found), label_bytes, prob_bytes),
+        passes=passes_of(request.method, bool(found), label_bytes, prob_bytes, request.several),
     )
     return Layout(plan, job, tuple(found))
 

@@ -13,6 +13,7 @@ from typing import Any
 from fsspec.core import url_to_fs
 
 from activelab._errors import InputError
+from activelab._set_text import SEPARATOR
 from activelab.scale._files import File, Store, disk_full, is_url
 from activelab.scale._job import digest
 
@@ -104,8 +105,11 @@ class Shuffle:
 
 
 def id_sql(name: str, kind: str, as_text: bool) -> str:
-    """An id in SQL, as `activelab.tables` reads it: an integer, or a text."""
+    """An id in SQL, as `activelab.tables` reads it: an integer, or a text; of a list a text such as "a|b"."""
     column = quoted(name)
+    if kind == "list":
+        mark = _text(SEPARATOR)
+        return f"CASE WHEN len({column}) = 0 THEN {mark} ELSE array_to_string({column}, {mark}) END"
     if kind == "float":
         whole = f"CASE WHEN {column} = trunc({column}) THEN CAST({column} AS BIGINT) "
         column = f"{whole} WHEN {column} IS NULL THEN NULL ELSE error('column {name} holds fractions') END"

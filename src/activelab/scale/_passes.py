@@ -113,11 +113,6 @@ def score(job: Job, partition: Partition, known: Known, at_most: float) -> Batch
     scores = scored.scores
     if not isinstance(job.method, ActiveLab):
         scores = job.method.score_models(labels, models, seed=job.seed)
-    scores = np.where(scores <= at_most, scores, np.inf)
-    size = min(known.batch_size, int(np.isfinite(scores).sum()))
-    chosen = np.zeros(0, dtype=np.int64)
-    if size:
-        chosen = select_batch(scores, size, seed=job.seed, labels=labels)
     assessment = Assessment(
         scores=scores,
         consensus_label=consensus,
@@ -129,4 +124,14 @@ def score(job: Job, partition: Partition, known: Known, at_most: float) -> Batch
         annotator_accuracy=trust.annotator_accuracy,
         notes=(),
     )
+    return best_of(job, labels, assessment, known.batch_size, at_most)
+
+
+def best_of(job: Job, labels: Labels, assessment: Assessment, batch_size: int, at_most: float) -> Batch:
+    """The lowest scores of a partition, of those of ``at_most`` so much."""
+    scores = np.where(assessment.scores <= at_most, assessment.scores, np.inf)
+    size = min(batch_size, int(np.isfinite(scores).sum()))
+    chosen = np.zeros(0, dtype=np.int64)
+    if size:
+        chosen = select_batch(scores, size, seed=job.seed, labels=labels)
     return explain_batch(labels, assessment, chosen)

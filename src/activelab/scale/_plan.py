@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from activelab._errors import InputError
-from activelab.acquisition import Acquisition, ActiveLab
+from activelab.acquisition import Acquisition, ActiveLab, Frugal
+from activelab.consensus.parts import LabelSums
 from activelab.scale._inputs import Inputs
 from activelab.scale._job import Partition
 
@@ -81,7 +82,11 @@ class Plan:
         return sum(size for _, size, _ in self.passes)
 
 
-def bytes_per_row(inputs: Inputs, n_classes: int) -> float:
+_SCORED = 90
+"""Bytes that scoring an example takes for each class, where labels are sets."""
+
+
+def bytes_per_row(inputs: Inputs, n_classes: int, several: bool = False) -> float:
     """Estimated memory of a task for each example of its partition, labels included."""
     cells = [n_classes * np.dtype(one.dtype).itemsize for one in inputs.prob_columns]
     text = 150 if inputs.examples_as_text else 0
@@ -89,13 +94,32 @@ def bytes_per_row(inputs: Inputs, n_classes: int) -> float:
     # In the first pass one model and the labels as they are read and sorted; in the last all models.
     first_pass = 1.3 * max(cells) + 40 + text + labels * (120 + text)
     last_pass = 1.1 * sum(cells) + 80 + labels * 16
+    if several:
+        last_pass += (_SCORED + labels) * n_classes
     return max(first_pass, last_pass)
 
 
-def fit(
-    inputs: Inputs, n_classes: int, memory: int, workers: int | None, aligned: Sequence[Partition]
-) -> tuple[int, int]:
+def check_gathered(memory: int, sums: LabelSums, cell_bytes: Sequence[int], n_classes: int) -> None:
+    """Raise unless the labelled examples, gathered and judged in one go, fit the budget.
+
+    ``cell_bytes`` are the bytes of a probability of each model.
+    """
+    # Probabilities as they come and sorted, as yes and no, and posteriors.
+    example = n_classes * (sum(3 * size + 16 for size in cell_bytes) + 40) + 60
+    need = sums.n_labelled * example + sums.n_labels * (n_classes + 60)
+    if need > memory - PROCESS:
+        raise InputError(
+            f"this method judges the labelled examples in one go: {sums.n_labelled:,} of them with "
+            f"{n_classes:,} classes take about {need / 1e6:,.0f} MB, and the budget leaves "
+            f"{(memory - PROCESS) / 1e6:,.0f} MB.",
+            advice="memory",
+        )
+
+
+def fit(row: float, memory: int, workers: int | None, aligned: Sequence[Partition]) -> tuple[int, int]:
     """Workers, and rows a partition may have, so that all processes together keep the budget.
+
+    ``row`` is `bytes_per_row`.
 
     Files used as they are, ``aligned``, are worth fewer workers; with none of them it is as many as
     there are cores, or as asked for.
@@ -107,7 +131,6 @@ def fit(
     """
     from joblib import cpu_count
 
-    row = bytes_per_row(inputs, n_classes)
     # The cores this process may use, by affinity and container, on any operating system.
     wanted = workers or cpu_count()
     largest = max((max(one.rows) for one in aligned), default=0)
@@ -127,11 +150,16 @@ def fit(
 
 
 def passes_of(
-    method: Acquisition, aligned: bool, label_bytes: int, prob_bytes: int
+    method: Acquisition, aligned: bool, label_bytes: int, prob_bytes: int, several: bool = False
 ) -> tuple[tuple[str, int, str], ...]:
     """Name, bytes of input and purpose of each pass."""
     found = [] if aligned else [("partition", label_bytes + prob_bytes, "hash-partition by example")]
     found.append(("prepare", label_bytes + prob_bytes, "check, count, agreement of annotators"))
+    if several or isinstance(method, Frugal):
+        found.append(("gather", prob_bytes, "the labelled examples, on which the consensus rests"))
+        last = ("ask", prob_bytes, "worth of the questions, best of each partition")
+        found.append(last if several else ("assess", prob_bytes, "scores, best of each partition"))
+        return tuple(found)
     if isinstance(method, ActiveLab) and method.calibrate:
         found += [("calibrate", prob_bytes, "temperature: a step of the search")] * 2
     found.append(("vote", prob_bytes, "majority vote, first weights"))

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from activelab._errors import InputError, first
+from activelab._set_text import SEPARATOR
 from activelab._typing import Ids, Ints
 from activelab._vocabulary import Vocabulary
 from activelab.calibration import Sample, take_sample
@@ -19,6 +20,8 @@ from activelab.consensus.parts import (
     predicted_classes,
 )
 from activelab.labels import Labels
+from activelab.multilabel import LabelSets
+from activelab.multilabel.parts import check_set_values
 from activelab.pred_probs import check_values
 from activelab.scale._job import Job, Partition
 from activelab.scale._kept import Kept, read_model
@@ -67,16 +70,23 @@ def prepare(job: Job, partition: Partition, _: None, hint: None) -> Prepared:
     samples: list[Sample] = []
     lowest: list[float] = []
     predicted: list[Ints] = []
+    chosen = None
+    if job.several:
+        chosen = LabelSets.from_labels(labels, job.classes).chosen
+        # Of what is counted only how many answers there are has a meaning.
+        labels = _same_for_all(labels)
     for number, rows in enumerate(order):
         matrix = read_model(job, partition, number, rows)
-        check_values(matrix, labels, f"model {number}: " if len(order) > 1 else "")
-        lowest.append(float(matrix.min(initial=1)))
-        predicted += predicted_classes((matrix,))
-        if job.every is not None:
-            samples.append(take_sample(labels, (matrix,), job.every))
+        check = check_set_values if job.several else check_values
+        check(matrix, labels, f"model {number}: " if len(order) > 1 else "")
+        if not job.several:
+            lowest.append(float(matrix.min(initial=1)))
+            predicted += predicted_classes((matrix,))
+            if job.every is not None:
+                samples.append(take_sample(labels, (matrix,), job.every))
         del matrix
     kept_labels = (labels.offsets, labels.annotator, labels.label, annotators)
-    job.store.save(job.prepared(partition), Kept(*kept_labels, tuple(predicted), tuple(order)))
+    job.store.save(job.prepared(partition), Kept(*kept_labels, tuple(predicted), tuple(order), chosen))
     sample = None
     if samples:
         models = tuple(one.models[0] for one in samples)
@@ -90,6 +100,18 @@ def prepare(job: Job, partition: Partition, _: None, hint: None) -> Prepared:
         without_probs,
         without_model,
         partition.digest,
+    )
+
+
+def _same_for_all(labels: Labels) -> Labels:
+    """The labels with one class in place of theirs."""
+    return Labels.of_sorted(
+        labels.offsets,
+        labels.annotator,
+        np.zeros_like(labels.label),
+        examples=Vocabulary.of_distinct(labels.examples, "example"),
+        annotators=Vocabulary.of_distinct(labels.annotators, "annotator"),
+        classes=Vocabulary(1, "class"),
     )
 
 
@@ -140,8 +162,10 @@ def _labels(job: Job, partition: Partition, pool: Any, known: Any) -> tuple[Labe
         kept = pa.array(~absent)
         annotator, label, rows = annotator.filter(kept), label.filter(kept), rows[~absent]
     people, people_codes = _distinct(annotator)
-    classes = pa.array(job.classes, label.type)
+    classes = pc.unique(label) if job.several else pa.array(job.classes, label.type)
     codes = pc.index_in(label, classes)
+    if job.several and pc.any(pc.equal(pc.utf8_trim_whitespace(classes), "")).as_py():
+        raise InputError(f"column {columns.label!r} is empty; the empty set is written {SEPARATOR!r}.")
     if codes.null_count:
         at = pc.index(pc.is_null(codes), True).as_py()
         raise InputError(
@@ -154,7 +178,7 @@ def _labels(job: Job, partition: Partition, pool: Any, known: Any) -> tuple[Labe
         codes.to_numpy(),
         examples=Vocabulary.of_distinct(to_numpy(pool), "example"),
         annotators=Vocabulary.of_distinct(people, "annotator"),
-        classes=Vocabulary(job.classes, "class"),
+        classes=Vocabulary(classes.to_pylist(), "class"),
         keep=job.keep,  # type: ignore[arg-type]
     )
     return labels, people, unmatched

@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from activelab._errors import InputError
+from activelab._set_text import SEPARATOR
 from activelab._typing import Floats, Ids
 from activelab.scale._files import open_file
-from activelab.scale._schema import ProbColumns
+from activelab.scale._schema import ProbColumns, is_list
 from activelab.tables import as_ids, as_text, naming
 
 # As many rows at a time as stay in cache while columns are woven into rows.
@@ -60,6 +61,8 @@ def read_ids(
 
 
 def _ids(column: Any, name: str, text: bool) -> Any:
+    if is_list(column.type):
+        column = _set_texts(column)
     ids = as_ids(column, name)
     if ids.null_count:
         row = pc.index(pc.is_null(ids), True).as_py()
@@ -67,6 +70,14 @@ def _ids(column: Any, name: str, text: bool) -> Any:
     if pa.types.is_floating(ids.type):
         raise InputError(f"column {name!r} holds fractions; ids are integers or text.")
     return as_text(ids, name) if text else ids
+
+
+def _set_texts(column: Any) -> Any:
+    """Lists of classes as texts such as "a|b"."""
+    texts = [list_.cast(pa.list_(pa.string())) for list_ in column.chunks]
+    joined = [pc.binary_join(one, SEPARATOR) for one in texts]
+    empty = [pc.if_else(pc.equal(one, ""), SEPARATOR, one) for one in joined]
+    return pa.chunked_array(empty, pa.string())
 
 
 def _joined(parts: Sequence[Any], text: bool) -> Any:

@@ -105,9 +105,13 @@ def _range(file: File, column: str) -> tuple[Any, Any] | None:
 
 
 def label_columns(
-    footers: Sequence[Footer], example: str | None, annotator: str | None, label: str | None
+    footers: Sequence[Footer],
+    example: str | None,
+    annotator: str | None,
+    label: str | None,
+    several: bool = False,
 ) -> LabelColumns:
-    """Columns of the labels, given or recognised, the same in all files."""
+    """Columns of the labels, given or recognised, the same in all files; ``several`` labels may be lists."""
     with naming(footers[0].file.url):
         names = footers[0].schema.names
         chosen = {"example": example, "annotator": annotator, "label": label}
@@ -115,7 +119,7 @@ def label_columns(
         if len(set(found.values())) < len(found):
             raise InputError(f"columns {first(found.values())} must be three; name each of them.")
     _same_in_all(footers, list(found.values()))
-    types = {role: _id_type(footers[0], name) for role, name in found.items()}
+    types = {role: _id_type(footers[0], name, several and role == "label") for role, name in found.items()}
     return LabelColumns(
         example=found["example"],
         annotator=found["annotator"],
@@ -132,7 +136,7 @@ def prob_columns(footers: Sequence[Footer], example: str | None) -> ProbColumns:
     with naming(footers[0].file.url):
         names = list(schema.names)
         id_column, rest = split_columns(names, example if example in names else None)
-        lists = [name for name in rest if _is_list(schema.field(name).type)]
+        lists = [name for name in rest if is_list(schema.field(name).type)]
         if len(lists) > 1:
             raise InputError(f"columns {first(lists)} hold lists; only one can be the probabilities.")
         classes = tuple(lists or rest)
@@ -145,7 +149,8 @@ def prob_columns(footers: Sequence[Footer], example: str | None) -> ProbColumns:
     return ProbColumns(id_column, classes, bool(lists), dtype, _id_type(footers[0], id_column))
 
 
-def _is_list(kind: Any) -> bool:
+def is_list(kind: Any) -> bool:
+    """Whether a column holds lists."""
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 
@@ -154,7 +159,7 @@ def _float_type(schema: Any, classes: Sequence[str]) -> str:
     widest = "float16"
     for name in classes:
         kind = schema.field(name).type
-        kind = kind.value_type if _is_list(kind) else kind
+        kind = kind.value_type if is_list(kind) else kind
         if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)):
             raise InputError(
                 f"column {name!r} holds {kind}, not numbers. A table of probabilities has the example and "
@@ -165,9 +170,11 @@ def _float_type(schema: Any, classes: Sequence[str]) -> str:
     return widest
 
 
-def _id_type(footer: Footer, name: str) -> str:
-    """``integer``, ``float``, ``bool`` or ``text``."""
+def _id_type(footer: Footer, name: str, lists: bool = False) -> str:
+    """``integer``, ``float``, ``bool`` or ``text``; ``list`` where that may be."""
     kind = footer.schema.field(name).type
+    if lists and is_list(kind):
+        return "list"
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from activelab._conventions import PAPER
 from activelab._errors import InputError, first
-from activelab._typing import Float64s, Ids
+from activelab._typing import Float64s, Ids, Ints, Models
 from activelab._vocabulary import id_keys
-from activelab.acquisition import ActiveLab
+from activelab.acquisition import ActiveLab, Frugal
 from activelab.calibration import (
     BOUNDS,
     NOTHING_TO_ESTIMATE,
@@ -28,29 +28,45 @@ from activelab.consensus.parts import (
     ConsensusSums,
     add_consensus_sums,
     add_label_sums,
+    chance_notes,
     estimate_trust,
+    label_sums,
     lone_annotators_note,
+    overlap_notes,
 )
 from activelab.labels import Labels
+from activelab.multilabel import SET_LOSSES, LabelSets, QuestionBatch
+from activelab.multilabel.parts import (
+    Asking,
+    fewer_questions,
+    mean_rates,
+    multilabel_estimate,
+    question_keys,
+)
 from activelab.planning import Batch, why_fewer
 from activelab.scale import _passes as passes
+from activelab.scale._estimated import Judged, ask, assess, gather, together
 from activelab.scale._job import Job, digest
 from activelab.scale._layout import Request
 from activelab.scale._passes import Known
-from activelab.scale._plan import Plan
+from activelab.scale._plan import Plan, check_gathered
 from activelab.scale._prepare import Prepared, Unmatched, prepare
 from activelab.scale._run import Runner
 from activelab.selection import batch_order
 
+Asked = TypeVar("Asked", Batch, QuestionBatch)
+Order = Callable[[dict[str, Any]], tuple[Float64s, Ints]]
+
 
 @dataclass(frozen=True, eq=False)
-class Suggestion:
+class Suggestion(Generic[Asked]):
     """A batch and what it rests on.
 
     Attributes
     ----------
-    batch : Batch
-        What to label next, best first; the same as `activelab.suggest` gives of the same data in memory.
+    batch : Batch or QuestionBatch
+        What to label next, best first; the same as `activelab.suggest`, or `activelab.suggest_questions`,
+        gives of the same data in memory.
     temperature, model_weight : ndarray of float64, shape (n_models,)
     annotators : ndarray, shape (n_annotators,)
         Ids, sorted.
@@ -69,7 +85,7 @@ class Suggestion:
         What could not be estimated, in words.
     """
 
-    batch: Batch
+    batch: Asked
     temperature: Float64s
     model_weight: Float64s
     annotators: Ids
@@ -91,9 +107,11 @@ class Run:
     def __init__(self, request: Request, plan: Plan, job: Job, runner: Runner) -> None:
         self.request, self.plan, self.job, self.runner = request, plan, job, runner
 
-    def result(self) -> Suggestion:
+    def result(self) -> Suggestion[Batch]:
         """Run all passes."""
         prepared, dropped = self._prepare()
+        if isinstance(self.job.method, Frugal):
+            return self._estimated(prepared, dropped, self.job.method)
         known = self._count(prepared)
         temperature, notes = self._temperature(known, prepared)
         calibrated = isinstance(self.job.method, ActiveLab) and self.job.method.calibrate
@@ -106,23 +124,102 @@ class Run:
         notes = (*notes, *lone_annotators_note(sums, known.annotators[~sums.verified]))
         if len(batch) < asked:
             notes = (why_fewer(len(batch), asked, n_examples, len(batch)), *notes)
-        self.runner.finish(self.job, prepare)
-        return Suggestion(
+        return self._suggestion(
+            prepared,
+            dropped,
+            known,
             batch=replace(batch, notes=notes),
             temperature=temperature,
             model_weight=trust.model_weight,
-            annotators=known.annotators,
             annotator_weight=trust.annotator_weight,
             annotator_accuracy=trust.annotator_accuracy,
-            n_examples=n_examples,
-            n_labelled=sums.n_labelled,
-            n_labels=sums.n_labels,
+            notes=notes,
+        )
+
+    def _suggestion(
+        self, prepared: Sequence[Prepared], dropped: int, known: Known, **found: Any
+    ) -> Suggestion[Any]:
+        """A suggestion with what is the same for all methods; the store keeps what the next round can use."""
+        self.runner.finish(self.job, prepare)
+        return Suggestion(
+            annotators=known.annotators,
+            n_examples=sum(one.n_examples for one in prepared),
+            n_labelled=known.sums.n_labelled,
+            n_labels=known.sums.n_labels,
             classes=self.job.classes,
             dropped=dropped,
             computed=self.runner.computed,
             plan=self.plan,
+            **found,
+        )
+
+    def _estimated(self, prepared: Sequence[Prepared], dropped: int, method: Frugal) -> Suggestion[Batch]:
+        """By a method that scores by an estimate of the labelled examples."""
+        known = self._count(prepared)
+        labels, models = self._labelled(known)
+        assert isinstance(labels, Labels)
+        estimate = method.estimate(labels, models)
+        best = _Best(Batch, self.request.batch_size, self._batch_order, self.request.seed)
+        judged = Judged(known.annotators, estimate, self.request.batch_size)
+        self.runner.run(self.job, assess, judged, hint=lambda: best.at_most, seen=best.add)
+        batch, asked = best.result(), self.request.batch_size
+        trust = method.assess_by(estimate, labels, models, seed=self.job.seed)
+        notes = (*overlap_notes(labels, label_sums(labels)), *chance_notes(labels, models))
+        if len(batch) < asked:
+            n_examples = sum(one.n_examples for one in prepared)
+            notes = (why_fewer(len(batch), asked, n_examples, len(batch)), *notes)
+        return self._suggestion(
+            prepared,
+            dropped,
+            known,
+            batch=replace(batch, notes=notes),
+            temperature=trust.temperature,
+            model_weight=trust.model_weight,
+            annotator_weight=trust.annotator_weight,
+            annotator_accuracy=trust.annotator_accuracy,
             notes=notes,
         )
+
+    def questions(self, ask_for: str, price: float) -> Suggestion[QuestionBatch]:
+        """The questions about sets that are worth most."""
+        prepared, dropped = self._prepare()
+        known = self._count(prepared)
+        sets, models = self._labelled(known)
+        assert isinstance(sets, LabelSets)
+        estimate = multilabel_estimate(sets, models)
+        rates = mean_rates(estimate, sets)
+        asking = Asking(estimate, rates, ask_for, price, SET_LOSSES[0], self.job.seed)
+        best = _Best(QuestionBatch, self.request.batch_size, self._question_order, self.request.seed)
+        judged = Judged(known.annotators, asking, self.request.batch_size)
+        self.runner.run(self.job, ask, judged, hint=lambda: best.at_most, seen=best.add)
+        batch = best.result()
+        notes = fewer_questions(len(batch), self.request.batch_size)
+        accuracy = float(rates.mean()) if sets.n_answers else float("nan")
+        return self._suggestion(
+            prepared,
+            dropped,
+            known,
+            batch=replace(batch, notes=notes),
+            temperature=np.array([1 / np.array(one.betas) for one in estimate.of_class]).mean(axis=0),
+            model_weight=np.ones(len(models)),
+            annotator_weight=np.stack(estimate.rates(sets.n_annotators)).mean(axis=(0, 2)),
+            annotator_accuracy=accuracy,
+            notes=(*notes, *estimate.notes(sets)),
+        )
+
+    def _labelled(self, known: Known) -> tuple[Labels | LabelSets, Models]:
+        """The labelled examples of the pool, if the budget has room for them."""
+        sizes = [np.dtype(one.dtype).itemsize for one in self.job.models]
+        check_gathered(self.request.memory, known.sums, sizes, len(self.job.classes))
+        return together(self.runner.run(self.job, gather, known.annotators), known.annotators, self.job)
+
+    def _batch_order(self, columns: dict[str, Any]) -> tuple[Float64s, Ints]:
+        return columns["score"], id_keys(columns["examples"])
+
+    def _question_order(self, columns: dict[str, Any]) -> tuple[Float64s, Ints]:
+        place = {name: code for code, name in enumerate(self.job.classes)}
+        code = np.array([place.get(name, -1) for name in columns["classes"].tolist()], dtype=np.int64)
+        return -columns["worth"], question_keys(id_keys(columns["examples"]), code, len(place))
 
     def _prepare(self) -> tuple[list[Prepared], int]:
         prepared = self.runner.run(self.job, prepare, None, key=self.job.digest)
@@ -141,7 +238,7 @@ class Run:
     def _count(self, prepared: Sequence[Prepared]) -> Known:
         annotators = _union([one.annotators for one in prepared])
         parts = ((one.sums, np.searchsorted(annotators, one.annotators)) for one in prepared)
-        sums = add_label_sums(parts, len(annotators), len(self.job.classes))
+        sums = add_label_sums(parts, len(annotators), 1 if self.job.several else len(self.job.classes))
         return Known(annotators, sums)
 
     def _temperature(self, known: Known, prepared: Sequence[Prepared]) -> tuple[Float64s, tuple[str, ...]]:
@@ -187,40 +284,41 @@ class Run:
         return replace(known, final_trust=estimate_trust(known.sums, agreed, PAPER))
 
     def _best(self, known: Known) -> Batch:
-        best = _Best(self.request.batch_size, self.request.seed)
+        best = _Best(Batch, self.request.batch_size, self._batch_order, self.request.seed)
         known = replace(known, batch_size=self.request.batch_size)
         self.runner.run(self.job, passes.score, known, hint=lambda: best.at_most, seen=best.add)
         return best.result()
 
 
-class _Best:
-    """The best of the batches of all partitions."""
+class _Best(Generic[Asked]):
+    """The best of the batches of all partitions; ``order`` tells scores and keys of ties from columns."""
 
-    def __init__(self, size: int, seed: int) -> None:
-        self.size, self.seed = size, seed
+    def __init__(self, kind: type[Asked], size: int, order: Order, seed: int) -> None:
+        self.kind: Any = kind
+        self.size, self.order, self.seed = size, order, seed
         self.at_most = float("inf")
-        self._parts: list[Batch] = []
+        self._parts: list[Asked] = []
 
-    def add(self, batch: Batch) -> None:
+    def add(self, batch: Asked) -> None:
         """Take the best of one partition."""
         self._parts.append(batch)
         enough = self.size if self.at_most == float("inf") else 1.5 * self.size
         if sum(len(part) for part in self._parts) >= enough:
             merged = self._merge()
             self._parts = [merged]
-            self.at_most = float(merged.score[-1])
+            self.at_most = float(self.order(vars(merged))[0][-1])
 
-    def _merge(self) -> Batch:
+    def _merge(self) -> Asked:
         columns: dict[str, Any] = {
             field.name: np.concatenate([getattr(part, field.name) for part in self._parts])
-            for field in fields(Batch)
+            for field in fields(self.kind)
             if field.name != "notes"
         }
-        keys = id_keys(columns["examples"])
-        order = batch_order(columns["score"], keys, self.seed)[: self.size]
-        return Batch(**{name: values[order] for name, values in columns.items()})
+        order = batch_order(*self.order(columns), self.seed)[: self.size]
+        merged: Asked = self.kind(**{name: values[order] for name, values in columns.items()})
+        return merged
 
-    def result(self) -> Batch:
+    def result(self) -> Asked:
         """The batch."""
         return self._merge()
 

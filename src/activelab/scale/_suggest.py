@@ -10,7 +10,10 @@ from typing import Any
 
 from activelab._conventions import PAPER
 from activelab._errors import InputError
-from activelab.acquisition import Acquisition, ActiveLab
+from activelab.acquisition import Acquisition, ActiveLab, Frugal
+from activelab.multilabel import Ask, QuestionBatch
+from activelab.multilabel.parts import check_asking
+from activelab.planning import Batch
 from activelab.scale._engines import MakeExecutor, make_engine
 from activelab.scale._files import Store, check_store, is_url
 from activelab.scale._inputs import Inputs, read_schema
@@ -43,7 +46,7 @@ def suggest(
     seed: int = 0,
     progress: Progress | None = None,
     planned: Callable[[Plan], None] | None = None,
-) -> Suggestion:
+) -> Suggestion[Batch]:
     """What to label next, from Parquet files of any size.
 
     The pool is cut into partitions; each pass is a function of one partition that calls the functions of
@@ -59,7 +62,9 @@ def suggest(
         class, or one column of lists in the order of ``classes``.
     batch_size : int
     method : str or Acquisition
-        A method that scores each example by itself: ActiveLab or a baseline.
+        A method that scores each example by itself, ActiveLab or a baseline; or one that scores by an
+        estimate of the labelled examples, as "frugal" and, of ratings, "expected_loss" do. For these the
+        labelled examples and their probabilities are held in memory at once.
     classes : sequence, optional
         Every class. By default the columns of the first model, or the labels that occur, sorted.
     example_column, annotator_column, label_column : str, optional
@@ -117,14 +122,9 @@ def suggest(
     """
     chosen = Strategy.of(method).acquisition
     _check_method(chosen)
-    if address is not None and engine == "processes":
-        raise InputError("an address needs an engine: ray or dask.")
-    if address is not None and work_dir is None:
-        raise InputError("a cluster needs a folder or URL that all its workers reach.", advice="work_dir")
-    inputs = _inputs(labels, pred_probs, example_column, annotator_column, label_column)
     check_batch_size(batch_size)
     request = Request(
-        inputs=inputs,
+        inputs=_inputs(labels, pred_probs, example_column, annotator_column, label_column),
         batch_size=batch_size,
         method=chosen,
         classes=classes,
@@ -135,6 +135,110 @@ def suggest(
         memory=parse_memory(memory),
         seed=seed,
     )
+    with _running(request, engine, address, work_dir, progress, planned) as run:
+        return run.result()
+
+
+def suggest_questions(
+    labels: str | Sequence[str],
+    pred_probs: str | Sequence[str | Sequence[str]],
+    batch_size: int = 10,
+    *,
+    ask: Ask = "either",
+    class_price: float | None = None,
+    classes: Sequence[Any] | None = None,
+    example_column: str | None = None,
+    annotator_column: str | None = None,
+    label_column: str | None = None,
+    keep: Keep = "error",
+    unmatched: OnUnmatched = "error",
+    engine: str | MakeExecutor = "processes",
+    address: str | None = None,
+    workers: int | None = None,
+    partitions: int | None = None,
+    memory: int | str = "2GB",
+    work_dir: str | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    planned: Callable[[Plan], None] | None = None,
+) -> Suggestion[QuestionBatch]:
+    """What to ask next where answers are sets, from Parquet files of any size.
+
+    The questions are those of `activelab.suggest_questions`, by the Hamming loss. The answered examples and
+    their probabilities are held in memory at once; all others are scored partition by partition.
+
+    Parameters
+    ----------
+    labels : str or sequence of str
+        As of `suggest`; a label is a text such as "a|b" ("|" is the empty set), or a list of classes.
+    pred_probs : str, or sequence with an item for each model
+        As of `suggest`; the probabilities of an example need not add up to 1.
+    batch_size, ask, class_price
+        As of `activelab.suggest_questions`.
+    classes : sequence, optional
+        Every class. By default the columns of the first model.
+    example_column, annotator_column, label_column, keep, unmatched, engine, address, workers, partitions
+        As of `suggest`.
+    memory, work_dir, seed, progress, planned
+        As of `suggest`.
+
+    Returns
+    -------
+    Suggestion
+        Its ``batch`` is a `QuestionBatch`; ``annotator_weight`` is the mean of an annotator's sensitivities
+        and specificities, ``temperature`` that of the classes.
+
+    Raises
+    ------
+    InputError
+        As `suggest`; if ``ask`` is unknown, or a number is not positive.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pandas as pd
+    >>> from activelab import scale
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> names = [f"{folder.name}/labels.parquet", f"{folder.name}/probs.parquet"]
+    >>> rows = [("a", 1, "x|y"), ("a", 2, "x"), ("b", 1, "|")]
+    >>> pd.DataFrame(rows, columns=["example", "annotator", "label"]).to_parquet(names[0])
+    >>> probs = {"example": ["a", "b", "c"], "x": [0.9, 0.1, 0.1], "y": [0.5, 0.1, 0.2]}
+    >>> pd.DataFrame(probs).to_parquet(names[1])
+    >>> [*scale.suggest_questions(*names, batch_size=1, workers=1).batch]
+    [('a', 'y')]
+    >>> folder.cleanup()
+    """
+    request = Request(
+        inputs=_inputs(labels, pred_probs, example_column, annotator_column, label_column, several=True),
+        batch_size=batch_size,
+        classes=classes,
+        keep=keep,
+        unmatched=unmatched,
+        workers=workers,
+        partitions=partitions,
+        memory=parse_memory(memory),
+        seed=seed,
+        several=True,
+    )
+    check_asking(batch_size, ask, class_price, 0)
+    with _running(request, engine, address, work_dir, progress, planned) as run:
+        return run.questions(ask, check_asking(batch_size, ask, class_price, len(run.job.classes)))
+
+
+@contextmanager
+def _running(
+    request: Request,
+    engine: str | MakeExecutor,
+    address: str | None,
+    work_dir: str | None,
+    progress: Progress | None,
+    planned: Callable[[Plan], None] | None,
+) -> Iterator[Run]:
+    """A run whose pool is laid out, and cut where it must be."""
+    if address is not None and engine == "processes":
+        raise InputError("an address needs an engine: ray or dask.")
+    if address is not None and work_dir is None:
+        raise InputError("a cluster needs a folder or URL that all its workers reach.", advice="work_dir")
     with _working_folder(work_dir) as store:
         layout = lay_out(request, store)
         if planned is not None:
@@ -145,7 +249,7 @@ def suggest(
             job, parts = cut(request, layout, store)
         at_once = 1 if layout.plan.workers == 1 else 2 * layout.plan.workers
         with Runner(store, parts, make, at_once, progress) as runner:
-            return Run(request, layout.plan, job, runner).result()
+            yield Run(request, layout.plan, job, runner)
 
 
 def plan(
@@ -159,11 +263,18 @@ def plan(
     workers: int | None = None,
     partitions: int | None = None,
     memory: int | str = "2GB",
+    method: str | Acquisition | Strategy = "activelab",
+    several: bool = False,
 ) -> Plan:
-    """The `Plan` of a run, from the footers of the files; arguments and errors are those of `suggest`."""
-    inputs = _inputs(labels, pred_probs, example_column, annotator_column, label_column)
+    """The `Plan` of a run, from the footers of the files; arguments and errors are those of `suggest`.
+
+    With ``several`` it is that of `suggest_questions`.
+    """
+    inputs = _inputs(labels, pred_probs, example_column, annotator_column, label_column, several=several)
     request = Request(
         inputs=inputs,
+        method=Strategy.of(method).acquisition,
+        several=several,
         classes=classes,
         workers=workers,
         partitions=partitions,
@@ -173,8 +284,17 @@ def plan(
         return lay_out(request, store).plan
 
 
-def _inputs(labels: Any, pred_probs: Any, *columns: str | None) -> Inputs:
-    return read_schema(_names(labels), [_names(one) for one in _names(pred_probs)], *columns)
+def _inputs(
+    labels: Any,
+    pred_probs: Any,
+    example: str | None,
+    annotator: str | None,
+    label: str | None,
+    *,
+    several: bool = False,
+) -> Inputs:
+    models = [_names(one) for one in _names(pred_probs)]
+    return read_schema(_names(labels), models, example, annotator, label, several)
 
 
 def _names(value: Any) -> list[Any]:
@@ -182,7 +302,8 @@ def _names(value: Any) -> list[Any]:
 
 
 def _check_method(method: Acquisition) -> None:
-    if not method.by_example:
+    by_estimate = isinstance(method, Frugal) and type(method).assess_models is Frugal.assess_models
+    if not method.by_example and not by_estimate:
         raise InputError(
             f"{type(method).__name__} may need the whole pool at once, so that it cannot score it in parts. "
             "If it scores each example by itself, set by_example = True on it."

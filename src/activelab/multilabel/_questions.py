@@ -149,14 +149,14 @@ def suggest_questions(
         if allowed.shape != (sets.n_examples,) or allowed.dtype != bool:
             raise InputError(f"eligible needs booleans of shape ({sets.n_examples},), got {allowed.shape}.")
         worth = np.where(allowed[:, None], worth, -np.inf)
-    example, code, rate = _candidates(worth, price, ask)
+    example, code, rate = candidates(worth, price, ask)
     size = min(batch_size, len(example))
     best = _highest(rate, example * (sets.n_classes + 1) + code + 1, size, seed)
     example, code, rate = example[best], code[best], rate[best]
     single = code >= 0
     classes = np.full(size, None, dtype=object)
     classes[single] = sets.classes[code[single]]
-    asked = np.stack([np.diff(sets.of_class(at).offsets) for at in range(sets.n_classes)], axis=1)
+    asked = answers_by_class(sets)
     notes = (f"only {size:,} questions are left to ask.",) if size < batch_size else ()
     return QuestionBatch(
         examples=sets.examples[example],
@@ -167,6 +167,12 @@ def suggest_questions(
         num_labels=np.where(single, asked[example, code], sets.counts[example]).astype(np.int64),
         notes=notes,
     )
+
+
+def answers_by_class(sets: LabelSets) -> Ints:
+    """How many answers there are about each class of each example, shape (n_examples, n_classes)."""
+    counts = [np.diff(sets.of_class(code).offsets) for code in range(sets.n_classes)]
+    return np.stack(counts, axis=1) if counts else np.empty((sets.n_examples, 0), dtype=np.int64)
 
 
 def question_worth(estimate: MultilabelEstimate, sets: LabelSets, posterior: Float64s, loss: str) -> Float64s:
@@ -203,8 +209,12 @@ def _variance_after(p: Float64s, sensitivity: float, specificity: float, more: F
     return np.asarray(says_yes * (after_yes - p) ** 2 + (1 - says_yes) * (after_no - p) ** 2)
 
 
-def _candidates(worth: Float64s, price: float, ask: str) -> tuple[Ints, Ints, Float64s]:
-    """Example, class (-1 for all) and worth for the price of every question that may be asked."""
+def candidates(worth: Float64s, price: float, ask: str) -> tuple[Ints, Ints, Float64s]:
+    """Example, class (-1 for all) and worth for the price of every question that may be asked.
+
+    ``worth`` is that of a question about each class of each example, -inf where it may not be asked. One
+    about a class costs ``price``.
+    """
     whole, single = worth.sum(axis=1), worth / price
     as_whole = np.full(len(worth), ask == "examples")
     if ask == "either":

@@ -123,7 +123,10 @@ def add_abstentions(database: Database, given: Iterable[Asked], by: int | None =
     if missing := [e for e, _, _ in wanted if e not in codes]:
         raise InputError(f"examples that are not in the project: {first(missing)}.")
     abouts = asked_codes(database, (about for _, _, about in wanted))
-    people = database.write(lambda c: _people(c, list(dict.fromkeys(a for _, a, _ in wanted))))
+    names = list(dict.fromkeys(a for _, a, _ in wanted))
+    for name in names:
+        check_name(name)
+    people = database.write(lambda c: _people(c, names))
     rows = [(codes[e], people[a], abouts[about]) for e, a, about in wanted]
     new = sum(
         _in_turn(database, partial(_put_abstentions, rows=rows[at : at + CHANGES]))
@@ -144,9 +147,7 @@ def _put_abstentions(connection: Connection, rows: list[tuple[int, int, int]]) -
 
 
 def _people(connection: Connection, names: list[str]) -> dict[str, int]:
-    """The accounts of some names; those not known yet are made."""
-    for name in names:
-        check_name(name)
+    """The accounts of some names, which are checked; those not known yet are made."""
     people = dict(connection.execute(select(annotator.c.name, annotator.c.id)).all())
     now = time.time()
     return {name: people.get(name) or accounts.add_annotator(connection, name, now) for name in names}

@@ -36,7 +36,7 @@ from activelab.project.labelling.summary import AnnotatorAccuracy, RoundMetrics,
 from activelab.project.settings import Settings, load_settings, load_value
 from activelab.project.store.database import BusyError, StorageError
 from activelab.project.store.schema import WHOLE, round_, round_array
-from activelab.project.training.consensus import Judged, judge, mean_rating, with_abstentions
+from activelab.project.training.consensus import Judged, abstentions_beside, judge, mean_rating
 from activelab.project.training.due import enough
 from activelab.project.training.embedding_map import draw_map
 from activelab.project.training.predictions import load_pred_probs, parts, parts_of, read_predictions
@@ -285,7 +285,7 @@ def _outcome(
     order = result.plan.order().astype(np.int32)
     # What a class is called a probability by, whatever the method scores by. Beside what is known of an
     # example stays what annotators and models say of it.
-    given = with_abstentions(project, labels, result.plan.models, begun.last_event, known=known)
+    given = result.plan.models
     judged = judge(settings.question, labels, given, seed=settings.seed + begun.id)
     notes = list(dict.fromkeys([*result.notes, *judged.consensus.notes]))
     return _Outcome(
@@ -368,6 +368,7 @@ def _ask(
         eligible=eligible,
         known=known,
         families=project.families(labels),
+        abstentions=abstentions_beside(project, labels, begun.last_event),
     )
     left = learner.state()[0]
     if left is not None and left.committee:
@@ -560,9 +561,8 @@ def _arrays(result: RoundResult, judged: Judged, order: Ints) -> dict[str, Any]:
 def _store(project: Project, number: int, found: _Outcome) -> None:
     """The arrays of a round, each in a transaction of its own; large ones in several."""
     arrays = {**found.arrays, **dict(parts_of(found.pred_probs))}
-    order, asked = arrays["order"], arrays.get("asked")
-    asked = np.full(len(order), WHOLE) if asked is None else asked
-    order, asked = project.database.read(lambda c: rounds.wished_first(c, order, asked))
+    planned = arrays["order"], arrays.get("asked", np.full(len(arrays["order"]), WHOLE))
+    order, asked = project.database.read(lambda c: rounds.wished_first(c, *planned))
     arrays["order"] = order.astype(np.int32)
     if (asked != WHOLE).any():
         arrays["asked"] = asked.astype(np.int32)

@@ -33,6 +33,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from activelab._errors import InputError
 from activelab.project.labelling.rounds import (
@@ -198,6 +199,16 @@ _EXPIRE = (
     .returning(lease.c.round_id, lease.c.example_id, lease.c.asked, lease.c.gold)
 )
 # Whoever has passed an example over is asked nothing more about it.
+_NO_MORE = (
+    update(lease)
+    .where(
+        lease.c.annotator_id == bindparam("who"),
+        lease.c.example_id == bindparam("example"),
+        lease.c.state == "open",
+    )
+    .values(state="expired")
+    .returning(lease.c.round_id, lease.c.example_id, lease.c.asked, lease.c.gold)
+)
 _ANSWERED = exists().where(
     answer.c.example_id == queue.c.example_id,
     answer.c.annotator_id == bindparam("who"),
@@ -469,7 +480,12 @@ def _give_back(connection: Connection, number: int, question: Question) -> None:
 
 def reclaim(connection: Connection, now: float, latest: float = math.inf) -> int:
     """Return to the queue what is leased for too long, or beyond a moment; how many leases ended."""
-    ended = connection.execute(_EXPIRE, {"now": now, "latest": latest}).all()
+    return _end(connection, _EXPIRE, {"now": now, "latest": latest})
+
+
+def _end(connection: Connection, which: ReturningUpdate[Any], values: dict[str, Any]) -> int:
+    """End some leases, and give back what they held; how many."""
+    ended = connection.execute(which, values).all()
     for row in ended:
         if not row.gold:
             _give_back(connection, row.round_id, (row.example_id, row.asked))
@@ -617,6 +633,8 @@ def _store_answer(
     stored = _append(connection, row.annotator_id, row.example_id, reply, now, row.id, number)
     if reply.kind != "label" and not row.gold:
         _give_back(connection, number, question)
+    if reply.kind == "skip" and row.asked != WHOLE:
+        _end(connection, _NO_MORE, {"who": row.annotator_id, "example": row.example_id})
     return stored
 
 

@@ -30,6 +30,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.exc import IntegrityError
@@ -221,7 +222,7 @@ _HOLDS = exists().where(
     or_(covers(lease.c.asked), queue.c.asked == WHOLE),
 )
 _BEST = (
-    select(queue.c.position)
+    select(queue.c.example_id, queue.c.asked)
     .where(
         queue.c.round_id == bindparam("round"),
         queue.c.remaining > 0,
@@ -238,7 +239,7 @@ _TAKE_BEST = (
     update(queue)
     .where(
         queue.c.round_id == bindparam("round"),
-        queue.c.position.in_(select(_BEST.c.position)),
+        tuple_(queue.c.example_id, queue.c.asked).in_(select(_BEST.c.example_id, _BEST.c.asked)),
         queue.c.remaining > 0,
     )
     .values(remaining=queue.c.remaining - 1)

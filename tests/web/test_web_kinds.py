@@ -222,6 +222,29 @@ def test_single_classes_by_keys(tmp_path, visit: Visits):
         ]
 
 
+def test_single_classes_by_the_api(tmp_path):
+    with (
+        running(tmp_path / "p.db", question="multilabel", classes=TOPICS, ask="classes", budget=2) as site,
+        site.program("ann") as ann,
+    ):
+        first, second = ann.post("/api/v1/leases", json={"count": 2}).json()["items"]
+        assert (first["asked"], first["price"], second["asked"]) == (
+            "refund",
+            pytest.approx(1 / 3),
+            "delivery",
+        )
+        address = f"/api/v1/leases/{first['lease']}/answer"
+        wrong = ann.post(address, json={"kind": "label", "label": ["damage"]})
+        assert (wrong.status_code, "one class was asked about" in wrong.json()["message"]) == (422, True)
+        body = {"kind": "label", "label": [], "request": "request-1", "then_lease": 2}
+        for repeated in (False, True):
+            reply = ann.post(address, json=body).json()
+            assert reply["repeated"] is repeated
+            assert [item["asked"] for item in reply["items"]] == ["delivery", "damage"]
+        progress = ann.get("/api/v1/progress").json()
+        assert progress == {"yours": 1, "collected": 0.333, "price": pytest.approx(1 / 3), "budget": 2}
+
+
 # ---------------------------------------------------------------- those who lead
 
 

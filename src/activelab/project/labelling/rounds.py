@@ -405,7 +405,7 @@ def labels_came(connection: Connection, counts: Mapping[Question, int]) -> None:
 
 def _given(last_event: int) -> ScalarSelect[int]:
     """How many answers there are to what a row of the queue asks, since an event or a wish for one more."""
-    wished = select(wish.c.event_id).where(wish.c.example_id == queue.c.example_id).scalar_subquery()
+    wished = select(wish.c.event_id).where(wish.c.example_id == answer.c.example_id).scalar_subquery()
     return (
         select(func.count())
         .select_from(answer)

@@ -6,6 +6,7 @@ import csv
 
 import numpy as np
 import pytest
+from project_store import add_person
 from sqlalchemy import text
 
 import activelab as al
@@ -259,6 +260,30 @@ def test_what_is_in_hand_outlives_a_new_round_and_a_round_its_questions(tickets,
             project.record(who, one.id, "label" if turn else "unsure", label=[] if turn else None)
         project.lease(who, 3)
     assert problems(project) == {}
+
+
+def test_what_is_asked_again_is_asked_as_a_whole(tickets):
+    project, _, probs = tickets
+    project.change_settings({"ask": "classes"})
+    train_round(project, pred_probs=probs)
+    lead = add_person(project, "lead", role="adjudicator")
+    assert project.ask_again(lead, [33]) == 1
+    for _ in range(2):
+        head = insight.queue_head(project, 500)
+        assert (
+            [(row.id, row.asked) for row in head if row.id == 33]
+            == [(33, None)]
+            == [(head[0].id, head[0].asked)]
+        )
+        assert problems(project) == {}
+        train_round(project, pred_probs=probs)
+    lease = project.lease(lead)[0]
+    project.record(lead, lease.id, "label", label=["damage"])
+    train_round(project, pred_probs=probs)
+    assert {row.asked for row in insight.queue_head(project, 500) if row.id == 33} == {*TOPICS}
+    assert problems(project) == {}
+    # Answers about different classes are no conflict.
+    assert 33 not in {case.id for case in insight.adjudication_list(project)}
 
 
 def test_a_version_before_knows_whole_answers_only(place, make):

@@ -450,7 +450,7 @@ class Plan(Result):
 
     days: list[int] = Field(description="Labels given here on each of the last 14 days (UTC), today last.")
     pace: float | None = Field(description="Mean of the last seven, from the first with a label.")
-    left: int | None = Field(description="Of the budget, in labels.")
+    left: float | None = Field(description="Of the budget, in labels.")
     ends: float | None = Field(description="When it is spent at this pace, in seconds since 1970.")
     paid: float | None = Field(description="For the labels given here, where prices are set.")
     to_pay: float | None = Field(description="For the rest of the budget, at the mean price so far.")

@@ -20,7 +20,7 @@ from activelab._typing import Bools, Float64s, Floats, Ids, Ints, Models
 from activelab.acquisition import Acquisition, Assessment, ExpectedLoss
 from activelab.classifiers import CrossValidated, FoldModel, cross_val_pred_probs
 from activelab.consensus import check_known
-from activelab.consensus.parts import told
+from activelab.consensus.parts import check_abstentions, told
 from activelab.helpers import Committee, agreement_note, helper_features, teach_round
 from activelab.kinds import MULTILABEL, ORDINAL, SINGLE
 from activelab.labels import Labels
@@ -337,6 +337,7 @@ class ActiveLearner:
         rng: np.random.Generator | None = None,
         known: Ints | None = None,
         families: dict[Any, str] | None = None,
+        abstentions: Labels | None = None,
         progress: bool | Show | None = None,
     ) -> Batch: ...
 
@@ -368,6 +369,7 @@ class ActiveLearner:
         rng: np.random.Generator | None = None,
         known: Ints | None = None,
         families: dict[Any, str] | None = None,
+        abstentions: Labels | None = None,
         progress: bool | Show | None = None,
     ) -> Batch | QuestionBatch:
         """One round: what to label next.
@@ -400,6 +402,8 @@ class ActiveLearner:
             may still be asked for (see ``eligible``). Of sets 1, 0 and -1, shape (n_examples, n_classes).
         families : dict, optional
             Family of annotators who err together (see `bayesian_consensus`).
+        abstentions : Labels, optional
+            Who could not tell of which example (see `bayesian_consensus`), of annotators who have a label.
         progress : bool or callable, optional
             In a notebook a bar with the time left shows how far training is; False for none. A function is
             told what is done now, how many fits of classifiers are done, and of how many.
@@ -412,13 +416,15 @@ class ActiveLearner:
         Raises
         ------
         InputError
-            If X, ``pred_probs``, ``eligible``, ``known`` or ``families`` does not match ``labels``, the
-            batch size is not positive, or fewer than two examples are labelled.
+            If X, ``pred_probs``, ``eligible``, ``known``, ``families`` or ``abstentions`` does not match
+            ``labels``, the batch size is not positive, or fewer than two examples are labelled.
         """
         check_batch_size(batch_size)
         if isinstance(labels, LabelSets):
             if candidates is not None or rng is not None:
                 raise InputError("of sets it is left open who is asked: candidates and rng are not for them.")
+            if abstentions is not None:
+                raise InputError("abstentions are for answers that are one class, not for sets.")
             return self._ask_sets(
                 X,
                 labels,
@@ -438,7 +444,11 @@ class ActiveLearner:
             labels, models = joined(labels, pred_probs)
         elif X is not None:
             labels, X, self._id_column, notes = _features.aligned(X, labels)
-        evidence: dict[str, Any] = {"known": check_known(known, labels), "families": families}
+        evidence: dict[str, Any] = {
+            "known": check_known(known, labels),
+            "families": families,
+            "abstentions": check_abstentions(abstentions, labels),
+        }
         seed = self.seed + self._next_round
         fold_models: tuple[tuple[FoldModel, ...], ...] = ()
         fit_seconds = 0.0

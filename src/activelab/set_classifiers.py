@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,14 @@ __all__ = ["CrossValidatedSets", "SetFoldModel", "cross_val_set_probs", "set_tar
 _SMOOTHING = 0.01  # as `ActiveLearner`: nothing is impossible for want of examples
 
 
+class _Unlearnt:
+    """A class that nothing could be learnt of: it applies as likely as not."""
+
+    def predict_proba(self, X: Any) -> Float64s:
+        """One half, shape (n_rows, 2)."""
+        return np.full((X.shape[0] if hasattr(X, "shape") else len(X), 2), 0.5)
+
+
 class SetFoldModel:
     """Classifiers of one fold, whose probabilities are those of each class to apply.
 
@@ -37,7 +45,7 @@ class SetFoldModel:
         For each class one whose second column is the probability that it applies.
     """
 
-    def __init__(self, of_class: list[FoldModel]) -> None:
+    def __init__(self, of_class: Sequence[FoldModel | _Unlearnt]) -> None:
         self.of_class = of_class
 
     def predict_proba(self, X: Any) -> Float64s:
@@ -204,6 +212,10 @@ def _of_classes(
     size, notes = label.shape[1], list[str]()
     probs, of_class = np.empty(label.shape), list[tuple[FoldModel, ...]]()
     for code in range(size):
+        if np.count_nonzero(label[:, code] >= 0) < 2:  # too few answers to learn from
+            probs[:, code] = 0.5
+            of_class.append(())
+            continue
         found = cross_val_pred_probs(
             model, X, label[:, code], 2, cv=cv, seed=seed, n_jobs=n_jobs,
             weight=None if weight is None else weight[:, code], progress=_within(progress, code, size),
@@ -212,8 +224,10 @@ def _of_classes(
         of_class.append(found.fold_models[0])
         # That a rare class is missing from a fold is no news of a pool with rare classes.
         notes += unweighed_notes([model]) if weight is not None else ()
-    n_folds = min((len(one) for one in of_class), default=0)
-    folds = tuple(SetFoldModel([one[fold] for one in of_class]) for fold in range(n_folds))
+    n_folds = min((len(one) for one in of_class if one), default=0)
+    folds = tuple(
+        SetFoldModel([one[fold] if one else _Unlearnt() for one in of_class]) for fold in range(n_folds)
+    )
     return probs, folds, tuple(notes)
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import activelab as al
 from activelab import InputError, Labels
 from activelab.consensus import bayesian_estimate
+from activelab.planning import plan_round
 from activelab.pred_probs import Checked
 
 CANNOT_TELL = -1
@@ -126,6 +127,21 @@ def test_rates_of_annotators_are_found() -> None:
     given = np.bincount(abstentions.annotator, minlength=6)
     asked = given + np.bincount(labels.annotator, minlength=6)
     assert np.allclose(found.rate, given / asked, atol=0.02)
+
+
+def test_what_people_cannot_tell_waits_as_long_as_they_cannot() -> None:
+    labels, abstentions, _, hard = crowd(n=3000)
+    models = Checked(al.check_pred_probs(np.full((3000, 3), 1 / 3), labels), labels, abstentions=abstentions)
+    estimate = bayesian_estimate(labels, models)
+    assert estimate.abstaining is not None
+    posterior = al.bayesian_consensus(labels, models).posterior
+    telling = estimate.abstaining.telling(slice(None), posterior)
+    can = 1 - np.where(hard, 0.4, 0.05)
+    for number in range(4):
+        some = abstentions.counts == number
+        assert telling[some].mean() == pytest.approx(can[some].mean(), abs=0.08)
+    score = plan_round(labels, models, al.Strategy.of("frugal"), 1).assessment.scores
+    assert np.allclose(score, 1 - (1 - posterior.max(axis=1)) * telling)
 
 
 def test_abstentions_by_chance_change_little() -> None:

@@ -257,7 +257,8 @@ def old_decision(connection, person, code, label, seconds=None):
         .values(**said, time=1e9 + code, seconds=seconds, source="adjudication")
         .returning(event.c.id)
     ).scalar_one()
-    connection.execute(answer.insert().values(**said, event_id=identity))
+    # Written into the table as it was: it had fewer columns in its key.
+    connection.execute(answer.insert().inline().values(**said, event_id=identity))
     connection.execute(
         example.update().where(example.c.id == code).values(num_labels=example.c.num_labels + 1)
     )

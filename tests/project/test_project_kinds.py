@@ -17,6 +17,7 @@ from activelab.project import Settings, insight
 from activelab.project.files.doctor import examine
 from activelab.project.files.export import export_table
 from activelab.project.files.importing import import_files
+from activelab.project.labelling.queue import Answer, put_answer
 from activelab.project.store.schema import label_set
 from activelab.project.training.round import train_round
 from activelab.report import project_report
@@ -438,6 +439,25 @@ def test_abstentions_come_in_again(place, make, tmp_path):
     assert sorted(pairs) == [(0, "ann1"), (2, "zoe")]
     assert import_files(project, labels=tmp_path / "l.csv").abstentions == 0
     assert [one.name for one in examine(project) if one.problem] == []
+
+
+def test_what_nobody_could_tell_is_asked_later(tmp_path, make):
+    project, people = make(str(tmp_path / "p.db"), 40, people=4, method="frugal")
+    probs = np.full((40, 3), [0.9, 0.06, 0.04])
+    probs[:8] = [0.4, 0.35, 0.25]
+    project.add_labels((f"e{code}", f"ann{code % 4}", "a" if code % 9 else "b") for code in range(8, 40))
+    train_round(project, pred_probs=probs)
+    before = insight.queue_head(project, 8)
+    assert {row.id for row in before} == {*range(8)}
+    assert len({row.score for row in before}) == 1
+    for code in range(4):
+        for who in people[:3]:
+            reply = Answer("unsure", source="import")
+            project.database.write(lambda c, w=who, e=code, r=reply: put_answer(c, w, e, r, 0.0))
+    train_round(project, pred_probs=probs)
+    after = insight.queue_head(project, 8)
+    assert [row.id < 4 for row in after] == [False] * 4 + [True] * 4
+    assert after[0].score < after[-1].score - 0.1
 
 
 def test_who_could_not_tell_has_a_part_in_the_consensus(place, make):

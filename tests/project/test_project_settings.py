@@ -58,6 +58,7 @@ def test_every_field_is_stored_and_read_again(sqlite, name):
         "error_cost": {"label_price": 1.0},
         "scale_ends": {"question": "ordinal"},
         "loss": {"question": "ordinal"},
+        "ask": {"question": "multilabel"},
     }.get(name, {})
     with create_project(sqlite, Settings(**{name: value}, **partner)) as project:
         stored = project.settings.to_dict()

@@ -61,7 +61,8 @@ def test_an_answer_is_stored_and_the_next_examples_come_with_it(site: RunningSit
 def test_an_item_shows_its_content_and_nothing_else(site: RunningSite):
     with site.browser("ann") as ann:
         (item,) = take(ann)
-    assert set(item) == {"lease", "expires", "content"}
+    assert set(item) == {"lease", "expires", "content", "asked", "price"}
+    assert (item["asked"], item["price"]) == (None, 1)
     assert item["content"]["text"].startswith("text of ")
     assert item["content"]["fields"] == []
 
@@ -359,7 +360,8 @@ def test_the_budget_is_kept(tmp_path):
         assert len(items) == 3
         replies = [answer(ann, item["lease"], label="cat", then_lease=5).json() for item in items]
         assert replies[-1]["items"] == []
-        assert ann.get("/api/v1/progress").json() == {"yours": 3, "collected": 3, "budget": 3}
+        progress = {"yours": 3, "collected": 3, "price": 1, "budget": 3}
+        assert ann.get("/api/v1/progress").json() == progress
 
 
 def test_a_decision_is_no_vote_costs_nothing_and_can_be_undone(site: RunningSite):

@@ -186,6 +186,65 @@ def test_cannot_tell_is_among_the_reasons_not_to_answer(site: RunningSite, visit
     assert insight.overview(site.project).skips == 0
 
 
+def test_single_classes_by_keys(tmp_path, visit: Visits):
+    with running(tmp_path / "p.db", question="multilabel", classes=TOPICS, ask="classes", budget=2) as site:
+        page = visit(site, "ann", "/label")
+        question = page.locator("#asked")
+        expect(question).to_have_text("Is it also refund?")
+        first = text_of(page)
+        expect(page.get_by_role("checkbox")).to_have_count(0)
+        assert complaints(page) == []
+        press(page, "y")
+        expect(question).to_have_text("Is it also delivery?")
+        expect(page.locator("#example")).to_have_text(first)
+        expect(page.locator("#heard")).to_contain_text("refund: yes. Next: Is it also delivery?")
+        press(page, "1", "Enter", "n")  # keys of classes do nothing here
+        expect(question).to_have_text("Is it also damage?")
+        press(page, "u")
+        expect(question).to_have_text("Is it also delivery?")
+        tab_to(page, "#one button:first-of-type")
+        press(page, "Space", "?")
+        expect(question).to_have_text("Is it also refund?")
+        expect(page.locator("#example")).not_to_have_text(first)
+        expect(page.locator("#count")).to_have_text("0.67 of 2 · 2 by you")
+        eventually(lambda: given(site) == [["refund"], ["delivery"], None])
+        for key in "nnnn":
+            before = question.inner_text()
+            press(page, key)
+            expect(question).not_to_have_text(before)
+        expect(page.locator("#example")).to_contain_text("The budget is spent")
+        page = visit(site, "jude", f"/example/{first.split()[-1]}")
+        said = page.locator("#votes li").all_inner_texts()
+        assert [" ".join(one.split()) for one in said] == [
+            "ann refund: yes",
+            "ann delivery: yes",
+            "ann damage: cannot tell",
+        ]
+
+
+def test_single_classes_by_the_api(tmp_path):
+    with (
+        running(tmp_path / "p.db", question="multilabel", classes=TOPICS, ask="classes", budget=2) as site,
+        site.program("ann") as ann,
+    ):
+        first, second = ann.post("/api/v1/leases", json={"count": 2}).json()["items"]
+        assert (first["asked"], first["price"], second["asked"]) == (
+            "refund",
+            pytest.approx(1 / 3),
+            "delivery",
+        )
+        address = f"/api/v1/leases/{first['lease']}/answer"
+        wrong = ann.post(address, json={"kind": "label", "label": ["damage"]})
+        assert (wrong.status_code, "one class was asked about" in wrong.json()["message"]) == (422, True)
+        body = {"kind": "label", "label": [], "request": "request-1", "then_lease": 2}
+        for repeated in (False, True):
+            reply = ann.post(address, json=body).json()
+            assert reply["repeated"] is repeated
+            assert [item["asked"] for item in reply["items"]] == ["delivery", "damage"]
+        progress = ann.get("/api/v1/progress").json()
+        assert progress == {"yours": 1, "collected": 0.333, "price": pytest.approx(1 / 3), "budget": 2}
+
+
 # ---------------------------------------------------------------- those who lead
 
 

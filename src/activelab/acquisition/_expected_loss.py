@@ -36,6 +36,8 @@ class ExpectedLoss(Frugal):
     [0]
     """
 
+    sure = 0.0
+
     def __init__(self, loss: Loss = "absolute") -> None:
         loss_table(loss, scale_positions(Labels([], [], [], examples=0, annotators=0, classes=0)))
         self.loss = loss

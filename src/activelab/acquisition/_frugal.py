@@ -22,6 +22,9 @@ class Frugal(Acquisition):
     calibrated models alone where it has no label, by models and annotators where it has some. Labelled and
     unlabelled examples are so on one scale, as in ActiveLab.
 
+    Where some could not tell (``abstentions``), what is missing to certainty counts as far as the next to be
+    asked is likely to be able to: an example that nobody could answer waits for those that can be answered.
+
     With the strategy "frugal" a classifier is trained on what the annotators say, each label weighted by its
     probability under the same consensus, and twice a round; with "recommended" helpers teach it (`Strategy`).
 
@@ -33,6 +36,8 @@ class Frugal(Acquisition):
     >>> al.suggest(labels, pred_probs, batch_size=2, method="frugal").examples.tolist()
     [4, 1]
     """
+
+    sure = 1.0  # the score of an example of which nothing more can be learnt
 
     def score_models(self, labels: Labels, models: Models, *, seed: int = 0) -> Float64s:
         return self.assess_models(labels, models, seed=seed).scores
@@ -53,6 +58,9 @@ class Frugal(Acquisition):
             here = block.index
             predicted[here], posterior = estimate.predicted_and_posterior(block, models)
             label[here], scores[here] = self.decide(estimate, posterior, here, labels, seed)
+            if estimate.abstaining is not None:
+                missing = self.sure - scores[here]
+                scores[here] = self.sure - missing * estimate.abstaining.telling(here, posterior)
             quality[here] = posterior[np.arange(block.size), label[here]]
         unlabelled = ~labels.labelled
         label[unlabelled] = -1

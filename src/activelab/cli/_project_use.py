@@ -165,9 +165,9 @@ def status(place: Place = None, as_json: Json = False) -> None:
         typer.echo(json.dumps({**now.model_dump(), "headline": said.model_dump()}, ensure_ascii=False))
         return
     typer.echo(now.title)
-    spent = f"{now.spent:,} collected here"
+    spent = f"{now.spent:,.15g} collected here"
     if now.budget is not None:
-        spent += f", {now.left:,} left of {now.budget:,}"
+        spent += f", {now.left:,.15g} left of {now.budget:,}"
     known = f"{now.gold:,} gold, {now.decided:,} decided"
     typer.echo(f"examples   {now.examples:,}, {now.labelled:,} labelled, {known}")
     typer.echo(f"labels     {now.labels:,} by {now.annotators:,} annotators; {spent}")

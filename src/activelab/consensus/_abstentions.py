@@ -99,6 +99,17 @@ class Abstaining:
         """log λ_i: by how much more often people cannot tell of an example than of others."""
         return np.asarray(np.log((self.number[index] + self.shape) / (self.expected[index] + self.shape)))
 
+    def telling(self, index: Index, posterior: Float64s) -> Float64s:
+        """Probability that whoever is asked next of an example can tell.
+
+        Given class k, λ_i has a gamma distribution of shape s + A_i and rate s + c_k E_i, and an annotator of
+        the mean rate r̄ cannot tell with probability λ_i c_k r̄ [docs/mathematics.md §20].
+        """
+        number, expected = self.number[index][:, None], self.expected[index][:, None]
+        hardness = (self.shape + number) / (self.shape + expected * self.of_class)
+        cannot = np.minimum(hardness * self.of_class * self.rate.mean(), 1)
+        return np.asarray(1 - (posterior * cannot).sum(axis=1))
+
     def log_scale(self, index: Index) -> Float64s:
         """Logarithm of what the evidence of an example counts."""
         return np.asarray(-self.strength * self.log_hardness(index))

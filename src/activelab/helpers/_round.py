@@ -33,6 +33,7 @@ def teach_round(
     before: Floats | None = None,
     known: Ints | None = None,
     families: dict[Any, str] | None = None,
+    abstentions: Labels | None = None,
     cv: Any = 5,
     seed: int = 0,
     n_jobs: int | None = None,
@@ -55,7 +56,7 @@ def teach_round(
         With helpers.
     before : ndarray of float, shape (n_examples, n_classes), optional
         Out-of-sample probabilities of the committee of the round before.
-    known, families, cv, seed, n_jobs
+    known, families, abstentions, cv, seed, n_jobs
         As for `ActiveLearner.ask` and `cross_val_pred_probs`.
     progress : callable
         Told how many fits of the helpers are done, and then how many of the classifier.
@@ -87,6 +88,7 @@ def teach_round(
         before=None if before is None else before[heard],
         known=None if known is None else known[heard],
         families=families,
+        abstentions=abstentions if abstentions is None or part is labels else abstentions.select(heard),
         **options,
     )
     if part is labels:
@@ -133,6 +135,7 @@ def _taught(
     before: Floats | None,
     known: Ints | None,
     families: dict[Any, str] | None,
+    abstentions: Labels | None,
     cv: Any,
     seed: int,
     n_jobs: int | None,
@@ -162,7 +165,7 @@ def _taught(
         before = committee.prior
     target = training_target(
         labels,
-        told(labels, committee.pred_probs, known=known, families=families),
+        told(labels, committee.pred_probs, known=known, families=families, abstentions=abstentions),
         consensus=strategy.consensus,
         training=strategy.training,
         seed=seed,

@@ -22,7 +22,7 @@ from activelab.project.labelling.intake import insert_labels
 from activelab.project.labelling.naming import label_codes, members_of
 from activelab.project.labelling.queue import Answer, put_answer, take_back
 from activelab.project.store import accounts
-from activelab.project.store.schema import annotator, answer
+from activelab.project.store.schema import WHOLE, annotator, answer
 from activelab.tables import id_text, plain_cell
 
 FIRST_DAY = "2000-01-01T00:00:00.000000Z"
@@ -355,7 +355,7 @@ class _Apply:
         _store_tasks(connection, rows)
         before = _answers_of(connection, list(given))
         there = _answered(connection, list(examples.values()))
-        now, table, fresh = time.time(), label_studio_answer, list[tuple[int, int, int]]()
+        now, table, fresh = time.time(), label_studio_answer, list[tuple[int, int, int, int]]()
         tally = self.done
         self.done = Pulled()  # a transaction may run twice; its counts are added once
         for number, answers in given.items():
@@ -366,7 +366,7 @@ class _Apply:
                     continue
                 person = self.people[who]
                 if one.class_code is not None and (code, person) not in there:
-                    fresh.append((code, person, one.class_code))
+                    fresh.append((code, person, one.class_code, WHOLE))
                 else:
                     put_answer(
                         connection, person, code, Answer(one.kind, one.class_code, source=self.source), now

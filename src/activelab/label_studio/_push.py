@@ -146,7 +146,7 @@ def _tasks(connection: Connection, number: int) -> list[_Task]:
         ).all()
     )
     known = {*connection.execute(rounds.KNOWN).scalars()}
-    spent = settings.budget is not None and labels_left(connection, settings.budget) <= 0
+    spent = settings.budget is not None and labels_left(connection, settings) <= 0
     found = []
     for row in connection.execute(select(label_studio_task).where(~label_studio_task.c.gone)):
         place = positions.get(row.example_id, -1)

@@ -251,7 +251,7 @@ class Asking:
         if allowed is not None:
             worth = np.where(allowed if allowed.ndim == 2 else allowed[:, None], worth, -np.inf)
         ask = "examples" if self.drawn and self.ask == "either" else self.ask
-        example, code, rate = _candidates(worth, self.price, ask)
+        example, code, rate = candidates(worth, self.price, ask)
         of = np.zeros(len(rate)) if self.drawn else rate
         enough = np.flatnonzero(of >= at_least)
         enough = enough[_highest(of[enough], batch_size)]
@@ -334,8 +334,12 @@ def _variance_after(p: Float64s, sensitivity: float, specificity: float, more: F
     return np.asarray(says_yes * (after_yes - p) ** 2 + (1 - says_yes) * (after_no - p) ** 2)
 
 
-def _candidates(worth: Float64s, price: float, ask: str) -> tuple[Ints, Ints, Float64s]:
-    """Example, class (-1 for all) and worth for the price of every question that may be asked."""
+def candidates(worth: Float64s, price: float, ask: str) -> tuple[Ints, Ints, Float64s]:
+    """Example, class (-1 for all) and worth for the price of every question that may be asked.
+
+    ``worth`` is that of a question about each class of each example, -inf where it may not be asked. One
+    about a class costs ``price``.
+    """
     allowed, single = np.isfinite(worth), worth / price
     whole = np.where(allowed, worth, 0).sum(axis=1)
     as_whole = np.full(len(worth), ask == "examples")

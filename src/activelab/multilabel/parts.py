@@ -7,6 +7,7 @@ from activelab.multilabel._probs import check_multilabel_probs, check_set_values
 from activelab.multilabel._questions import (
     ASKS,
     Asking,
+    candidates,
     check_asking,
     fewer_questions,
     mean_rates,
@@ -21,6 +22,7 @@ __all__ = [
     "ASKS",
     "Asking",
     "MultilabelEstimate",
+    "candidates",
     "check_asking",
     "check_known_sets",
     "check_multilabel_probs",

@@ -13,19 +13,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from activelab._errors import InputError
-from activelab._typing import Floats, Ints
+from activelab._typing import Floats, Ids, Ints
 from activelab.labels import Labels
 from activelab.project.labelling import audits, decisions, pool, rounds
 from activelab.project.labelling import intake as given
 from activelab.project.labelling import queue as queueing
-from activelab.project.labelling.naming import Members, Named, Naming, load_naming, members_of, set_codes
+from activelab.project.labelling.naming import (
+    Members,
+    Named,
+    Naming,
+    asked_codes,
+    load_naming,
+    members_of,
+    set_codes,
+)
 from activelab.project.settings import Settings, check_models, load_settings, load_value, store_settings
 from activelab.project.store.audit import write_audit
 from activelab.project.store.database import Database, StorageError
-from activelab.project.store.schema import annotator, answer, example, feature_block
+from activelab.project.store.schema import WHOLE, annotator, answer, example, feature_block
 from activelab.project.store.upgrades import schema_state, upgrade
 
 if TYPE_CHECKING:
@@ -59,6 +67,16 @@ class Example:
     content: dict[str, Any]
     gold: int | None
     num_labels: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Given:
+    """Labels as stored: a row each of example, place of the annotator in ``names``, code, what was asked."""
+
+    size: int
+    names: Ids
+    rows: Ints
+    naming: Naming
 
 
 class Project:
@@ -233,17 +251,22 @@ class Project:
 
     # ------------------------------------------------------------------ labels
 
-    def add_labels(self, records: Iterable[tuple[str, str, Named]], by: int | None = None) -> int:
+    def add_labels(
+        self,
+        records: Iterable[tuple[str, str, Named] | tuple[str, str, Named, str | None]],
+        by: int | None = None,
+    ) -> int:
         """Store labels that were collected elsewhere: all of them, or none if one is wrong.
 
         They are stored in small transactions, so that labelling goes on; see `intake.add_labels`.
 
         Parameters
         ----------
-        records : iterable of (str, str, str or list of str)
+        records : iterable of (str, str, str or list of str) or (str, str, str or list of str, str or None)
             Example, annotator, label. A label is a class; where several may be right, a list of classes or a
-            text "a|b", with an empty list or "|" for none of them. People not known yet become accounts
-            without a password. Of several labels of one person on an example the last counts.
+            text "a|b", with an empty list or "|" for none of them; a fourth value names the one class that
+            the label is about. People not known yet become accounts without a password. Of several labels of
+            one person on an example the last counts, about each class.
 
         Returns
         -------
@@ -255,7 +278,8 @@ class Project:
         InputError
             If an example or a class is unknown; the message names the first ten.
         """
-        return sum(given.add_labels(self.database, {(e, a): label for e, a, label in records}, by))
+        labels = {(e, a, asked[0] if asked else None): label for e, a, label, *asked in records}
+        return sum(given.add_labels(self.database, labels, by))
 
     def set_gold(self, answers: Mapping[str, Named | None], by: int | None = None) -> int:
         """Say what the right answer of some examples is; None takes it back.
@@ -274,7 +298,7 @@ class Project:
         """All labels, over the whole pool; skips and undone labels are none.
 
         Where several classes may be right, the classes are the sets that were ever given, as texts such as
-        "a|b"; `label_sets` takes them apart.
+        "a|b", and answers about one class are left out; `label_sets` has them, and takes sets apart.
 
         Parameters
         ----------
@@ -282,32 +306,38 @@ class Project:
             Leave out what came later.
         """
 
-        def load(connection: Connection) -> tuple[int, list[str], list[Any], Naming]:
+        given = self._given(up_to_event)
+        rows = given.rows[given.rows[:, 3] == WHOLE]
+        return Labels(
+            *rows[:, :3].T,
+            examples=given.size,
+            annotators=given.names,
+            classes=np.array(given.naming.texts, dtype=object),
+        )
+
+    def _given(self, up_to_event: int | None) -> _Given:
+        """The labels as they are stored, in the order in which they were given."""
+
+        def load(connection: Connection) -> tuple[int, list[Any], list[Any], Naming]:
             size = int(load_value(connection, "num_examples", 0))
-            names = connection.execute(select(annotator.c.name).order_by(annotator.c.id)).scalars().all()
-            identity = connection.execute(select(annotator.c.id).order_by(annotator.c.id)).scalars().all()
-            query = select(answer.c.example_id, answer.c.annotator_id, answer.c.class_code).where(
-                answer.c.kind == "label"
-            )
+            people = connection.execute(select(annotator.c.id, annotator.c.name).order_by(annotator.c.id))
+            columns = answer.c.example_id, answer.c.annotator_id, answer.c.class_code, answer.c.asked
+            query = select(*columns).where(answer.c.kind == "label").order_by(answer.c.event_id)
             if up_to_event is not None:
                 query = query.where(answer.c.event_id <= up_to_event)
-            codes = {one: code for code, one in enumerate(identity)}
-            rows = [(e, codes[a], k) for e, a, k in connection.execute(query)]
-            return size, list(names), rows, load_naming(connection)
+            rows = [tuple(row) for row in connection.execute(query)]
+            return size, [*people], rows, load_naming(connection)
 
-        size, names, rows, naming = self.database.read(load)
-        array = np.array(rows, dtype=np.int64).reshape(-1, 3)
-        return Labels(
-            array[:, 0],
-            array[:, 1],
-            array[:, 2],
-            examples=size,
-            annotators=np.array(names, dtype=object),
-            classes=np.array(naming.texts, dtype=object),
-        )
+        size, people, rows, naming = self.database.read(load)
+        array = np.array(rows, dtype=np.int64).reshape(-1, 4)
+        array[:, 1] = np.searchsorted([identity for identity, _ in people], array[:, 1])
+        return _Given(size, np.array([name for _, name in people], dtype=object), array, naming)
 
     def label_sets(self, up_to_event: int | None = None) -> LabelSets:
         """All labels of a question with several right classes, over the pool; annotators are who gave them.
+
+        What one person has said of a class more than once, as in answers about it and about all, counts as
+        it was said last.
 
         Parameters
         ----------
@@ -323,21 +353,33 @@ class Project:
 
         if not self.settings.several:
             raise InputError("this project asks for one label; its labels are no sets.")
-        labels, naming = self.labels(up_to_event), self.naming()
-        labels = labels.select(annotators=labels.annotators[np.unique(labels.annotator)])
+        given = self._given(up_to_event)
+        example, who, code, asked = given.rows.T
+        there, who = np.unique(who, return_inverse=True)
+        about = asked[:, None] == np.arange(len(given.naming.classes))
+        about[asked == WHOLE] = True
         return LabelSets(
-            labels.example,
-            labels.annotator,
-            naming.members[labels.label],
-            examples=labels.n_examples,
-            annotators=labels.annotators,
-            classes=np.array(naming.classes, dtype=object),
+            example,
+            who,
+            given.naming.members[code],
+            examples=given.size,
+            annotators=given.names[there],
+            classes=np.array(given.naming.classes, dtype=object),
+            asked=about,
+            keep="last",
         )
+
+    def num_labels(self, up_to_event: int) -> int:
+        """How many labels there are up to an event; each answer about one class is one."""
+        of_label = answer.c.kind == "label", answer.c.event_id <= up_to_event
+        query = select(func.count()).where(*of_label)
+        return self.database.read(lambda c: c.execute(query).scalar_one())
 
     def abstentions(self, up_to_event: int | None = None) -> Labels:
         """Who could not tell of which example, over the whole pool: a label of one class for each.
 
-        Whoever takes back such an answer, or gives a label after it, has not abstained.
+        Whoever takes back such an answer, or gives a label after it, has not abstained. Answers about one of
+        several classes are left out.
 
         Parameters
         ----------
@@ -348,7 +390,7 @@ class Project:
         def load(connection: Connection) -> tuple[int, list[Any], list[Any]]:
             people = connection.execute(select(annotator.c.id, annotator.c.name).order_by(annotator.c.id))
             query = select(answer.c.example_id, answer.c.annotator_id).where(
-                answer.c.kind == queueing.ABSTENTION
+                answer.c.kind == queueing.ABSTENTION, answer.c.asked == WHOLE
             )
             if up_to_event is not None:
                 query = query.where(answer.c.event_id <= up_to_event)
@@ -400,12 +442,14 @@ class Project:
     ) -> tuple[queueing.Recorded, list[queueing.Lease]]:
         """Store an answer, and lease the next examples in the same transaction.
 
+        It is about what the lease asks: of one class, ``label`` is a list of this class, or an empty list.
+
         Raises
         ------
         ConflictError
             If the lease is answered already, is not theirs, or its example went to others.
         InputError
-            If the kind or the class is unknown.
+            If the kind or the class is unknown, or a class is named that was not asked about.
         """
         settings = self.refresh()
         code = None if label is None else self.class_code(label)
@@ -437,13 +481,19 @@ class Project:
         example_id: int,
         label: Named,
         *,
+        asked: str | None = None,
         source: str,
         seconds: float | None = None,
         request: str | None = None,
     ) -> queueing.Recorded:
-        """Store a label nobody was asked for, as one from another tool."""
+        """Store a label nobody was asked for, as one from another tool; ``asked`` is the class it is of."""
         reply = queueing.Answer(
-            "label", self.class_code(label), seconds=seconds, source=source, request=request
+            "label",
+            self.class_code(label),
+            seconds=seconds,
+            source=source,
+            request=request,
+            asked=WHOLE if asked is None else asked_codes(self.database, [asked])[asked],
         )
         return self.database.write(
             lambda c: queueing.put_answer(c, annotator_id, example_id, reply, time.time())
@@ -579,7 +629,7 @@ class Project:
         """Codes of labels that are known, int32 of shape (n_examples,): decided, else gold; -1 elsewhere."""
         return self.database.read(decisions.load_truths).label
 
-    def families(self, labels: Labels) -> dict[str, str]:
+    def families(self, labels: Labels | LabelSets) -> dict[str, str]:
         """The family of those annotators of some labels who are said to err together."""
         there = set(labels.annotators.tolist())
         return {name: family for name, family in self.settings.family_of().items() if name in there}

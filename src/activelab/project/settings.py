@@ -28,6 +28,9 @@ KINDS = ("text", "image", "table")
 QUESTIONS = ("single", "ordinal", "multilabel")
 """Kinds of question: names of `activelab.kinds.KINDS` that there are pages for."""
 
+ASKS = ("examples", "classes", "either")
+"""What may be asked where several classes may be right, as of `activelab.multilabel.suggest_questions`."""
+
 EMBEDDINGS = "sentence-embeddings"
 """Name of the model over sentence embeddings; ``sentence-embeddings/NAME`` chooses the network."""
 
@@ -161,6 +164,19 @@ class Settings(Worded):
     batch_size: Annotated[int, Field(title="Labels of a round", ge=1, le=10**9), Shown(_NEXT)] = 100
     """After so many labels the order is worth working out anew."""
 
+    ask: Annotated[str, Field(title="Ask about"), Choice(lambda: ASKS, "ask"), Shown(_NEXT)] = "examples"
+    """Of multilabel questions. examples: for the whole set of classes. classes: whether one class applies.
+    either: whichever is expected to buy more for its price."""
+
+    class_price: Annotated[
+        float | None,
+        Field(title="Price of a question about one class", ge=0.001, le=1),
+        Shown(_NEXT, none="1 / number of classes"),
+    ] = None
+    """How much of a label it counts for in the budget, and against a whole example where either is asked. At
+    1 / number of classes one class is always worth more than the whole; who has to read the example first
+    works for more than that."""
+
     skip_settled: Annotated[bool, Field(title="Leave settled examples alone"), Shown(_NEXT)] = False
     """Ask no more about examples that are settled, or that nobody can settle."""
 
@@ -278,6 +294,14 @@ class Settings(Worded):
             raise InputError("scale_ends are for ordinal questions only.")
         if self.loss != type(self).model_fields["loss"].default and self.question != "ordinal":
             raise InputError("loss is for ordinal questions only.")
+        if self.ask != "examples" and not self.several:
+            raise InputError(
+                f"ask {self.ask!r} is for multilabel questions only, not for {self.question} ones."
+            )
+        if self.ask == "either" and self.method == "random":
+            raise InputError(
+                "ask 'either' compares what questions are worth, which the method random does not."
+            )
         if self.several:
             self._check_several()
         if not _STORED.get():
@@ -305,6 +329,24 @@ class Settings(Worded):
     def several(self) -> bool:
         """Whether several classes may be right at once."""
         return self.question == "multilabel"
+
+    @property
+    def single_price(self) -> float:
+        """What an answer about one class costs, in labels."""
+        return 1 / max(len(self.classes), 1) if self.class_price is None else self.class_price
+
+    @property
+    def least_price(self) -> float:
+        """The least that an answer costs, in labels."""
+        return 1.0 if self.ask == "examples" else self.single_price
+
+    def price_of_answer(self, asked: int) -> float:
+        """What an answer costs, in labels: about the class of a code, or, if negative, the whole example."""
+        return 1.0 if asked < 0 else self.single_price
+
+    def cost_of(self, answers: int, single: int) -> float:
+        """What answers cost, in labels, of which some are about one class."""
+        return answers - single + single * self.single_price if single else answers
 
     def price_of(self) -> dict[str, float]:
         """The prices by name."""

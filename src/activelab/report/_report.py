@@ -114,7 +114,7 @@ def _state(now: Overview) -> _Section:
         ("Examples labelled", f"{now.labelled:,} of {now.examples:,}"),
         ("Decided by adjudicators", f"{now.decided:,}"),
         ("Right answer known", f"{now.gold:,}"),
-        ("Budget left", "no limit" if unlimited else f"{now.left:,} of {now.budget:,}"),
+        ("Budget left", "no limit" if unlimited else f"{now.left:,.15g} of {now.budget:,}"),
         ("Answers: cannot tell", f"{now.abstentions:,}"),
         ("Annotators", f"{now.annotators:,}"),
         ("Waiting in the queue", f"{now.queue_length:,}"),
@@ -251,7 +251,8 @@ def _cases(cases: Sequence[Case]) -> _Section:
 def _queue(head: Sequence[QueueRow]) -> _Section:
     title = "Served next"
     rows = [
-        (str(row.position + 1), row.example, row.kind, _plain(row.score), _count(row.num_labels),
+        (str(row.position + 1), row.example, row.kind if row.asked is None else f"{row.asked}?",
+         _plain(row.score), _count(row.num_labels),
          _name(row.consensus), _share(row.quality))
         for row in head
     ]  # fmt: skip
@@ -292,7 +293,10 @@ def _plain(value: float | None) -> str:
 
 
 def _said(vote: Vote) -> str:
-    return {"unsure": "cannot tell", "skip": "skipped"}.get(vote.kind) or _name(vote.label)
+    said = {"unsure": "cannot tell", "skip": "skipped"}.get(vote.kind)
+    if vote.asked is None:
+        return said or _name(vote.label)
+    return f"{vote.asked}: {said or ('yes' if vote.label else 'no')}"
 
 
 def _name(label: Named | None) -> str:

@@ -42,7 +42,7 @@ async def take(body: LeaseIn, site: Here, visitor: Annotator) -> ItemsOut:
 
     def work() -> ItemsOut:
         leases = site.project.lease(visitor.account.id, body.count)
-        return ItemsOut(items=items_of(leases))
+        return ItemsOut(items=items_of(leases, site.project.settings))
 
     return await run_in_threadpool(work)
 
@@ -51,8 +51,9 @@ async def take(body: LeaseIn, site: Here, visitor: Annotator) -> ItemsOut:
 async def answer(lease_id: BigNumber, body: AnswerIn, site: Here, visitor: Annotator) -> AnswerOut:
     """Store an answer, and take the next examples in the same step.
 
-    It is on disk when this answers. A label needs a class. "unsure" says that you cannot tell: it is no
-    label, but counts as an abstention. A skip passes the example over, and may have a reason.
+    It is on disk when this answers. A label needs a class; where an item asks about one, the label is a list
+    of it, or an empty list. "unsure" says that you cannot tell: it is no label, but counts as an abstention.
+    A skip passes the example over, and may have a reason.
     """
 
     def work() -> AnswerOut:
@@ -67,7 +68,7 @@ async def answer(lease_id: BigNumber, body: AnswerIn, site: Here, visitor: Annot
             request=body.request,
             then_lease=body.then_lease,
         )
-        items = items_of(leases)
+        items = items_of(leases, site.project.settings)
         return AnswerOut(event=stored.event_id, repeated=stored.repeated, items=items)
 
     return await run_in_threadpool(work)
@@ -82,7 +83,7 @@ async def undo(body: UndoIn, site: Here, visitor: Annotator) -> UndoOut:
 
     def work() -> UndoOut:
         lease = site.project.undo(visitor.account.id, source=source_of(visitor), request=body.request)
-        items = items_of([] if lease is None else [lease])
+        items = items_of([] if lease is None else [lease], site.project.settings)
         return UndoOut(item=items[0] if items else None)
 
     return await run_in_threadpool(work)
@@ -91,8 +92,11 @@ async def undo(body: UndoIn, site: Here, visitor: Annotator) -> UndoOut:
 @router.get("/progress", summary="Progress")
 def progress(site: Here, visitor: Annotator) -> ProgressOut:
     """How many labels there are, by you and in all."""
-    yours, everybody = site.project.database.read(lambda c: progress_of(c, visitor.account.id))
-    return ProgressOut(yours=yours, collected=everybody, budget=site.project.refresh().budget)
+    settings = site.project.refresh()
+    yours, spent = site.project.database.read(lambda c: progress_of(c, settings, visitor.account.id))
+    return ProgressOut(
+        yours=yours, collected=round(spent, 3), price=settings.least_price, budget=settings.budget
+    )
 
 
 @router.get(

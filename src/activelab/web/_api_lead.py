@@ -216,7 +216,7 @@ def example(example_id: Number, site: Here, visitor: Adjudicator) -> ExampleOut:
         return row, given, decision_on(connection, naming, example_id), naming
 
     row, given, decision, naming = site.project.database.read(load)
-    own = [vote.label for vote in given if vote.annotator == visitor.account.name]
+    own = [vote.label for vote in given if vote.annotator == visitor.account.name and vote.asked is None]
     return ExampleOut(
         id=row.id,
         name=row.name,

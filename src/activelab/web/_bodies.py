@@ -150,6 +150,10 @@ class Item(BaseModel):
     lease: int
     expires: float = Field(description="Seconds since 1970.")
     content: Content
+    asked: str | None = Field(
+        description="Whether this class applies is asked; null where the whole label is asked for."
+    )
+    price: float = Field(description="What a label costs of the budget.")
 
 
 class ItemsOut(BaseModel):
@@ -197,8 +201,11 @@ class UndoOut(BaseModel):
 class ProgressOut(BaseModel):
     """How far the work is."""
 
-    yours: int
-    collected: int
+    yours: int = Field(description="Answers that are labels.")
+    collected: float = Field(
+        description="Labels of everybody, of which one about a single class counts as the settings say."
+    )
+    price: float = Field(description="The least that a label costs.")
     budget: int | None
 
 

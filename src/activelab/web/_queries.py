@@ -7,19 +7,26 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, case, func, or_, select
+from sqlalchemy import Connection, or_, select
 
 from activelab.project import Lease
-from activelab.project.settings import load_value
-from activelab.project.store.schema import annotator, answer, example, lease
+from activelab.project.labelling.queue import labels_spent
+from activelab.project.settings import Settings, load_value
+from activelab.project.store.schema import WHOLE, annotator, answer, example, lease
 from activelab.web._bodies import Content, FoundOut, Item, NamedValue
 from activelab.web._failures import Failure
 
 
-def items_of(leases: Iterable[Lease]) -> list[Item]:
+def items_of(leases: Iterable[Lease], settings: Settings) -> list[Item]:
     """Leases with the contents of their examples; neither their names nor whether the answer is known."""
     return [
-        Item(lease=one.id, expires=one.expires, content=content_of(one.example_id, one.content))
+        Item(
+            lease=one.id,
+            expires=one.expires,
+            content=content_of(one.example_id, one.content),
+            asked=None if one.asked == WHOLE else settings.classes[one.asked],
+            price=settings.price_of_answer(one.asked),
+        )
         for one in leases
     ]
 
@@ -88,12 +95,10 @@ def was_served(connection: Connection, annotator_id: int, example_id: int) -> bo
     return connection.execute(held).first() is not None or connection.execute(answered).first() is not None
 
 
-def progress_of(connection: Connection, annotator_id: int) -> tuple[int, int]:
-    """Labels that count against the budget: by one person, and in all."""
-    own = case((annotator.c.id == annotator_id, annotator.c.num_labels), else_=0)
-    query = select(*(func.coalesce(func.sum(part), 0) for part in (own, annotator.c.num_labels)))
-    yours, everybody = connection.execute(query).one()
-    return int(yours), int(everybody)
+def progress_of(connection: Connection, settings: Settings, annotator_id: int) -> tuple[int, float]:
+    """Answers of one person that the budget counts, and what it has paid for those of all."""
+    yours = connection.execute(select(annotator.c.num_labels).where(annotator.c.id == annotator_id)).scalar()
+    return int(yours or 0), labels_spent(connection, settings)
 
 
 def find_examples(connection: Connection, words: str, limit: int) -> list[FoundOut]:

@@ -10,17 +10,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, delete, exists, func, insert, or_, select, update
 
 from activelab._errors import first
 from activelab.project._project import Project
 from activelab.project.labelling import audits, rounds
 from activelab.project.labelling.naming import load_naming
 from activelab.project.labelling.pool import BLOCK, SILENT_SECONDS, clear_unfinished
-from activelab.project.labelling.queue import ASKED
+from activelab.project.labelling.queue import COLLECTED
 from activelab.project.settings import load_settings, load_value
 from activelab.project.store.audit import write_audit
 from activelab.project.store.schema import (
+    WHOLE,
     annotator,
     answer,
     decision,
@@ -35,10 +36,17 @@ from activelab.project.store.schema import (
     wish,
 )
 
-Answers = dict[tuple[int, int], tuple[int, str, int | None]]
+Answers = dict[tuple[int, int, int], tuple[int, str, int | None]]  # by example, annotator and what was asked
+Collected = dict[int, tuple[int, int]]  # by annotator: labels, and those of them about one class
 Decisions = dict[int, tuple[int, int, int]]
 
 _SHOWN = 3
+_TO_LEASE = (
+    (answer.c.example_id == lease.c.example_id)
+    & (answer.c.annotator_id == lease.c.annotator_id)
+    & or_(answer.c.asked == WHOLE, answer.c.asked == lease.c.asked)
+)
+"""Whether an answer is one to what a lease asks."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +114,8 @@ def _checks(connection: Connection) -> list[Check]:
         Check("answers", _difference(_answers(connection), replayed)),
         Check("decisions", _difference(_decisions(connection), decided)),
         Check("audits", _audits(connection), repairable=False),
-        Check("labels of examples", _difference(_numbers(connection, example), _by_example(replayed))),
-        Check("labels of annotators", _difference(_numbers(connection, annotator), counted)),
+        Check("labels of examples", _difference(_numbers(connection), _by_example(replayed))),
+        Check("labels of annotators", _difference(_collected(connection), counted)),
         Check("leases", _leases(connection)),
         Check("queue", _slots(connection)),
         Check("served round", _arrays(connection), repairable=False),
@@ -192,16 +200,20 @@ def _arrays(connection: Connection) -> str:
     bad = sorted(needed.difference(names))
     for name in names:
         query = select(round_array.c.data).where(of_round, round_array.c.name == name)
-        values = _array(connection.execute(query).scalar_one())
-        if values is None or (name == "order" and not _is_order(values, size)):
+        if _array(connection.execute(query).scalar_one()) is None:
             bad.append(name)
+    order = None if bad else rounds.load_order(connection, number)
+    if order is not None and not _is_order(*order, size):
+        bad.append("order")
     return f"{first(bad)} of it is missing or damaged. Restore a backup." if bad else ""
 
 
-def _is_order(values: Any, size: int) -> bool:
-    """Whether no example occurs twice and none is unknown."""
-    seen = np.sort(values)
-    return not len(seen) or bool((np.diff(seen) > 0).all() and seen[0] >= 0 and seen[-1] < size)
+def _is_order(order: Any, asked: Any, size: int) -> bool:
+    """Whether nothing is asked twice and no example is unknown."""
+    if len(order) != len(asked):
+        return False
+    questions = np.unique(np.stack([order, asked], axis=1), axis=0)
+    return len(questions) == len(order) and bool(((questions[:, 0] >= 0) & (questions[:, 0] < size)).all())
 
 
 def _lost_events(connection: Connection) -> str:
@@ -254,31 +266,27 @@ def _leftovers(connection: Connection) -> str:
     return f"{rest:,} examples of an import that was cut off; nobody sees them, the next import removes them."
 
 
-def _replay(connection: Connection) -> tuple[Answers, dict[int, int], Decisions]:
+def _replay(connection: Connection) -> tuple[Answers, Collected, Decisions]:
     """Answers, labels of annotators and decisions as the events say."""
-    answers: Answers = {}
-    decisions: dict[int, tuple[int, int, int]] = {}  # by event
-    counts: Counter[int] = Counter()
-    sources: dict[int, str] = {}
-    columns = ("id", "annotator_id", "example_id", "kind", "class_code", "source", "undoes")
+    standing: dict[int, Any] = {}  # answers and decisions, by event
+    columns = ("id", "annotator_id", "example_id", "kind", "class_code", "asked", "source", "undoes")
     for row in connection.execute(select(*(event.c[name] for name in columns)).order_by(event.c.id)):
-        key = row.example_id, row.annotator_id
-        if row.kind == "decision":
-            decisions[row.id] = row.example_id, row.annotator_id, row.class_code
-            continue
         if row.kind == "undo":
-            if decisions.pop(row.undoes, None) is not None:
-                continue
-            before = answers.pop(key, None)
-            if before is not None and before[1] == "label" and sources.pop(before[0]) in ASKED:
-                counts[row.annotator_id] -= 1
+            standing.pop(row.undoes, None)
+        else:
+            standing[row.id] = row
+    answers: Answers = {}
+    decisions: Decisions = {}
+    counts: Collected = {}
+    for row in standing.values():
+        if row.kind == "decision":
+            decisions[row.example_id] = row.id, row.annotator_id, row.class_code
             continue
-        answers[key] = row.id, row.kind, row.class_code
-        if row.kind == "label":
-            sources[row.id] = row.source
-            counts[row.annotator_id] += row.source in ASKED
-    standing = {e: (identity, who, code) for identity, (e, who, code) in decisions.items()}
-    return answers, {who: count for who, count in counts.items() if count}, standing
+        answers[row.example_id, row.annotator_id, row.asked] = row.id, row.kind, row.class_code
+        if row.kind == "label" and row.source in COLLECTED:
+            labels, single = counts.get(row.annotator_id, (0, 0))
+            counts[row.annotator_id] = labels + 1, single + (row.asked != WHOLE)
+    return answers, counts, decisions
 
 
 def _decisions(connection: Connection) -> Decisions:
@@ -289,19 +297,24 @@ def _decisions(connection: Connection) -> Decisions:
 
 
 def _answers(connection: Connection) -> Answers:
-    query = select(
-        answer.c.example_id, answer.c.annotator_id, answer.c.event_id, answer.c.kind, answer.c.class_code
-    )
-    return {(e, a): (identity, kind, code) for e, a, identity, kind, code in connection.execute(query)}
+    columns = ("example_id", "annotator_id", "asked", "event_id", "kind", "class_code")
+    rows = connection.execute(select(*(answer.c[name] for name in columns)))
+    return {(e, a, asked): (identity, kind, code) for e, a, asked, identity, kind, code in rows}
 
 
 def _by_example(answers: Answers) -> dict[int, int]:
-    return dict(Counter(e for (e, _), (_, kind, _) in answers.items() if kind == "label"))
+    return dict(Counter(e for (e, _, _), (_, kind, _) in answers.items() if kind == "label"))
 
 
-def _numbers(connection: Connection, table: Any) -> dict[int, int]:
-    query = select(table.c.id, table.c.num_labels).where(table.c.num_labels != 0)
+def _numbers(connection: Connection) -> dict[int, int]:
+    query = select(example.c.id, example.c.num_labels).where(example.c.num_labels != 0)
     return {row.id: row.num_labels for row in connection.execute(query)}
+
+
+def _collected(connection: Connection) -> Collected:
+    columns = annotator.c.num_labels, annotator.c.num_single
+    query = select(annotator.c.id, *columns).where(or_(*(column != 0 for column in columns)))
+    return {row.id: (row.num_labels, row.num_single) for row in connection.execute(query)}
 
 
 def _difference(stored: dict[Any, Any], right: dict[Any, Any]) -> str:
@@ -314,8 +327,7 @@ def _difference(stored: dict[Any, Any], right: dict[Any, Any]) -> str:
 
 def _leases(connection: Connection) -> str:
     """Somebody holds what they have answered: it would come to them again and again."""
-    both = (answer.c.example_id == lease.c.example_id) & (answer.c.annotator_id == lease.c.annotator_id)
-    query = select(func.count()).select_from(lease).join(answer, both).where(lease.c.state == "open")
+    query = select(func.count()).select_from(lease).join(answer, _TO_LEASE).where(lease.c.state == "open")
     count = connection.execute(query).scalar_one()
     return f"{count:,} are held by people who have answered them." if count else ""
 
@@ -327,20 +339,24 @@ def _slots(connection: Connection) -> str:
         return ""
     since = answer.c.event_id > rounds.get_round(connection, number).last_event
     wishes = {row.example_id: row.event_id for row in connection.execute(select(wish))}
-    labels = select(answer.c.example_id, answer.c.event_id).where(since, answer.c.kind == "label")
-    given = Counter(code for code, event_id in connection.execute(labels) if event_id > wishes.get(code, 0))
-    leased = Counter(connection.execute(select(lease.c.example_id).where(lease.c.state == "open")).scalars())
-    known = {*connection.execute(rounds.KNOWN).scalars()}
-    query = (
-        select(queue.c.example_id, queue.c.remaining, example.c.num_labels)
-        .join(example, example.c.id == queue.c.example_id)
-        .where(queue.c.round_id == number)
+    labels = select(answer.c.example_id, answer.c.asked, answer.c.event_id).where(answer.c.kind == "label")
+    leases = select(lease.c.example_id, lease.c.asked).where(lease.c.state == "open")
+    given = Counter(
+        (code, asked)
+        for code, asked, event_id in connection.execute(labels.where(since))
+        if event_id > wishes.get(code, 0)
     )
+    in_all = Counter((code, asked) for code, asked, _ in connection.execute(labels))
+    leased = Counter((code, asked) for code, asked in connection.execute(leases))
+    known = {*connection.execute(rounds.KNOWN).scalars()}
+    query = select(queue.c.example_id, queue.c.asked, queue.c.remaining).where(queue.c.round_id == number)
     wrong = []
-    for code, remaining, num_labels in connection.execute(query):
-        right = (1 if code in wishes else settings.labels_per_round) - given[code] - leased[code]
+    for code, asked, remaining in connection.execute(query):
+        held = rounds.answers_to(leased, code, asked)
+        wanted = 1 if code in wishes else settings.labels_per_round
+        right = wanted - rounds.answers_to(given, code, asked) - held
         if settings.max_labels is not None and code not in wishes:
-            right = min(right, settings.max_labels - num_labels - leased[code])
+            right = min(right, settings.max_labels - rounds.answers_to(in_all, code, asked) - held)
         if (remaining > 0) if code in known else remaining != right:
             wrong.append(code)
     return f"{len(wrong):,} examples have a wrong number of free places." if wrong else ""
@@ -361,18 +377,29 @@ def _derive(connection: Connection) -> None:
         connection.execute(insert(decision).values(values))
     connection.execute(delete(answer))
     rows = [
-        {"example_id": e, "annotator_id": a, "event_id": identity, "kind": kind, "class_code": code}
-        for (e, a), (identity, kind, code) in answers.items()
+        {
+            "example_id": e,
+            "annotator_id": a,
+            "asked": asked,
+            "event_id": identity,
+            "kind": kind,
+            "class_code": code,
+        }
+        for (e, a, asked), (identity, kind, code) in answers.items()
     ]
     for at in range(0, len(rows), BLOCK):
         connection.execute(insert(answer), rows[at : at + BLOCK])
-    for table, numbers in ((example, _by_example(answers)), (annotator, counts)):
-        connection.execute(update(table).where(table.c.num_labels != 0).values(num_labels=0))
-        for code, number in numbers.items():
-            connection.execute(update(table).where(table.c.id == code).values(num_labels=number))
-    answered = select(answer.c.example_id).where(
-        answer.c.example_id == lease.c.example_id, answer.c.annotator_id == lease.c.annotator_id
-    )
+    numbers = {code: {"num_labels": number} for code, number in _by_example(answers).items()}
+    sums = {who: {"num_labels": labels, "num_single": single} for who, (labels, single) in counts.items()}
+    for table, right, none in (
+        (example, numbers, {"num_labels": 0}),
+        (annotator, sums, {"num_labels": 0, "num_single": 0}),
+    ):
+        counted = or_(*(table.c[name] != 0 for name in none))
+        connection.execute(update(table).where(counted).values(none))
+        for code, values in right.items():
+            connection.execute(update(table).where(table.c.id == code).values(values))
+    answered = select(answer.c.example_id).where(_TO_LEASE)
     connection.execute(
         update(lease).where(lease.c.state == "open", answered.exists()).values(state="expired")
     )

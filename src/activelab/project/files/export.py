@@ -13,16 +13,18 @@ import numpy as np
 from sqlalchemy import Connection, select
 
 from activelab._errors import unknown
+from activelab._typing import Float64s, Ints
 from activelab.consensus.parts import agreement_with_label
 from activelab.project._project import Project
 from activelab.project.insight.audits import safe_rows
 from activelab.project.insight.examples import queue_head
-from activelab.project.insight.final import final_labels
+from activelab.project.insight.final import FinalLabels, final_labels
 from activelab.project.insight.values import number
 from activelab.project.labelling import audits
 from activelab.project.labelling.naming import Naming, load_naming, text_of
 from activelab.project.labelling.queue import ABSTENTION
 from activelab.project.store.schema import annotator, answer, event, example
+from activelab.project.training.several import equal_as_asked
 from activelab.tables import check_output, format_of, without_formulas, write_table
 
 if TYPE_CHECKING:
@@ -96,7 +98,7 @@ def _labels(project: Project) -> pa.Table:
         query = (
             select(
                 example.c.name, annotator.c.name, answer.c.class_code, answer.c.kind, event.c.time,
-                event.c.source,
+                event.c.source, answer.c.asked,
             )
             .join(example, example.c.id == answer.c.example_id)
             .join(annotator, annotator.c.id == answer.c.annotator_id)
@@ -107,9 +109,25 @@ def _labels(project: Project) -> pa.Table:
         return [tuple(row) for row in connection.execute(query)], load_naming(connection)
 
     rows, naming = project.database.read(load)
-    named = [(e, a, naming.name(code), kind == ABSTENTION, _iso(t), s) for e, a, code, kind, t, s in rows]
+    named = [
+        (e, a, naming.name(code), kind == ABSTENTION, _iso(t), s, _asked(naming, asked))
+        for e, a, code, kind, t, s, asked in rows
+    ]
     kinds = {"example": str, "annotator": str, "label": str, "abstained": bool, "time": str, "source": str}
-    return _table(named, kinds)
+    return _with_asked(named, kinds)
+
+
+def _asked(naming: Naming, code: int) -> list[str] | None:
+    """The classes that were asked about; None where all were."""
+    name = naming.class_name(code)
+    return None if name is None else [name]
+
+
+def _with_asked(rows: list[Any], kinds: dict[str, type]) -> pa.Table:
+    """A table whose last column is what was asked, if that ever was a single class."""
+    if all(row[-1] is None for row in rows):
+        return _table([row[:-1] for row in rows], kinds)
+    return _table(rows, {**kinds, "asked": str})
 
 
 def _events(project: Project) -> pa.Table:
@@ -117,7 +135,7 @@ def _events(project: Project) -> pa.Table:
         query = (
             select(
                 event.c.id, event.c.time, annotator.c.name, example.c.name, event.c.kind, event.c.class_code,
-                event.c.reason, event.c.seconds, event.c.source, event.c.undoes,
+                event.c.reason, event.c.seconds, event.c.source, event.c.undoes, event.c.asked,
             )
             .join(example, example.c.id == event.c.example_id)
             .join(annotator, annotator.c.id == event.c.annotator_id)
@@ -126,9 +144,12 @@ def _events(project: Project) -> pa.Table:
         return [tuple(row) for row in connection.execute(query)], load_naming(connection)
 
     rows, naming = project.database.read(load)
-    named = [(row[0], _iso(row[1]), *row[2:5], naming.name(row[5]), *row[6:]) for row in rows]
+    named = [
+        (row[0], _iso(row[1]), *row[2:5], naming.name(row[5]), *row[6:-1], _asked(naming, row[-1]))
+        for row in rows
+    ]
     kinds = {"id": int, "time": str, "annotator": str, "example": str, "kind": str, "label": str}
-    return _table(named, {**kinds, "reason": str, "seconds": float, "source": str, "undoes": int})
+    return _with_asked(named, {**kinds, "reason": str, "seconds": float, "source": str, "undoes": int})
 
 
 def _batch(project: Project) -> pa.Table:
@@ -143,10 +164,13 @@ def _batch(project: Project) -> pa.Table:
         "predicted_label": str,
     }
     rows = [
-        (row.example, row.kind, row.num_labels, row.score, row.label, row.source, row.quality, row.predicted)
+        (
+            row.example, row.kind, row.num_labels, row.score, row.label, row.source, row.quality,
+            row.predicted, None if row.asked is None else [row.asked],
+        )
         for row in queue_head(project, project.settings.batch_size)
-    ]
-    return _table(rows, kinds)
+    ]  # fmt: skip
+    return _with_asked(rows, kinds)
 
 
 def _checks(project: Project) -> pa.Table:
@@ -209,9 +233,9 @@ def _in_texts(table: pa.Table) -> pa.Table:
 
 def _consensus(project: Project, examples: Collection[int] | None) -> tuple[pa.Table, tuple[str, ...]]:
     """The label of every example that has one, and where it comes from."""
-    final, labels, names = final_labels(project), project.labels(), project.example_names()
-    size = min(len(final.label), labels.n_examples)  # examples may be added meanwhile
-    agreement, counts = agreement_with_label(labels, np.resize(final.label, labels.n_examples)), labels.counts
+    final, names = final_labels(project), project.example_names()
+    agreement, counts = _agreement(project, final)
+    size = min(len(final.label), len(counts))  # examples may be added meanwhile
     wanted = final.label[:size] >= 0
     if examples is not None:
         wanted &= np.isin(np.arange(size), [*examples])
@@ -231,6 +255,17 @@ def _consensus(project: Project, examples: Collection[int] | None) -> tuple[pa.T
     if final.expected_error is not None:
         kinds["expected_error"] = float
     return _table(rows, {**kinds, "agreement": float, "num_labels": int}), final.notes
+
+
+def _agreement(project: Project, final: FinalLabels) -> tuple[Float64s, Ints]:
+    """Share of the labels of each example that equal the final one, as far as they go, and their number."""
+    if not project.settings.several:
+        labels = project.labels()
+        return agreement_with_label(labels, np.resize(final.label, labels.n_examples)), labels.counts
+    sets = project.label_sets()
+    same = equal_as_asked(sets, np.resize(final.label, sets.n_examples), final.naming)
+    equal = np.bincount(sets.example, same, sets.n_examples)
+    return np.divide(equal, sets.counts, out=np.full(len(equal), np.nan), where=sets.counts > 0), sets.counts
 
 
 def _iso(seconds: float) -> str:

@@ -9,17 +9,26 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection
 
 from activelab._errors import InputError
-from activelab._set_text import names_in
+from activelab._set_text import SEPARATOR, names_in
 from activelab._typing import Floats
-from activelab.formats import EMPTY, Record, detect_format, latest_labels, meeting, read_records, set_of
+from activelab.formats import (
+    EMPTY,
+    Record,
+    detect_format,
+    is_later,
+    latest_labels,
+    meeting,
+    read_records,
+    set_of,
+)
 from activelab.project._project import Project
-from activelab.project.labelling.intake import add_abstentions, add_gold, add_labels
+from activelab.project.labelling.intake import Asked, add_abstentions, add_gold, add_labels
 from activelab.project.labelling.naming import label_codes, text_of
 from activelab.project.labelling.pool import BLOCK, add_examples
 from activelab.project.settings import load_settings, store_settings
@@ -149,7 +158,7 @@ def import_files(
         raise _refusal(done.rejected)
     values = None if features is None or pool is None else _features(features, pool, columns)
 
-    rights = {} if right is None else {e: k for e, k, _ in right.good()}
+    rights = {} if right is None else {e: k for (e, _, _), k in right.labels.items()}
     present = project.example_codes(rights)
     # Nobody is to be asked about a new example before it is known that its answer is known.
     new = {e: k for e, k in rights.items() if e not in present}
@@ -174,7 +183,7 @@ def import_files(
             {e: codes[k] for e, k in new.items()},
         )
         done.gold = len(new)
-    labelled = {} if votes is None else {(e, a): k for e, k, a in votes.good()}
+    labelled = {} if votes is None else votes.labels
 
     def tell(what: str, total: int) -> Callable[[int], None]:
         return lambda n: progress(what, min(n, total), total)
@@ -387,8 +396,19 @@ def _encodable(text: str) -> bool:
 # ---------------------------------------------------------------------- labels and features
 
 
+class _Row(NamedTuple):
+    """A label of a file, the class that was asked about if only one was, and what is wrong with it."""
+
+    line: int
+    example: str | None = None
+    label: str | None = None
+    annotator: str | None = None
+    problem: str = ""
+    asked: str | None = None
+
+
 class _Answers:
-    """Labels or gold answers of a file: line, example, class, annotator and what is wrong with it."""
+    """Labels or gold answers of a file."""
 
     def __init__(
         self,
@@ -399,7 +419,7 @@ class _Answers:
         fold: bool,
     ) -> None:
         self.project, self.path, self.fold = project, path, fold
-        self.read: list[tuple[int, str | None, str | None, str | None, str]] = []
+        self.read: list[_Row] = []
         self.notes: list[str] = []
         left_out = self._read(columns, missing)
         if left_out:
@@ -417,7 +437,7 @@ class _Answers:
     @property
     def names(self) -> set[str]:
         """The examples that are named."""
-        return {row[1] for row in self.read if row[1] is not None}
+        return {row.example for row in self.read if row.example is not None}
 
     def check(self, new: set[str]) -> list[tuple[str, int, str]]:
         """The bad rows; ``new`` are examples that are imported with them."""
@@ -427,42 +447,58 @@ class _Answers:
             raise InputError("the project has no classes yet; name them: activelab settings classes=a,b,c")
         checked, bad = [], []
         several = self.project.settings.several
-        parts = {str(row[2]): names_in(str(row[2])) if several else [str(row[2])] for row in self.read}
+        parts = {
+            str(row.label): names_in(str(row.label)) if several else [str(row.label)] for row in self.read
+        }
         names = dict.fromkeys(name for some in parts.values() for name in some)
+        names |= dict.fromkeys(row.asked for row in self.read if row.asked is not None)
         same = meeting(names, self.project.settings.classes, fold=self.fold)
-        for line, example, label, annotator, problem in self.read:
-            named = [same.get(name, name) for name in parts[str(label)]]
-            if not problem and example not in new and example not in there:
-                problem = f"there is no example {example!r}"
-            strange = [name for name in named if name not in classes]
+        for row in self.read:
+            named = [same.get(name, name) for name in parts[str(row.label)]]
+            asked = None if row.asked is None else same.get(row.asked, row.asked)
+            problem, label = row.problem, row.label
+            if not problem and row.example not in new and row.example not in there:
+                problem = f"there is no example {row.example!r}"
+            strange = [name for name in (*named, asked) if name is not None and name not in classes]
             if not problem and strange:
                 problem = f"{strange[0]!r} is none of the project's classes"
             if label is not None:
                 label = text_of(named) if several else named[0]
             if problem:
-                bad.append((os.fspath(self.path), line, problem))
-            checked.append((line, example, label, annotator, problem))
+                bad.append((os.fspath(self.path), row.line, problem))
+            checked.append(row._replace(label=label, asked=asked, problem=problem))
         self.read = checked
         return bad
 
-    def good(self) -> Iterator[tuple[str, str, str]]:
-        """Example, class and annotator of the good rows."""
-        return ((str(e), str(k), str(a)) for _, e, k, a, problem in self.read if not problem)
+    @property
+    def labels(self) -> dict[Asked, str]:
+        """The labels of the good rows."""
+        return {
+            (str(row.example), str(row.annotator), row.asked): str(row.label)
+            for row in self.read
+            if not row.problem
+        }
 
 
 class _Votes(_Answers):
     """Labels, in a table or a file of another tool; the latest of an annotator on an example counts.
 
+    A table may say in a column ``asked`` which classes of several a label is about; each is a label then.
+
     Attributes
     ----------
-    abstained : list of (str, str)
-        Example and annotator of rows without a label that say so in a column ``abstained``.
+    abstained : list of (str, str, str or None)
+        Example, annotator and the class that was asked about, of rows without a label that say so in a column
+        ``abstained``.
     """
 
-    abstained: Sequence[tuple[str, str]] = ()
+    abstained: Sequence[Asked] = ()
 
     def _read(self, columns: Columns, missing: Sequence[str]) -> Counter[str]:
         named = {role: getattr(columns, role) for role in ("example", "annotator", "label")}
+
+        about = {one.line: one for one in _beside(self.path, named)}
+        single: dict[Asked, tuple[Record, str]] = {}  # of answers about some classes
 
         def usable() -> Iterator[Record]:
             for one in read_records(
@@ -473,33 +509,71 @@ class _Votes(_Answers):
                 several=self.project.settings.several,
             ):
                 problem = one.problem or _unfit(one.example, one.annotator)
+                asked = self._asked(about.get(one.line))
+                if asked and one.label and not problem:
+                    chosen = names_in(one.label)
+                    strange = [name for name in chosen if name not in asked]
+                    problem = f"the label names {strange[0]!r}, which was not asked" if strange else ""
+                    for name in () if problem else asked:
+                        before = single.get((one.example, one.annotator, name))
+                        if before is None or not is_later(before[0].time, one.time):
+                            label = name if name in chosen else SEPARATOR
+                            single[one.example, one.annotator, name] = one, label
                 if problem:
-                    self.read.append((one.line, None, None, None, problem))
-                else:
+                    self.read.append(_Row(one.line, problem=problem))
+                elif not asked or not one.label:
                     yield one
 
         latest, left_out = latest_labels(usable())
-        self.abstained = [pair for pair in _abstained(self.path, named) if pair not in latest]
+        abstained = [one for one in about.values() if one.abstained]
+        self.abstained = [
+            (one.example, one.annotator, name)
+            for one in abstained
+            for name in (*self._asked(one),) or (None,)
+            if (one.example, one.annotator) not in latest and (one.example, one.annotator, name) not in single
+        ]
         if self.abstained:
-            left_out[EMPTY] -= min(len(self.abstained), left_out[EMPTY])
+            left_out[EMPTY] -= min(len(abstained), left_out[EMPTY])
             left_out += Counter()
-        self.read += [(line, e, label, a, "") for (e, a), (label, _, line) in latest.items()]
+        self.read += [_Row(line, e, label, a) for (e, a), (label, _, line) in latest.items()]
+        self.read += [
+            _Row(one.line, e, label, a, asked=name) for (e, a, name), (one, label) in single.items()
+        ]
         self.notes = [
             note if note.startswith(str(self.path)) else f"{self.path}: {note}" for note in self.notes
         ]
         return left_out
 
+    def _asked(self, row: _Beside | None) -> list[str]:
+        """The classes that a row is about; none if it is about all, as always where one class is right."""
+        if row is None or not self.project.settings.several:
+            return []
+        asked = names_in(row.asked)
+        return [] if {*asked} == {*self.project.settings.classes} else asked
 
-def _abstained(path: str | os.PathLike[str], columns: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:
-    """Example and annotator of the rows of a table whose column ``abstained`` says yes."""
-    if detect_format(path, columns) != "long" or "abstained" not in (names := row_columns(path)):
+
+class _Beside(NamedTuple):
+    """What a row of a table says beside its label."""
+
+    line: int
+    example: str
+    annotator: str
+    abstained: bool
+    asked: str
+
+
+def _beside(path: str | os.PathLike[str], columns: Mapping[str, str | None]) -> Iterator[_Beside]:
+    """What the columns ``abstained`` and ``asked`` of a table say."""
+    if detect_format(path, columns) != "long" or not {"abstained", "asked"} & {*(names := row_columns(path))}:
         return
     who, of = (find_column(names, role, columns.get(role)) for role in ("annotator", "example"))
-    for _, values, problem in read_rows(path):
-        said = str(values.get("abstained")).casefold()
+    for line, values, problem in read_rows(path):
+        abstained = str(values.get("abstained")).casefold() in ("true", "yes", "1")
+        asked = values.get("asked")
+        asked = set_of(asked)[0] if isinstance(asked, list) else "" if is_missing(asked) else str(asked)
         pair = id_text(values.get(of)), id_text(values.get(who))
-        if not problem and said in ("true", "yes", "1") and None not in pair:
-            yield str(pair[0]), str(pair[1])
+        if not problem and (abstained or asked) and None not in pair:
+            yield _Beside(line, str(pair[0]), str(pair[1]), abstained, asked)
 
 
 class _Gold(_Answers):
@@ -522,7 +596,7 @@ class _Gold(_Answers):
                 continue
             if not problem and label is None:
                 problem = _no_name(answer, "label", right)
-            self.read.append((line, example, label, "", problem))
+            self.read.append(_Row(line, example, label, "", problem))
         return left_out
 
 

@@ -233,7 +233,8 @@ def _answered(connection: Connection, naming: Naming, wanted: Search) -> list[Se
         queries.append(query)
     if wanted.only == "disagreement":
         several = func.count(answer.c.class_code.distinct()) > 1
-        queries.append(given.where(answer.c.kind == "label").group_by(answer.c.example_id).having(several))
+        of_label = given.where(answer.c.kind == "label")
+        queries.append(of_label.group_by(answer.c.example_id, answer.c.asked).having(several))
     elif wanted.only in ("skipped", "unsure"):
         queries.append(given.where(answer.c.kind == {"skipped": "skip", "unsure": "unsure"}[wanted.only]))
     elif wanted.only == "unclear":
@@ -349,13 +350,11 @@ def _rows(connection: Connection, final: FinalLabels, codes: list[int]) -> list[
             )
         )
     }
-    said: dict[int, Counter[tuple[str, int | None]]] = {code: Counter() for code in codes}
-    query = select(answer.c.example_id, answer.c.kind, answer.c.class_code, func.count())
-    grouped = query.where(answer.c.example_id.in_(codes)).group_by(
-        answer.c.example_id, answer.c.kind, answer.c.class_code
-    )
-    for code, kind, label, number in connection.execute(grouped):
-        said[code][kind, label] = number
+    said: dict[int, Counter[tuple[str, int | None, int]]] = {code: Counter() for code in codes}
+    columns = answer.c.example_id, answer.c.kind, answer.c.class_code, answer.c.asked
+    grouped = select(*columns, func.count()).where(answer.c.example_id.in_(codes)).group_by(*columns)
+    for code, kind, label, asked, number in connection.execute(grouped):
+        said[code][kind, label, asked] = number
     return [
         BrowseRow(
             id=code,
@@ -363,8 +362,13 @@ def _rows(connection: Connection, final: FinalLabels, codes: list[int]) -> list[
             content=json.loads(there[code].content),
             num_labels=there[code].num_labels,
             answers=[
-                AnswerCount(kind=kind, label=naming.name(label), number=number)  # type: ignore[arg-type]
-                for (kind, label), number in said[code].most_common()
+                AnswerCount(
+                    kind=kind,  # type: ignore[arg-type]
+                    label=naming.name(label),
+                    asked=naming.class_name(asked),
+                    number=number,
+                )
+                for (kind, label, asked), number in said[code].most_common()
             ],
             **dict(estimates_of(final, current, code)),
         )

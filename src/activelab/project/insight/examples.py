@@ -34,7 +34,16 @@ from activelab.project.labelling.decisions import load_truths
 from activelab.project.labelling.naming import load_naming
 from activelab.project.labelling.rounds import KNOWN
 from activelab.project.settings import Settings, load_settings
-from activelab.project.store.schema import annotator, answer, decision, event, example, queue, unclear
+from activelab.project.store.schema import (
+    WHOLE,
+    annotator,
+    answer,
+    decision,
+    event,
+    example,
+    queue,
+    unclear,
+)
 from activelab.project.training.predictions import pred_probs_of
 
 _Reason = Literal["skipped or unsure", "disagreement", "overruled by the model"]
@@ -67,30 +76,39 @@ def quality_histogram(project: Project, bins: int = 20) -> QualityHistogram:
 def queue_head(project: Project, n: int = 20) -> list[QueueRow]:
     """What is served next, in order."""
 
-    def load(connection: Connection) -> tuple[list[Any], Scored | None]:
+    def load(connection: Connection) -> tuple[list[Any], dict[rounds.Question, int], Scored | None]:
         number_now = rounds.current_round(connection)
         query = (
-            select(queue.c.position, queue.c.remaining, example.c.id, example.c.name, example.c.num_labels)
+            select(
+                queue.c.position, queue.c.remaining, queue.c.asked,
+                example.c.id, example.c.name, example.c.num_labels,
+            )
             .join(example, example.c.id == queue.c.example_id)
             .where(queue.c.round_id == number_now, queue.c.remaining > 0)
             .order_by(queue.c.position)
             .limit(n)
-        )
-        return [*connection.execute(query)], scored(connection)
+        )  # fmt: skip
+        rows = connection.execute(query).all()
+        single = {row.id for row in rows if row.asked != WHOLE}
+        return [*rows], rounds.count_answers(connection, single), scored(connection)
 
-    rows, current = project.database.read(load)
+    rows, counts, current = project.database.read(load)
+    given = [
+        row.num_labels if row.asked == WHOLE else rounds.answers_to(counts, row.id, row.asked) for row in rows
+    ]
     final = final_labels(project, [row.id for row in rows])
     return [
         QueueRow(
             position=row.position,
             id=row.id,
             example=row.name,
-            kind="relabel" if row.num_labels else "new",
-            num_labels=row.num_labels,
+            asked=final.naming.class_name(row.asked),
+            kind="relabel" if number_of else "new",
+            num_labels=number_of,
             remaining=row.remaining,
             **dict(estimates_of(final, current, row.id)),
         )
-        for row in rows
+        for row, number_of in zip(rows, given, strict=True)
     ]
 
 
@@ -311,24 +329,23 @@ def unclear_list(project: Project) -> list[UnclearRow]:
 
 def _conflicts(connection: Connection, current: Scored) -> dict[int, _Reason]:
     """Examples of two or more labels that differ, or that the consensus contradicts."""
+    question = answer.c.example_id, answer.c.asked
     query = (
-        select(
-            answer.c.example_id,
-            func.count(answer.c.class_code.distinct()),
-            func.min(answer.c.class_code),
-        )
+        select(*question, func.count(answer.c.class_code.distinct()), func.min(answer.c.class_code))
         .where(answer.c.kind == "label", answer.c.example_id < len(current.quality))
-        .group_by(answer.c.example_id)
+        .group_by(*question)
         .having(func.count() > 1)
     )
+    members = load_naming(connection).members
     found: dict[int, _Reason] = {}
-    for code, different, label in connection.execute(query):
+    for code, asked, different, label in connection.execute(query):
         if not np.isfinite(current.quality[code]):
             continue
+        consensus = current.consensus[code]
         if different > 1:
             found[code] = "disagreement"
-        elif current.consensus[code] != label:
-            found[code] = "overruled by the model"
+        elif consensus != label and (asked == WHOLE or members[consensus, asked] != members[label, asked]):
+            found.setdefault(code, "overruled by the model")
     return found
 
 
@@ -369,7 +386,7 @@ def _alike(project: Project, final: FinalLabels, codes: list[int]) -> dict[int, 
 
 def _unanswerable(connection: Connection) -> list[int]:
     """Examples that several people skipped or were unsure about, and whose label is not known."""
-    number_of = func.count()
+    number_of = func.count(answer.c.annotator_id.distinct())
     query = (
         select(answer.c.example_id)
         .where(answer.c.kind != "label", answer.c.example_id.not_in(KNOWN))

@@ -19,12 +19,12 @@ from activelab.pred_probs import check_pred_probs
 from activelab.project._project import Project
 from activelab.project.insight.values import Scored, number, scored
 from activelab.project.labelling.decisions import Truths, load_truths, truth_changes
-from activelab.project.labelling.naming import Members, Named, Naming, load_naming, set_codes
+from activelab.project.labelling.naming import Named, Naming, load_naming
 from activelab.project.settings import load_settings, load_value
-from activelab.project.store.schema import answer, event, example
-from activelab.project.training.consensus import judge, with_abstentions
+from activelab.project.store.schema import WHOLE, answer, event, example
+from activelab.project.training.consensus import abstentions_beside, judge
 from activelab.project.training.predictions import load_pred_probs
-from activelab.project.training.several import judge_sets, known_sets, stored_models
+from activelab.project.training.several import codes_of_sets, judge_sets, known_sets, stored_models
 
 Source = Literal["adjudicated", "gold", "consensus", "single"]
 
@@ -171,7 +171,7 @@ def _load(connection: Connection, codes: Sequence[int] | None) -> _State:
     single = (
         select(answer.c.example_id, answer.c.class_code)
         .join(example, example.c.id == answer.c.example_id)
-        .where(answer.c.kind == "label", example.c.num_labels == 1)
+        .where(answer.c.kind == "label", answer.c.asked == WHOLE, example.c.num_labels == 1)
     )
     if codes is not None:
         single = single.where(answer.c.example_id.in_([*codes]))
@@ -232,13 +232,8 @@ def _sets_now(project: Project, state: _State, number_now: int) -> _Estimate:
     stored = project.database.read(lambda c: load_pred_probs(c, number_now))
     models = stored_models(stored, sets)
     known = known_sets(state.truths.label[: sets.n_examples], project.naming())
-    families = project.families(sets.of_class(0)) if sets.n_classes else {}
-    judged = judge_sets(sets, models, known=known, families=families)
-    wanted = {one for one in judged.members if one is not None}
-    codes: dict[Members | None, int] = {None: -1}
-    if wanted:
-        codes.update(project.database.write(lambda c: set_codes(c, wanted)).items())
-    label = np.array([codes[one] for one in judged.members], dtype=np.int32)
+    judged = judge_sets(sets, models, known=known, families=project.families(sets))
+    (label,) = codes_of_sets(project, judged.members)
     notes = judged.consensus.notes if models else (_without_model(stored, "the answers alone"),)
     return _Estimate(label, judged.quality, None, judged.exact, notes, state.last_event, made)
 
@@ -260,10 +255,10 @@ def _estimate_now(project: Project, state: _State, number_now: int) -> _Estimate
     evidence: dict[str, Any] = {
         "known": state.truths.label[: labels.n_examples],
         "families": project.families(labels),
+        "abstentions": abstentions_beside(project, labels, state.last_event),
     }
     if stored and stored[0].shape == (labels.n_examples, labels.n_classes):
         models = told(labels, check_pred_probs(stored, labels), **evidence)
-        models = with_abstentions(project, labels, models, state.last_event, known=evidence["known"])
         judged = judge(settings, labels, models, seed=settings.seed + number_now)
         now = judged.consensus
         return _Estimate(

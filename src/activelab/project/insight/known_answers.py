@@ -16,12 +16,11 @@ from activelab.project._project import Project
 from activelab.project.insight.results import CONFIDENCE, AuditEstimate
 from activelab.project.insight.values import scored
 from activelab.project.labelling.decisions import load_truths
-from activelab.project.labelling.naming import set_codes
 from activelab.project.settings import load_settings
 from activelab.project.store.schema import event, example
 from activelab.project.training.consensus import judge
 from activelab.project.training.predictions import load_pred_probs
-from activelab.project.training.several import judge_sets, stored_models
+from activelab.project.training.several import codes_of_sets, judge_sets, stored_models
 
 _kept: WeakKeyDictionary[Project, tuple[object, AuditEstimate | None]] = WeakKeyDictionary()
 _estimating = threading.Lock()
@@ -104,11 +103,8 @@ def _untold_sets(project: Project, round_id: int, as_of: int) -> Consensus:
     """`_untold_consensus` where several classes may be right: a label is a set, and right as a whole."""
     sets = project.label_sets(as_of)
     stored = project.database.read(lambda c: load_pred_probs(c, round_id) if round_id >= 0 else [])
-    families = project.families(sets.of_class(0)) if sets.n_classes else {}
-    judged = judge_sets(sets, stored_models(stored, sets), known=None, families=families)
-    wanted = {one for one in judged.members if one is not None}
-    codes = project.database.write(lambda c: set_codes(c, wanted))
-    label = np.array([-1 if one is None else codes[one] for one in judged.members], dtype=np.int32)
+    judged = judge_sets(sets, stored_models(stored, sets), known=None, families=project.families(sets))
+    (label,) = codes_of_sets(project, judged.members)
     plain = majority_vote(project.labels(as_of), seed=project.settings.seed)
     return replace(plain, label=label, quality=judged.exact)
 

@@ -7,17 +7,21 @@ from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, func, select
 
 from activelab._errors import InputError
 from activelab.agreement import Agreement
 from activelab.labels import Labels
+from activelab.multilabel import LabelSets
+from activelab.multilabel.parts import pair_counts
 from activelab.project._project import Project
 from activelab.project.insight.results import AnnotatorRow, Coefficient, PairAgreement
 from activelab.project.insight.values import number, scored
 from activelab.project.insight.words import accuracy_words
 from activelab.project.labelling.decisions import load_truths
-from activelab.project.store.schema import annotator, answer, decision, event, example
+from activelab.project.labelling.naming import load_naming
+from activelab.project.store.schema import WHOLE, annotator, answer, decision, event, example
+from activelab.project.training.several import equal_as_asked
 
 RECENT = 500
 """Labels of a person whose time is looked at."""
@@ -49,18 +53,7 @@ def _people(connection: Connection, agreement: dict[str, tuple[int, int]]) -> li
             )
         )
     }
-    truth = func.coalesce(decision.c.class_code, example.c.gold)  # a decision may correct a known answer
-    right = func.sum(case((answer.c.class_code == truth, 1), else_=0))
-    gold = {
-        row.annotator_id: (int(row.right), row.number)
-        for row in connection.execute(
-            select(answer.c.annotator_id, right.label("right"), func.count().label("number"))
-            .join(example, example.c.id == answer.c.example_id)
-            .outerjoin(decision, decision.c.example_id == example.c.id)
-            .where(example.c.gold.is_not(None), answer.c.kind == "label")
-            .group_by(answer.c.annotator_id)
-        )
-    }
+    gold = _against_gold(connection)
     current = scored(connection)
     accuracies = {} if current is None else current.round.summary.annotators
     people = []
@@ -90,6 +83,25 @@ def _people(connection: Connection, agreement: dict[str, tuple[int, int]]) -> li
     return people
 
 
+def _against_gold(connection: Connection) -> dict[int, tuple[int, int]]:
+    """Of each annotator: labels of examples whose answer is known that are right, and how many there are."""
+    truth = func.coalesce(decision.c.class_code, example.c.gold)  # a decision may correct a known answer
+    rows = connection.execute(
+        select(answer.c.annotator_id, answer.c.class_code, answer.c.asked, truth.label("truth"), func.count())
+        .join(example, example.c.id == answer.c.example_id)
+        .outerjoin(decision, decision.c.example_id == example.c.id)
+        .where(example.c.gold.is_not(None), answer.c.kind == "label")
+        .group_by(answer.c.annotator_id, answer.c.class_code, answer.c.asked, truth)
+    ).all()
+    members = load_naming(connection).members
+    found: dict[int, tuple[int, int]] = {}
+    for who, code, asked, known, times in rows:
+        same = code == known if asked == WHOLE else members[code, asked] == members[known, asked]
+        right, of = found.get(who, (0, 0))
+        found[who] = right + times * bool(same), of + times
+    return found
+
+
 def _seconds(connection: Connection, annotator_id: int) -> list[float]:
     recent = (
         select(answer.c.event_id)
@@ -116,13 +128,22 @@ def _agreement(project: Project, last_event: int | None) -> dict[str, tuple[int,
     truths = project.database.read(load_truths)
     known = truths.known[: labels.n_examples]
     consensus = np.where(known, truths.label[: labels.n_examples], consensus)
-    of = labels.example
-    shared = ((labels.counts[of] > 1) & (consensus[of] >= 0)) | known[of]
-    size = labels.n_annotators
-    number_shared = np.bincount(labels.annotator[shared], minlength=size)
-    equal = np.bincount(labels.annotator[shared & (labels.label == consensus[of])], minlength=size)
+    given: Labels | LabelSets = labels
+    if project.settings.several:
+        given = sets = project.label_sets(last_event)
+        same = equal_as_asked(sets, consensus, project.naming())
+        others = pair_counts(sets)[sets.example] > 1
+        by_others = (others | ~sets.asked).all(axis=1)
+    else:
+        same = labels.label == consensus[labels.example]
+        by_others = (labels.counts > 1)[labels.example]
+    of = given.example
+    shared = (by_others & (consensus[of] >= 0)) | known[of]
+    size = given.n_annotators
+    number_shared = np.bincount(given.annotator[shared], minlength=size)
+    equal = np.bincount(given.annotator[shared & same], minlength=size)
     pairs = zip(equal.tolist(), number_shared.tolist(), strict=True)
-    return dict(zip(labels.annotators.tolist(), pairs, strict=True))
+    return dict(zip(given.annotators.tolist(), pairs, strict=True))
 
 
 def pair_agreement(project: Project, limit: int = 40) -> PairAgreement:

@@ -16,7 +16,7 @@ from activelab.project._project import Project
 from activelab.project.insight.final import final_labels
 from activelab.project.insight.people import annotator_table
 from activelab.project.insight.results import AnnotatorRow, Confusion, PersonDetail, PersonRow
-from activelab.project.store.schema import answer, event
+from activelab.project.store.schema import WHOLE, answer, event
 
 DAYS = 14
 """Days whose labels are counted, today included."""
@@ -104,9 +104,10 @@ def _last(connection: Connection) -> dict[int, float]:
 
 
 def _said(connection: Connection) -> dict[int, Counter[int]]:
-    """How often somebody gave each label, by its code."""
+    """How often somebody gave each label of an example as a whole, by its code."""
     columns = answer.c.annotator_id, answer.c.class_code
-    query = select(*columns, func.count()).where(answer.c.kind == "label").group_by(*columns)
+    of_whole = answer.c.kind == "label", answer.c.asked == WHOLE
+    query = select(*columns, func.count()).where(*of_whole).group_by(*columns)
     found: dict[int, Counter[int]] = {}
     for who, code, number in connection.execute(query):
         found.setdefault(who, Counter())[code] = number

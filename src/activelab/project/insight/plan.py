@@ -37,18 +37,21 @@ def plan(project: Project, now: float | None = None) -> Plan:
     def load(connection: Connection) -> Plan:
         settings = load_settings(connection)
         days = np.sum([[0] * DAYS, *labels_by_day(connection, now).values()], axis=0).tolist()
-        rows = connection.execute(select(annotator.c.name, annotator.c.num_labels)).all()
-        collected = {row.name: row.num_labels for row in rows if row.num_labels}
+        columns = annotator.c.name, annotator.c.num_labels, annotator.c.num_single
+        rows = [row for row in connection.execute(select(*columns)) if row.num_labels]
+        collected = {row.name: settings.cost_of(row.num_labels, row.num_single) for row in rows}
         spent = sum(collected.values())
-        left = None if settings.budget is None else max(settings.budget - spent, 0)
+        left = None if settings.budget is None else round(max(settings.budget - spent, 0), 2)
         pace = _pace(days)
+        # An answer about one class is less than a label.
+        cost = spent / sum(row.num_labels for row in rows) if rows else 1.0
         paid = _paid(settings, collected)
         current = scored(connection)
         return Plan(
             days=days,
             pace=pace,
             left=left,
-            ends=now + _DAY * left / pace if left and pace else None,
+            ends=now + _DAY * left / (pace * cost) if left and pace else None,
             paid=paid,
             to_pay=paid / spent * left if paid is not None and spent and left is not None else None,
             classes=_classes(final),
@@ -65,7 +68,7 @@ def _pace(days: list[int]) -> float | None:
     return None if first is None else number(sum(recent) / (len(recent) - first))
 
 
-def _paid(settings: Settings, collected: dict[str, int]) -> float | None:
+def _paid(settings: Settings, collected: dict[str, float]) -> float | None:
     """What the labels collected here have cost; None where the price of one is not known."""
     prices = settings.price_of()
     each = [(prices.get(name, settings.label_price), count) for name, count in collected.items()]

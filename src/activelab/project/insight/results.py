@@ -55,9 +55,11 @@ class Overview(Result):
     classes: list[str]
     method: str
     budget: int | None
-    spent: int
-    left: int | None = Field(description="Of the budget, if there is one.")
-    labels: int = Field(description="Imported ones too.")
+    spent: float = Field(
+        description="Labels collected here, of which one about a single class counts as the settings say."
+    )
+    left: float | None = Field(description="Of the budget, if there is one.")
+    labels: int = Field(description="Imported ones too; each answer about a single class is one.")
     examples: int
     labelled: int = Field(description="Examples with a label.")
     gold: int = Field(description="Examples whose right answer is known.")
@@ -228,6 +230,9 @@ class Vote(Result):
     annotator: str
     kind: Literal["label", "skip", "unsure"]
     label: Named | None
+    asked: str | None = Field(
+        description="The class it is about, which is the label or not; None where it is about all."
+    )
     reason: str | None
     seconds: float | None
     time: float = Field(description="Seconds since 1970.")
@@ -294,8 +299,9 @@ class QueueRow(Estimates):
     position: int
     id: int
     example: str
+    asked: str | None = Field(description="The class that is asked about; None for the whole label.")
     kind: Literal["new", "relabel"]
-    num_labels: int
+    num_labels: int = Field(description="Of the example, or about the class that is asked about.")
     remaining: int = Field(description="Labels wanted in this round.")
 
 
@@ -374,6 +380,7 @@ class AnswerCount(Result):
 
     kind: Literal["label", "skip", "unsure"]
     label: Named | None
+    asked: str | None = Field(description="The class it is about; None where it is about all.")
     number: int
 
 
@@ -443,7 +450,7 @@ class Plan(Result):
 
     days: list[int] = Field(description="Labels given here on each of the last 14 days (UTC), today last.")
     pace: float | None = Field(description="Mean of the last seven, from the first with a label.")
-    left: int | None = Field(description="Of the budget, in labels.")
+    left: float | None = Field(description="Of the budget, in labels.")
     ends: float | None = Field(description="When it is spent at this pace, in seconds since 1970.")
     paid: float | None = Field(description="For the labels given here, where prices are set.")
     to_pay: float | None = Field(description="For the rest of the budget, at the mean price so far.")

@@ -17,10 +17,10 @@ from activelab.project.insight.results import (
 )
 from activelab.project.insight.values import number
 from activelab.project.labelling import rounds
-from activelab.project.labelling.queue import ABSTENTION
+from activelab.project.labelling.queue import ABSTENTION, labels_spent
 from activelab.project.labelling.rounds import Round
 from activelab.project.settings import load_settings, load_value
-from activelab.project.store.schema import annotator, answer, decision, example, lease, queue
+from activelab.project.store.schema import answer, decision, example, lease, queue
 from activelab.project.training.due import news_for
 from activelab.project.training.trainer import due_now
 
@@ -40,8 +40,8 @@ def _overview(connection: Connection) -> Overview:
         return one(select(func.count()).where(*conditions))
 
     of_label = answer.c.kind == "label"
-    spent = one(select(func.sum(annotator.c.num_labels)))
-    left = None if settings.budget is None else max(settings.budget - spent, 0)
+    spent = round(labels_spent(connection, settings), 2)
+    left = None if settings.budget is None else round(max(settings.budget - spent, 0), 2)
     waiting, served = _round_now(connection, settings.train_every or settings.batch_size)
     return Overview(
         title=settings.title,

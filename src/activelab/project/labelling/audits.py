@@ -20,7 +20,7 @@ from activelab.project.labelling.decisions import decide
 from activelab.project.labelling.queue import ConflictError, Recorded, known_request
 from activelab.project.labelling.rounds import hold_round
 from activelab.project.store.audit import write_audit
-from activelab.project.store.schema import annotator, audit_check, decision, event, quality_audit
+from activelab.project.store.schema import WHOLE, annotator, audit_check, decision, event, quality_audit
 
 SOURCE = "audit"
 """The source of the events."""
@@ -146,7 +146,7 @@ def check(
         If the audit does not ask for it.
     """
     hold_round(connection)
-    repeated = known_request(connection, request, annotator_id, example_id, ("decision",))
+    repeated = known_request(connection, request, annotator_id, (example_id, WHOLE), ("decision",))
     if repeated is not None:
         return repeated
     asked = [one for one in list_checks(connection, audit_id) if one.example_id == example_id]

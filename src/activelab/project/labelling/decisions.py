@@ -19,7 +19,7 @@ from activelab.project.labelling.queue import ConflictError, Recorded, known_req
 from activelab.project.labelling.rounds import hold_round, settle_again
 from activelab.project.settings import load_settings, load_value, store_value
 from activelab.project.store.audit import write_audit
-from activelab.project.store.schema import annotator, decision, event, example, unclear
+from activelab.project.store.schema import WHOLE, annotator, decision, event, example, unclear
 
 SOURCE = "adjudication"
 """The source of the events; audits have their own."""
@@ -113,7 +113,7 @@ def decide(
         If there is no such example.
     """
     hold_round(connection)
-    repeated = known_request(connection, request, annotator_id, example_id, ("decision",))
+    repeated = known_request(connection, request, annotator_id, (example_id, WHOLE), ("decision",))
     if repeated is not None:
         return repeated
     if not 0 <= example_id < int(load_value(connection, "num_examples", 0)):
@@ -171,7 +171,7 @@ def undo_decision(
         If nothing is decided, or the request was one for something else.
     """
     hold_round(connection)
-    repeated = known_request(connection, request, annotator_id, example_id, ("undo",))
+    repeated = known_request(connection, request, annotator_id, (example_id, WHOLE), ("undo",))
     if repeated is not None:
         return repeated
     before = _standing(connection, example_id)

@@ -11,16 +11,20 @@ from typing import TypeVar
 from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
 
 from activelab._errors import InputError, first
+from activelab._set_text import names_in
 from activelab.project.labelling import queue as queueing
 from activelab.project.labelling import rounds
 from activelab.project.labelling.decisions import truths_changed
-from activelab.project.labelling.naming import Named, label_codes, text_of
+from activelab.project.labelling.naming import Named, asked_codes, label_codes, text_of
 from activelab.project.settings import load_settings, load_value
 from activelab.project.store import accounts
 from activelab.project.store.audit import write_audit
 from activelab.project.store.database import Database
 from activelab.project.store.names import check_name
 from activelab.project.store.schema import annotator, answer, event, example
+
+Asked = tuple[str, str, str | None]
+"""Example, annotator, and the class that was asked about; None where the whole example was."""
 
 BLOCK = 200
 """Labels stored in one transaction."""
@@ -29,7 +33,7 @@ CHANGES = 10
 """Labels replaced in one transaction; each takes as long as an answer."""
 
 Result = TypeVar("Result")
-_Given = tuple[int, int, int]  # example, annotator, class
+_Given = tuple[int, int, int, int]  # example, annotator, class, and what was asked
 _Right = tuple[int, int | None]  # example, class
 _AT_A_TIME = 10_000
 _LONGEST_PAUSE = 0.1
@@ -49,11 +53,13 @@ def codes_of(connection: Connection, names: Iterable[str]) -> dict[str, int]:
 
 def add_labels(
     database: Database,
-    labels: Mapping[tuple[str, str], Named],
+    labels: Mapping[Asked, Named],
     by: int | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> tuple[int, int]:
-    """Store the label of each example and annotator; how many labels are new, and how many changed.
+    """Store the label of each example and annotator, of all classes or of one.
+
+    Returns how many labels are new, and how many changed.
 
     All is checked before anything is stored. They are stored in small transactions, so that whoever labels
     goes on meanwhile. Should this be stopped half-way, those stored stay; the same again stores the others.
@@ -63,11 +69,11 @@ def add_labels(
     InputError
         If an example or a class is unknown, or an annotator's name is none; the message names the first ten.
     """
-    names = list(dict.fromkeys(name for _, name in labels))
+    names = list(dict.fromkeys(name for _, name, _ in labels))
 
     def check(connection: Connection) -> dict[str, int]:
-        codes = codes_of(connection, (e for e, _ in labels))
-        missing = [e for e, _ in labels if e not in codes]
+        codes = codes_of(connection, (e for e, _, _ in labels))
+        missing = [e for e, _, _ in labels if e not in codes]
         if missing:
             raise InputError(
                 f"labels of examples that are not in the project: {first(list(dict.fromkeys(missing)))}."
@@ -77,10 +83,14 @@ def add_labels(
         return codes
 
     codes = database.read(check)
-    texts = {pair: text_of(label) or "" for pair, label in labels.items()}
+    texts = {key: text_of(label) or "" for key, label in labels.items()}
+    abouts = asked_codes(database, (about for _, _, about in labels))
+    for (example_name, _, about), text in texts.items():
+        if about is not None and not {*names_in(text)} <= {about}:
+            raise InputError(f"the label of example {example_name!r} is {text!r}; only {about!r} was asked.")
     classes = label_codes(database, texts.values())
     people = database.write(lambda c: _people(c, names))
-    rows = [(codes[e], people[a], classes[text]) for (e, a), text in texts.items()]
+    rows = [(codes[e], people[a], classes[text], abouts[about]) for (e, a, about), text in texts.items()]
     new, changed, more = 0, 0, True
     for at in range(0, len(rows), BLOCK):
         block = rows[at : at + BLOCK]
@@ -98,22 +108,26 @@ def add_labels(
     return new, changed
 
 
-def add_abstentions(database: Database, pairs: Iterable[tuple[str, str]], by: int | None = None) -> int:
-    """Store that annotators could not tell of examples; how many such answers are new.
+def add_abstentions(database: Database, given: Iterable[Asked], by: int | None = None) -> int:
+    """Store that annotators could not tell of examples, or of a class of them; how many such answers are new.
 
-    Whoever has answered an example keeps that answer.
+    Whoever has answered a question keeps that answer.
 
     Raises
     ------
     InputError
         If an example is unknown, or an annotator's name is none.
     """
-    wanted = list(dict.fromkeys(pairs))
-    codes = database.read(lambda c: codes_of(c, (e for e, _ in wanted)))
-    if missing := [e for e, _ in wanted if e not in codes]:
+    wanted = list(dict.fromkeys(given))
+    codes = database.read(lambda c: codes_of(c, (e for e, _, _ in wanted)))
+    if missing := [e for e, _, _ in wanted if e not in codes]:
         raise InputError(f"examples that are not in the project: {first(missing)}.")
-    people = database.write(lambda c: _people(c, list(dict.fromkeys(a for _, a in wanted))))
-    rows = [(codes[e], people[a]) for e, a in wanted]
+    abouts = asked_codes(database, (about for _, _, about in wanted))
+    names = list(dict.fromkeys(a for _, a, _ in wanted))
+    for name in names:
+        check_name(name)
+    people = database.write(lambda c: _people(c, names))
+    rows = [(codes[e], people[a], abouts[about]) for e, a, about in wanted]
     new = sum(
         _in_turn(database, partial(_put_abstentions, rows=rows[at : at + CHANGES]))
         for at in range(0, len(rows), CHANGES)
@@ -122,20 +136,18 @@ def add_abstentions(database: Database, pairs: Iterable[tuple[str, str]], by: in
     return new
 
 
-def _put_abstentions(connection: Connection, rows: list[tuple[int, int]]) -> int:
+def _put_abstentions(connection: Connection, rows: list[tuple[int, int, int]]) -> int:
     rounds.hold_round(connection)
-    there = _answers(connection, sorted({e for e, _ in rows}))
-    fresh = [pair for pair in rows if pair not in there]
-    for e, a in fresh:
-        reply = queueing.Answer(queueing.ABSTENTION, source="import")
+    there = _answers(connection, sorted({e for e, _, _ in rows}))
+    fresh = [one for one in rows if one not in there]
+    for e, a, about in fresh:
+        reply = queueing.Answer(queueing.ABSTENTION, source="import", asked=about)
         queueing.put_answer(connection, a, e, reply, time.time())
     return len(fresh)
 
 
 def _people(connection: Connection, names: list[str]) -> dict[str, int]:
-    """The accounts of some names; those not known yet are made."""
-    for name in names:
-        check_name(name)
+    """The accounts of some names, which are checked; those not known yet are made."""
     people = dict(connection.execute(select(annotator.c.name, annotator.c.id)).all())
     now = time.time()
     return {name: people.get(name) or accounts.add_annotator(connection, name, now) for name in names}
@@ -152,16 +164,17 @@ def _in_turn(database: Database, work: Callable[[Connection], Result]) -> Result
 def _put_new(connection: Connection, rows: list[_Given]) -> tuple[int, list[_Given]]:
     """Store labels of people who have not answered the example; how many, and labels that differ."""
     rounds.hold_round(connection)
-    there = _answers(connection, sorted({e for e, _, _ in rows}))
-    fresh = [(e, a, code) for e, a, code in rows if (e, a) not in there]
+    there = _answers(connection, sorted({row[0] for row in rows}))
+    fresh = [row for row in rows if (row[0], row[1], row[3]) not in there]
     insert_labels(connection, fresh, time.time())
-    return len(fresh), [(e, a, code) for e, a, code in rows if there.get((e, a), code) != code]
+    return len(fresh), [row for row in rows if there.get((row[0], row[1], row[3]), row[2]) != row[2]]
 
 
 def _put_changed(connection: Connection, rows: list[_Given]) -> None:
     rounds.hold_round(connection)
-    for e, a, code in rows:
-        queueing.put_answer(connection, a, e, queueing.Answer("label", code, source="import"), time.time())
+    for e, a, code, about in rows:
+        reply = queueing.Answer("label", code, source="import", asked=about)
+        queueing.put_answer(connection, a, e, reply, time.time())
 
 
 def _fill(connection: Connection) -> bool:
@@ -225,13 +238,13 @@ def _put_gold(connection: Connection, rights: list[_Right]) -> None:
         rounds.settle_again(connection, load_settings(connection), codes)
 
 
-def _answers(connection: Connection, codes: list[int]) -> dict[tuple[int, int], int | None]:
-    """What people have answered to some examples."""
-    found: dict[tuple[int, int], int | None] = {}
-    columns = (answer.c.example_id, answer.c.annotator_id, answer.c.class_code)
+def _answers(connection: Connection, codes: list[int]) -> dict[tuple[int, int, int], int | None]:
+    """What people have answered to some examples, by example, annotator and what was asked."""
+    found: dict[tuple[int, int, int], int | None] = {}
+    columns = (answer.c.example_id, answer.c.annotator_id, answer.c.asked, answer.c.class_code)
     for at in range(0, len(codes), _AT_A_TIME):
         query = select(*columns).where(answer.c.example_id.in_(codes[at : at + _AT_A_TIME]))
-        found |= {(e, a): code for e, a, code in connection.execute(query)}
+        found |= {(e, a, about): code for e, a, about, code in connection.execute(query)}
     return found
 
 
@@ -246,17 +259,16 @@ def insert_labels(connection: Connection, fresh: list[_Given], now: float, sourc
         connection.execute(select(func.setval(sequence, begin + len(fresh))))
     for at in range(0, len(fresh), _AT_A_TIME):
         rows = [
-            {"example_id": e, "annotator_id": a, "class_code": k, "event_id": begin + at + turn}
-            for turn, (e, a, k) in enumerate(fresh[at : at + _AT_A_TIME])
+            {"example_id": e, "annotator_id": a, "class_code": k, "asked": q, "event_id": begin + at + turn}
+            for turn, (e, a, k, q) in enumerate(fresh[at : at + _AT_A_TIME])
         ]
         stored = insert(event).values(time=now, kind="label", source=source, id=bindparam("event_id"))
         connection.execute(stored, rows)
         connection.execute(insert(answer).values(kind="label"), rows)
-    counts = Counter(e for e, _, _ in fresh)
-    _raise(connection, example, counts)
-    rounds.labels_came(connection, counts)
-    if source in queueing.ASKED:
-        _raise(connection, annotator, Counter(a for _, a, _ in fresh))
+    _raise(connection, example, Counter(row[0] for row in fresh))
+    rounds.labels_came(connection, Counter((row[0], row[3]) for row in fresh))
+    if source in queueing.COLLECTED:  # connectors know no questions about one class
+        _raise(connection, annotator, Counter(row[1] for row in fresh))
 
 
 def _raise(connection: Connection, table: Table, counts: Mapping[int, int]) -> None:

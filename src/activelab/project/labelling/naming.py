@@ -19,7 +19,7 @@ from activelab._typing import Bools
 from activelab.project.labelling.rounds import hold_round
 from activelab.project.settings import Settings, load_settings
 from activelab.project.store.database import Database
-from activelab.project.store.schema import label_set
+from activelab.project.store.schema import WHOLE, label_set
 
 Named = str | list[str]
 """A label in words: a class, or a list of classes."""
@@ -50,6 +50,10 @@ class Naming:
         if code is None or code < 0:
             return None
         return self.classes[code] if self.sets is None else [self.classes[one] for one in self.sets[code]]
+
+    def class_name(self, code: int) -> str | None:
+        """The class that is asked about; None where the whole example is."""
+        return None if code == WHOLE else self.classes[code]
 
     def text(self, code: int) -> str:
         """The label of a code as one text."""
@@ -129,6 +133,23 @@ def label_codes(database: Database, labels: Iterable[str]) -> dict[str, int]:
         return {}
     codes = database.write(lambda c: set_codes(c, sets.values()))
     return {label: codes[members] for label, members in sets.items()}
+
+
+def asked_codes(database: Database, asked: Iterable[str | None]) -> dict[str | None, int]:
+    """What is asked by a number: the codes of classes, and `WHOLE` for None.
+
+    Raises
+    ------
+    InputError
+        If one is no class of the project, or the question has one right class.
+    """
+    wanted = [name for name in dict.fromkeys(asked) if name is not None]
+    classes, several = database.read(lambda c: ((s := load_settings(c)).classes, s.several))
+    if wanted and not several:
+        raise InputError("single classes are asked about where several may be right; here one is.")
+    codes: dict[str | None, int] = {None: WHOLE}
+    codes.update(class_codes(classes, wanted))
+    return codes
 
 
 def class_codes(classes: tuple[str, ...], used: Iterable[str]) -> dict[str, int]:

@@ -17,8 +17,10 @@ from sqlalchemy import (
     Connection,
     Float,
     Integer,
+    Select,
     String,
     bindparam,
+    case,
     delete,
     exists,
     false,
@@ -28,26 +30,49 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from activelab._errors import InputError
-from activelab.project.labelling.rounds import extend_queue, get_round, settle_again, share_round
+from activelab.project.labelling.rounds import (
+    Question,
+    covers,
+    extend_queue,
+    get_round,
+    settle_again,
+    share_round,
+)
 from activelab.project.labelling.shares import left_of_share
 from activelab.project.settings import Settings, load_settings, load_value
-from activelab.project.store.schema import annotator, answer, event, example, lease, queue, setting
+from activelab.project.store.schema import (
+    WHOLE,
+    annotator,
+    answer,
+    event,
+    example,
+    label_set,
+    lease,
+    queue,
+    setting,
+)
 
 ABSTENTION = "unsure"
 """The kind of answers that say "I cannot tell": no label, but they say something of example and person."""
 
 ANSWERS = ("label", "skip", ABSTENTION)
 
+COLLECTED = ("page", "api", "connector")
+"""Sources of answers that were asked for here: the budget counts these labels."""
+
 CLOCK_SECONDS = 60.0
 """How far the clocks of servers may differ."""
 
 # Near the end of the budget leases are given one after the other, so that it is not overdrawn.
 _CAREFUL = 500
+_ROUNDING = 1e-9  # of a budget that is counted in parts of a label
 _LOCK_BUDGET = 7_206_002
 
 
@@ -64,6 +89,8 @@ class Lease:
     id : int
     example_id : int
         Row of the pool.
+    asked : int
+        Code of the class that is asked about, or `WHOLE`.
     gold : bool
         Whether its right answer is known. Never shown to the annotator.
     expires : float
@@ -74,6 +101,7 @@ class Lease:
 
     id: int
     example_id: int
+    asked: int
     gold: bool
     expires: float
     content: dict[str, Any]
@@ -88,13 +116,15 @@ class Answer:
     kind : {"label", "skip", "unsure"}
         A label; that it was passed over, as what is damaged; that whoever looked at it cannot tell.
     class_code : int or None
-        The class, of a label alone.
+        The class, of a label alone; of one about a single class a set of it, or the empty set.
     reason : str or None
     seconds : float or None
         Between seeing the example and answering.
     source : {"page", "api", "import", "connector"}
     request : str or None
         Chosen by the client: an answer sent twice under one counts once.
+    asked : int
+        Code of the class it is about, or `WHOLE`.
 
     Raises
     ------
@@ -108,6 +138,7 @@ class Answer:
     seconds: float | None = None
     source: str = "api"
     request: str | None = None
+    asked: int = WHOLE
 
     def __post_init__(self) -> None:
         if self.kind not in ANSWERS:
@@ -149,6 +180,7 @@ _OPEN = (
     select(
         lease.c.id,
         lease.c.example_id,
+        lease.c.asked,
         lease.c.annotator_id,
         lease.c.gold,
         lease.c.expires,
@@ -165,19 +197,39 @@ _EXPIRE = (
     update(lease)
     .where(lease.c.state == "open", _over)
     .values(state="expired")
-    .returning(lease.c.round_id, lease.c.example_id, lease.c.gold)
+    .returning(lease.c.round_id, lease.c.example_id, lease.c.asked, lease.c.gold)
+)
+# Whoever has passed an example over is asked nothing more about it.
+_NO_MORE = (
+    update(lease)
+    .where(
+        lease.c.annotator_id == bindparam("who"),
+        lease.c.example_id == bindparam("example"),
+        lease.c.state == "open",
+    )
+    .values(state="expired")
+    .returning(lease.c.round_id, lease.c.example_id, lease.c.asked, lease.c.gold)
 )
 _ANSWERED = exists().where(
-    answer.c.example_id == queue.c.example_id, answer.c.annotator_id == bindparam("who")
+    answer.c.example_id == queue.c.example_id,
+    answer.c.annotator_id == bindparam("who"),
+    or_(covers(answer.c.asked), answer.c.kind == "skip"),
 )
 _HOLDS = exists().where(
     lease.c.example_id == queue.c.example_id,
     lease.c.annotator_id == bindparam("who"),
     lease.c.state == "open",
+    or_(covers(lease.c.asked), queue.c.asked == WHOLE),
 )
 _BEST = (
-    select(queue.c.example_id)
-    .where(queue.c.round_id == bindparam("round"), queue.c.remaining > 0, ~_ANSWERED, ~_HOLDS)
+    select(queue.c.example_id, queue.c.asked)
+    .where(
+        queue.c.round_id == bindparam("round"),
+        queue.c.remaining > 0,
+        queue.c.asked >= bindparam("least"),
+        ~_ANSWERED,
+        ~_HOLDS,
+    )
     .order_by(queue.c.position)
     .limit(bindparam("count"))
     .with_for_update(of=queue, skip_locked=True)
@@ -187,30 +239,33 @@ _TAKE_BEST = (
     update(queue)
     .where(
         queue.c.round_id == bindparam("round"),
-        queue.c.example_id.in_(select(_BEST.c.example_id)),
+        tuple_(queue.c.example_id, queue.c.asked).in_(select(_BEST.c.example_id, _BEST.c.asked)),
         queue.c.remaining > 0,
     )
     .values(remaining=queue.c.remaining - 1)
-    .returning(queue.c.position, queue.c.example_id)
+    .returning(queue.c.position, queue.c.example_id, queue.c.asked)
 )
+_about = bindparam("about", type_=Integer)
 _TAKE = (
     update(queue)
     .where(
         queue.c.round_id == bindparam("round"),
         queue.c.example_id == bindparam("example"),
+        queue.c.asked == _about,
         queue.c.remaining > 0,
     )
     .values(remaining=queue.c.remaining - 1)
 )
 _GIVE_BACK = (
     update(queue)
-    .where(queue.c.round_id == bindparam("round"), queue.c.example_id == bindparam("example"))
+    .where(queue.c.round_id == bindparam("round"), queue.c.example_id == bindparam("example"), covers(_about))
     .values(remaining=queue.c.remaining + 1)
 )
 _of_lease = literal_column("lease.example_id", Integer)  # lest the table be searched again
 _SHOWN = (
     lease.c.id,
     lease.c.example_id,
+    lease.c.asked,
     lease.c.gold,
     lease.c.expires,
     select(example.c.content).where(example.c.id == _of_lease).scalar_subquery().label("content"),
@@ -220,6 +275,7 @@ _KEEP = (
     .values(
         round_id=bindparam("round"),
         example_id=bindparam("example"),
+        asked=_about,
         annotator_id=bindparam("who"),
         gold=bindparam("known"),
         leased=bindparam("now"),
@@ -233,10 +289,11 @@ _taken = _TAKE_BEST.cte("taken")
 _TAKE_AND_KEEP = (
     insert(lease)
     .from_select(
-        ["round_id", "example_id", "annotator_id", "gold", "leased", "expires", "state"],
+        ["round_id", "example_id", "asked", "annotator_id", "gold", "leased", "expires", "state"],
         select(
             bindparam("round", type_=Integer),
             _taken.c.example_id,
+            _taken.c.asked,
             bindparam("who", type_=Integer),
             false(),
             bindparam("now", type_=Float),
@@ -246,12 +303,13 @@ _TAKE_AND_KEEP = (
     )
     .returning(*_SHOWN)
 )
-_REQUEST = (event.c.id, event.c.annotator_id, event.c.example_id, event.c.kind)
+_REQUEST = (event.c.id, event.c.annotator_id, event.c.example_id, event.c.asked, event.c.kind)
 _LEASED = (
     select(
         lease.c.id,
         lease.c.round_id,
         lease.c.example_id,
+        lease.c.asked,
         lease.c.annotator_id,
         lease.c.gold,
         lease.c.state,
@@ -269,6 +327,7 @@ _APPEND = (
         example_id=bindparam("example"),
         kind=bindparam("kind"),
         class_code=bindparam("class"),
+        asked=_about,
         reason=bindparam("reason"),
         seconds=bindparam("seconds"),
         source=bindparam("source"),
@@ -281,6 +340,7 @@ _SAID: dict[str, Any] = {
     "annotator_id": bindparam("who", type_=Integer),
     "kind": bindparam("kind", type_=String),
     "class_code": bindparam("class", type_=Integer),
+    "asked": _about,
 }
 _ANSWER = insert(answer).values(**_SAID, event_id=bindparam("event"))
 # What an answer changes; the lease is none where nobody was asked. A row that stays as it is is not locked.
@@ -291,8 +351,11 @@ _COUNT_EXAMPLE = (
 )
 _COUNT_ANNOTATOR = (
     update(annotator)
-    .where(annotator.c.id == bindparam("who"), bindparam("asked", type_=Integer) != 0)
-    .values(num_labels=annotator.c.num_labels + bindparam("asked", type_=Integer))
+    .where(annotator.c.id == bindparam("who"), bindparam("collected", type_=Integer) != 0)
+    .values(
+        num_labels=annotator.c.num_labels + bindparam("collected", type_=Integer),
+        num_single=annotator.c.num_single + bindparam("single", type_=Integer),
+    )
 )
 _ANSWERED_NOW = (
     update(lease).where(lease.c.id == bindparam("lease")).values(state="done", round_id=bindparam("round"))
@@ -334,22 +397,32 @@ def _lease(
     leases = [
         _leased(row) for row in rows if row.annotator_id == annotator_id and now < row.expires <= latest
     ][:count]
-    wanted = count - len(leases)
+    wanted, left = count - len(leases), math.inf
     if settings.budget is not None and wanted:
-        wanted = max(min(wanted, labels_left(connection, settings.budget)), 0)
+        left = labels_left(connection, settings) + _ROUNDING
+        wanted = max(min(wanted, int(left / settings.least_price)), 0)
     served = who.num_labels + len(leases)
     share = left_of_share(connection, settings, annotator_id, who.round)
     known = sum(_gold_is_due(settings, annotator_id, served + turn) for turn in range(wanted))
     for example_id in _gold_examples(connection, annotator_id, known, served):
-        leases.append(_keep(connection, settings, annotator_id, -1, example_id, True, now))
-        wanted -= 1
+        about = _asked_of_gold(settings, annotator_id, example_id)
+        if settings.price_of_answer(about) <= left:
+            leases.append(_keep(connection, settings, annotator_id, -1, (example_id, about), True, now))
+            left -= settings.price_of_answer(about)
+            wanted -= 1
     wanted = wanted if share is None else min(wanted, share)
-    while wanted > 0 and who.round >= 0:
-        taken = _take_best(connection, settings, annotator_id, who.round, wanted, now)
+    more = True
+    while wanted > 0 and who.round >= 0 and left >= settings.least_price:
+        # No question costs more than a label; with less than one left, one class can be asked about.
+        some, least = (int(min(wanted, left)), WHOLE) if left >= 1 else (1, 0)
+        taken = _take_best(connection, settings, annotator_id, who.round, some, least, now)
         leases += taken
         wanted -= len(taken)
-        if not taken and not extend_queue(connection, settings, who.round):
-            break
+        left -= sum(settings.price_of_answer(one.asked) for one in taken)
+        if not taken:
+            if not more or not extend_queue(connection, settings, who.round):
+                break
+            more = least == WHOLE
     return leases
 
 
@@ -370,53 +443,76 @@ def _working(connection: Connection, annotator_id: int) -> _Working:
 
 
 def _take_best(
-    connection: Connection, settings: Settings, annotator_id: int, number: int, count: int, now: float
+    connection: Connection,
+    settings: Settings,
+    annotator_id: int,
+    number: int,
+    count: int,
+    least: int,
+    now: float,
 ) -> list[Lease]:
-    """Lease the best examples of a round that are free and new to somebody."""
-    wanted = {"round": number, "who": annotator_id, "count": count}
+    """Lease the best of a round that is free and new to somebody; with 0 for ``least`` single classes."""
+    wanted = {"round": number, "who": annotator_id, "count": count, "least": least}
     if connection.dialect.name == "postgresql":
         circumstances = {"now": now, "ends": now + settings.lease_seconds}
         rows = connection.execute(_TAKE_AND_KEEP, wanted | circumstances).all()
         return [_leased(row) for row in sorted(rows)]
     taken = connection.execute(_TAKE_BEST, wanted).all()
     return [
-        _keep(connection, settings, annotator_id, number, example_id, False, now)
-        for _, example_id in sorted(taken)
+        _keep(connection, settings, annotator_id, number, (example_id, about), False, now)
+        for _, example_id, about in sorted(taken)
     ]
 
 
 def _leased(row: Any) -> Lease:
-    return Lease(row.id, row.example_id, row.gold, row.expires, json.loads(row.content))
+    return Lease(row.id, row.example_id, row.asked, row.gold, row.expires, json.loads(row.content))
 
 
-def _take(connection: Connection, number: int, example_id: int) -> bool:
-    """Take a free slot of an example, if there is one."""
-    return bool(connection.execute(_TAKE, {"round": number, "example": example_id}).rowcount)
+def _take(connection: Connection, number: int, question: Question) -> bool:
+    """Take a free slot of a question, if there is one."""
+    row = {"round": number, "example": question[0], "about": question[1]}
+    return bool(connection.execute(_TAKE, row).rowcount)
 
 
-def _give_back(connection: Connection, number: int, example_id: int) -> None:
+def _give_back(connection: Connection, number: int, question: Question) -> None:
     """Give a slot back."""
-    connection.execute(_GIVE_BACK, {"round": number, "example": example_id})
+    connection.execute(_GIVE_BACK, {"round": number, "example": question[0], "about": question[1]})
 
 
 def reclaim(connection: Connection, now: float, latest: float = math.inf) -> int:
     """Return to the queue what is leased for too long, or beyond a moment; how many leases ended."""
-    ended = connection.execute(_EXPIRE, {"now": now, "latest": latest}).all()
+    return _end(connection, _EXPIRE, {"now": now, "latest": latest})
+
+
+def _end(connection: Connection, which: ReturningUpdate[Any], values: dict[str, Any]) -> int:
+    """End some leases, and give back what they held; how many."""
+    ended = connection.execute(which, values).all()
     for row in ended:
         if not row.gold:
-            _give_back(connection, row.round_id, row.example_id)
+            _give_back(connection, row.round_id, (row.example_id, row.asked))
     return len(ended)
 
 
-def labels_left(connection: Connection, budget: int) -> int:
+def labels_left(connection: Connection, settings: Settings) -> float:
     """Labels that may still be leased: the budget less those given here and those leased now."""
-    given = select(func.coalesce(func.sum(annotator.c.num_labels), 0))
-    leased = select(func.count()).select_from(lease).where(lease.c.state == "open")
-    left = budget - connection.execute(given).scalar_one() - connection.execute(leased).scalar_one()
-    if left < _CAREFUL and connection.dialect.name == "postgresql":
+    single = func.coalesce(func.sum(case((lease.c.asked == WHOLE, 0), else_=1)), 0)
+    leased = select(func.count(), single).where(lease.c.state == "open")
+
+    def left() -> float:
+        held = connection.execute(leased).one()
+        return (settings.budget or 0) - labels_spent(connection, settings) - settings.cost_of(*map(int, held))
+
+    found = left()
+    if found < _CAREFUL and connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK_BUDGET)))
-        left = budget - connection.execute(given).scalar_one() - connection.execute(leased).scalar_one()
-    return int(left)
+        found = left()
+    return found
+
+
+def labels_spent(connection: Connection, settings: Settings) -> float:
+    """What the labels given here cost, in whole ones."""
+    sums = (func.coalesce(func.sum(column), 0) for column in (annotator.c.num_labels, annotator.c.num_single))
+    return settings.cost_of(*map(int, connection.execute(select(*sums)).one()))
 
 
 def _gold_is_due(settings: Settings, annotator_id: int, turn: int) -> bool:
@@ -425,6 +521,16 @@ def _gold_is_due(settings: Settings, annotator_id: int, turn: int) -> bool:
         return False
     digest = hashlib.blake2b(f"{settings.seed}/{annotator_id}/{turn}".encode(), digest_size=8).digest()
     return int.from_bytes(digest) < settings.gold_rate * 2**64
+
+
+def _asked_of_gold(settings: Settings, annotator_id: int, example_id: int) -> int:
+    """What is asked where the answer is known: a class where others are asked so, lest it be recognised."""
+    size = len(settings.classes)
+    if settings.ask == "examples" or not size:
+        return WHOLE
+    digest = hashlib.blake2b(f"{settings.seed}/{annotator_id}/{example_id}".encode(), digest_size=8).digest()
+    draw = int.from_bytes(digest) % (size if settings.ask == "classes" else 2 * size)
+    return draw if draw < size else WHOLE
 
 
 def _gold_examples(connection: Connection, annotator_id: int, count: int, served: int) -> list[int]:
@@ -450,13 +556,14 @@ def _keep(
     settings: Settings,
     annotator_id: int,
     number: int,
-    example_id: int,
+    question: Question,
     gold: bool,
     now: float,
 ) -> Lease:
     kept = {
         "round": number,
-        "example": example_id,
+        "example": question[0],
+        "about": question[1],
         "who": annotator_id,
         "known": gold,
         "now": now,
@@ -477,8 +584,8 @@ def record(
 ) -> tuple[Recorded, list[Lease]]:
     """Store the answer to a lease, and lease the next examples as `lease_examples` does.
 
-    An answer that comes after the lease has ended counts if nobody else has the example meanwhile. A
-    request that was stored before is told so and stored once.
+    It is about what the lease asks. One that comes after the lease has ended counts if nobody else has the
+    example meanwhile. A request that was stored before is told so and stored once.
 
     Raises
     ------
@@ -486,7 +593,7 @@ def record(
         If the lease is answered, belongs to somebody else, or its example went to others; or the
         request was one for something else.
     InputError
-        If the annotator is disabled.
+        If the annotator is disabled, or a class is named that was not asked about.
     """
     share_round(connection)
     who = _working(connection, annotator_id)
@@ -495,12 +602,13 @@ def record(
         raise ConflictError("there is no such lease of yours.")
     stored = None
     if row.request_id is not None:
-        before = (row.request_id, row.request_annotator_id, row.request_example_id, row.request_kind)
-        stored = _repeated(before, annotator_id, row.example_id, ANSWERS)
+        before = tuple(getattr(row, f"request_{column.name}") for column in _REQUEST)
+        stored = _repeated(before, annotator_id, (row.example_id, row.asked), ANSWERS)
     if stored is None:
+        reply = replace(reply, asked=row.asked)
         stored = _store_answer(connection, settings, who.round, row, reply, now)
-        asked = reply.kind == "label" and reply.source in ASKED
-        who = replace(who, num_labels=who.num_labels + asked)
+        collected = reply.kind == "label" and reply.source in COLLECTED
+        who = replace(who, num_labels=who.num_labels + collected)
     following = _lease(connection, settings, annotator_id, who, then_lease, now) if then_lease else []
     return stored, following
 
@@ -509,30 +617,35 @@ def _store_answer(
     connection: Connection, settings: Settings, current: int, row: Any, reply: Answer, now: float
 ) -> Recorded:
     """Store the answer to a lease that is their own."""
+    question = row.example_id, row.asked
     if row.state == "done":
         raise ConflictError("this example is answered already; undo to change the answer.")
     if row.state == "expired":
         row = _leased_again(connection, row)
     if row.state == "expired":
         budget = settings.budget if reply.kind == "label" else None
-        if budget is not None and labels_left(connection, budget) < 1:
+        price = settings.price_of_answer(row.asked)
+        if budget is not None and labels_left(connection, settings) < price - _ROUNDING:
             raise ConflictError("it took too long: the budget is spent meanwhile.")
-        if not row.gold and not _take(connection, current, row.example_id):
+        if not row.gold and not _take(connection, current, question):
             raise ConflictError("it took too long: the example has gone to somebody else.")
     # A lease that had ended is of the round it was taken again in.
     number = current if row.state == "expired" else row.round_id
     stored = _append(connection, row.annotator_id, row.example_id, reply, now, row.id, number)
     if reply.kind != "label" and not row.gold:
-        _give_back(connection, number, row.example_id)
+        _give_back(connection, number, question)
+    if reply.kind == "skip" and row.asked != WHOLE:
+        _end(connection, _NO_MORE, {"who": row.annotator_id, "example": row.example_id})
     return stored
 
 
 def _leased_again(connection: Connection, row: Any) -> Any:
-    """The open lease of the same example to the same person, if there is one, in place of one that ended."""
+    """The open lease of the same question to the same person, if there is one, in place of one that ended."""
     again = connection.execute(
         select(lease).where(
             lease.c.annotator_id == row.annotator_id,
             lease.c.example_id == row.example_id,
+            lease.c.asked == row.asked,
             lease.c.state == "open",
         )
     ).one_or_none()
@@ -542,17 +655,16 @@ def _leased_again(connection: Connection, row: Any) -> Any:
 def put_answer(
     connection: Connection, annotator_id: int, example_id: int, reply: Answer, now: float
 ) -> Recorded:
-    """Store an answer that was given elsewhere, without a lease; it replaces their last."""
+    """Store an answer that was given elsewhere, without a lease; it replaces their last to the question."""
     share_round(connection)
     connection.execute(_WHO, {"who": annotator_id})
-    known = known_request(connection, reply.request, annotator_id, example_id, (reply.kind,))
+    question = example_id, reply.asked
+    known = known_request(connection, reply.request, annotator_id, question, (reply.kind,))
     if known is not None:
         return known
     if example_id >= load_value(connection, "num_examples", 0) or example_id < 0:
         raise InputError(f"there is no example {example_id:,}.")
-    before = connection.execute(
-        select(answer).where(answer.c.example_id == example_id, answer.c.annotator_id == annotator_id)
-    ).one_or_none()
+    before = connection.execute(_answer_to(annotator_id, question)).one_or_none()
     if before is not None:
         _remove(connection, before, now, reply.source)
     stored = _append(connection, annotator_id, example_id, reply, now)
@@ -562,6 +674,7 @@ def put_answer(
             lease.c.annotator_id == annotator_id,
             lease.c.example_id == example_id,
             lease.c.state == "open",
+            or_(lease.c.asked == reply.asked, literal(reply.asked) == WHOLE),
         )
         .values(state="done")
     )
@@ -569,13 +682,20 @@ def put_answer(
     return stored
 
 
+def _answer_to(annotator_id: int, question: Question) -> Select[Any]:
+    """What somebody has answered to a question."""
+    return select(answer).where(
+        answer.c.example_id == question[0],
+        answer.c.annotator_id == annotator_id,
+        answer.c.asked == question[1],
+    )
+
+
 def take_back(connection: Connection, annotator_id: int, example_id: int, now: float, *, source: str) -> bool:
-    """Undo an answer that was deleted elsewhere; False if there is none."""
+    """Undo an answer about a whole example that was deleted elsewhere; False if there is none."""
     share_round(connection)
     connection.execute(_WHO, {"who": annotator_id})
-    before = connection.execute(
-        select(answer).where(answer.c.example_id == example_id, answer.c.annotator_id == annotator_id)
-    ).one_or_none()
+    before = connection.execute(_answer_to(annotator_id, (example_id, WHOLE))).one_or_none()
     if before is None:
         return False
     _remove(connection, before, now, source)
@@ -612,15 +732,16 @@ def undo(
         known = known_request(connection, request, annotator_id, None, ("undo",))
         if known is not None:
             undone = connection.execute(
-                select(event.c.example_id).where(event.c.id == known.event_id)
-            ).scalar_one()
+                select(event.c.example_id, event.c.asked).where(event.c.id == known.event_id)
+            ).one()
             held = {"who": annotator_id, "now": now, "latest": math.inf}
             rows = connection.execute(_OPEN, held).all()
             return next(
                 (
                     _leased(row)
                     for row in rows
-                    if row.annotator_id == annotator_id and row.example_id == undone and row.expires > now
+                    if (row.annotator_id, row.example_id, row.asked) == (annotator_id, *undone)
+                    and row.expires > now
                 ),
                 None,
             )
@@ -638,32 +759,33 @@ def undo(
         connection.execute(select(example.c.gold).where(example.c.id == last.example_id)).scalar() is not None
     )
     # A label had kept its slot; the slot of a skip may have gone to somebody else.
-    if not gold and last.kind != "label" and not _take(connection, number, last.example_id):
+    question = last.example_id, last.asked
+    if not gold and last.kind != "label" and not _take(connection, number, question):
         return None
-    return _keep(connection, settings, annotator_id, -1 if gold else number, last.example_id, gold, now)
+    return _keep(connection, settings, annotator_id, -1 if gold else number, question, gold, now)
 
 
 def known_request(
     connection: Connection,
     request: str | None,
     annotator_id: int,
-    example_id: int | None,
+    question: Question | None,
     kinds: tuple[str, ...],
 ) -> Recorded | None:
     """What a request has stored before; an error if that was something else than is asked for now."""
     if request is None:
         return None
     row = connection.execute(select(*_REQUEST).where(event.c.request == request)).one_or_none()
-    return None if row is None else _repeated(tuple(row), annotator_id, example_id, kinds)
+    return None if row is None else _repeated(tuple(row), annotator_id, question, kinds)
 
 
 def _repeated(
-    before: tuple[Any, ...], annotator_id: int, example_id: int | None, kinds: tuple[str, ...]
+    before: tuple[Any, ...], annotator_id: int, question: Question | None, kinds: tuple[str, ...]
 ) -> Recorded:
-    identity, by, of, kind = before
+    identity, by, of, about, kind = before
     if by != annotator_id:
         raise ConflictError("this request was used by somebody else.")
-    if kind not in kinds or example_id not in (None, of):
+    if kind not in kinds or question not in (None, (of, about)):
         raise ConflictError("this request was used for something else; give each a name of its own.")
     return Recorded(identity, repeated=True)
 
@@ -678,7 +800,14 @@ def _append(
     number: int | None = None,
 ) -> Recorded:
     """Store an answer, and what it changes: counts, and the lease and its round if it is one to a lease."""
-    said = {"example": example_id, "who": annotator_id, "kind": reply.kind, "class": reply.class_code}
+    _check_asked(connection, reply)
+    said = {
+        "example": example_id,
+        "who": annotator_id,
+        "kind": reply.kind,
+        "class": reply.class_code,
+        "about": reply.asked,
+    }
     circumstances = {
         "now": now,
         "reason": reply.reason,
@@ -688,17 +817,18 @@ def _append(
     }
     votes = int(reply.kind == "label")
     # The budget counts what was asked for here, not imports.
-    asked = votes if reply.source in ASKED else 0
+    collected = votes if reply.source in COLLECTED else 0
+    counts = {"votes": votes, "collected": collected, "single": collected * (reply.asked != WHOLE)}
     leased = {"lease": lease_id, "round": number}
     try:
         if connection.dialect.name == "postgresql":
-            everything = said | circumstances | leased | {"votes": votes, "asked": asked}
+            everything = said | circumstances | leased | counts
             return Recorded(connection.execute(_STORE, everything).scalar_one())
         identity = connection.execute(_APPEND, said | circumstances).scalar_one()
         connection.execute(_ANSWER, said | {"event": identity})
     except IntegrityError as error:
         raise ConflictError("this annotator has answered this example already.") from error
-    _count(connection, annotator_id, example_id, votes, asked)
+    _count(connection, annotator_id, example_id, counts)
     if lease_id is not None:
         connection.execute(_ANSWERED_NOW, leased)
     return Recorded(identity)
@@ -714,6 +844,7 @@ def _remove(connection: Connection, before: Any, now: float, source: str, reques
             "example_id": before.example_id,
             "kind": "undo",
             "class_code": None,
+            "asked": before.asked,
             "reason": None,
             "seconds": None,
             "source": source,
@@ -721,21 +852,26 @@ def _remove(connection: Connection, before: Any, now: float, source: str, reques
             "request": request,
         },
     )
-    connection.execute(
-        delete(answer).where(
-            answer.c.example_id == before.example_id, answer.c.annotator_id == before.annotator_id
-        )
-    )
+    connection.execute(delete(answer).where(answer.c.event_id == before.event_id))
     if before.kind == "label":
         origin = connection.execute(select(event.c.source).where(event.c.id == before.event_id)).scalar_one()
-        _count(connection, before.annotator_id, before.example_id, -1, -(origin in ASKED))
+        less = -int(origin in COLLECTED)
+        counts = {"votes": -1, "collected": less, "single": less * (before.asked != WHOLE)}
+        _count(connection, before.annotator_id, before.example_id, counts)
 
 
-def _count(connection: Connection, annotator_id: int, example_id: int, votes: int, asked: int) -> None:
-    if votes:
-        connection.execute(_COUNT_EXAMPLE, {"example": example_id, "votes": votes})
-    if asked:
-        connection.execute(_COUNT_ANNOTATOR, {"who": annotator_id, "asked": asked})
+def _count(connection: Connection, annotator_id: int, example_id: int, counts: dict[str, int]) -> None:
+    if counts["votes"]:
+        connection.execute(_COUNT_EXAMPLE, {"example": example_id, "votes": counts["votes"]})
+    if counts["collected"]:
+        more = {name: counts[name] for name in ("collected", "single")}
+        connection.execute(_COUNT_ANNOTATOR, {"who": annotator_id, **more})
 
 
-ASKED = ("page", "api", "connector")
+def _check_asked(connection: Connection, reply: Answer) -> None:
+    """Refuse a set that names a class it was not asked about."""
+    if reply.asked == WHOLE or reply.class_code is None:
+        return
+    query = select(label_set.c.classes).where(label_set.c.code == reply.class_code)
+    if not {*json.loads(connection.execute(query).scalar_one())} <= {reply.asked}:
+        raise InputError("one class was asked about: the label is a list of this class, or an empty list.")

@@ -1,14 +1,15 @@
 """Rounds as they are stored: begun, filled, published at one stroke, or failed.
 
-A round is invisible until it is published. Its order of all examples is stored as one array; the first of
-them are rows of the queue, more follow when they are needed.
+A round is invisible until it is published. Its order of all questions is stored as one array of examples, and
+one of what is asked of each unless that is always the whole; the first of them are rows of the queue, more
+follow when they are needed.
 """
 
 from __future__ import annotations
 
 import io
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ import numpy as np
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
     ScalarSelect,
     bindparam,
     case,
@@ -23,6 +25,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    or_,
     select,
     update,
 )
@@ -34,6 +37,7 @@ from activelab.project.labelling.processes import is_gone
 from activelab.project.labelling.summary import RoundSummary
 from activelab.project.settings import Settings, load_value, store_value
 from activelab.project.store.schema import (
+    WHOLE,
     answer,
     decision,
     event,
@@ -57,25 +61,40 @@ CANCELLED = "cancelled"
 KNOWN = select(example.c.id).where(example.c.gold.is_not(None)).union(select(decision.c.example_id))
 """Examples whose right answer is known or that are decided: nobody is asked about them."""
 
-_WISHED = select(wish.c.example_id).where(
-    ~exists().where(
-        answer.c.example_id == wish.c.example_id,
-        answer.c.event_id > wish.c.event_id,
-        answer.c.kind == "label",
-    )
+_FULFILS = (
+    (answer.c.example_id == wish.c.example_id)
+    & (answer.c.event_id > wish.c.event_id)
+    & (answer.c.kind == "label")
+    & (answer.c.asked == WHOLE)
 )
+_WISHED = select(wish.c.example_id).where(~exists().where(_FULFILS))
 """Examples about which somebody wants one more label, which has not come."""
 
 _LOCK_ROUND = 7_206_001
 _SHARE_ROUND = select(func.pg_advisory_xact_lock_shared(_LOCK_ROUND))
 _HOLD_ROUND = select(func.pg_advisory_xact_lock(_LOCK_ROUND))
+
+
+def covers(asked: ColumnElement[int]) -> ColumnElement[bool]:
+    """Whether what was asked, as a column or parameter, is all that a row of the queue asks, or more."""
+    return or_(asked == WHOLE, asked == queue.c.asked)
+
+
 _CAME = (
     update(queue)
-    .where(queue.c.round_id == bindparam("number"), queue.c.example_id == bindparam("code"))
+    .where(
+        queue.c.round_id == bindparam("number"),
+        queue.c.example_id == bindparam("code"),
+        covers(bindparam("about", type_=Integer)),
+    )
     .values(remaining=queue.c.remaining - bindparam("labels"))
 )
 _BINDABLE = 10_000  # numbers that a statement may list
 _NEVER = -1_000_000  # slots of an example that is not for the queue
+
+
+Question = tuple[int, int]
+"""An example, and the code of the class that is asked about or `WHOLE`."""
 
 
 class AlreadyTrainingError(RuntimeError):
@@ -230,6 +249,30 @@ def load_array(connection: Connection, round_id: int, name: str) -> Any:
     return None if data is None else np.load(io.BytesIO(data), allow_pickle=False)
 
 
+def store_order(connection: Connection, round_id: int, order: Ints, asked: Ints) -> None:
+    """Store the order of a round: examples, and the class that is asked about of each, or `WHOLE`."""
+    store_array(connection, round_id, "order", order.astype(np.int32))
+    if (asked != WHOLE).any() or load_array(connection, round_id, "asked") is not None:
+        store_array(connection, round_id, "asked", asked.astype(np.int32))
+
+
+def load_order(connection: Connection, round_id: int) -> tuple[Ints, Ints] | None:
+    """The order of a round as `store_order` was given it; None if it has none."""
+    order: Ints | None = load_array(connection, round_id, "order")
+    if order is None:
+        return None
+    asked: Ints | None = load_array(connection, round_id, "asked")
+    return order, np.full(len(order), WHOLE, dtype=np.int32) if asked is None else asked
+
+
+def questions_about(settings: Settings, order: Ints) -> tuple[Ints, Ints]:
+    """What is asked of examples of which nothing is known: examples, and a class of each or `WHOLE`."""
+    if settings.ask != "classes":
+        return order, np.full(len(order), WHOLE)
+    size = len(settings.classes)
+    return np.repeat(order, size), np.tile(np.arange(size), len(order))
+
+
 def publish_round(connection: Connection, settings: Settings, round_id: int, summary: RoundSummary) -> None:
     """Serve a round whose order and first rows of the queue are stored, from now on.
 
@@ -245,12 +288,7 @@ def publish_round(connection: Connection, settings: Settings, round_id: int, sum
     round_now = get_round(connection, round_id)
     if round_now.state != "running":
         raise AlreadyTrainingError(f"round {round_id} was given up: {round_now.summary.error or ''}")
-    fulfilled = exists().where(
-        answer.c.example_id == wish.c.example_id,
-        answer.c.event_id > wish.c.event_id,
-        answer.c.event_id <= round_now.last_event,
-        answer.c.kind == "label",
-    )
+    fulfilled = exists().where(_FULFILS, answer.c.event_id <= round_now.last_event)
     connection.execute(sql_delete(wish).where(fulfilled))
     _settle(connection, settings, round_now, queue.c.round_id == round_id)
     before = current_round(connection)
@@ -276,25 +314,27 @@ def extend_queue(connection: Connection, settings: Settings, round_id: int) -> b
     row = connection.execute(query.with_for_update()).one_or_none()
     if seen is not None and row is not None and row.filled > seen.filled:
         return True  # another server did it while this one waited
-    order: Ints | None = None if row is None else load_array(connection, round_id, "order")
-    if row is None or order is None or row.filled >= len(order):
+    stored = None if row is None else load_order(connection, round_id)
+    if row is None or stored is None or row.filled >= len(stored[0]):
         return False
-    wanted, end, step = list[tuple[int, int]](), row.filled, CHUNK
+    order, asked = stored
+    wanted, end, step = list[tuple[int, Question]](), row.filled, CHUNK
     while end < len(order) and len(wanted) < CHUNK:
-        codes = order[end : end + step].tolist()
-        done = _done(connection, settings, row.last_event, codes) if row.state == "ready" else set[int]()
-        wanted += [(place, code) for place, code in enumerate(codes, start=end) if code not in done]
-        end, step = end + len(codes), min(2 * step, _BINDABLE)
+        some = [*zip(order[end : end + step].tolist(), asked[end : end + step].tolist(), strict=True)]
+        done = _done(connection, settings, row.last_event, some) if row.state == "ready" else set[Question]()
+        wanted += [(place, one) for place, one in enumerate(some, start=end) if one not in done]
+        end, step = end + len(some), min(2 * step, _BINDABLE)
     if len(wanted) > CHUNK:
         end = wanted[CHUNK][0]
     rows = [
         {
             "round_id": round_id,
             "example_id": code,
+            "asked": about,
             "position": place,
             "remaining": settings.labels_per_round,
         }
-        for place, code in wanted[:CHUNK]
+        for place, (code, about) in wanted[:CHUNK]
     ]
     if rows:
         connection.execute(insert(queue), rows)
@@ -305,13 +345,41 @@ def extend_queue(connection: Connection, settings: Settings, round_id: int) -> b
     return True
 
 
-def _done(connection: Connection, settings: Settings, last_event: int, codes: list[int]) -> set[int]:
-    """Those of some examples that are not asked about any more, whoever holds them."""
-    enough = _given(example.c.id, last_event) >= settings.labels_per_round
-    if settings.max_labels is not None:
-        enough |= example.c.num_labels >= settings.max_labels
-    query = select(example.c.id).where(example.c.id.in_(codes), enough | example.c.id.in_(KNOWN))
-    return {*connection.execute(query).scalars()}
+def _done(
+    connection: Connection, settings: Settings, last_event: int, questions: list[Question]
+) -> set[Question]:
+    """Those of some questions that are not asked any more, whoever holds them."""
+    codes = {code for code, _ in questions}
+    known = {
+        *connection.execute(
+            select(example.c.id).where(example.c.id.in_(codes), example.c.id.in_(KNOWN))
+        ).scalars()
+    }
+    since, most = count_answers(connection, codes, last_event), settings.max_labels
+    in_all = {} if most is None else count_answers(connection, codes)
+    return {
+        one
+        for one in questions
+        if one[0] in known
+        or answers_to(since, *one) >= settings.labels_per_round
+        or (most is not None and answers_to(in_all, *one) >= most)
+    }
+
+
+def count_answers(connection: Connection, codes: Iterable[int], last_event: int = 0) -> dict[Question, int]:
+    """Labels of some examples since an event, by what was asked."""
+    query = (
+        select(answer.c.example_id, answer.c.asked, func.count())
+        .where(answer.c.example_id.in_([*codes]), answer.c.event_id > last_event, answer.c.kind == "label")
+        .group_by(answer.c.example_id, answer.c.asked)
+    )
+    return {(code, asked): number for code, asked, number in connection.execute(query)}
+
+
+def answers_to(counts: Mapping[Question, int], code: int, asked: int) -> int:
+    """Of answers counted by question those that answer one: the same, or about the whole example."""
+    whole = counts.get((code, WHOLE), 0)
+    return whole if asked == WHOLE else whole + counts.get((code, asked), 0)
 
 
 def needs_filling(connection: Connection) -> bool:
@@ -324,22 +392,26 @@ def needs_filling(connection: Connection) -> bool:
     return count < CHUNK // 2
 
 
-def labels_came(connection: Connection, counts: Mapping[int, int]) -> None:
+def labels_came(connection: Connection, counts: Mapping[Question, int]) -> None:
     """Take slots of the current round from examples that were given so many labels nobody was asked for."""
     number = current_round(connection)
     if number >= 0 and counts:
-        rows = [{"code": code, "number": number, "labels": count} for code, count in sorted(counts.items())]
+        rows = [
+            {"code": code, "about": asked, "number": number, "labels": count}
+            for (code, asked), count in sorted(counts.items())
+        ]
         connection.execute(_CAME, rows)
 
 
-def _given(example_id: ColumnElement[int], last_event: int) -> ScalarSelect[int]:
-    """How many labels an example was given since an event, or since one more was wished for."""
-    wished = select(wish.c.event_id).where(wish.c.example_id == example_id).scalar_subquery()
+def _given(last_event: int) -> ScalarSelect[int]:
+    """How many answers there are to what a row of the queue asks, since an event or a wish for one more."""
+    wished = select(wish.c.event_id).where(wish.c.example_id == answer.c.example_id).scalar_subquery()
     return (
         select(func.count())
         .select_from(answer)
         .where(
-            answer.c.example_id == example_id,
+            answer.c.example_id == queue.c.example_id,
+            covers(answer.c.asked),
             answer.c.event_id > last_event,
             answer.c.event_id > func.coalesce(wished, 0),
             answer.c.kind == "label",
@@ -350,23 +422,17 @@ def _given(example_id: ColumnElement[int], last_event: int) -> ScalarSelect[int]
 
 def _settle(connection: Connection, settings: Settings, of: Round, rows: ColumnElement[bool]) -> None:
     """Count the slots of some rows: those wanted, less labels since the round began, and leases."""
-    given = _given(queue.c.example_id, of.last_event)
     leased = (
         select(func.count())
         .select_from(lease)
-        .where(lease.c.state == "open", lease.c.example_id == queue.c.example_id)
+        .where(lease.c.state == "open", lease.c.example_id == queue.c.example_id, covers(lease.c.asked))
         .scalar_subquery()
     )
     wished = queue.c.example_id.in_(select(wish.c.example_id))
-    slots = case((wished, 1), else_=settings.labels_per_round) - given - leased
+    slots = case((wished, 1), else_=settings.labels_per_round) - _given(of.last_event) - leased
     connection.execute(update(queue).where(rows).values(remaining=slots))
     if settings.max_labels is not None:
-        room = (
-            select(literal(settings.max_labels) - example.c.num_labels)
-            .where(example.c.id == queue.c.example_id)
-            .scalar_subquery()
-            - leased
-        )
+        room = literal(settings.max_labels) - _given(0) - leased
         full = rows & (queue.c.remaining > room) & ~wished
         connection.execute(update(queue).where(full).values(remaining=room))
     connection.execute(update(queue).where(rows, queue.c.example_id.in_(KNOWN)).values(remaining=_NEVER))
@@ -383,11 +449,13 @@ def settle_again(connection: Connection, settings: Settings, examples: Sequence[
     _settle(connection, settings, get_round(connection, number), rows)
 
 
-def wished_first(connection: Connection, order: Ints) -> Ints:
-    """An order that begins with the examples about which one more label is wished for."""
+def wished_first(connection: Connection, order: Ints, asked: Ints) -> tuple[Ints, Ints]:
+    """An order that begins with the examples about which one more label is wished for, of all classes."""
     wished = np.sort(np.array([*connection.execute(_WISHED).scalars()], dtype=np.int64))
     first = without_known(connection, wished)
-    return np.concatenate([first, order[~np.isin(order, first)]]).astype(np.int32)
+    others = ~np.isin(order, first)
+    whole = np.full(len(first), WHOLE)
+    return np.concatenate([first, order[others]]), np.concatenate([whole, asked[others]])
 
 
 def ask_again(
@@ -434,9 +502,10 @@ def append_to_order(connection: Connection, settings: Settings, new: Ints) -> No
     """Let examples that were added since be served after the others of the current round."""
     hold_round(connection)
     number = current_round(connection)
-    order = load_array(connection, number, "order")
     shuffled = np.random.default_rng(settings.seed + number).permutation(new)
-    store_array(connection, number, "order", np.concatenate([order, shuffled.astype(np.int32)]))
+    stored, more = load_order(connection, number), questions_about(settings, shuffled)
+    assert stored is not None
+    store_order(connection, number, *(np.concatenate(both) for both in zip(stored, more, strict=True)))
 
 
 def plain_order(connection: Connection, settings: Settings) -> Ints:
@@ -460,7 +529,7 @@ def without_known(connection: Connection, order: Ints) -> Ints:
 def start_first_round(connection: Connection, settings: Settings) -> None:
     """Round 0, which knows no model, so that labelling can begin."""
     number = begin_round(connection).id
-    store_array(connection, number, "order", plain_order(connection, settings))
+    store_order(connection, number, *questions_about(settings, plain_order(connection, settings)))
     extend_queue(connection, settings, number)
     publish_round(connection, settings, number, RoundSummary(method="good_random", reason="no model yet"))
 
@@ -468,8 +537,9 @@ def start_first_round(connection: Connection, settings: Settings) -> None:
 def drop_from_order(connection: Connection, codes: list[int]) -> None:
     """Let some examples not come into the queue any more, as when their right answer becomes known."""
     number = current_round(connection)
-    order = load_array(connection, number, "order") if number >= 0 else None
-    if order is not None:
-        filled = get_round(connection, number).filled
-        rest = order[filled:]
-        store_array(connection, number, "order", np.r_[order[:filled], rest[~np.isin(rest, codes)]])
+    stored = load_order(connection, number) if number >= 0 else None
+    if stored is not None:
+        order, asked = stored
+        kept = ~np.isin(order, codes)
+        kept[: get_round(connection, number).filled] = True
+        store_order(connection, number, order[kept], asked[kept])

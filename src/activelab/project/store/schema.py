@@ -6,6 +6,8 @@ Times are seconds since 1970, UTC.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -23,6 +25,15 @@ from sqlalchemy import (
 )
 
 metadata = MetaData()
+
+WHOLE = -1
+"""In columns ``asked``, in place of the code of one class: the whole example is asked about."""
+
+
+def _asked(**options: Any) -> Column[int]:
+    """What is asked of an example: a class code, or `WHOLE`."""
+    return Column("asked", Integer, nullable=False, server_default=text(str(WHOLE)), **options)
+
 
 # SQLite counts rows by itself only in columns of exactly this type.
 _Counted = BigInteger().with_variant(Integer, "sqlite")
@@ -69,6 +80,7 @@ annotator = Table(
     Column("created", Float(53), nullable=False),
     Column("session", Integer, nullable=False, server_default="0"),  # raised to end all sessions
     Column("num_labels", Integer, nullable=False, server_default="0"),  # collected here, not imported
+    Column("num_single", Integer, nullable=False, server_default="0"),  # of these, about one class each
 )
 
 token = Table(
@@ -104,6 +116,7 @@ event = Table(
     Column("example_id", ForeignKey("example.id"), nullable=False),
     Column("kind", String, nullable=False),  # label, skip, unsure, undo, decision
     Column("class_code", Integer),
+    _asked(),
     Column("reason", Text),
     Column("seconds", Float(53)),  # between seeing the example and answering
     Column("source", String, nullable=False),  # page, api, import, adjudication, connector
@@ -116,6 +129,7 @@ answer = Table(
     metadata,
     Column("example_id", ForeignKey("example.id"), primary_key=True, autoincrement=False),
     Column("annotator_id", ForeignKey("annotator.id"), primary_key=True, autoincrement=False),
+    _asked(primary_key=True, autoincrement=False),
     Column("event_id", _Counted, nullable=False),
     Column("kind", String, nullable=False),  # label, skip, unsure
     Column("class_code", Integer),
@@ -195,6 +209,7 @@ queue = Table(
     metadata,
     Column("round_id", ForeignKey("round.id"), primary_key=True, autoincrement=False),
     Column("example_id", ForeignKey("example.id"), primary_key=True, autoincrement=False),
+    _asked(primary_key=True, autoincrement=False),
     Column("position", Integer, nullable=False),  # 0 is the most worth labelling
     Column("remaining", Integer, nullable=False),  # labels wanted that nobody holds or has given
     Index(
@@ -213,6 +228,7 @@ lease = Table(
     Column("round_id", Integer, nullable=False),
     Column("example_id", ForeignKey("example.id"), nullable=False),
     Column("annotator_id", ForeignKey("annotator.id"), nullable=False),
+    _asked(),
     Column("gold", Boolean, nullable=False),
     Column("leased", Float(53), nullable=False),
     Column("expires", Float(53), nullable=False),
@@ -221,6 +237,7 @@ lease = Table(
         "one_open_lease",
         "annotator_id",
         "example_id",
+        "asked",
         unique=True,
         sqlite_where=text("state = 'open'"),
         postgresql_where=text("state = 'open'"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from activelab._typing import Float64s, Ints, Models
+from activelab._typing import Float64s, Models
 from activelab.consensus import BayesianEstimate, Consensus, OrdinalConsensus, bayesian_estimate
 from activelab.consensus.parts import (
     consensus_by,
@@ -14,7 +14,6 @@ from activelab.consensus.parts import (
     loss_table,
     ordinal_consensus_by,
     scale_positions,
-    told,
 )
 from activelab.labels import Labels
 from activelab.project._project import Project
@@ -70,10 +69,8 @@ def judge(settings: Settings, labels: Labels, models: Models, *, seed: int) -> J
     return Judged(ordinal_consensus_by(estimate, labels, models, table, seed=seed, untold=True), estimate)
 
 
-def with_abstentions(
-    project: Project, labels: Labels, models: Models, up_to_event: int, *, known: Ints
-) -> Models:
-    """What the consensus rests on, with who could not tell of what; here the project hands that on.
+def abstentions_beside(project: Project, labels: Labels, up_to_event: int) -> Labels | None:
+    """Who could not tell, over the examples and annotators of some labels; None if nobody.
 
     People without a label are left out: nothing is known of how they answer.
     """
@@ -82,8 +79,8 @@ def with_abstentions(
     who = [there.get(name, -1) for name in abstained.annotators[abstained.annotator].tolist()]
     kept = (np.array(who, dtype=np.int64) >= 0) & (abstained.example < labels.n_examples)
     if not kept.any():
-        return models
-    of_those = Labels(
+        return None
+    return Labels(
         abstained.example[kept],
         np.array(who)[kept],
         np.zeros(int(kept.sum()), dtype=np.int64),
@@ -91,7 +88,6 @@ def with_abstentions(
         annotators=labels.annotators,
         classes=1,
     )
-    return told(labels, models, known=known, families=project.families(labels), abstentions=of_those)
 
 
 def mean_rating(labels: Labels) -> Float64s:

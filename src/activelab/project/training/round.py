@@ -29,15 +29,14 @@ from activelab.pred_probs import check_pred_probs
 from activelab.project._project import Project
 from activelab.project.labelling import rounds
 from activelab.project.labelling.decisions import truth_changes
-from activelab.project.labelling.naming import Members, set_codes
 from activelab.project.labelling.processes import process_name
 from activelab.project.labelling.rounds import AlreadyTrainingError, Round
 from activelab.project.labelling.shares import Dealt, dealt
 from activelab.project.labelling.summary import AnnotatorAccuracy, RoundMetrics, RoundSummary
 from activelab.project.settings import Settings, load_settings, load_value
 from activelab.project.store.database import BusyError, StorageError
-from activelab.project.store.schema import round_, round_array
-from activelab.project.training.consensus import Judged, judge, mean_rating, with_abstentions
+from activelab.project.store.schema import WHOLE, round_, round_array
+from activelab.project.training.consensus import Judged, abstentions_beside, judge, mean_rating
 from activelab.project.training.due import enough
 from activelab.project.training.embedding_map import draw_map
 from activelab.project.training.predictions import load_pred_probs, parts, parts_of, read_predictions
@@ -286,7 +285,7 @@ def _outcome(
     order = result.plan.order().astype(np.int32)
     # What a class is called a probability by, whatever the method scores by. Beside what is known of an
     # example stays what annotators and models say of it.
-    given = with_abstentions(project, labels, result.plan.models, begun.last_event, known=known)
+    given = result.plan.models
     judged = judge(settings, labels, given, seed=settings.seed + begun.id)
     notes = list(dict.fromkeys([*result.notes, *judged.consensus.notes]))
     return _Outcome(
@@ -311,21 +310,17 @@ def _outcome_of_sets(
         models = several.given_probs(project, sets, pred_probs)
         names = [f"predictions {number}" for number in range(1, len(models) + 1)]
     say("scoring")
-    families = project.families(sets.of_class(0))
-    judged = several.judge_sets(sets, models, known=known, families=families)
-    scores = several.scores_of(judged, settings, seed)
-    order = several.order_of(scores, _eligible(project, sets.n_examples), seed)
-    consensus, predicted = judged.members, several.predicted_sets(models)
-    wanted = {one for one in (*consensus, *predicted) if one is not None}
-    codes: dict[Members | None, int] = {**_write(project, lambda c: set_codes(c, wanted)), None: -1}
-    label = np.array([codes[one] for one in consensus], dtype=np.int32)
+    judged = several.judge_sets(sets, models, known=known, families=project.families(sets))
+    questions = several.questions_of(judged, settings, _eligible(project, sets.n_examples), seed)
+    label, predicted = several.codes_of_sets(project, judged.members, several.predicted_sets(models))
     arrays = {
-        "order": order.astype(np.int32),
-        "scores": scores.astype(np.float32),
+        "order": questions.example.astype(np.int32),
+        "asked": questions.asked.astype(np.int32),
+        "scores": questions.scores.astype(np.float32),
         "consensus": label,
         "quality": judged.quality.astype(np.float32),
         "exact": judged.exact.astype(np.float32),
-        "predicted": np.array([codes[one] for one in predicted], dtype=np.int32),
+        "predicted": predicted,
     }
     summary = RoundSummary(
         method=settings.method,
@@ -333,7 +328,8 @@ def _outcome_of_sets(
         annotators=several.accuracies_of(judged.consensus.annotators),
         notes=list(judged.consensus.notes),
     )
-    metrics = several.metrics_of(judged, known, order, settings.batch_size)
+    number = project.num_labels(begun.last_event)
+    metrics = several.metrics_of(judged, known, questions, settings.batch_size, number)
     return _Outcome(arrays, np.stack(models), metrics, summary)
 
 
@@ -372,6 +368,7 @@ def _ask(
         eligible=eligible,
         known=known,
         families=project.families(labels),
+        abstentions=abstentions_beside(project, labels, begun.last_event),
     )
     left = learner.state()[0]
     if left is not None and left.committee:
@@ -564,7 +561,13 @@ def _arrays(result: RoundResult, judged: Judged, order: Ints) -> dict[str, Any]:
 def _store(project: Project, number: int, found: _Outcome) -> None:
     """The arrays of a round, each in a transaction of its own; large ones in several."""
     arrays = {**found.arrays, **dict(parts_of(found.pred_probs))}
-    arrays["order"] = project.database.read(lambda c: rounds.wished_first(c, arrays["order"]))
+    planned = arrays["order"], arrays.get("asked", np.full(len(arrays["order"]), WHOLE))
+    order, asked = project.database.read(lambda c: rounds.wished_first(c, *planned))
+    arrays["order"] = order.astype(np.int32)
+    if (asked != WHOLE).any():
+        arrays["asked"] = asked.astype(np.int32)
+    else:
+        arrays.pop("asked", None)
     for name, values in arrays.items():
         _keep_up(project, number, lambda c, n=name, v=values: rounds.store_array(c, number, n, v))  # type: ignore[misc]
 

@@ -14,16 +14,19 @@ from activelab.consensus.parts import family_codes
 from activelab.multilabel import LabelSets, MultilabelAnnotatorTable, MultilabelConsensus
 from activelab.multilabel.parts import (
     MultilabelEstimate,
+    candidates,
     check_multilabel_probs,
     multilabel_consensus_by,
     multilabel_estimate,
+    pair_counts,
     question_worth,
     yes_no,
 )
 from activelab.project._project import Project
-from activelab.project.labelling.naming import Members, Naming
+from activelab.project.labelling.naming import Members, Naming, set_codes
 from activelab.project.labelling.summary import AnnotatorAccuracy, RoundMetrics
 from activelab.project.settings import Settings, load_value
+from activelab.project.store.schema import WHOLE
 
 LOSS = "hamming"
 """What a wrong set costs: as many as there are classes in which it is wrong."""
@@ -71,13 +74,30 @@ class JudgedSets:
         return np.asarray(self.consensus.quality.prod(axis=1))
 
     def expected_right(self) -> tuple[float, float]:
-        """Bounds on the mean of `quality`, as `BayesianEstimate.expected_right`."""
-        bounds = [
-            one.expected_right(self.sets.of_class(code), yes_no(self.models, code))
-            for code, one in enumerate(self.estimate.of_class)
-        ]
-        low, high = np.mean(bounds, axis=0).tolist() if bounds else (np.nan, np.nan)
+        """Bounds on the mean of `quality`, as `BayesianEstimate.expected_right`.
+
+        Classes of an answered example that nobody was asked about count by their probability alone.
+        """
+        sets, answered = self.sets, pair_counts(self.sets) > 0
+        decisions = int(sets.labelled.sum()) * sets.n_classes
+        if not decisions:
+            return np.nan, np.nan
+        right = np.full(2, self.consensus.quality[sets.labelled[:, None] & ~answered].sum())
+        for code, one in enumerate(self.estimate.of_class):
+            if number := int(answered[:, code].sum()):
+                bounds = one.expected_right(sets.of_class(code), yes_no(self.models, code))
+                right += number * np.array(bounds)
+        low, high = (right / decisions).tolist()
         return low, high
+
+
+def codes_of_sets(project: Project, *members: list[Members] | list[Members | None]) -> tuple[Ints, ...]:
+    """Codes of sets, an array for each list, -1 for none; those nobody has given before are stored."""
+    wanted = {one for some in members for one in some if one is not None}
+    codes: dict[Members | None, int] = {None: -1}
+    if wanted:
+        codes.update(project.database.write(lambda c: set_codes(c, wanted)).items())
+    return tuple(np.array([codes[one] for one in some], dtype=np.int32) for some in members)
 
 
 def judge_sets(
@@ -105,6 +125,17 @@ def stored_models(stored: list[Any], sets: LabelSets) -> Models:
     if not stored or stored[0].shape != (sets.n_examples, sets.n_classes):
         return ()
     return check_multilabel_probs(np.stack(stored), sets)
+
+
+def equal_as_asked(sets: LabelSets, codes: Ints, naming: Naming) -> Bools:
+    """Whether each answer equals the set of its example, in the classes it was asked about.
+
+    ``codes`` are those of sets, -1 where there is none, which nothing equals.
+    """
+    of = codes[sets.example]
+    chosen = naming.members[np.maximum(of, 0)] if len(naming) else np.zeros_like(sets.chosen)
+    other: Bools = ((sets.chosen != chosen) & sets.asked).any(axis=1)
+    return (of >= 0) & ~other
 
 
 def known_sets(codes: Ints, naming: Naming) -> Ints | None:
@@ -136,7 +167,7 @@ def train_sets(
     model, names = make_classifier(settings, width is not None), model_names(settings, width is not None)
     say("reading the pool")
     X = load_pool(project, sets.n_examples)
-    said = judge_sets(sets, (), known=known, families=project.families(sets.of_class(0))).consensus
+    said = judge_sets(sets, (), known=known, families=project.families(sets)).consensus
     label, weight = set_target(sets, said, known)
 
     def progress(done: int, total: int) -> None:
@@ -149,19 +180,38 @@ def train_sets(
     return check_multilabel_probs(found.pred_probs, sets), names
 
 
-def scores_of(judged: JudgedSets, settings: Settings, seed: int) -> Float64s:
-    """How much each example is worth a label, the lowest first: minus what an answer is expected to buy."""
+@dataclass(frozen=True, eq=False)
+class Questions:
+    """What a round asks.
+
+    Attributes
+    ----------
+    example : ndarray of int64
+        Rows of the pool, the most worth asking first.
+    asked : ndarray of int64
+        The class that is asked about, or `WHOLE`.
+    scores : ndarray of float64, shape (n_examples,)
+        Minus what the best question about each example is expected to buy for its price.
+    """
+
+    example: Ints
+    asked: Ints
+    scores: Float64s
+
+
+def questions_of(judged: JudgedSets, settings: Settings, eligible: Bools, seed: int) -> Questions:
+    """What is asked of the eligible examples, by `activelab.multilabel.suggest_questions`; ties at random."""
     if settings.method == "random":
-        return np.random.default_rng(seed).random(judged.sets.n_examples)
-    worth = question_worth(judged.estimate, judged.sets, judged.consensus.posterior, LOSS)
-    return np.asarray(-worth.sum(axis=1))
-
-
-def order_of(scores: Float64s, eligible: Bools, seed: int) -> Ints:
-    """The eligible examples, the most worth labelling first; ties at random."""
-    ties = np.random.default_rng(seed).permutation(len(scores))
-    order = np.lexsort((ties, scores))
-    return np.asarray(order[eligible[order]])
+        size = judged.sets.n_classes if settings.ask == "classes" else 1
+        worth = -np.random.default_rng(seed).random((judged.sets.n_examples, size))
+    else:
+        worth = question_worth(judged.estimate, judged.sets, judged.consensus.posterior, LOSS)
+    example, asked, rate = candidates(worth, settings.single_price, settings.ask)
+    order = np.lexsort((np.random.default_rng(seed).permutation(len(rate)), -rate))
+    scores = np.full(judged.sets.n_examples, np.inf)
+    np.minimum.at(scores, example, -rate)
+    order = order[eligible[example[order]]]
+    return Questions(example[order], asked[order], scores)
 
 
 def predicted_sets(models: Models) -> list[Members]:
@@ -176,31 +226,35 @@ def _members(chosen: Bools) -> list[Members]:
     return [tuple(one) for one in found]
 
 
-def metrics_of(judged: JudgedSets, known: Ints | None, order: Ints, batch_size: int) -> RoundMetrics:
+def metrics_of(
+    judged: JudgedSets, known: Ints | None, questions: Questions, batch_size: int, num_labels: int
+) -> RoundMetrics:
     """What a round measured. Shares are of the decisions, one an example and class."""
-    sets = judged.sets
+    sets, counts = judged.sets, pair_counts(judged.sets)
     yes = np.zeros((sets.n_examples, sets.n_classes))
     np.add.at(yes, sets.example, sets.chosen)
-    share = np.divide(yes, sets.counts[:, None], out=np.zeros_like(yes), where=sets.counts[:, None] > 0)
-    some, quality = sets.labelled.copy(), judged.consensus.quality.copy()
+    share = np.divide(yes, counts, out=np.zeros_like(yes), where=counts > 0)
+    some, answered, quality = sets.labelled.copy(), counts > 0, judged.consensus.quality.copy()
+    batch, about = questions.example[:batch_size], questions.asked[:batch_size]
+    again = np.where(about == WHOLE, some[batch], answered[batch, about])
     if known is not None:
         told = (known >= 0).all(axis=1)
-        share[told], quality[told], some[told] = known[told], 1.0, True
+        share[told], quality[told], some[told], answered[told] = known[told], 1.0, True, True
     exact = quality.prod(axis=1)
     predicted = np.mean(np.stack(judged.models), axis=0) > 0.5
     # A tie of the annotators is half a hit.
     hit = np.where(share == 0.5, 0.5, predicted == (share > 0.5))
     low, high = judged.expected_right()
-    answered = _mean(sets.labelled[some]) or 0.0
+    judged_share = _mean(sets.labelled[some]) or 0.0
     return RoundMetrics(
-        num_labels=sets.n_answers,
+        num_labels=num_labels,
         num_labelled=int(sets.labelled.sum()),
         num_examples=sets.n_examples,
-        relabel_share=_mean(sets.labelled[order[:batch_size]]),
-        cv_accuracy=_mean(hit[some]),
+        relabel_share=_mean(again),
+        cv_accuracy=_mean(hit[answered]),
         expected_accuracy=_mean(quality[some]),
-        expected_low=_number(1 - answered * (1 - low)),
-        expected_high=_number(1 - answered * (1 - high)),
+        expected_low=_number(1 - judged_share * (1 - low)),
+        expected_high=_number(1 - judged_share * (1 - high)),
         expected_exact=_mean(exact[some]),
     )
 

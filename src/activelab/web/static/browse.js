@@ -4,7 +4,7 @@ import { get, page, post } from "./api.js";
 import { chooser, words } from "./choose.js";
 import { $, capital, decimal, make, note, number, picture, start } from "./dom.js";
 import { showMap } from "./map.js";
-import { SOURCES } from "./votes.js";
+import { said, SOURCES } from "./votes.js";
 
 const STEP = 50;
 const form = $("search");
@@ -38,8 +38,7 @@ async function fillChoices() {
   if (facets.fields.length) $("words").placeholder = `words “several together” ${facets.fields[0]}=value`;
 }
 
-const SAID = { label: (one) => words(one.label), skip: () => "skipped", unsure: () => "cannot tell" };
-const answers = (row) => row.answers.map((one) => `${SAID[one.kind](one)}${one.number > 1 ? ` × ${one.number}` : ""}`).join(", ");
+const answers = (row) => row.answers.map((one) => `${said(one)}${one.number > 1 ? ` × ${one.number}` : ""}`).join(", ");
 
 function entry(row) {
   const box = make("input", { type: "checkbox", "aria-label": `Choose ${row.example}`, onchange: () => choose(row.id, box.checked) });

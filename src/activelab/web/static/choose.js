@@ -11,6 +11,8 @@ export const onScale = question === "ordinal";
 
 // A label in words: of several classes all of them.
 export const words = (label) => (Array.isArray(label) ? label.join(", ") || "none of these" : label);
+// What somebody said of one class.
+export const yesNo = (label) => (label.length ? "yes" : "no");
 export const same = (one, other) => words(one) === words(other);
 
 // Classes that are called 0 to 9 have these keys; the others take those that are left, in their order.
@@ -22,6 +24,41 @@ function keysOf() {
 }
 
 const badge = (key) => (key ? make("kbd", { "aria-hidden": "true" }, key) : make("span", { class: "nokey" }));
+
+// Whether one class applies, instead of the choice of all. `give` is called with a list of the class, or an empty one.
+// What it returns: show(label) asks about a class, and hides itself without one; press(key) as of `chooser`.
+export function yesOrNo(box, give) {
+  const title = make("span", { class: "name", dir: "auto" });
+  let asked = null;
+  const button = (key, word, value) =>
+    make(
+      "button",
+      { type: "button", class: "answer", "aria-keyshortcuts": key, onclick: (event) => take(event.currentTarget, value()) },
+      badge(key),
+      make("span", { class: "name" }, word),
+    );
+  const take = (pressed, label) => {
+    flash(pressed);
+    give(label);
+  };
+  const [yes, no] = [button("y", "Yes", () => [asked]), button("n", "No", () => [])];
+  box.classList.add("one");
+  box.append(make("h2", { id: "asked" }, "Is it also ", title, "?"), make("div", { class: "classes", role: "group", "aria-labelledby": "asked" }, yes, no));
+  return {
+    buttons: [yes, no],
+    show: (label) => {
+      asked = label;
+      box.hidden = label === null;
+      title.textContent = label ?? "";
+    },
+    press: (key) => {
+      if (asked === null || !(key === "y" || key === "n")) return false;
+      if (key === "y") take(yes, [asked]);
+      else take(no, []);
+      return true;
+    },
+  };
+}
 
 // Fills a box. `give` is called with what was chosen: a class, or a list of classes.
 // What it returns: press(key) answers by a key and says whether it is one of its own; reset() forgets what is

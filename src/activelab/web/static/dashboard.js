@@ -209,6 +209,7 @@ async function showQueue() {
   const rows = await get("queue?limit=12");
   const columns = [
     ["Example", link],
+    ...(rows.some((row) => row.asked !== null) ? [["Asked", (row) => (row.asked === null ? "all classes" : `${row.asked}?`)]] : []),
     ["Kind", (row) => (row.kind === "new" ? "new" : "second opinion")],
     ["Labels", (row) => number(row.num_labels), "numbers"],
     ["Label so far", (row) => words(row.label)],

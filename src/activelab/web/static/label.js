@@ -2,7 +2,7 @@
 // here before they are needed. A request that fails is repeated under the same id, so that it counts once.
 
 import { call, page, post, requestId } from "./api.js";
-import { chooser, onScale, several, words } from "./choose.js";
+import { chooser, onScale, several, words, yesNo, yesOrNo } from "./choose.js";
 import { $, capital, make, note, number, picture, showContent, start } from "./dom.js";
 
 const WANTED = 4;
@@ -37,6 +37,10 @@ function show() {
   shownAt = performance.now();
   hidden = 0;
   choice.reset();
+  const asked = item?.asked ?? null;
+  single.show(asked);
+  $("classes").hidden = asked !== null;
+  $("search").hidden = asked !== null || classes.length <= 12 || onScale;
   for (const button of document.querySelectorAll(".answers button.answer")) button.disabled = !item;
   if (item) {
     box.replaceChildren(...showContent(item.content, item.image));
@@ -55,7 +59,8 @@ function show() {
 }
 
 function nothing() {
-  const spent = progress && progress.budget !== null && progress.collected >= progress.budget;
+  // What is left may not be enough for a label; sums are rounded.
+  const spent = progress && progress.budget !== null && progress.budget - progress.collected < progress.price - 0.002;
   return [
     make("p", { class: "done" }, spent ? "The budget is spent." : "Nothing to label now."),
     make(
@@ -79,9 +84,10 @@ function add(more) {
 
 const describe = (item) => {
   if (!item) return "Nothing more to label now.";
-  if (item.content.text !== null) return `Next: ${item.content.text.slice(0, 300)}`;
-  if (item.content.image) return "Next example: an image.";
-  return `Next: ${item.content.fields.map((field) => `${field.name} ${field.value ?? "missing"}`).join(", ").slice(0, 300)}`;
+  const question = item.asked === null ? "" : `Is it also ${item.asked}? `;
+  if (item.content.text !== null) return `Next: ${question}${item.content.text.slice(0, 300)}`;
+  if (item.content.image) return `Next example: ${question}an image.`;
+  return `Next: ${question}${item.content.fields.map((field) => `${field.name} ${field.value ?? "missing"}`).join(", ").slice(0, 300)}`;
 };
 
 function showProgress() {
@@ -90,7 +96,7 @@ function showProgress() {
   if (progress && progress.budget) {
     $("bar").max = progress.budget;
     $("bar").value = progress.collected;
-    $("count").textContent = `${number(progress.collected)} of ${number(progress.budget)} · ${own}`;
+    $("count").textContent = `${number(Math.round(100 * progress.collected) / 100)} of ${number(progress.budget)} · ${own}`;
   } else {
     $("count").textContent = own;
   }
@@ -119,6 +125,9 @@ function answer(kind, { label = null, reason = null } = {}) {
   const item = items[0];
   if (!item || busy) return;
   items.shift();
+  // Whoever passes an example over is asked no more about it.
+  const text = JSON.stringify(item.content);
+  while (kind === "skip" && items.length && JSON.stringify(items[0].content) === text) items.shift();
   const seconds = Math.min(Math.max((performance.now() - shownAt - hidden) / 1000, 0), 86400);
   outbox.push({
     lease: item.lease,
@@ -127,7 +136,7 @@ function answer(kind, { label = null, reason = null } = {}) {
   given += 1;
   if (kind === "label") {
     yours += 1;
-    if (progress) progress.collected += 1;
+    if (progress) progress.collected += item.price;
     showProgress();
   }
   sending ??= send().finally(() => {
@@ -135,7 +144,8 @@ function answer(kind, { label = null, reason = null } = {}) {
     if (!items.length) show();
     if (old) readProgress();
   });
-  const stored = kind === "label" ? words(label) : kind === "skip" ? "Skipped" : "Stored that you cannot tell";
+  const said = () => (item.asked === null ? words(label) : `${item.asked}: ${yesNo(label)}`);
+  const stored = kind === "label" ? said() : kind === "skip" ? "Skipped" : "Stored that you cannot tell";
   $("heard").textContent = `${stored}. ${describe(items[0])}`;
   show();
 }
@@ -225,7 +235,7 @@ async function undo() {
 // ---------------------------------------------------------------- buttons and keys
 
 const choice = chooser($("classes"), give, { name: onScale ? "Rating" : several ? "Classes, as many as fit" : "Classes" });
-if (classes.length > 12 && !onScale) $("search").hidden = false;
+const single = yesOrNo($("one"), give);
 
 function give(label) {
   if (items.length) answer("label", { label });
@@ -293,6 +303,7 @@ $("shortcuts").addEventListener("change", () => {
   localStorage.setItem("shortcuts", $("shortcuts").checked ? "on" : "off");
 });
 
+const press = (key) => (items[0] && items[0].asked !== null ? single : choice).press(key);
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing) return;
   const typing = event.target.matches("input:not([type=checkbox]), textarea, select");
@@ -314,7 +325,7 @@ document.addEventListener("keydown", (event) => {
   if (actions[key] && !(key === "/" && $("search").hidden)) {
     event.preventDefault();
     actions[key]();
-  } else if (!(key === "Enter" && event.target.matches("button, a, summary")) && choice.press(key)) {
+  } else if (!(key === "Enter" && event.target.matches("button, a, summary")) && press(key)) {
     event.preventDefault();
   }
 });

@@ -1,15 +1,15 @@
 // What two pages show of an example: its answers, and buttons to decide.
 
 import { call, post, requestId } from "./api.js";
-import { chooser, words } from "./choose.js";
+import { chooser, words, yesNo } from "./choose.js";
 import { make, note, percent } from "./dom.js";
 
 const ANSWERS = {
-  label: (vote) => words(vote.label),
+  label: (vote) => (vote.asked === null ? words(vote.label) : yesNo(vote.label)),
   skip: (vote) => `skipped${vote.reason ? `: ${vote.reason}` : ""}`,
   unsure: () => "cannot tell",
 };
-export const said = (vote) => ANSWERS[vote.kind](vote);
+export const said = (vote) => `${vote.asked === null ? "" : `${vote.asked}: `}${ANSWERS[vote.kind](vote)}`;
 
 export function votesOf(votes) {
   if (!votes.length) return make("p", { class: "quiet" }, "Nobody has answered yet.");

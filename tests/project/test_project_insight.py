@@ -332,7 +332,7 @@ def test_adjudication(sqlite, small):
     assert [row.example for row in insight.adjudication_list(project, 2)] == ["e6", "e1"]
     project.decide(boss, 6, "a")
     project.decide(boss, 1, "b")
-    assert [row.example for row in insight.adjudication_list(project)] == ["e2", "e0", "e3"]
+    assert insight.adjudication_list(project) == []
 
 
 @pytest.fixture

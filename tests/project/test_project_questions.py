@@ -247,9 +247,13 @@ def test_what_is_in_hand_outlives_a_new_round_and_a_round_its_questions(tickets,
     assert {row.asked for row in insight.queue_head(project, 100)} == {None}
     assert problems(project) == {}
     for who, leases in held.items():
+        passed = set()  # whoever passes an example over is rid of its other questions
         for turn, one in enumerate(leases):
             kind = ("label", "unsure", "skip")[turn % 3]
-            project.record(who, one.id, kind, label=[] if kind == "label" else None)
+            if one.example_id not in passed:
+                project.record(who, one.id, kind, label=[] if kind == "label" else None)
+            if kind != "label":
+                passed.add(one.example_id)
     assert problems(project) == {}
     project.change_settings({"ask": "classes"})
     held = {who: project.lease(who, 3) for who in people}
@@ -257,7 +261,8 @@ def test_what_is_in_hand_outlives_a_new_round_and_a_round_its_questions(tickets,
     assert None not in {row.asked for row in insight.queue_head(project, 100)}
     for who, leases in held.items():
         for turn, one in enumerate(leases):
-            project.record(who, one.id, "label" if turn else "unsure", label=[] if turn else None)
+            if not turn or one.example_id != leases[0].example_id:
+                project.record(who, one.id, "label" if turn else "unsure", label=[] if turn else None)
         project.lease(who, 3)
     assert problems(project) == {}
 

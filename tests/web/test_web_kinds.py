@@ -189,7 +189,7 @@ def test_cannot_tell_is_among_the_reasons_not_to_answer(site: RunningSite, visit
 def test_single_classes_by_keys(tmp_path, visit: Visits):
     with running(tmp_path / "p.db", question="multilabel", classes=TOPICS, ask="classes", budget=2) as site:
         page = visit(site, "ann", "/label")
-        question = page.locator("#asked")
+        question = page.locator("#one-asked")
         expect(question).to_have_text("Is it also refund?")
         first = text_of(page)
         expect(page.get_by_role("checkbox")).to_have_count(0)

@@ -7,6 +7,7 @@ import re
 
 import pytest
 from playwright.sync_api import Page, Response, Route, expect
+from test_web_access import complaints
 from web_browser import WINDOWS, Visits, eventually, settled, text_of
 from web_site import PASSWORD, PNG, RunningSite, running
 
@@ -59,6 +60,63 @@ def answers(site: RunningSite) -> list[dict]:
 
 
 # ---------------------------------------------------------------- labelling
+
+
+def test_answers_are_corrected_from_the_strip_and_the_list_also_after_a_training(tmp_path, visit: Visits):
+    with running(tmp_path / "p.db", contents=CONTENTS[:30]) as site:
+        page = visit(site, "ann", "/label")
+        press, strip = page.keyboard.press, page.locator("#strip button")
+        shown = []
+        for turn in range(3):
+            shown.append(text_of(page))
+            press("1")
+            expect(strip).to_have_count(turn + 1)
+        expect(strip.first).to_contain_text("cat")
+        assert complaints(page) == []
+        strip.last.click()
+        dialog = page.get_by_role("dialog", name="Correct an answer")
+        expect(dialog.locator("#mine-content")).to_have_text(shown[0])
+        assert complaints(page) == []
+        dialog.get_by_role("button", name="dog").click()
+        expect(dialog).to_be_hidden()
+        expect(strip.last).to_contain_text("dog")
+        said = {CONTENTS[code]["text"]: label for code, label in given(site).items()}
+        assert said == {shown[0]: "dog", shown[1]: "cat", shown[2]: "cat"}
+
+        site.project.add_labels((f"e{i}", "bob", CLASSES[i % 3]) for i in range(20))
+        train_round(site.project)
+        press("Backspace")
+        expect(dialog.locator("#mine-content")).to_have_text(shown[2])
+        dialog.get_by_role("button", name="Cannot tell").click()
+        eventually(lambda: insight.overview(site.project).abstentions == 1, page)
+        assert insight.overview(site.project).spent == 2
+
+        page.reload()
+        settled(page)
+        expect(strip.first).to_contain_text("cannot tell")
+        page.get_by_role("button", name="My answers").click()
+        found = page.locator("#mine-found li")
+        expect(found).to_have_count(3)
+        page.get_by_label("Search your answers").fill("dog")
+        expect(found).to_have_count(sum("dog" in (one + said[one]) for one in shown))
+        found.last.get_by_role("button").click()
+        dialog.get_by_role("button", name="eel").click()
+        eventually(lambda: "eel" in given(site).values(), page)
+
+
+def test_answers_are_one_s_own(site: RunningSite):
+    with site.browser("ann") as ann, site.browser("bob") as bob:
+        (item,) = ann.post("/api/v1/leases", json={"count": 1}).json()["items"]
+        ann.post(f"/api/v1/leases/{item['lease']}/answer", json={"kind": "skip", "reason": "cut off"})
+        (one,) = ann.get("/api/v1/answers").json()
+        assert (one["example"], one["kind"], one["reason"]) == (item["example"], "skip", "cut off")
+        assert bob.get("/api/v1/answers").json() == []
+        body = {"kind": "label", "label": "cat"}
+        assert bob.put(f"/api/v1/answers/{item['example']}", json=body).status_code == 409
+        assert ann.put("/api/v1/answers/999", json=body).status_code == 409
+        assert ann.put(f"/api/v1/answers/{item['example']}", json=body | {"label": "cow"}).status_code == 422
+        assert ann.put(f"/api/v1/answers/{item['example']}", json=body).status_code == 200
+        assert ann.get("/api/v1/answers", params={"words": "CAT"}).json()[0]["label"] == "cat"
 
 
 def test_labelling_by_keys(site: RunningSite, visit: Visits):

@@ -499,6 +499,48 @@ class Project:
             lambda c: queueing.put_answer(c, annotator_id, example_id, reply, time.time())
         )
 
+    def correct(
+        self,
+        annotator_id: int,
+        example_id: int,
+        kind: str,
+        *,
+        label: Named | None = None,
+        asked: str | None = None,
+        source: str = "api",
+        request: str | None = None,
+    ) -> queueing.Recorded:
+        """Change an answer somebody has given, also after a training; the next round knows.
+
+        Parameters
+        ----------
+        annotator_id, example_id : int
+        kind : {"label", "unsure"}
+        label : str or list of str, optional
+            Of a label.
+        asked : str, optional
+            The class it was about, if about one.
+        source, request : str
+            As of `record`.
+
+        Raises
+        ------
+        ConflictError
+            If they have not answered this, or the request was one for something else.
+        InputError
+            If the kind, the label or the class is unknown.
+        """
+        reply = queueing.Answer(
+            kind,
+            None if label is None else self.class_code(label),
+            source=source,
+            request=request,
+            asked=WHOLE if asked is None else asked_codes(self.database, [asked])[asked],
+        )
+        return self.database.write(
+            lambda c: queueing.correct(c, annotator_id, example_id, reply, time.time())
+        )
+
     # ------------------------------------------------------------------ decisions
 
     def decide(

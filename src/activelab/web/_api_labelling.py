@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
@@ -13,16 +13,20 @@ from activelab.web._bodies import (
     AnswerIn,
     AnswerOut,
     BigNumber,
+    CorrectionIn,
     ItemsOut,
     LeaseIn,
+    Limit,
     Number,
+    OwnAnswer,
     ProgressOut,
+    StoredOut,
     UndoIn,
     UndoOut,
 )
 from activelab.web._failures import ERRORS, Failure
 from activelab.web._media import read_image
-from activelab.web._queries import example_row, items_of, progress_of, was_served
+from activelab.web._queries import example_row, items_of, own_answers, progress_of, was_served
 from activelab.web._visitors import Annotator, Here, Visitor
 
 router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["labelling"])
@@ -85,6 +89,40 @@ async def undo(body: UndoIn, site: Here, visitor: Annotator) -> UndoOut:
         lease = site.project.undo(visitor.account.id, source=source_of(visitor), request=body.request)
         items = items_of([] if lease is None else [lease], site.project.settings)
         return UndoOut(item=items[0] if items else None)
+
+    return await run_in_threadpool(work)
+
+
+@router.get("/answers", summary="Your answers")
+def answers(
+    site: Here,
+    visitor: Annotator,
+    limit: Limit = 10,
+    words: Annotated[
+        str, Query(max_length=200, description="Of the content or the label, in any order.")
+    ] = "",
+) -> list[OwnAnswer]:
+    """What you have answered, the latest first."""
+    return site.project.database.read(
+        lambda c: own_answers(c, visitor.account.id, words.replace("\x00", " "), limit)
+    )
+
+
+@router.put("/answers/{example_id}", summary="Correct an answer")
+async def correct(example_id: Number, body: CorrectionIn, site: Here, visitor: Annotator) -> StoredOut:
+    """Answer again what you have answered, also after a training; the next round knows."""
+
+    def work() -> StoredOut:
+        stored = site.project.correct(
+            visitor.account.id,
+            example_id,
+            body.kind,
+            label=body.label,
+            asked=body.asked,
+            source=source_of(visitor),
+            request=body.request,
+        )
+        return StoredOut(event=stored.event_id, repeated=stored.repeated)
 
     return await run_in_threadpool(work)
 

@@ -148,6 +148,7 @@ class Item(BaseModel):
     """An example that is kept for somebody."""
 
     lease: int
+    example: int = Field(description="By which an answer is corrected.")
     expires: float = Field(description="Seconds since 1970.")
     content: Content
     asked: str | None = Field(
@@ -184,6 +185,27 @@ class AnswerOut(ItemsOut):
 
     event: int
     repeated: bool = Field(description="Whether it had been stored before, under the same request.")
+
+
+class OwnAnswer(BaseModel):
+    """An answer of yours."""
+
+    example: int
+    content: Content
+    kind: Literal["label", "skip", "unsure"]
+    label: Named | None
+    asked: str | None = Field(description="The class it is about, if about one.")
+    reason: str | None
+    time: float = Field(description="Seconds since 1970.")
+
+
+class CorrectionIn(Body):
+    """What to say in place of an answer of yours."""
+
+    kind: Literal["label", "unsure"]
+    label: LabelIn | None = None
+    asked: Short | None = Field(default=None, description="The class it is about, if about one.")
+    request: RequestId | None = None
 
 
 class UndoIn(Body):

@@ -10,10 +10,11 @@ from typing import Any
 from sqlalchemy import Connection, or_, select
 
 from activelab.project import Lease
+from activelab.project.labelling.naming import load_naming
 from activelab.project.labelling.queue import labels_spent
-from activelab.project.settings import Settings, load_value
-from activelab.project.store.schema import WHOLE, annotator, answer, example, lease
-from activelab.web._bodies import Content, FoundOut, Item, NamedValue
+from activelab.project.settings import Settings, load_settings, load_value
+from activelab.project.store.schema import WHOLE, annotator, answer, event, example, lease
+from activelab.web._bodies import Content, FoundOut, Item, NamedValue, OwnAnswer
 from activelab.web._failures import Failure
 
 
@@ -22,6 +23,7 @@ def items_of(leases: Iterable[Lease], settings: Settings) -> list[Item]:
     return [
         Item(
             lease=one.id,
+            example=one.example_id,
             expires=one.expires,
             content=content_of(one.example_id, one.content),
             asked=None if one.asked == WHOLE else settings.classes[one.asked],
@@ -93,6 +95,37 @@ def was_served(connection: Connection, annotator_id: int, example_id: int) -> bo
         answer.c.example_id == example_id, answer.c.annotator_id == annotator_id
     )
     return connection.execute(held).first() is not None or connection.execute(answered).first() is not None
+
+
+def own_answers(connection: Connection, annotator_id: int, words: str, limit: int) -> list[OwnAnswer]:
+    """What somebody has answered, the latest first; with words those whose content has them all."""
+    settings, naming = load_settings(connection), load_naming(connection)
+    query = (
+        select(answer, event.c.time, event.c.reason, example.c.content)
+        .join(event, event.c.id == answer.c.event_id)
+        .join(example, example.c.id == answer.c.example_id)
+        .where(answer.c.annotator_id == annotator_id)
+        .order_by(answer.c.event_id.desc())
+    )
+    sought, found = words.lower().split(), list[OwnAnswer]()
+    for row in connection.execute(query if sought else query.limit(limit)):
+        content, label = json.loads(row.content), naming.name(row.class_code)
+        said = [*map(str, content.values()), *([label] if isinstance(label, str) else label or [])]
+        if all(word in "\n".join(said).lower() for word in sought):
+            found.append(
+                OwnAnswer(
+                    example=row.example_id,
+                    content=content_of(row.example_id, content),
+                    kind=row.kind,
+                    label=label,
+                    asked=None if row.asked == WHOLE else settings.classes[row.asked],
+                    reason=row.reason,
+                    time=row.time,
+                )
+            )
+        if len(found) == limit:
+            break
+    return found
 
 
 def progress_of(connection: Connection, settings: Settings, annotator_id: int) -> tuple[int, float]:

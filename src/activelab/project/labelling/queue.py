@@ -682,6 +682,23 @@ def put_answer(
     return stored
 
 
+def correct(
+    connection: Connection, annotator_id: int, example_id: int, reply: Answer, now: float
+) -> Recorded:
+    """`put_answer` in place of an answer of theirs to the same question, of which there must be one.
+
+    Raises
+    ------
+    ConflictError
+        If there is none.
+    """
+    question = example_id, reply.asked
+    known = known_request(connection, reply.request, annotator_id, question, (reply.kind,))
+    if known is None and connection.execute(_answer_to(annotator_id, question)).first() is None:
+        raise ConflictError("you have not answered this, or have taken it back.")
+    return put_answer(connection, annotator_id, example_id, reply, now)
+
+
 def _answer_to(annotator_id: int, question: Question) -> Select[Any]:
     """What somebody has answered to a question."""
     return select(answer).where(

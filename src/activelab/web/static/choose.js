@@ -43,7 +43,7 @@ export function yesOrNo(box, give) {
   };
   const [yes, no] = [button("y", "Yes", () => [asked]), button("n", "No", () => [])];
   box.classList.add("one");
-  box.append(make("h2", { id: "asked" }, "Is it also ", title, "?"), make("div", { class: "classes", role: "group", "aria-labelledby": "asked" }, yes, no));
+  box.append(make("h2", { id: `${box.id}-asked` }, "Is it also ", title, "?"), make("div", { class: "classes", role: "group", "aria-labelledby": `${box.id}-asked` }, yes, no));
   return {
     buttons: [yes, no],
     show: (label) => {
@@ -218,7 +218,7 @@ function boxes(box, give, keys, keyed, chosen) {
       keyed ? badge(keys[place]) : null,
     ),
   );
-  const store = make("button", { type: "button", class: "primary", "aria-keyshortcuts": keyed ? "Enter" : null, onclick: send }, keyed ? make("kbd", { "aria-hidden": "true" }, "↵") : null, make("span", {}, keyed ? "Store these" : "Decide these"));
+  const store = make("button", { type: "button", class: "primary", "aria-keyshortcuts": keyed ? "Enter" : null, onclick: send }, keyed ? make("kbd", { "aria-hidden": "true" }, "↵") : null, make("span", {}, "Store these"));
   const nothing = make("button", { type: "button", class: "answer", "aria-keyshortcuts": none, onclick: () => give([]) }, none ? badge(none) : null, make("span", {}, "None of these"));
   box.replaceChildren(
     make("div", { class: classes.length > 8 || !keyed ? "classes many" : "classes", role: "presentation" }, buttons),

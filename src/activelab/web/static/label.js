@@ -4,6 +4,7 @@
 import { call, page, post, requestId } from "./api.js";
 import { chooser, onScale, several, words, yesNo, yesOrNo } from "./choose.js";
 import { $, capital, make, note, number, picture, showContent, start } from "./dom.js";
+import * as mine from "./mine.js";
 
 const WANTED = 4;
 const CANNOT_TELL = "I cannot tell"; // an answer that says something of the example: an abstention, no skip
@@ -144,6 +145,7 @@ function answer(kind, { label = null, reason = null } = {}) {
     if (!items.length) show();
     if (old) readProgress();
   });
+  mine.add({ example: item.example, content: item.content, kind, label, asked: item.asked, reason });
   const said = () => (item.asked === null ? words(label) : `${item.asked}: ${yesNo(label)}`);
   const stored = kind === "label" ? said() : kind === "skip" ? "Skipped" : "Stored that you cannot tell";
   $("heard").textContent = `${stored}. ${describe(items[0])}`;
@@ -172,6 +174,7 @@ async function send() {
       showUnsent();
       old = true;
       note(`Not stored: ${error.message}`, "bad");
+      mine.load();
       if (error.code === "csrf") location.reload();
       if (!items.length) await refill();
     }
@@ -224,7 +227,7 @@ async function undo() {
     } else {
       note("Your last answer is taken back. Somebody else has the example now.");
     }
-    await readProgress();
+    await Promise.all([readProgress(), mine.load()]);
   } catch (error) {
     note(capital(error.message), "bad");
   } finally {
@@ -245,6 +248,7 @@ for (const name of ["skip", "unsure"]) $(name).classList.add("answer");
 $("unsure").addEventListener("click", () => answer("unsure"));
 $("undo").addEventListener("click", undo);
 $("skip").addEventListener("click", askReason);
+$("mine").addEventListener("click", mine.openList);
 
 $("filter").addEventListener("input", () => choice.find($("filter").value));
 $("filter").addEventListener("keydown", (event) => {
@@ -307,6 +311,7 @@ const press = (key) => (items[0] && items[0].asked !== null ? single : choice).p
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing) return;
   const typing = event.target.matches("input:not([type=checkbox]), textarea, select");
+  if (mine.isOpen()) return;
   if (dialog.open) {
     const place = typing ? -1 : Number(event.key) - 1;
     if (reasons[place]) {
@@ -320,7 +325,7 @@ document.addEventListener("keydown", (event) => {
   const down = { ArrowDown: 60, ArrowUp: -60, PageDown: 300, PageUp: -300 }[event.key];
   if (down && event.target === document.body) $("example").scrollBy({ top: down });
   if (!$("shortcuts").checked) return;
-  const actions = { u: undo, s: askReason, g: () => guidelines(), "?": () => answer("unsure"), "/": () => $("filter").focus() };
+  const actions = { u: undo, s: askReason, g: () => guidelines(), "?": () => answer("unsure"), "/": () => $("filter").focus(), Backspace: mine.openLatest };
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (actions[key] && !(key === "/" && $("search").hidden)) {
     event.preventDefault();
@@ -345,6 +350,6 @@ addEventListener("beforeunload", (event) => {
 });
 
 showProgress();
-await start(refill);
+await start(() => Promise.all([refill(), mine.load()]));
 await readProgress();
 setInterval(readProgress, 20000);

@@ -1,0 +1,144 @@
+// One's own answers: the last ones as a strip, all of them in a list, and each to be corrected.
+
+import { call, get, requestId } from "./api.js";
+import { chooser, several, words, yesNo, yesOrNo } from "./choose.js";
+import { $, capital, make, note, picture, showContent } from "./dom.js";
+
+const SHOWN = 10;
+const SAID = {
+  label: (one) => (one.asked === null ? words(one.label) : `${one.asked}: ${yesNo(one.label)}`),
+  skip: () => "skipped",
+  unsure: () => "cannot tell",
+};
+const said = (one) => SAID[one.kind](one);
+const start = (one) => {
+  const { text, fields, image } = one.content;
+  return text ?? (fields.length ? fields.map((field) => `${field.name} ${field.value ?? "–"}`).join(", ") : image ? "an image" : "");
+};
+const same = (one, other) => one.example === other.example && one.asked === other.asked;
+
+let last = []; // the latest first
+let open = null; // what is corrected
+
+export function isOpen() {
+  return $("mine-dialog").open;
+}
+
+// An answer that was given here just now; `undone` takes the latest away again.
+export function add(one) {
+  last = [one, ...last.filter((other) => !same(one, other))].slice(0, SHOWN);
+  showStrip();
+}
+
+export async function load() {
+  try {
+    last = await get(`answers?limit=${SHOWN}`);
+    showStrip();
+  } catch {
+    // They come with the next answer.
+  }
+}
+
+function showStrip() {
+  $("strip").hidden = !last.length;
+  $("strip").replaceChildren(
+    ...last.map((one) =>
+      make(
+        "li",
+        {},
+        make(
+          "button",
+          { type: "button", "aria-label": `${said(one)}: ${start(one).slice(0, 80)}. Correct`, onclick: () => correct(one) },
+          one.content.image ? thumb(one) : null,
+          make("span", { class: "begin", dir: "auto" }, start(one).slice(0, 60)),
+          make("b", { dir: "auto" }, said(one)),
+        ),
+      ),
+    ),
+  );
+}
+
+function thumb(one) {
+  const image = picture(one.content.image);
+  image.alt = "";
+  return make("span", { class: "thumb" }, image);
+}
+
+// ------------------------------------------------------------ the list
+
+export function openLatest() {
+  if (last.length) correct(last[0]);
+  else openList();
+}
+
+export async function openList() {
+  $("mine-words").value = "";
+  show(null);
+  if (!isOpen()) $("mine-dialog").showModal();
+  $("mine-words").focus();
+  await search();
+}
+
+let turn = 0;
+async function search() {
+  const now = ++turn;
+  try {
+    const found = await get(`answers?limit=100&words=${encodeURIComponent($("mine-words").value.trim())}`);
+    if (now !== turn) return;
+    const rows = found.map((one) =>
+      make("li", {}, make("button", { type: "button", class: "plain begin", dir: "auto", onclick: () => correct(one) }, start(one).slice(0, 120)), make("b", { dir: "auto" }, said(one))),
+    );
+    $("mine-found").replaceChildren(...(rows.length ? rows : [make("li", { class: "quiet" }, "There are none.")]));
+  } catch (error) {
+    note(capital(error.message), "bad");
+  }
+}
+
+let soon = 0;
+$("mine-words").addEventListener("input", () => {
+  clearTimeout(soon);
+  soon = setTimeout(search, 250);
+});
+$("mine-close").addEventListener("click", () => $("mine-dialog").close());
+$("mine-back").addEventListener("click", openList);
+
+// ------------------------------------------------------------ one of them
+
+function correct(one) {
+  show(one);
+  $("mine-content").replaceChildren(...showContent(one.content));
+  $("mine-said").textContent = `You said: ${said(one)}${one.reason ? ` (${one.reason})` : ""}. Choose again to change it.`;
+  $("mine-yesno").hidden = one.asked === null;
+  $("mine-classes").hidden = one.asked !== null;
+  if (one.asked === null) {
+    const box = make("div");
+    chooser(box, (label) => give("label", label), { keyed: false, chosen: one.label ?? (several ? [] : null), name: "Another answer" });
+    $("mine-classes").replaceChildren(box);
+  } else single.show(one.asked);
+  if (!isOpen()) $("mine-dialog").showModal();
+  $("mine-one").querySelector("button:not([tabindex='-1'])")?.focus();
+}
+
+const single = yesOrNo($("mine-yesno"), (label) => give("label", label));
+$("mine-unsure").addEventListener("click", () => give("unsure", null));
+
+function show(one) {
+  open = one;
+  $("mine-list").hidden = one !== null;
+  $("mine-one").hidden = one === null;
+  $("mine-title").textContent = one === null ? "My answers" : "Correct an answer";
+}
+
+async function give(kind, label) {
+  const { example, asked } = open;
+  try {
+    await call("PUT", `answers/${example}`, { kind, label, asked, request: requestId() });
+    const now = { ...open, kind, label, reason: null };
+    last = last.map((one) => (same(one, now) ? now : one));
+    showStrip();
+    $("mine-dialog").close();
+    note(`Changed: ${said(now)}.`);
+  } catch (error) {
+    note(capital(error.message), "bad");
+  }
+}

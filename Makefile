@@ -10,7 +10,7 @@ demo: .venv/base.done
 	$(BIN)/activelab demo --folder demo
 
 test: .venv/dev.done .venv/system.done .venv/label-studio.done
-	$(BIN)/python -m pytest -m "" -n auto
+	$(BIN)/python -m pytest -m "" -n auto --dist worksteal
 
 fast: .venv/dev.done
 	$(BIN)/python -m pytest -n auto
@@ -38,7 +38,9 @@ FLOOR_EXTRAS := crowdkit huggingface label-studio plots postgresql scale web
 # What calls other libraries: not what needs a browser, a network of a gigabyte, a cluster or another server; nor real
 # data, which is large; nor what is our own arithmetic alone.
 FLOOR_TESTS := $(filter-out $(addprefix tests/,test_architecture.py test_docs.py test_images.py test_migration.py test_notebooks.py test_packaging.py \
-  test_advice.py test_properties.py test_strategies.py test_core_against_naive.py assignment/% audit/% label_studio/% simulation/% stopping/% \
+  test_advice.py test_properties.py test_strategies.py test_core_against_naive.py test_aggregation.py agreement/% assignment/% audit/% \
+  consensus/test_a% consensus/test_b% consensus/test_d% consensus/test_h% consensus/test_o% consensus/test_s% label_studio/% multilabel/% \
+  simulation/% stopping/% \
   scale/test_scale_clusters.py scale/test_scale_errors.py web/%),$(filter-out tests/project/%,$(wildcard tests/test_*.py \
   tests/*/test_*.py))) $(addprefix tests/project/test_project_,import.py kinds.py migrations.py settings.py training.py) \
   tests/web/test_web_api.py tests/web/test_web_predictions.py \
@@ -56,7 +58,8 @@ FLOOR_TESTS := $(filter-out $(addprefix tests/,test_architecture.py test_docs.py
 
 # The tests of the core, where nothing of databases, servers and browsers is installed.
 bare: .venv/bare.done
-	env -u ACTIVELAB_DATA -u CI .venv/bare/bin/python -m pytest -n auto -p no:cacheprovider --hypothesis-seed=0 tests/acquisition tests/consensus tests/test_labels.py \
+	env -u ACTIVELAB_DATA -u CI .venv/bare/bin/python -m pytest -n auto -p no:cacheprovider --hypothesis-seed=0 tests/acquisition tests/consensus/test_bayesian.py \
+	  tests/consensus/test_consensus.py tests/test_labels.py \
 	  -k "not crowdkit"
 
 .venv/bare.done: .venv/bin/python pyproject.toml

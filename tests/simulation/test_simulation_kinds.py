@@ -145,7 +145,7 @@ def test_expected_loss_beats_random_choice(dataset, method, base, worse):
             "raters" if dataset.kind == "ordinal" else "heterogeneous",
             dataset, np.arange(300), noise=0.3, num_annotators=8,
         )  # fmt: skip
-        rounds = list(simulate_rounds(simulation(dataset, one, team), 5))
+        rounds = list(simulate_rounds(simulation(dataset, one, team), 8))
         assert rounds[0].scores["pool_" + worse.removeprefix("pool_")] > rounds[-1].scores[worse]
         found.append(np.mean([each.scores[worse] for each in rounds]))
     assert found[0] < 0.95 * found[1]

@@ -105,7 +105,8 @@ def test_the_budget_is_spent_to_the_last_label_and_not_beyond(place):
     assert faults(place, crew) == []
 
 
-def test_rounds_are_trained_and_change_in_the_middle(place):
+def test_rounds_are_trained_and_change_in_the_middle(postgresql):
+    place = postgresql
     hired = make_project(place, 1500, 10, train_every=20, max_labels=3)
     server = Server(place)
     with open_project(place) as project, Crew([server.port], hired) as crew:
@@ -268,8 +269,8 @@ def test_a_training_ends_with_its_server(tmp_path, hang):
     assert [state for state, _ in hanging.states()] == ["ready", "failed"]
 
 
-def test_a_training_ends_with_its_server_that_is_killed_and_the_next_goes_on_at_once(place, hang):
-    hanging = hang(place)
+def test_a_training_ends_with_its_server_that_is_killed_and_the_next_goes_on_at_once(hang):
+    hanging = hang()
     child = hanging.child()
     hanging.server.kill()
     wait_until(lambda: gone(child))
@@ -293,8 +294,7 @@ def test_a_server_goes_on_at_once_after_its_training_was_killed(tmp_path, hang):
     assert hanging.server.stop() == 0
 
 
-@pytest.mark.parametrize("model", ["Model", "Deaf"])
-@pytest.mark.parametrize("way", ["api", "command"])
+@pytest.mark.parametrize(("way", "model"), [("api", "Model"), ("command", "Deaf")])
 def test_a_training_that_hangs_can_be_cancelled(tmp_path, hang, way, model):
     hanging = hang(str(tmp_path / "p.db"), model=model)
     child = hanging.child()

@@ -205,7 +205,7 @@ def suggest_questions(
     >>> probs = {"example": ["a", "b", "c"], "x": [0.9, 0.1, 0.1], "y": [0.5, 0.1, 0.2]}
     >>> pd.DataFrame(probs).to_parquet(names[1])
     >>> [*scale.suggest_questions(*names, batch_size=1, workers=1).batch]
-    [('a', 'y')]
+    [('c', 'x')]
     >>> folder.cleanup()
     """
     request = Request(

@@ -374,8 +374,8 @@ def test_a_decision_is_no_vote_costs_nothing_and_can_be_undone(site: RunningSite
         example, why = (jude.get(f"/api/v1/{one}/4").json() for one in ("examples", "why"))
         decisions = jude.get("/api/v1/decisions").json()
         exported = jude.get("/api/v1/export?what=consensus&format=jsonl").json()
-    told = {"label": "dog", "annotator": "jude", "time": 0, "note": None}
-        assert example["decision"] | {"time": 0} == told
+    decided = {"label": "dog", "annotator": "jude", "time": 0, "note": None}
+    assert example["decision"] | {"time": 0} == decided
     assert example["you"] is None
     assert [vote["label"] for vote in example["votes"]] == ["cat", "cat"]
     told = {"label": "dog", "source": "adjudicated", "quality": 1, "consensus": "cat", "kind": "decided"}

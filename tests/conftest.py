@@ -21,7 +21,7 @@ if find_spec("playwright"):
 settings.register_profile(
     "activelab",
     deadline=None,
-    max_examples=60,
+    max_examples=40,
     suppress_health_check=[HealthCheck.too_slow],
     derandomize=bool(os.environ.get("CI")),
 )

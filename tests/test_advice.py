@@ -204,7 +204,7 @@ def test_kinds_are_advised_on_the_command_line(tmp_path):
     done = run("suggest", tmp_path / "sets.csv", *features, "-n", 4, "--ask", "classes", "--loss", "f1")
     assert done.exit_code == 0, done.output
     assert {line.split(",")[1] for line in done.stdout.splitlines()[1:]} <= {"a", "b"}
-    done = run("advise", tmp_path / "sets.csv", *features[:2], "--class-price", 0.5)
+    done = run("advise", tmp_path / "sets.csv", *features[:2], "--kind", "single", "--class-price", 0.5)
     assert "--class-price goes with --kind multilabel" in done.output
 
 

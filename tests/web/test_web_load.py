@@ -314,14 +314,12 @@ def test_a_training_that_hangs_can_be_cancelled(tmp_path, hang, way, model):
     assert hanging.server.stop() == 0
 
 
-@pytest.mark.parametrize("model", ["Model", "Deaf"])
-def test_a_training_has_a_deadline(tmp_path, hang, model):
-    hanging = hang(str(tmp_path / "p.db"), "--training-limit", "0.002", model=model)
+def test_a_training_has_a_deadline(tmp_path, hang):
+    hanging = hang(str(tmp_path / "p.db"), "--training-limit", "0.002")
     child = hanging.child()
     wait_until(lambda: gone(child))
     wait_until(lambda: hanging.states()[-1][0] == "failed")
-    if model == "Model":
-        assert hanging.states()[-1][1] == "it took longer than 0.002 hours"
+    assert hanging.states()[-1][1] == "it took longer than 0.002 hours"
     assert hanging.server.stop() == 0
 
 

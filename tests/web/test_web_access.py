@@ -180,6 +180,8 @@ def test_the_landmarks_of_the_dashboard(full: RunningSite, visit: Visits):
         "Quality of the labels",
         "What each batch asked for",
         "Agreement",
+        "Plan",
+        "Classes",
         "Annotators",
         "Agreement of each two",
         "To adjudicate",
@@ -209,7 +211,7 @@ def test_the_order_of_the_tab_key(site: RunningSite, visit: Visits):
     page = visit(site, "ann", "/label")
     text_of(page)
     names = []
-    for _ in range(11):
+    for _ in range(12):
         page.keyboard.press("Tab")
         names.append(
             page.evaluate(
@@ -220,7 +222,7 @@ def test_the_order_of_the_tab_key(site: RunningSite, visit: Visits):
         )
     assert names == [
         "Jump to the content", "Tickets: start", "Label", "ann",
-        "cat", "dog", "eel", "Cannot tell", "Skip", "Undo", "Guidelines",
+        "cat", "dog", "eel", "Cannot tell", "Skip", "Undo", "My answers", "Guidelines",
     ]  # fmt: skip
 
 

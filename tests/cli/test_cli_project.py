@@ -220,7 +220,7 @@ def test_packages_that_are_missing_are_named_by_their_extra(monkeypatch, files, 
 
 def test_people(tickets):
     link = told(f"annotator add {tickets} lea --role adjudicator --url https://label.example.org/")["link"]
-    assert re.fullmatch(r"https://label\.example\.org/join#[\w-]{40,}", link)
+    assert re.fullmatch(r"https://label\.example\.org/join#[\w-]{40,}/lea", link)
     assert told(f"annotator add {tickets} lea --role adjudicator")["link"] != link  # the first was lost
     assert "/join#" in run(f"annotator add {tickets} ann").stdout  # known from labels alone
     assert "/join#" in run(f"annotator invite {tickets}").stdout

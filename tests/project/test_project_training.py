@@ -736,9 +736,7 @@ def learns(project, truth):
     return (stored(project, "predicted")[half:] == truth[half:]).mean()
 
 
-@pytest.mark.parametrize(
-    "models", [(), ("extra-trees", "logistic-regression"), ("project_models:Lengths", "knn")]
-)
+@pytest.mark.parametrize("models", [(), ("knn", "logistic-regression"), ("project_models:Lengths", "knn")])
 def test_texts(sqlite, models):
     truth = np.random.default_rng(0).integers(0, 2, 80)
     words = ("refund my card please", "the app crashes at once again and again")

@@ -106,6 +106,7 @@ def test_the_map_shows_what_fits_and_a_frame_chooses(visit: Visits, site: Runnin
     page.locator("#none").click()
     page.locator("#words").fill("")
     expect(page.locator("#count")).to_have_text(f"{N} examples")
+    page.locator("#map").scroll_into_view_if_needed()
     box = page.locator("#map").bounding_box()
     page.mouse.move(box["x"] + 2, box["y"] + 2)
     page.mouse.down()

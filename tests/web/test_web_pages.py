@@ -320,7 +320,7 @@ def test_the_end_of_the_work_is_said(tmp_path, visit: Visits):
             text_of(page)
             page.keyboard.press("1")
         expect(page.locator("#example")).to_contain_text("Nothing to label now")
-        expect(page.get_by_role("button", name="cat")).to_be_disabled()
+        expect(page.get_by_role("button", name="cat", exact=True)).to_be_disabled()
 
 
 def test_a_budget_that_is_spent_is_said(tmp_path, visit: Visits):

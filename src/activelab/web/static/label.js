@@ -227,7 +227,8 @@ async function undo() {
     } else {
       note("Your last answer is taken back. Somebody else has the example now.");
     }
-    await Promise.all([readProgress(), mine.load()]);
+    mine.load(); // the next answer need not wait for it
+    await readProgress();
   } catch (error) {
     note(capital(error.message), "bad");
   } finally {

@@ -96,6 +96,7 @@ def test_the_map_shows_what_fits_and_a_frame_chooses(visit: Visits, site: Runnin
 
     page = visit(site, "jude", "/browse?words=courier", **WINDOWS["desktop"])
     page.locator("#map-panel summary").click()
+    expect(page.locator("#map-legend li").first).to_be_visible()
     page.locator("#map").focus()
     for key in ("ArrowLeft", *["+"] * 30):
         page.keyboard.press(key)

@@ -72,10 +72,10 @@ class FoldModel:
         """Probabilities of shape ``(n_rows, n_classes)``; classes never seen get 0."""
         raw = np.asarray(self.model.predict_proba(_indexable(X)), dtype=np.float64)
         seen = getattr(self.model, "classes_", None)
-        if raw.ndim != 2 or len(raw) != _n_rows(X):
+        if raw.ndim != 2 or len(raw) != n_rows(X):
             raise InputError(
                 f"predict_proba of {type(self.model).__name__} returned shape {raw.shape} for "
-                f"{_n_rows(X)} rows."
+                f"{n_rows(X)} rows."
             )
         out = np.zeros((len(raw), self.n_classes))
         if seen is not None and len(seen) == raw.shape[1]:
@@ -244,9 +244,9 @@ def checked_rows(X: Any, n_examples: int) -> Any:
         If there are more rows or fewer.
     """
     X = _indexable(X)
-    if _n_rows(X) != n_examples:
+    if n_rows(X) != n_examples:
         raise InputError(
-            f"X has {_n_rows(X):,} rows, the pool {n_examples:,} examples. Row i of X must be example i."
+            f"X has {n_rows(X):,} rows, the pool {n_examples:,} examples. Row i of X must be example i."
         )
     return X
 
@@ -384,5 +384,5 @@ def rows_of(X: Any, index: Ints) -> Any:
         return _safe_indexing(X, index)
 
 
-def _n_rows(X: Any) -> int:
+def n_rows(X: Any) -> int:
     return int(X.shape[0]) if hasattr(X, "shape") else len(X)

@@ -22,7 +22,7 @@ from activelab.consensus import AUTO, CONSENSUS, Ordinal, bayesian_estimate
 from activelab.consensus.parts import loss_table, scale_positions
 from activelab.labels import Labels
 from activelab.multilabel import SEPARATOR, SET_LOSSES, LabelSets, Multilabel, as_sets, set_agreement
-from activelab.multilabel.parts import choose, multilabel_estimate, pool_posterior, thresholds
+from activelab.multilabel.parts import choose, mean_rates, multilabel_estimate, pool_posterior, thresholds
 from activelab.stopping import DEPTH, Outlook, best_rate, loss_gains, outlook
 
 __all__ = ["KINDS", "MULTILABEL", "ORDINAL", "SINGLE", "Kind"]
@@ -57,15 +57,9 @@ def _outlook_of_sets(labels: LabelSets | Labels, models: Models, loss: str) -> O
     sets = as_sets(labels)
     estimate = multilabel_estimate(sets, models)
     posterior = pool_posterior(estimate, sets, models)
-    given = np.bincount(sets.annotator, minlength=sets.n_annotators) + 1e-9
     now, right = 0.0, list[float]()
     gain = np.zeros((sets.n_examples, DEPTH))
-    for code, (yes, no) in enumerate(
-        zip(
-            *(np.average(rate, axis=0, weights=given) for rate in estimate.rates(sets.n_annotators)),
-            strict=True,
-        )
-    ):
+    for code, (yes, no) in enumerate(mean_rates(estimate, sets).T.tolist()):
         p = posterior[:, code]
         channel = np.array([[no, 1 - yes], [1 - no, yes]])
         costs, more = loss_gains(np.stack([1 - p, p], axis=1), channel, 1 - np.eye(2))

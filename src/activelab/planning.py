@@ -15,14 +15,13 @@ from activelab._typing import Bools, Float64s, Ids, Ints, Models
 from activelab.acquisition import Acquisition, Assessment
 from activelab.assignment import RULES, assign
 from activelab.consensus import bayesian_estimate
-from activelab.consensus.parts import chance_notes, family_codes, told
+from activelab.consensus.parts import chance_notes, told
 from activelab.labels import Labels
 from activelab.multilabel import SET_LOSSES, LabelSets, MultilabelConsensus, QuestionBatch
 from activelab.multilabel.parts import (
     MultilabelEstimate,
-    check_known_sets,
+    estimate_beside,
     multilabel_consensus_by,
-    multilabel_estimate,
     questions_by,
 )
 from activelab.pred_probs import check_pred_probs, joined
@@ -314,8 +313,7 @@ def plan_questions(
     check_batch_size(batch_size)
     strategy.check_sets()
     loss = strategy.loss or SET_LOSSES[0]
-    kin = family_codes(families, sets.of_class(0)) if families and sets.n_classes else None
-    estimate = multilabel_estimate(sets, models, known=check_known_sets(known, sets), families=kin)
+    estimate = estimate_beside(sets, models, known=known, families=families)
     consensus = multilabel_consensus_by(estimate, sets, models, loss=loss)
     batch = questions_by(
         estimate,

@@ -16,6 +16,7 @@ from activelab.classifiers import (
     cross_val_pred_probs,
     deal_folds,
     models_of,
+    n_rows,
     rows_of,
     seeded,
     unweighed_notes,
@@ -33,7 +34,7 @@ class _Unlearnt:
 
     def predict_proba(self, X: Any) -> Float64s:
         """One half, shape (n_rows, 2)."""
-        return np.full((X.shape[0] if hasattr(X, "shape") else len(X), 2), 0.5)
+        return np.full((n_rows(X), 2), 0.5)
 
 
 class SetFoldModel:
@@ -68,7 +69,7 @@ class _Matrix(SetFoldModel):
             self.model.fit(X, y[:, at], **options)
 
     def predict_proba(self, X: Any) -> Float64s:
-        found = np.tile(self.shares, (_n_rows(X), 1))
+        found = np.tile(self.shares, (n_rows(X), 1))
         if len(self.varying):
             raw = self.model.predict_proba(X)
             if isinstance(raw, list):  # of MultiOutputClassifier, an array of no and yes a class
@@ -285,7 +286,3 @@ def _within(
     if progress is None:
         return None
     return lambda done, total: progress(at * total + done, parts * total)
-
-
-def _n_rows(X: Any) -> int:
-    return int(X.shape[0]) if hasattr(X, "shape") else len(X)

@@ -207,10 +207,16 @@ def multilabel_consensus(
     """
     sets, models = joined_sets(sets, pred_probs)
     thresholds(np.empty((0, sets.n_classes)), loss)
-    codes = check_known_sets(known, sets)
-    kin = family_codes(families, sets.of_class(0)) if families and sets.n_classes else None
-    estimate = multilabel_estimate(sets, models, known=codes, families=kin)
+    estimate = estimate_beside(sets, models, known=known, families=families)
     return multilabel_consensus_by(estimate, sets, models, loss=loss)
+
+
+def estimate_beside(
+    sets: LabelSets, models: Models, *, known: Any = None, families: dict[Any, str] | None = None
+) -> MultilabelEstimate:
+    """`multilabel_estimate` with what is known besides, checked as by `multilabel_consensus`."""
+    kin = family_codes(families, sets.of_class(0)) if families and sets.n_classes else None
+    return multilabel_estimate(sets, models, known=check_known_sets(known, sets), families=kin)
 
 
 def multilabel_consensus_by(

@@ -1,6 +1,11 @@
 """What the consensus of sets is made of, for those who give it another shape."""
 
-from activelab.multilabel._consensus import check_known_sets, multilabel_consensus_by, pool_posterior
+from activelab.multilabel._consensus import (
+    check_known_sets,
+    estimate_beside,
+    multilabel_consensus_by,
+    pool_posterior,
+)
 from activelab.multilabel._estimate import MultilabelEstimate, multilabel_estimate, yes_no
 from activelab.multilabel._loss import choose, thresholds
 from activelab.multilabel._probs import check_multilabel_probs, check_set_values, joined_sets
@@ -28,6 +33,7 @@ __all__ = [
     "check_multilabel_probs",
     "check_set_values",
     "choose",
+    "estimate_beside",
     "fewer_questions",
     "joined_sets",
     "mean_rates",

@@ -487,14 +487,7 @@ class Project:
         request: str | None = None,
     ) -> queueing.Recorded:
         """Store a label nobody was asked for, as one from another tool; ``asked`` is the class it is of."""
-        reply = queueing.Answer(
-            "label",
-            self.class_code(label),
-            seconds=seconds,
-            source=source,
-            request=request,
-            asked=WHOLE if asked is None else asked_codes(self.database, [asked])[asked],
-        )
+        reply = self._reply("label", label, asked, seconds=seconds, source=source, request=request)
         return self.database.write(
             lambda c: queueing.put_answer(c, annotator_id, example_id, reply, time.time())
         )
@@ -530,15 +523,20 @@ class Project:
         InputError
             If the kind, the label or the class is unknown.
         """
-        reply = queueing.Answer(
-            kind,
-            None if label is None else self.class_code(label),
-            source=source,
-            request=request,
-            asked=WHOLE if asked is None else asked_codes(self.database, [asked])[asked],
-        )
+        reply = self._reply(kind, label, asked, source=source, request=request)
         return self.database.write(
             lambda c: queueing.correct(c, annotator_id, example_id, reply, time.time())
+        )
+
+    def _reply(
+        self, kind: str, label: Named | None, asked: str | None, **circumstances: Any
+    ) -> queueing.Answer:
+        """An answer in words as it is stored."""
+        return queueing.Answer(
+            kind,
+            None if label is None else self.class_code(label),
+            asked=WHOLE if asked is None else asked_codes(self.database, [asked])[asked],
+            **circumstances,
         )
 
     # ------------------------------------------------------------------ decisions

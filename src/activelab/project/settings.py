@@ -316,7 +316,9 @@ class Settings(Worded):
                 f"the class {odd[0]!r} cannot be one of several: files have {SEPARATOR!r} between classes, "
                 "and lose blanks around a name."
             )
-        wanted = {"method": SEVERAL_METHODS, "batching": ("top",), "assignment": ("open",)}
+        from activelab.multilabel import SET_METHODS
+
+        wanted = {"method": SET_METHODS, "batching": ("top",), "assignment": ("open",)}
         for name, values in wanted.items():
             value = getattr(self, name)
             if value not in values:
@@ -406,10 +408,6 @@ class Settings(Worded):
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return self.model_dump(mode="json")
-
-
-SEVERAL_METHODS = ("expected_loss", "random")
-"""Acquisition methods of multilabel questions, the default first."""
 
 
 def default_method(question: str) -> str:

@@ -346,7 +346,9 @@ def _slots(connection: Connection) -> str:
         for code, asked, event_id in connection.execute(labels.where(since))
         if event_id > wishes.get(code, 0)
     )
-    in_all = Counter((code, asked) for code, asked, _ in connection.execute(labels))
+    in_all = Counter[rounds.Question]()
+    if settings.max_labels is not None:
+        in_all.update((code, asked) for code, asked, _ in connection.execute(labels))
     leased = Counter((code, asked) for code, asked in connection.execute(leases))
     known = {*connection.execute(rounds.KNOWN).scalars()}
     query = select(queue.c.example_id, queue.c.asked, queue.c.remaining).where(queue.c.round_id == number)

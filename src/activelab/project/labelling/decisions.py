@@ -116,8 +116,7 @@ def decide(
     repeated = known_request(connection, request, annotator_id, (example_id, WHOLE), ("decision",))
     if repeated is not None:
         return repeated
-    if not 0 <= example_id < int(load_value(connection, "num_examples", 0)):
-        raise InputError(f"there is no example {example_id:,}.")
+    _check_there(connection, example_id)
     before = _standing(connection, example_id)
     if before is not None:
         _remove(connection, before, annotator_id, now)
@@ -130,7 +129,7 @@ def decide(
         .returning(event.c.id)
     ).scalar_one()
     connection.execute(insert(decision).values(**said, event_id=identity))
-    connection.execute(delete(unclear).where(unclear.c.example_id == example_id))
+    clear(connection, [example_id])
     settle_again(connection, load_settings(connection), [example_id])
     truths_changed(connection, 1, now)
     _audit(connection, annotator_id, "decided", example_id, class_code)
@@ -147,8 +146,7 @@ def mark_unclear(
     InputError
         If there is no such example.
     """
-    if not 0 <= example_id < int(load_value(connection, "num_examples", 0)):
-        raise InputError(f"there is no example {example_id:,}.")
+    _check_there(connection, example_id)
     clear(connection, [example_id])
     connection.execute(
         insert(unclear).values(example_id=example_id, annotator_id=annotator_id, time=now, note=note)
@@ -182,6 +180,11 @@ def undo_decision(
     truths_changed(connection, 1, now)
     _audit(connection, annotator_id, "decision undone", example_id, before.class_code)
     return Recorded(identity)
+
+
+def _check_there(connection: Connection, example_id: int) -> None:
+    if not 0 <= example_id < int(load_value(connection, "num_examples", 0)):
+        raise InputError(f"there is no example {example_id:,}.")
 
 
 def _standing(connection: Connection, example_id: int) -> Any:

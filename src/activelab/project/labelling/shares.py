@@ -8,15 +8,18 @@ is known of gets an equal share, to be known.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sqlalchemy import Connection, func, select
 
 from activelab.assignment import shares
-from activelab.planning import Plan
 from activelab.project.labelling.summary import RoundSummary
 from activelab.project.settings import Settings
 from activelab.project.store.schema import annotator, lease, round_
+
+if TYPE_CHECKING:
+    from activelab.planning import Plan
 
 
 @dataclass(frozen=True)

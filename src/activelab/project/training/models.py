@@ -15,7 +15,7 @@ from activelab._errors import InputError
 from activelab._extras import MissingPackageError, needs
 from activelab._typing import Floats
 from activelab.project._project import Project
-from activelab.project.settings import EMBEDDINGS, Settings
+from activelab.project.settings import EMBEDDINGS, Settings, load_value
 from activelab.project.store.schema import example
 from activelab.simulation import make_model
 
@@ -76,9 +76,14 @@ def load_pool(project: Project, size: int) -> Any:
     where a model of the user's own wants to see them: a list of texts, a dataframe, or images as an array of
     shape (n, 32, 32, 3).
     """
-    if _wants_raw(project.settings) and project.features() is None:
+    if _wants_raw(project.settings) and not has_features(project):
         return _RAW[project.settings.kind](project, size)
     return load_numbers(project, size)
+
+
+def has_features(project: Project) -> bool:
+    """Whether the examples have features or embeddings of their own."""
+    return project.database.read(lambda c: load_value(c, "num_features")) is not None
 
 
 def load_numbers(project: Project, size: int) -> Any:

@@ -344,10 +344,10 @@ def _ask(
 ) -> tuple[RoundResult, list[str]]:
     model, X, outside = None, None, None
     if pred_probs is None:
-        from activelab.project.training.models import load_pool, make_classifier, model_names
+        from activelab.project.training.models import has_features, load_pool, make_classifier, model_names
 
-        width = project.database.read(lambda c: load_value(c, "num_features"))
-        model, names = make_classifier(settings, width is not None), model_names(settings, width is not None)
+        given = has_features(project)
+        model, names = make_classifier(settings, given), model_names(settings, given)
         say("reading the pool")
         X = load_pool(project, labels.n_examples)
     else:
@@ -561,13 +561,10 @@ def _arrays(result: RoundResult, judged: Judged, order: Ints) -> dict[str, Any]:
 def _store(project: Project, number: int, found: _Outcome) -> None:
     """The arrays of a round, each in a transaction of its own; large ones in several."""
     arrays = {**found.arrays, **dict(parts_of(found.pred_probs))}
-    planned = arrays["order"], arrays.get("asked", np.full(len(arrays["order"]), WHOLE))
-    order, asked = project.database.read(lambda c: rounds.wished_first(c, *planned))
-    arrays["order"] = order.astype(np.int32)
-    if (asked != WHOLE).any():
-        arrays["asked"] = asked.astype(np.int32)
-    else:
-        arrays.pop("asked", None)
+    order = arrays.pop("order")
+    asked = arrays.pop("asked", np.full(len(order), WHOLE))
+    planned = project.database.read(lambda c: rounds.wished_first(c, order, asked))
+    _keep_up(project, number, lambda c: rounds.store_order(c, number, *planned))
     for name, values in arrays.items():
         _keep_up(project, number, lambda c, n=name, v=values: rounds.store_array(c, number, n, v))  # type: ignore[misc]
 

@@ -10,14 +10,13 @@ import numpy as np
 
 from activelab._errors import InputError
 from activelab._typing import Bools, Float64s, Ints, Models
-from activelab.consensus.parts import family_codes
 from activelab.multilabel import LabelSets, MultilabelAnnotatorTable, MultilabelConsensus
 from activelab.multilabel.parts import (
     MultilabelEstimate,
     candidates,
     check_multilabel_probs,
+    estimate_beside,
     multilabel_consensus_by,
-    multilabel_estimate,
     pair_counts,
     question_worth,
     yes_no,
@@ -25,7 +24,7 @@ from activelab.multilabel.parts import (
 from activelab.project._project import Project
 from activelab.project.labelling.naming import Members, Naming, set_codes
 from activelab.project.labelling.summary import AnnotatorAccuracy, RoundMetrics
-from activelab.project.settings import Settings, load_value
+from activelab.project.settings import Settings
 from activelab.project.store.schema import WHOLE
 
 LOSS = "hamming"
@@ -114,8 +113,7 @@ def judge_sets(
         1 and 0 where it is known that a class applies or not, -1 elsewhere.
     families : dict
     """
-    kin = family_codes(families, sets.of_class(0)) if families and sets.n_classes else None
-    estimate = multilabel_estimate(sets, models, known=known, families=kin)
+    estimate = estimate_beside(sets, models, known=known, families=families)
     untold = MultilabelEstimate(tuple(replace(one, known=None) for one in estimate.of_class))
     return JudgedSets(multilabel_consensus_by(untold, sets, models, loss=LOSS), estimate, models)
 
@@ -160,11 +158,11 @@ def train_sets(
     A class is learnt from what the annotators say of it, each answer weighed by how sure that is; no model is
     trained on another's word.
     """
-    from activelab.project.training.models import load_pool, make_classifier, model_names
+    from activelab.project.training.models import has_features, load_pool, make_classifier, model_names
     from activelab.set_classifiers import cross_val_set_probs, set_target
 
-    width = project.database.read(lambda c: load_value(c, "num_features"))
-    model, names = make_classifier(settings, width is not None), model_names(settings, width is not None)
+    given = has_features(project)
+    model, names = make_classifier(settings, given), model_names(settings, given)
     say("reading the pool")
     X = load_pool(project, sets.n_examples)
     said = judge_sets(sets, (), known=known, families=project.families(sets)).consensus

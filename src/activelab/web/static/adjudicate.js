@@ -1,5 +1,5 @@
 import { call, get, page } from "./api.js";
-import { $, capital, decimal, make, note, number, showContent, start, when } from "./dom.js";
+import { $, capital, decimal, fillSelects, make, note, number, showContent, start, when } from "./dom.js";
 import { same, words } from "./choose.js";
 import { decider, takeBack, undoer, votesByLabel } from "./votes.js";
 
@@ -138,11 +138,7 @@ async function show(first = null) {
 
 async function fillChoices() {
   const facets = await get("browse/facets");
-  const options = { said: page.project.classes, annotator: facets.annotators, reason: facets.reasons.map((one) => one.reason) };
-  for (const [name, values] of Object.entries(options)) {
-    $(name).append(...values.map((one) => make("option", {}, one)));
-    $(name).parentElement.hidden = !values.length;
-  }
+  fillSelects({ said: page.project.classes, annotator: facets.annotators, reason: facets.reasons.map((one) => one.reason) });
 }
 
 async function takeLastBack() {

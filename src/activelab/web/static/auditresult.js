@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { words } from "./choose.js";
-import { make, number, percent, when } from "./dom.js";
+import { make, number, percent, table, when } from "./dom.js";
 
 const range = (row) => `${percent(row.low)} to ${percent(row.high)}`;
 
@@ -22,15 +22,12 @@ export function summary(audit) {
 
 // How common each class is.
 export function classTable(audit) {
-  const head = ["Class", "Share", "Interval"].map((name, place) => make("th", { scope: "col", class: place ? "numbers" : null }, name));
-  const rows = audit.classes.map((row) =>
-    make("tr", {}, make("th", { scope: "row" }, words(row.label)), make("td", { class: "numbers" }, percent(row.share)), make("td", { class: "numbers" }, range(row))),
-  );
-  return make(
-    "div",
-    { class: "scroll", tabindex: 0, role: "group", "aria-label": "How common each class is" },
-    make("table", { class: "grid" }, make("thead", {}, make("tr", {}, head)), make("tbody", {}, rows)),
-  );
+  const columns = [
+    ["Class", (row) => words(row.label)],
+    ["Share", (row) => percent(row.share), "numbers"],
+    ["Interval", range, "numbers"],
+  ];
+  return table("How common each class is", columns, audit.classes);
 }
 
 export function safeWords(audit) {

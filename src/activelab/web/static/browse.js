@@ -2,7 +2,7 @@
 
 import { get, page, post } from "./api.js";
 import { chooser, words } from "./choose.js";
-import { $, capital, decimal, make, note, number, picture, start } from "./dom.js";
+import { $, capital, decimal, fillSelects, make, note, number, picture, start } from "./dom.js";
 import { showMap } from "./map.js";
 import { said, SOURCES } from "./votes.js";
 
@@ -24,17 +24,13 @@ function fillForm() {
 
 async function fillChoices() {
   const facets = await get("browse/facets");
-  const options = {
+  fillSelects({
     label: page.project.classes,
     said: page.project.classes,
     annotator: facets.annotators,
     round: facets.rounds,
     reason: facets.reasons.map((one) => [one.reason, `${one.reason} (${number(one.number)})`]),
-  };
-  for (const [name, values] of Object.entries(options)) {
-    $(name).append(...values.map((one) => (Array.isArray(one) ? make("option", { value: one[0] }, one[1]) : make("option", {}, String(one)))));
-    $(name).parentElement.hidden = !values.length;
-  }
+  });
   if (facets.fields.length) $("words").placeholder = `words “several together” ${facets.fields[0]}=value`;
 }
 

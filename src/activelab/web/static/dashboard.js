@@ -2,9 +2,9 @@ import { call, get, post } from "./api.js";
 import { showAudit } from "./auditresult.js";
 import { show, width } from "./charts.js";
 import { onScale, several, words } from "./choose.js";
-import { $, capital, decimal, make, note, number, percent, start, when } from "./dom.js";
+import { $, capital, decimal, make, note, number, percent, start, table, when } from "./dom.js";
 import { showPlan } from "./plan.js";
-import { said } from "./votes.js";
+import { byAnswer, said } from "./votes.js";
 
 const COEFFICIENTS = { krippendorff_alpha: "Krippendorff’s alpha", fleiss_kappa: "Fleiss’ kappa", gwet_ac1: "Gwet’s AC1",
   krippendorff_alpha_ordinal: "Krippendorff’s alpha, ordinal", krippendorff_alpha_interval: "Krippendorff’s alpha, interval",
@@ -12,26 +12,6 @@ const COEFFICIENTS = { krippendorff_alpha: "Krippendorff’s alpha", fleiss_kapp
   krippendorff_alpha_masi: "Krippendorff’s alpha, MASI", krippendorff_alpha_jaccard: "Krippendorff’s alpha, Jaccard",
   gwet_ac2_linear: "Gwet’s AC2, linear weights", gwet_ac2_quadratic: "Gwet’s AC2, quadratic weights" };
 const quiet = (words) => make("p", { class: "quiet" }, words);
-
-// columns: [[title, row => what is shown, "numbers" or null]]; the first is the row's heading.
-function table(title, columns, rows) {
-  return make(
-    "div",
-    { class: "scroll", tabindex: 0, role: "group", "aria-label": title },
-    make(
-      "table",
-      { class: "grid" },
-      make("thead", {}, make("tr", {}, columns.map(([name, , kind, hint]) => make("th", { scope: "col", class: kind, title: hint }, name)))),
-      make(
-        "tbody",
-        {},
-        rows.map((row) =>
-          make("tr", {}, columns.map(([, show, kind], place) => make(place ? "td" : "th", { class: kind, scope: place ? null : "row" }, show(row) ?? "–"))),
-        ),
-      ),
-    ),
-  );
-}
 
 // Of a class as "gwet_ac1 of refund".
 const coefficient = (name) => {
@@ -109,8 +89,7 @@ async function showRounds() {
 
 // As in "cat: ann, ben · dog: finn"; the most frequent first.
 function votesInShort(votes) {
-  const names = Map.groupBy(votes, (vote) => (vote.kind === "skip" ? "skipped" : said(vote)));
-  const rows = [...names].sort(([, some], [, others]) => others.length - some.length);
+  const rows = byAnswer(votes, (vote) => (vote.kind === "skip" ? "skipped" : said(vote)));
   return rows.map(([label, given]) => `${label}: ${given.map((vote) => vote.annotator).join(", ")}`).join(" · ");
 }
 

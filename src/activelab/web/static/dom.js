@@ -107,6 +107,34 @@ export function picture(address) {
   return image;
 }
 
+// columns: [[title, row => what is shown, "numbers" or null]]; the first is the row's heading.
+export function table(title, columns, rows) {
+  return make(
+    "div",
+    { class: "scroll", tabindex: 0, role: "group", "aria-label": title },
+    make(
+      "table",
+      { class: "grid" },
+      make("thead", {}, make("tr", {}, columns.map(([name, , kind, hint]) => make("th", { scope: "col", class: kind, title: hint }, name)))),
+      make(
+        "tbody",
+        {},
+        rows.map((row) =>
+          make("tr", {}, columns.map(([, show, kind], place) => make(place ? "td" : "th", { class: kind, scope: place ? null : "row" }, show(row) ?? "–"))),
+        ),
+      ),
+    ),
+  );
+}
+
+// Gives selects their options, each a text or [value, text]; one without any is not shown.
+export function fillSelects(options) {
+  for (const [name, values] of Object.entries(options)) {
+    $(name).append(...values.map((one) => (Array.isArray(one) ? make("option", { value: one[0] }, one[1]) : make("option", {}, String(one)))));
+    $(name).parentElement.hidden = !values.length;
+  }
+}
+
 const menu = $("menu");
 menu?.addEventListener("click", () => {
   const open = menu.getAttribute("aria-expanded") !== "true";

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { confusion, spark, week } from "./charts.js";
-import { decimal, make, number, percent } from "./dom.js";
+import { decimal, make, number, percent, table } from "./dom.js";
 
 const SHOWN = 12; // classes, by their number of examples
 const fact = (name, value) => [make("dt", {}, name), make("dd", {}, value)];
@@ -27,16 +27,14 @@ export async function showPlan(plan, classes) {
       : []),
   );
   const rows = now.classes.toSorted((one, other) => other.examples - one.examples);
-  const head = ["Class", "Examples", "Share", "Quality"].map((name, place) => make("th", { scope: "col", class: place ? "numbers" : null }, name));
-  const row = (one) =>
-    make(
-      "tr",
-      {},
-      make("th", { scope: "row" }, make("a", { href: `/browse?label=${encodeURIComponent(one.name)}` }, one.name)),
-      ...[number(one.examples), percent(one.share, 0), decimal(one.quality)].map((value) => make("td", { class: "numbers" }, value)),
-    );
+  const columns = [
+    ["Class", (one) => make("a", { href: `/browse?label=${encodeURIComponent(one.name)}` }, one.name)],
+    ["Examples", (one) => number(one.examples), "numbers"],
+    ["Share", (one) => percent(one.share, 0), "numbers"],
+    ["Quality", (one) => decimal(one.quality), "numbers"],
+  ];
   classes.replaceChildren(
-    make("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Classes" }, make("table", { class: "grid" }, make("thead", {}, make("tr", {}, head)), make("tbody", {}, rows.slice(0, SHOWN).map(row)))),
+    table("Classes", columns, rows.slice(0, SHOWN)),
     ...(rows.length > SHOWN ? [make("p", { class: "quiet" }, `${number(rows.length - SHOWN)} more classes have fewer examples.`)] : []),
     ...(confusion("What the model predicts (columns) where this label counts (rows)", now.confusion) ?? []),
   );

@@ -31,11 +31,13 @@ export function votesOf(votes) {
   );
 }
 
+// Votes by what was said, the most frequent first.
+export const byAnswer = (votes, words = said) => [...Map.groupBy(votes, words)].sort(([, one], [, other]) => other.length - one.length);
+
 // Who said what, by what was said: the most frequent first, each person with their accuracy where it is known.
 export function votesByLabel(votes) {
   if (!votes.length) return votesOf(votes);
-  const groups = Map.groupBy(votes, said);
-  const sorted = [...groups].sort(([, one], [, other]) => other.length - one.length);
+  const sorted = byAnswer(votes);
   const person = (vote) => `${vote.annotator}${vote.kind === "label" && vote.accuracy !== null ? ` (${percent(vote.accuracy, 0)} right)` : ""}`;
   return make(
     "ul",

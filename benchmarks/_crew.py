@@ -26,6 +26,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from _ports import free_port
 from activelab.project import Project, Settings, create_project, open_project
 from activelab.project.files.doctor import examine
 from activelab.project.store.accounts import add_annotator, create_token
@@ -87,9 +88,7 @@ class Server:
         under: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.command = [*under, sys.executable, "-m", "activelab", "serve", place]
         self.command += ["--port", str(self.port), *options]
         self.environment = os.environ | (environment or {})

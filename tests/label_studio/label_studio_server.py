@@ -6,13 +6,14 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+from _ports import free_port
 
 ROOT = Path(__file__).parents[2]
 VARIABLE = "ACTIVELAB_LABEL_STUDIO"
@@ -37,9 +38,7 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.token = secrets.token_hex(20)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
         self.pages: list[httpx.Client] = []
@@ -97,7 +96,8 @@ class Server:
     def stop(self) -> None:
         """Kill it, as a machine that fails would."""
         if self.process is not None:
-            os.killpg(self.process.pid, 9)
+            if self.process.poll() is None:
+                os.killpg(self.process.pid, 9)
             self.process.wait()
             self.process = None
 

@@ -56,7 +56,8 @@ class Visits:
 
     def __call__(self, site: RunningSite, name: str | None, path: str, **options: Any) -> Page:
         """A page in a window of its own, when its script has done what it does first."""
-        context = self._browser.new_context(base_url=site.url, **options)
+        # Without motion no colour is half-way to another when its contrast is measured.
+        context = self._browser.new_context(base_url=site.url, reduced_motion="reduce", **options)
         context.set_default_timeout(1000 * PATIENCE)
         context.add_init_script(_REPORT)
         self._contexts.append(context)

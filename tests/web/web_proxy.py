@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from _ports import free_port
+
 PATIENCE = 60.0
 DOCS = Path(__file__).parents[2] / "docs" / "how-to" / "project.md"
 
@@ -33,8 +35,7 @@ def nginx(folder: Path, server: str) -> Iterator[str]:
     """The address of a proxy before a server; in plain HTTP and on a free port, else as documented."""
     program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     assert program is not None, "nginx is missing: apt-get install -y --no-install-recommends nginx-light"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     block = re.search(r'=== "nginx"\n\n    ```\n(.*?)    ```', DOCS.read_text(), re.DOTALL)
     assert block is not None
     site = re.sub(r"^.*ssl_certificate.*\n", "", block[1], flags=re.MULTILINE)

@@ -83,6 +83,7 @@ def running(
     contents: list[dict[str, Any]] | None = None,
     trainer: Any = None,
     trusted_proxies: Iterable[str] = (),
+    root_path: str = "",
     **settings: Any,
 ) -> Iterator[RunningSite]:
     """Serve a new project of examples e0, e1, …; or one that exists, if ``n`` is 0."""
@@ -96,7 +97,7 @@ def running(
         made.close()
     with (
         open_project(place) as project,
-        serving(project, trainer=trainer, trusted_proxies=trusted_proxies) as (url, app),
+        serving(project, trainer=trainer, trusted_proxies=trusted_proxies, root_path=root_path) as (url, app),
     ):
         yield RunningSite(project, url, app, _people(project))
 
@@ -143,6 +144,13 @@ def _losing(app: Any) -> Any:
 def serving(project: Project, **options: Any) -> Iterator[tuple[str, Any]]:
     """The address of a server on a free port, and its application."""
     app = create_app(project, **options)
+    with running_app(app) as url:
+        yield url, app
+
+
+@contextmanager
+def running_app(app: Any) -> Iterator[str]:
+    """The address of a server of an application, on a free port."""
     app.state.losses = []
     server = make_server(app, served=_losing(app), grace=1)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listen("127.0.0.1", 0)]}, daemon=True)
@@ -151,7 +159,7 @@ def serving(project: Project, **options: Any) -> Iterator[tuple[str, Any]]:
         assert thread.is_alive(), "the server has not started"
         time.sleep(0.01)
     try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", app
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join()

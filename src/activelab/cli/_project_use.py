@@ -116,13 +116,23 @@ def serve(
     training_limit: Annotated[
         float, typer.Option(min=0.001, metavar="HOURS", help="Give a training up after so long.")
     ] = 12.0,
+    root_path: Annotated[
+        str,
+        typer.Option(metavar="PREFIX", help="What all addresses begin with, as /labels, behind a proxy."),
+    ] = "",
+    workspace: Annotated[
+        bool, typer.Option("--workspace", help="The address is of a workspace; a folder always is one.")
+    ] = False,
 ) -> None:
     """Serve the pages of a project: labelling, dashboard, adjudication; and its HTTP API.
+
+    Of a folder all projects are served, each at /p/NAME, with one account for each person.
 
     \b
     Examples:
       activelab serve tickets.db
       activelab serve tickets.db --port 9000 --no-train
+      activelab serve projects/ --root-path /labels
       activelab serve tickets.db --allowed-host label.example.org --trusted-proxy 127.0.0.1 --https
       activelab serve tickets.db --host 0.0.0.0 --allow-remote --allowed-host label.example.org --https
 
@@ -138,6 +148,8 @@ def serve(
         https=https,
         train=not no_train,
         training_limit=training_limit,
+        root_path=root_path,
+        workspace=workspace,
     )
 
 

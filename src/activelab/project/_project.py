@@ -695,7 +695,7 @@ class Project:
 
 
 def create_project(place: str | os.PathLike[str], settings: Settings) -> Project:
-    """A new project in a new file, or in an empty PostgreSQL database.
+    """A new project in a new file, or in an empty database or schema of PostgreSQL.
 
     Raises
     ------
@@ -717,6 +717,7 @@ def create_project(place: str | os.PathLike[str], settings: Settings) -> Project
         write_audit(connection, None, "project created", {"title": settings.title})
 
     try:
+        database.make_schema()
         if schema_state(database) != "none":
             raise InputError(f"{database.name} is not empty.")
         upgrade(database)
@@ -740,8 +741,14 @@ def _make_file(path: Path) -> None:
         raise StorageError(f"{path}: the file cannot be made: {error.strerror}.") from error
 
 
-def open_project(place: str | os.PathLike[str]) -> Project:
+def open_project(place: str | os.PathLike[str], *, connections: int = 10) -> Project:
     """A project that exists; its schema is brought up to date.
+
+    Parameters
+    ----------
+    place : str or path
+    connections : int
+        As for `Database`.
 
     Raises
     ------
@@ -750,7 +757,7 @@ def open_project(place: str | os.PathLike[str]) -> Project:
     StorageError
         If the database cannot be read.
     """
-    database = Database(place)
+    database = Database(place, connections=connections)
     if database.is_sqlite and not Path(str(database.url.database)).is_file():
         raise InputError(f"{place}: there is no such project. Make one with: activelab init {place}")
     try:

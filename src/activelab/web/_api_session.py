@@ -24,6 +24,7 @@ from activelab.web._bodies import (
     TokenOut,
 )
 from activelab.web._failures import ERRORS, Failure
+from activelab.web._site import Site
 from activelab.web._visitors import Annotator, Here, address_of, begin_session, end_session
 
 router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["session"])
@@ -40,7 +41,7 @@ async def log_in(body: LoginIn, request: Request, response: Response, site: Here
     browser = site.known_browser(request.cookies.get(site.browser_cookie), body.name)
 
     def look() -> accounts.Account:
-        return site.project.database.read(lambda c: accounts.login(c, body.name, body.password))
+        return site.home.project.database.read(lambda c: accounts.login(c, body.name, body.password))
 
     try:
         account = await site.passwords.login(
@@ -48,20 +49,26 @@ async def log_in(body: LoginIn, request: Request, response: Response, site: Here
         )
     except accounts.NotAllowedError as error:
         raise Failure(401, str(error), code="wrong_password") from None
-    return SessionOut(account=account_out(account), csrf=begin_session(request, response, account))
+    own = account if site.home is site else await run_in_threadpool(site.member, account.name)
+    if own is None:
+        raise Failure(403, "you are not in this project; ask whoever leads it for an invitation.")
+    return SessionOut(account=account_out(own), csrf=begin_session(request, response, account))
 
 
 @router.delete("/session", status_code=204, summary="Log out")
 def log_out(request: Request, response: Response, site: Here, visitor: Annotator) -> None:
     """End all sessions of this account, on all devices."""
-    site.project.database.write(lambda c: accounts.end_sessions(c, visitor.account.id))
-    site.forget_accounts()
+    site.home.project.database.write(lambda c: accounts.end_sessions(c, visitor.person.id))
+    site.home.forget_accounts()
     end_session(request, response)
 
 
 @router.post("/join", summary="Accept an invitation")
 async def join(body: JoinIn, request: Request, response: Response, site: Here) -> SessionOut:
-    """Make an account of an invitation, and log in."""
+    """Make an account of an invitation, and log in.
+
+    In a project of a workspace, name and password are those of the account there, or of a new one.
+    """
     now = time.time()
 
     def make() -> accounts.Account:
@@ -80,8 +87,42 @@ async def join(body: JoinIn, request: Request, response: Response, site: Here) -
 
     # A secret cannot be guessed: only who has one is worth the time that a password takes.
     await run_in_threadpool(site.project.database.read, check)
+    if site.home is not site:
+        person = await _join_workspace(body, request, site.home)
+
+        def enter(connection: Connection) -> accounts.Account:
+            account = accounts.accept_invite(connection, body.key, body.name, accounts.MEMBER, now)
+            write_audit(connection, account.id, "invitation accepted", {"role": account.role})
+            return account
+
+        account = await run_in_threadpool(site.project.database.write, enter)
+        return SessionOut(account=account_out(account), csrf=begin_session(request, response, person))
     account = await site.passwords.hash(address_of(request), make)
     return SessionOut(account=account_out(account), csrf=begin_session(request, response, account))
+
+
+async def _join_workspace(body: JoinIn, request: Request, home: Site) -> accounts.Account:
+    """Somebody's account of a workspace, if the password is right, or a new one."""
+    database = home.project.database
+
+    def look() -> accounts.Account:
+        return database.read(lambda c: accounts.login(c, body.name, body.password))
+
+    def make() -> accounts.Account:
+        stored = accounts.hashed(body.password)
+        return database.write(lambda c: accounts.add_person(c, body.name, stored, time.time()))
+
+    known = await run_in_threadpool(database.read, lambda c: accounts.find_account(c, name=body.name))
+    if known is None:
+        return await home.passwords.hash(address_of(request), make)
+    browser = home.known_browser(request.cookies.get(home.browser_cookie), body.name)
+    try:
+        return await home.passwords.login(
+            address_of(request), body.name, browser, look, accounts.NotAllowedError
+        )
+    except accounts.NotAllowedError:
+        why = "there is an account of this name already: give its password, or another name."
+        raise Failure(401, why, code="wrong_password", field="password") from None
 
 
 @router.get("/me", summary="Who is logged in")
@@ -95,8 +136,8 @@ async def change_password(
     body: PasswordIn, request: Request, response: Response, site: Here, visitor: Annotator
 ) -> SessionOut:
     """Change one's password; sessions elsewhere end."""
-    own = visitor.account
-    database = site.project.database
+    own = visitor.person
+    database = site.home.project.database
     query = select(annotator.c.password).where(annotator.c.id == own.id)
 
     def replace() -> accounts.Account:
@@ -117,22 +158,22 @@ async def change_password(
         changed = await site.passwords.own(own.id, replace, accounts.NotAllowedError)
     except accounts.NotAllowedError as error:
         raise Failure(403, str(error), code="wrong_password", field="old") from None
-    site.forget_accounts()
+    site.home.forget_accounts()
     csrf = begin_session(request, response, changed) if visitor.csrf is not None else None
-    return SessionOut(account=account_out(changed), csrf=csrf)
+    return SessionOut(account=account_out(visitor.account), csrf=csrf)
 
 
 @router.get("/tokens", summary="Your tokens")
 def tokens(site: Here, visitor: Annotator) -> list[TokenOut]:
     """Tokens of one's own, without their secrets."""
-    rows = site.project.database.read(lambda c: accounts.list_tokens(c, visitor.account.id))
+    rows = site.home.project.database.read(lambda c: accounts.list_tokens(c, visitor.person.id))
     return [TokenOut(**row) for row in rows]
 
 
 @router.post("/tokens", status_code=201, summary="Make a token")
 def make_token(body: TokenIn, site: Here, visitor: Annotator) -> TokenOut:
     """A token for programs, with the rights of one's own account; its secret is in this answer alone."""
-    own = visitor.account
+    own = visitor.person
     # Else a token that was stolen would outlive its end, and being revoked.
     if visitor.csrf is None:
         raise Failure(403, "a token makes no tokens; log in with your password.")
@@ -142,18 +183,18 @@ def make_token(body: TokenIn, site: Here, visitor: Annotator) -> TokenOut:
         write_audit(connection, own.id, "token made", {"name": body.name})
         return TokenOut(**accounts.list_tokens(connection, own.id)[-1], secret=secret)
 
-    return site.project.database.write(make)
+    return site.home.project.database.write(make)
 
 
 @router.delete("/tokens/{token_id}", status_code=204, summary="Revoke a token")
 def revoke_token(token_id: BigNumber, site: Here, visitor: Annotator) -> None:
     """Revoke a token of one's own; it ends at once."""
-    own = visitor.account
+    own = visitor.person
 
     def revoke(connection: Connection) -> None:
         if not (token_id < 2**31 and accounts.revoke_token(connection, own.id, token_id, time.time())):
             raise Failure(404, "you have no such token.")
         write_audit(connection, own.id, "token revoked", {"id": token_id})
 
-    site.project.database.write(revoke)
-    site.forget_accounts()
+    site.home.project.database.write(revoke)
+    site.home.forget_accounts()

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import AsyncIterator, Iterable
+import re
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from activelab import __version__
 from activelab._errors import InputError
 from activelab.project import Project
+from activelab.project.workspace import Workspace
 from activelab.web import (
     _api_admin,
     _api_audit,
@@ -24,12 +26,15 @@ from activelab.web import (
     _api_data,
     _api_labelling,
     _api_lead,
+    _api_people,
     _api_session,
+    _api_workspace,
     _pages,
 )
 from activelab.web._failures import handle_failures
 from activelab.web._shield import Shield
 from activelab.web._site import Site
+from activelab.web._workspace import Projects
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -48,6 +53,27 @@ class _Static(StaticFiles):
         return response
 
 
+_PROJECT = (
+    _api_session.router,
+    _api_labelling.router,
+    _api_lead.router,
+    _api_browse.router,
+    _api_audit.router,
+    _api_admin.router,
+    _api_people.router,
+    _api_data.router,
+    _pages.own,
+    _pages.router,
+)
+_WORKSPACE = (
+    _api_session.router,
+    _api_people.router,
+    _api_workspace.router,
+    _pages.own,
+    _pages.workspace,
+)
+
+
 def create_app(
     project: Project,
     *,
@@ -55,6 +81,7 @@ def create_app(
     trusted_proxies: Iterable[str] = (),
     secure: bool = False,
     trainer: Any = None,
+    root_path: str = "",
 ) -> FastAPI:
     """The annotation page, the dashboard and the API of a project, as an ASGI application.
 
@@ -70,6 +97,9 @@ def create_app(
         Send cookies over HTTPS only.
     trainer : Trainer, optional
         Trains rounds; without one, they are trained with ``activelab train``.
+    root_path : str
+        What all addresses begin with, such as ``/labels``, where a proxy passes on a part of a site. It
+        makes no difference whether the proxy takes it away.
 
     Returns
     -------
@@ -78,23 +108,78 @@ def create_app(
     Raises
     ------
     InputError
-        If a trusted proxy is neither an address nor a network.
+        If a trusted proxy is neither an address nor a network, or the prefix is none.
     """
-    proxies = [_network(proxy) for proxy in trusted_proxies]
+    site = Site(project, secure=secure, trainer=trainer, root=_prefix(root_path))
 
+    def start() -> None:
+        if trainer is not None:
+            trainer.start()
+
+    def stop() -> None:
+        if trainer is not None:
+            trainer.stop()
+
+    app = _assembled(_PROJECT, site, start, stop)
+    _guard(app, site, allowed_hosts, trusted_proxies)
+    return app
+
+
+def create_workspace_app(
+    workspace: Workspace,
+    *,
+    allowed_hosts: Iterable[str] = (),
+    trusted_proxies: Iterable[str] = (),
+    secure: bool = False,
+    trainer: Callable[[str], Any] | None = None,
+    root_path: str = "",
+) -> FastAPI:
+    """All projects of a workspace, each below ``/p/NAME``, and the list of them, as an ASGI application.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    allowed_hosts, trusted_proxies, secure, root_path
+        As for `create_app`.
+    trainer : callable, optional
+        Makes the trainer of a project, given where it is.
+
+    Returns
+    -------
+    FastAPI
+
+    Raises
+    ------
+    InputError
+        As `create_app`.
+    """
+    home = Site(workspace.people, secure=secure, root=_prefix(root_path), workspace=workspace)
+    projects = Projects(_assembled(_PROJECT), home, workspace, trainer)
+    home.projects = projects
+    app = _assembled(_WORKSPACE, home, projects.start, projects.stop)
+    app.mount("/p", projects)
+    _guard(app, home, allowed_hosts, trusted_proxies)
+    return app
+
+
+def _assembled(
+    routers: Iterable[APIRouter],
+    site: Site | None = None,
+    start: Callable[[], None] = lambda: None,
+    stop: Callable[[], None] = lambda: None,
+) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         from anyio.to_thread import current_default_thread_limiter
 
         current_default_thread_limiter().total_tokens = THREADS
-        if trainer is not None:
-            trainer.start()
+        start()
         try:
             yield
         finally:
-            if trainer is not None:
-                trainer.stop()
-            app.state.site.passwords.close()
+            stop()
+            if site is not None:
+                site.passwords.close()
 
     app = FastAPI(
         title="ActiveLab",
@@ -106,28 +191,50 @@ def create_app(
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.state.site = Site(project, secure=secure, trainer=trainer)
+    app.state.site = site
     handle_failures(app)
-    for module in (
-        _api_session,
-        _api_labelling,
-        _api_lead,
-        _api_browse,
-        _api_audit,
-        _api_admin,
-        _api_data,
-        _pages,
-    ):
-        app.include_router(module.router)
+    for router in routers:
+        app.include_router(router)
     app.mount(
         "/static",
         _Static(directory=_pages.STATIC, packages=[("activelab.project.insight", "static")]),
         name="static",
     )
-    app.add_middleware(Shield, hosts=[*LOOPBACK, *allowed_hosts], behind_proxy=bool(proxies))
+    return app
+
+
+def _guard(app: FastAPI, site: Site, hosts: Iterable[str], trusted_proxies: Iterable[str]) -> None:
+    """Put before an application what every request meets first; the last that is added comes first."""
+    proxies = [_network(proxy) for proxy in trusted_proxies]
+    app.add_middleware(Shield, hosts=[*LOOPBACK, *hosts], behind_proxy=bool(proxies))
     if proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=proxies)
-    return app
+    if site.root:
+        app.add_middleware(_Prefix, root=site.root)
+
+
+class _Prefix:
+    """Below a prefix, which a proxy may have taken away or left."""
+
+    def __init__(self, app: ASGIApp, root: str) -> None:
+        self.app, self.root = app, root
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path = scope["path"]
+            if path == self.root:
+                path += "/"
+            elif not path.startswith(f"{self.root}/"):
+                path = self.root + path
+            scope = {**scope, "root_path": self.root, "path": path}
+        await self.app(scope, receive, send)
+
+
+def _prefix(root_path: str) -> str:
+    root = root_path.rstrip("/")
+    if root and not re.fullmatch(r"(/[A-Za-z0-9][A-Za-z0-9._~-]*)+", root):
+        raise InputError(f"{root_path!r} is no prefix of addresses; it is written as /labels is.")
+    return root
 
 
 def _network(proxy: str) -> str:

@@ -58,6 +58,44 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class NewProjectIn(Body):
+    """A project to make."""
+
+    name: Annotated[str, Field(max_length=63, description="What its address ends with.")]
+    title: Short
+    kind: Annotated[Literal["text", "image", "table"], Field(description="What the examples are.")] = "text"
+    question: Literal["single", "ordinal", "multilabel"] = "single"
+    classes: Annotated[list[Short], Field(max_length=10_000)] = []
+    like: Annotated[str | None, Field(max_length=63, description="Project whose settings it takes.")] = None
+
+
+class ProjectState(Body):
+    """Whether a project is set aside."""
+
+    archived: bool
+
+
+class DeleteIn(Body):
+    """The answer to the second question."""
+
+    confirm: Annotated[str, Field(max_length=63, description="The name of the project, once more.")]
+
+
+class SomeProjectOut(BaseModel):
+    """A project of a workspace."""
+
+    name: str
+    title: str
+    role: str | None = Field(default=None, description="Yours in it; null if you are not in it.")
+    kind: str = "text"
+    question: str = "single"
+    num_examples: int = 0
+    collected: float = Field(default=0, description="Labels collected here, as they count for the budget.")
+    budget: int | None = None
+    archived: bool = False
+    problem: str | None = Field(default=None, description="Why it cannot be opened.")
+
+
 class LoginIn(Body):
     """Name and password."""
 

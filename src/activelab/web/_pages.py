@@ -13,17 +13,21 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from activelab.project import Settings
+from activelab.project import KINDS, Settings
 from activelab.project.fields import FieldView
 from activelab.project.insight.browse import ONLY, SORTS
+from activelab.project.settings import QUESTIONS
 from activelab.web._api_admin import project_out
 from activelab.web._bodies import Number
-from activelab.web._visitors import identify, site_of
+from activelab.web._site import Site
+from activelab.web._visitors import identify, log_in_of, site_of
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 
 router = APIRouter(include_in_schema=False)
+own = APIRouter(include_in_schema=False)
+workspace = APIRouter(include_in_schema=False)
 
 _templates = Environment(
     loader=FileSystemLoader(HERE / "templates"),
@@ -50,13 +54,13 @@ async def _page(
 
     ``frame`` is for its template, ``values`` are for its script.
     """
-    visitor = await identify(request)
+    visitor, site, root = await identify(request), site_of(request), root_of(request)
     if role is not None and visitor is None:
-        return RedirectResponse(f"/login?next={quote(request.url.path)}", 303)
+        return await _elsewhere(request, site)
     if role is not None and visitor is not None and not visitor.may(role):
-        return RedirectResponse("/label", 303)
-    site = site_of(request)
+        return RedirectResponse(f"{root}/label" if site.has_pool else f"{root}/", 303)
     data: dict[str, Any] = {"csrf": None, "account": None, "project": None} | values
+    data |= {"root": root, "home": site.root}
     if visitor is not None:
         data["csrf"] = visitor.csrf
         data["account"] = {
@@ -68,6 +72,8 @@ async def _page(
         data["project"] = project_out(site, visitor).model_dump(exclude={"settings"})
     html = _templates.get_template(f"{name}.html").render(
         page=name,
+        site=site,
+        root=root,
         nonce=request.state.nonce,
         data=data,
         visitor=visitor,
@@ -78,37 +84,58 @@ async def _page(
     return HTMLResponse(html)
 
 
-@router.get("/")
-async def home(request: Request) -> Response:
-    """To the page of one's role."""
-    visitor = await identify(request)
-    if visitor is None:
-        return RedirectResponse("/login", 303)
-    return RedirectResponse("/dashboard" if visitor.may("adjudicator") else "/label", 303)
+def root_of(request: Request) -> str:
+    """What the addresses of a site begin with; nothing, if it has a host of its own."""
+    root: str = request.scope.get("root_path", "")
+    return root
 
 
-@router.get("/login")
+async def _elsewhere(request: Request, site: Site) -> Response:
+    """Strangers are to log in; who is in the workspace and not in this project gets to the list."""
+    person, _ = await log_in_of(request)
+    if person is not None:
+        return RedirectResponse(f"{site.root}/", 303)
+    path = request.url.path
+    return RedirectResponse(f"{site.root}/login?next={quote(path)}", 303)
+
+
+@own.get("/login")
 async def login(request: Request) -> Response:
     """Name and password."""
     return await _page(request, "login", None)
 
 
-@router.get("/join")
+@own.get("/join")
 async def join(request: Request) -> Response:
     """An invitation; its secret is behind the # of the address, which only the script there sees."""
     return await _page(request, "join", None)
+
+
+@own.get("/account")
+async def account(request: Request) -> Response:
+    """One's own password and tokens."""
+    return await _page(request, "account", "annotator")
+
+
+@own.get("/team")
+async def team(request: Request) -> Response:
+    """Accounts and invitations."""
+    return await _page(request, "team", "admin")
+
+
+@router.get("/")
+async def home(request: Request) -> Response:
+    """To the page of one's role."""
+    visitor, root = await identify(request), root_of(request)
+    if visitor is None:
+        return await _elsewhere(request, site_of(request))
+    return RedirectResponse(f"{root}/dashboard" if visitor.may("adjudicator") else f"{root}/label", 303)
 
 
 @router.get("/label")
 async def label(request: Request) -> Response:
     """The annotation page."""
     return await _page(request, "label", "annotator")
-
-
-@router.get("/account")
-async def account(request: Request) -> Response:
-    """One's own password and tokens."""
-    return await _page(request, "account", "annotator")
 
 
 @router.get("/dashboard")
@@ -148,10 +175,10 @@ async def example(request: Request, example_id: Number) -> Response:
     return await _page(request, "example", "adjudicator", example=example_id)
 
 
-@router.get("/team")
-async def team(request: Request) -> Response:
-    """Accounts and invitations."""
-    return await _page(request, "team", "admin")
+@workspace.get("/")
+async def projects(request: Request) -> Response:
+    """The projects of a workspace."""
+    return await _page(request, "projects", "annotator", {"kinds": KINDS, "questions": QUESTIONS})
 
 
 @router.get("/settings")

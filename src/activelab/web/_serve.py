@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -21,7 +22,8 @@ from activelab.project import Project, open_project
 from activelab.project.labelling.rounds import hold_round
 from activelab.project.store.accounts import create_first_invite, has_admin
 from activelab.project.store.audit import write_audit
-from activelab.web._app import create_app
+from activelab.project.workspace import Workspace, is_workspace
+from activelab.web._app import create_app, create_workspace_app
 from activelab.web._connections import connection_class
 from activelab.web._site import Site
 
@@ -43,13 +45,16 @@ def serve(
     https: bool = False,
     train: bool = True,
     training_limit: float = 12.0,
+    root_path: str = "",
+    workspace: bool = False,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Serve a project until it is told to stop.
+    """Serve a project, or all of a workspace, until it is told to stop.
 
     Parameters
     ----------
     place : str or path
+        A project, as for `open_project`, or a folder of projects.
     host : str
         Address to listen on.
     port : int
@@ -66,6 +71,10 @@ def serve(
         Train rounds when they are due.
     training_limit : float
         Hours after which a training is given up.
+    root_path : str
+        What all addresses begin with, as ``/labels``, where a proxy passes on a part of a site.
+    workspace : bool
+        Whether the place is a workspace; a folder always is.
     say : callable
         Prints a line.
 
@@ -77,19 +86,29 @@ def serve(
     remote = not is_loopback(host)
     if remote and not allow_remote:
         raise InputError(f"{host} can be reached from other machines.", advice="allow_remote")
-    with open_project(place) as project, listen(host, port) as listener:
+    several = workspace or is_workspace(place)
+    with (
+        Workspace(place) if several else open_project(place) as served,
+        listen(host, port) as listener,
+    ):
         number = listener.getsockname()[1]
-        names = [*allowed_hosts, *([host] if remote else [])]
-        app = create_app(
-            project,
-            allowed_hosts=names,
-            trusted_proxies=trusted_proxies,
-            secure=https,
-            trainer=_trainer(place, training_limit) if train else None,
-        )
-        address = f"http://{f'[{host}]' if ':' in host else host}:{number}"
-        say(f"{project.settings.title}: {address}/  (Ctrl-C stops it)")
-        link = first_link(project)
+        options: dict[str, Any] = {
+            "allowed_hosts": [*allowed_hosts, *([host] if remote else [])],
+            "trusted_proxies": trusted_proxies,
+            "secure": https,
+            "root_path": root_path,
+        }
+        if isinstance(served, Workspace):
+            turn = threading.Semaphore()
+            trainer = partial(_trainer, limit_hours=training_limit, turn=turn) if train else None
+            app = create_workspace_app(served, trainer=trainer, **options)
+            people, title = served.people, f"The projects of {place}"
+        else:
+            app = create_app(served, trainer=_trainer(place, training_limit) if train else None, **options)
+            people, title = served, served.settings.title
+        address = f"http://{f'[{host}]' if ':' in host else host}:{number}{app.state.site.root}"
+        say(f"{title}: {address}/  (Ctrl-C stops it)")
+        link = first_link(people)
         if link is not None:
             say(f"There is no admin yet. This link makes one; it works once, for a day:\n  {address}{link}")
         if remote and not https:
@@ -153,7 +172,9 @@ def first_link(project: Project) -> str | None:
     return project.database.write(invite)
 
 
-def _trainer(place: str | os.PathLike[str], limit_hours: float) -> Any:
+def _trainer(
+    place: str | os.PathLike[str], limit_hours: float, turn: threading.Semaphore | None = None
+) -> Any:
     from activelab.project.training.trainer import Trainer
 
-    return Trainer(place, limit_hours=limit_hours)
+    return Trainer(place, limit_hours=limit_hours, turn=turn)

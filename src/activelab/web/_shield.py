@@ -23,6 +23,8 @@ BODY_RATE = 20_000.0
 
 _HOST = re.compile(r"[\w.:\[\]-]+", re.ASCII)
 
+_PROJECT = re.compile(r"^/p/[^/]*(?=/)")
+
 UPLOADS = ("/api/v1/predictions",)
 
 
@@ -61,7 +63,7 @@ class Shield:
         except Failure as failure:
             await refusal(failure)(scope, receive, guarded)
             return
-        if scope["method"] == "HEAD" and not scope["path"].startswith("/api/"):
+        if scope["method"] == "HEAD" and not path_within(scope).startswith("/api/"):
             scope = {**scope, "method": "GET"}  # the server leaves the body out
         await self.app(scope, limited, guarded)
 
@@ -80,7 +82,7 @@ class Shield:
                 "requests come through a proxy that is not trusted: for limits, all its visitors are one. "
                 "Start the server with --trusted-proxy and the address of the proxy."
             )
-        path, method = scope["path"], scope["method"]
+        path, method = path_within(scope), scope["method"]
         if "authorization" not in headers and (method not in SAFE or path.startswith("/api/")):
             _check_origin(headers, host, writes=method not in SAFE)
         if method in SAFE:
@@ -110,6 +112,11 @@ class Shield:
             return message
 
         return limited
+
+
+def path_within(scope: Scope) -> str:
+    """The path of a request within a project: without the prefix, and the name of one in a workspace."""
+    return _PROJECT.sub("", scope["path"].removeprefix(scope.get("root_path", "")))
 
 
 def host_name(host: str) -> str:

@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from activelab.project import Project
-from activelab.project.store.accounts import Account, account_of_token, digest, find_account
+from activelab.project.store.accounts import Account, account_of_token, digest, find_account, find_member
+from activelab.project.workspace import Workspace
 from activelab.web._keys import signing_key
 from activelab.web._passwords import Passwords
 
@@ -29,7 +30,7 @@ _CACHE = 10_000
 
 
 class Site:
-    """The state of one application.
+    """The state of what is served at one address: a project, or a workspace's own pages.
 
     Parameters
     ----------
@@ -37,24 +38,55 @@ class Site:
     secure : bool
         Send cookies over HTTPS only, whatever the request came by.
     trainer : Trainer or None
+    root : str
+        Prefix of all addresses of the server, such as ``/labels``; empty for none.
+    home : Site, optional
+        Where people log in, if not here: the project belongs to a workspace.
+    workspace : Workspace, optional
+        Whose own pages these are; ``project`` is the one that holds its people.
+
+    Attributes
+    ----------
+    home : Site
     """
 
-    def __init__(self, project: Project, *, secure: bool, trainer: Any = None) -> None:
-        self.project, self.secure, self.trainer = project, secure, trainer
-        self.key = signing_key(project.database)
+    def __init__(
+        self,
+        project: Project,
+        *,
+        secure: bool,
+        trainer: Any = None,
+        root: str = "",
+        home: Site | None = None,
+        workspace: Workspace | None = None,
+    ) -> None:
+        self.project, self.secure, self.trainer, self.root = project, secure, trainer, root
+        self.home, self.workspace = home or self, workspace
+        self.key: bytes = signing_key(project.database) if home is None else home.key
         self._signer = self._make_signer("session")
         self._browsers = self._make_signer("browser")
         # Cookies of one machine are shared by all its ports, and by the projects on them.
         self.cookie = f"activelab_{hashlib.sha256(b'cookie' + self.key).hexdigest()[:8]}"
         self.browser_cookie = f"{self.cookie}_browser"
+        self.projects: Any = None  # of a workspace: those that are served
         self._accounts: dict[str, tuple[float, Account | None]] = {}
         self._kept: dict[str, tuple[float, Any]] = {}
         self._making: dict[str, threading.Lock] = {}
-        self.passwords = Passwords()
+        self.passwords: Passwords = Passwords() if home is None else home.passwords
         # Tables of a large project take much memory and time: who labels must not wait for several.
         self.export_turn, self.exports = asyncio.Lock(), 0
         self.listeners: dict[int, int] = {}
-        self.closing = asyncio.Event()
+        self.closing: asyncio.Event = asyncio.Event() if home is None else home.closing
+
+    @property
+    def has_pool(self) -> bool:
+        """Whether there is something to label here: not on a workspace's own pages."""
+        return self.workspace is None
+
+    @property
+    def in_workspace(self) -> bool:
+        """Whether there is a list of projects."""
+        return self.home.workspace is not None
 
     # ------------------------------------------------------------------ sessions
 
@@ -100,6 +132,10 @@ class Site:
         if kept is None or time.monotonic() - kept[0] > ACCOUNT_SECONDS:
             return False, None
         return True, kept[1]
+
+    def member(self, name: str) -> Account | None:
+        """The account that somebody of a workspace has in this project, from the database."""
+        return self._keep(name, self.project.database.read(lambda c: find_member(c, name)))
 
     def account(self, identity: int) -> Account | None:
         """An account by its number, from the database."""

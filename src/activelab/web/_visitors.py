@@ -23,12 +23,16 @@ class Visitor:
     Attributes
     ----------
     account : Account
+        Who they are in the project.
     csrf : str or None
         The token their writes need; None for a token of the API, which needs none.
+    person : Account
+        Who logged in: the same, unless the project belongs to a workspace.
     """
 
     account: Account
     csrf: str | None
+    person: Account
 
     def may(self, role: str) -> bool:
         """Whether they have a role or one above it."""
@@ -36,8 +40,8 @@ class Visitor:
 
 
 def site_of(request: Request) -> Site:
-    """The state of the application."""
-    site: Site = request.app.state.site
+    """The site a request is for: one of a workspace's, or the only one of the application."""
+    site: Site = request.scope.get("site") or request.app.state.site
     return site
 
 
@@ -50,28 +54,40 @@ def address_of(request: Request) -> str:
 
 
 async def identify(request: Request) -> Visitor | None:
-    """Who sends a request: by a token of the API, or by the cookie of a session."""
+    """Who sends a request; None for strangers, and for those who are not in this project of a workspace."""
     site = site_of(request)
+    person, csrf = await log_in_of(request)
+    account = person
+    if person is not None and site.home is not site:
+        fresh, account = site.known(person.name)
+        if not fresh:
+            account = await run_in_threadpool(site.member, person.name)
+    return None if person is None or account is None else Visitor(account, csrf, person)
+
+
+async def log_in_of(request: Request) -> tuple[Account | None, str | None]:
+    """Who has logged in, by a token of the API or the cookie of a session, and what their writes need."""
+    site = site_of(request).home
     header = request.headers.get("authorization")
     if header is not None:
         kind, _, secret = header.partition(" ")
         if kind.lower() != "bearer" or not 10 <= len(secret) <= 200:
-            return None
+            return None, None
         fresh, account = site.known(digest(secret))
         if not fresh:
             account = await run_in_threadpool(site.token_account, secret)
-        return None if account is None else Visitor(account, None)
+        return account, None
     cookie = request.cookies.get(site.cookie)
     read = None if cookie is None else site.unsign(cookie)
     if read is None:
-        return None
+        return None, None
     identity, session, nonce = read
     fresh, account = site.known(str(identity))
     if not fresh:
         account = await run_in_threadpool(site.account, identity)
     if account is None or account.session != session:
-        return None
-    return Visitor(account, site.csrf(nonce))
+        return None, None
+    return account, site.csrf(nonce)
 
 
 def permit(role: str) -> Any:
@@ -104,8 +120,8 @@ Admin = Annotated[Visitor, permit("admin")]
 
 
 def begin_session(request: Request, response: Response, account: Account) -> str:
-    """Give a browser the cookie of a new session; the token its writes need."""
-    site = site_of(request)
+    """Give a browser the cookie of a new session of who logged in; the token its writes need."""
+    site = site_of(request).home
     nonce = secrets.token_urlsafe(16)
     values = {site.cookie: (site.sign(account, nonce), SESSION_SECONDS)}
     if site.known_browser(request.cookies.get(site.browser_cookie), account.name) is None:
@@ -114,11 +130,12 @@ def begin_session(request: Request, response: Response, account: Account) -> str
     secure = site.secure or request.headers.get("x-forwarded-proto") == "https"
     for name, (value, seconds) in values.items():
         response.set_cookie(
-            name, value, max_age=seconds, secure=secure, httponly=True, samesite="lax", path="/"
+            name, value, max_age=seconds, secure=secure, httponly=True, samesite="lax", path=site.root or "/"
         )
     return site.csrf(nonce)
 
 
 def end_session(request: Request, response: Response) -> None:
     """Take the cookie back."""
-    response.delete_cookie(site_of(request).cookie, path="/", httponly=True, samesite="lax")
+    site = site_of(request).home
+    response.delete_cookie(site.cookie, path=site.root or "/", httponly=True, samesite="lax")

@@ -47,6 +47,7 @@ from activelab.project.labelling.rounds import (
 )
 from activelab.project.labelling.shares import left_of_share
 from activelab.project.settings import Settings, load_settings, load_value
+from activelab.project.store.database import project_lock
 from activelab.project.store.schema import (
     WHOLE,
     annotator,
@@ -504,7 +505,7 @@ def labels_left(connection: Connection, settings: Settings) -> float:
 
     found = left()
     if found < _CAREFUL and connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(_LOCK_BUDGET)))
+        connection.execute(project_lock(_LOCK_BUDGET))
         found = left()
     return found
 

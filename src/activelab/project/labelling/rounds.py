@@ -36,6 +36,7 @@ from activelab._typing import Ints
 from activelab.project.labelling.processes import is_gone
 from activelab.project.labelling.summary import RoundSummary
 from activelab.project.settings import Settings, load_value, store_value
+from activelab.project.store.database import project_lock
 from activelab.project.store.schema import (
     WHOLE,
     answer,
@@ -71,8 +72,8 @@ _WISHED = select(wish.c.example_id).where(~exists().where(_FULFILS))
 """Examples about which somebody wants one more label, which has not come."""
 
 _LOCK_ROUND = 7_206_001
-_SHARE_ROUND = select(func.pg_advisory_xact_lock_shared(_LOCK_ROUND))
-_HOLD_ROUND = select(func.pg_advisory_xact_lock(_LOCK_ROUND))
+_SHARE_ROUND = project_lock(_LOCK_ROUND, shared=True)
+_HOLD_ROUND = project_lock(_LOCK_ROUND)
 
 
 def covers(asked: ColumnElement[int]) -> ColumnElement[bool]:

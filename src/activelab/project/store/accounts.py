@@ -28,6 +28,10 @@ MIN_PASSWORD = 10
 _FIRST = "first admin"  # what an invitation is for that lasts only while there is no admin
 
 
+MEMBER = "workspace"
+"""In place of a password: who it is logs in to the workspace that the project belongs to."""
+
+
 class NotAllowedError(PermissionError):
     """Wrong or expired credentials; the message does not say which."""
 
@@ -83,6 +87,13 @@ def find_account(
 ) -> Account | None:
     """An account by name or id."""
     wanted = annotator.c.name == name if identity is None else annotator.c.id == identity
+    row = connection.execute(select(annotator).where(wanted)).one_or_none()
+    return None if row is None else _account(row)
+
+
+def find_member(connection: Connection, name: str) -> Account | None:
+    """The account of somebody of a workspace in one of its projects; None if they are not in it."""
+    wanted = (annotator.c.name == name) & (annotator.c.password == MEMBER) & ~annotator.c.disabled
     row = connection.execute(select(annotator).where(wanted)).one_or_none()
     return None if row is None else _account(row)
 
@@ -342,6 +353,49 @@ def revoke_invite(connection: Connection, invite_id: int, now: float) -> bool:
 def _end(connection: Connection, now: float, which: ColumnElement[bool]) -> bool:
     live = which & invite.c.used.is_(None) & (invite.c.expires > now)
     return bool(connection.execute(update(invite).where(live).values(expires=now)).rowcount)
+
+
+def add_person(connection: Connection, name: str, stored: str, now: float) -> Account:
+    """A new account of a workspace with a password, as `hashed`, for somebody who accepts an invitation.
+
+    Raises
+    ------
+    InputError
+        If the name is taken, or could be taken for somebody else's.
+    """
+    like = looks_like(name, connection.execute(select(annotator.c.name)).scalars())
+    if like is not None:
+        raise InputError(f"{name!r} could be taken for {like}; choose another name.")
+    return _with_password(connection, add_annotator(connection, name, now), stored)
+
+
+def enter(connection: Connection, name: str, role: str, now: float) -> Account:
+    """Make somebody of a workspace a member of one of its projects, in a role."""
+    known = find_account(connection, name=name)
+    identity = add_annotator(connection, name, now) if known is None else known.id
+    connection.execute(update(annotator).where(annotator.c.id == identity).values(role=role, disabled=False))
+    return _with_password(connection, identity, MEMBER)
+
+
+_OWN = annotator.c.password.is_not(None) & (annotator.c.password != MEMBER)
+
+
+def own_passwords(connection: Connection) -> dict[str, str]:
+    """Passwords, as `hashed`, of those who log in to the project itself and not to its workspace."""
+    rows = connection.execute(select(annotator.c.name, annotator.c.password).where(_OWN))
+    return {row.name: row.password for row in rows}
+
+
+def give_to_workspace(connection: Connection) -> None:
+    """Let those who log in to the project itself log in to its workspace instead."""
+    connection.execute(update(annotator).where(_OWN).values(password=MEMBER))
+
+
+def _with_password(connection: Connection, identity: int, stored: str) -> Account:
+    set_password(connection, identity, stored)
+    found = find_account(connection, identity=identity)
+    assert found is not None
+    return found
 
 
 def end_sessions(connection: Connection, account_id: int) -> None:

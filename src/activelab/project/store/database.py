@@ -14,16 +14,19 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, Select, create_engine, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.schema import CreateSchema
 
 from activelab._errors import InputError
 from activelab._extras import needs
 
 Result = TypeVar("Result")
 _Waiting = tuple[Callable[[Connection], Any], Future[Any]]
+
+_SCHEMA = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 
 _GROUP = 64  # writes that share one commit, and with it one wait for the disk
 _RETRIES = 20
@@ -43,7 +46,7 @@ class BusyError(StorageError):
 
 
 def database_url(place: str | os.PathLike[str]) -> URL:
-    """The URL of a file name or of a PostgreSQL address.
+    """The URL of a file name or of a PostgreSQL address, which may name a schema: ``?schema=tickets``.
 
     Raises
     ------
@@ -61,10 +64,27 @@ def database_url(place: str | os.PathLike[str]) -> URL:
     if kind == "postgres":
         kind = "postgresql"
     if kind == "postgresql":
+        schema = url.query.get("schema")
+        if isinstance(schema, str):
+            if not _SCHEMA.fullmatch(schema):
+                raise InputError(
+                    f"{schema!r} is no name of a schema: letters, digits, - and _, a letter first."
+                )
+            options = f'{url.query.get("options", "")} -csearch_path="{schema}"'.strip()
+            url = url.difference_update_query(["schema"]).update_query_dict({"options": options})
         return url.set(drivername="postgresql+psycopg")
     if kind == "sqlite":
         return url
     raise InputError(f"{url.drivername}: a project lives in a file (SQLite) or at postgresql://….")
+
+
+def project_lock(number: int, *, shared: bool = False) -> Select[Any]:
+    """A statement that takes a lock of PostgreSQL for a project, until the end of the transaction.
+
+    Projects may be schemas of one database; they do not wait for each other.
+    """
+    take = func.pg_advisory_xact_lock_shared if shared else func.pg_advisory_xact_lock
+    return select(take(number, func.hashtext(func.current_schema())))
 
 
 class Database:
@@ -77,10 +97,12 @@ class Database:
     Parameters
     ----------
     place : str or path
-        A file, or ``postgresql://user@host/name``.
+        A file, or ``postgresql://user@host/name``, with ``?schema=name`` for a schema in it.
+    connections : int
+        How many connections to PostgreSQL are kept when nobody uses them.
     """
 
-    def __init__(self, place: str | os.PathLike[str]) -> None:
+    def __init__(self, place: str | os.PathLike[str], *, connections: int = 10) -> None:
         self.url = database_url(place)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
@@ -88,7 +110,7 @@ class Database:
             self._writer: _Writer | None = None
             self._starting = threading.Lock()
         else:
-            self.engine = _postgresql(self.url)
+            self.engine = _postgresql(self.url, connections)
             # A read is one statement, or statements that need not see the same moment.
             self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
             self._turns = threading.Semaphore(_SIDE_BY_SIDE)
@@ -145,6 +167,17 @@ class Database:
                 if state not in ("40001", "40P01") or attempt == _RETRIES - 1:
                     raise
         raise AssertionError("unreachable")
+
+    @property
+    def schema(self) -> str | None:
+        """The schema of PostgreSQL that its address names."""
+        found = re.search(r'-csearch_path="([^"]+)"', str(self.url.query.get("options", "")))
+        return found[1] if found else None
+
+    def make_schema(self) -> None:
+        """Make the schema that the address names, where it is not there."""
+        if self.schema is not None:
+            self.write(lambda c: c.execute(CreateSchema(self.schema or "", if_not_exists=True)))
 
     def close(self) -> None:
         """End the writer and the connections."""
@@ -322,9 +355,9 @@ def _may_be_read_as_it_is(path: Path) -> bool:
     return path.is_file() and path.stat().st_size > 0 and not (log.exists() and log.stat().st_size)
 
 
-def _postgresql(url: URL) -> Engine:
+def _postgresql(url: URL, connections: int) -> Engine:
     with needs("postgresql", "a project on PostgreSQL"):
-        engine = create_engine(url, pool_size=10, max_overflow=20)
+        engine = create_engine(url, pool_size=connections, max_overflow=30 - connections)
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: Any) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Any
 
-from sqlalchemy import func, inspect, select, text
+from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from activelab.project.store.database import Database, StorageError
+from activelab.project.store.database import Database, StorageError, project_lock
 
 _LOCK_SCHEMA = 7_206_003
 _MIGRATIONS = "activelab.project.store.migrations"
@@ -60,7 +60,7 @@ def _run(database: Database, action: Any, revision: str) -> None:
             if database.is_sqlite:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             else:  # two servers that start at once
-                connection.execute(select(func.pg_advisory_xact_lock(_LOCK_SCHEMA)))
+                connection.execute(project_lock(_LOCK_SCHEMA))
             config.attributes["connection"] = connection
             action(config, revision)
             connection.commit()

@@ -114,6 +114,8 @@ class Trainer:
         How often to look whether a round is due, or was given up.
     limit_hours : float
         After which a training is stopped.
+    turn : threading.Semaphore, optional
+        Shared with the trainers of other projects: as many as it lets through train at a time.
 
     Attributes
     ----------
@@ -127,7 +129,9 @@ class Trainer:
         *,
         check_seconds: float = CHECK_SECONDS,
         limit_hours: float = LIMIT_HOURS,
+        turn: threading.Semaphore | None = None,
     ) -> None:
+        self._turn = turn or threading.Semaphore()
         self.place, self.check_seconds, self.limit_hours = (
             os.fspath(project_place),
             check_seconds,
@@ -202,14 +206,22 @@ class Trainer:
                     asked = self._wanted
                     why = "asked for" if asked else due(project)
                     if why is not None and (asked or time.monotonic() >= self._not_before):
-                        _log.info("training a round: %s", why)
-                        self._train(project, asked)
+                        self._train_in_turn(project, asked, why)
                 except Exception:  # the thread must outlive whatever happens to one training
                     _log.exception("training could not be started")
                 self._wake.wait(self.check_seconds)
                 self._wake.clear()
         finally:
             project.close()
+
+    def _train_in_turn(self, project: Project, asked: bool, why: str) -> None:
+        if not self._turn.acquire(timeout=self.check_seconds):
+            return  # what is due is due again
+        try:
+            _log.info("training a round: %s", why)
+            self._train(project, asked)
+        finally:
+            self._turn.release()
 
     def _train(self, project: Project, asked: bool) -> None:
         # Not under the lock: whoever asks for a training or cancels one would wait for the database.

@@ -3,7 +3,7 @@ import { $, make, note, start, when } from "./dom.js";
 
 $("logout").addEventListener("click", async () => {
   await call("DELETE", "session");
-  location.assign("/login");
+  location.assign(`${page.home}/login`);
 });
 
 $("password-form").addEventListener("submit", async (event) => {

@@ -1,4 +1,4 @@
-import { call, get, page } from "./api.js";
+import { at, call, get, page } from "./api.js";
 import { $, capital, decimal, fillSelects, make, note, number, showContent, start, when } from "./dom.js";
 import { same, words } from "./choose.js";
 import { decider, takeBack, undoer, votesByLabel } from "./votes.js";
@@ -25,10 +25,10 @@ function entry(row) {
     make(
       "div",
       { class: "facts" },
-      make("h2", {}, make("a", { href: `/example/${row.id}` }, row.example)),
+      make("h2", {}, make("a", { href: at(`/example/${row.id}`) }, row.example)),
       make("p", { class: "quiet" }, about.join(" · ")),
       votesByLabel(row.votes),
-      row.like.length ? make("p", { class: "quiet" }, "Like it: ", ...row.like.flatMap((one, place) => [place ? ", " : "", make("a", { href: `/example/${one.id}` }, one.example), ` ${words(one.label)}`])) : null,
+      row.like.length ? make("p", { class: "quiet" }, "Like it: ", ...row.like.flatMap((one, place) => [place ? ", " : "", make("a", { href: at(`/example/${one.id}`) }, one.example), ` ${words(one.label)}`])) : null,
     ),
     box,
     make(
@@ -97,7 +97,7 @@ async function showRest() {
         make(
           "span",
           {},
-          make("a", { href: `/example/${row.id}` }, row.example),
+          make("a", { href: at(`/example/${row.id}`) }, row.example),
           " ",
           make("b", {}, words(row.label)),
           make("span", { class: "quiet" }, ` by ${row.annotator}, ${when(row.time)}${row.consensus !== null && !same(row.consensus, row.label) ? `; the consensus says ${words(row.consensus)}` : ""}${row.note ? `; “${row.note}”` : ""}`),
@@ -112,7 +112,7 @@ async function showRest() {
       make(
         "li",
         {},
-        make("span", {}, make("a", { href: `/example/${row.id}` }, row.example), make("span", { class: "quiet" }, ` by ${row.annotator}, ${when(row.time)}${row.note ? `; “${row.note}”` : ""}`)),
+        make("span", {}, make("a", { href: at(`/example/${row.id}`) }, row.example), make("span", { class: "quiet" }, ` by ${row.annotator}, ${when(row.time)}${row.note ? `; “${row.note}”` : ""}`)),
         make("button", { type: "button", class: "small", "aria-label": `Make ${row.example} a case again`, onclick: () => clear(row.id, row.example) }, "Make it a case again"),
       ),
     ),

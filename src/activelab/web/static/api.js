@@ -2,6 +2,9 @@
 
 export const page = JSON.parse(document.getElementById("data").textContent);
 
+// An address on this site, which may be below a prefix.
+export const at = (path) => page.root + path;
+
 export class ApiError extends Error {
   constructor(status, body) {
     super(body.message ?? "The server did not answer.");
@@ -23,7 +26,7 @@ export async function call(method, path, body) {
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let response;
   try {
-    response = await fetch(`/api/v1/${path}`, {
+    response = await fetch(at(`/api/v1/${path}`), {
       method,
       headers,
       body: body === undefined ? undefined : JSON.stringify(body),
@@ -34,7 +37,7 @@ export async function call(method, path, body) {
     throw new ApiError(0, {});
   }
   if (response.status === 401 && page.account) {
-    location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+    location.assign(`${page.home}/login?next=${encodeURIComponent(location.pathname)}`);
   }
   if (response.status === 204) return null;
   const answer = await response.json().catch(() => ({}));

@@ -1,6 +1,6 @@
 // What an audit says, on the dashboard and on its own page.
 
-import { get } from "./api.js";
+import { at, get, page } from "./api.js";
 import { words } from "./choose.js";
 import { make, number, percent, table, when } from "./dom.js";
 
@@ -36,12 +36,12 @@ export function safeWords(audit) {
   return `${number(audit.safe)} of ${number(audit.labels)} labels are safe to ship: ${limits}.`;
 }
 
-export const safeAddress = (audit) => `/api/v1/audits/${audit.id}/safe?epsilon=${audit.epsilon}&delta=${audit.delta}&checker_error=${audit.checker_error}`;
+export const safeAddress = (audit) => at(`/api/v1/audits/${audit.id}/safe?epsilon=${audit.epsilon}&delta=${audit.delta}&checker_error=${audit.checker_error}`);
 
 // The panel of the dashboard: the latest audit.
 export async function showAudit(place) {
   const [latest] = await get("audits");
-  const go = (words) => make("a", { href: "/audit" }, words);
+  const go = (words) => make("a", { href: at("/audit") }, words);
   if (!latest) {
     place.replaceChildren(make("p", { class: "quiet" }, "How many labels are right is told by checking a few. ", go("Begin an audit")));
     return;

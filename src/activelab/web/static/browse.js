@@ -1,6 +1,6 @@
 // All examples: searched, chosen, and something done with those that were chosen.
 
-import { get, page, post } from "./api.js";
+import { at, get, page, post } from "./api.js";
 import { chooser, words } from "./choose.js";
 import { $, capital, decimal, fillSelects, make, note, number, picture, start } from "./dom.js";
 import { showMap } from "./map.js";
@@ -51,7 +51,7 @@ function entry(row) {
     make(
       "div",
       { class: "what" },
-      make("a", { href: `/example/${row.id}` }, row.example),
+      make("a", { href: at(`/example/${row.id}`) }, row.example),
       content.text === null ? null : make("p", { class: "start", dir: "auto" }, content.text.slice(0, 400)),
       beside ? make("p", { class: "start quiet", dir: "auto" }, beside.slice(0, 400)) : null,
     ),
@@ -142,7 +142,7 @@ function which(action) {
 
 async function save() {
   try {
-    const response = await fetch("/api/v1/selection/export", {
+    const response = await fetch(at("/api/v1/selection/export"), {
       method: "POST",
       headers: { "Content-Type": "application/json", "X-CSRF-Token": page.csrf },
       body: JSON.stringify({ examples: [...chosen] }),

@@ -1,4 +1,4 @@
-import { call, get, post } from "./api.js";
+import { at, call, get, page, post } from "./api.js";
 import { showAudit } from "./auditresult.js";
 import { show, width } from "./charts.js";
 import { onScale, several, words } from "./choose.js";
@@ -19,7 +19,7 @@ const coefficient = (name) => {
   return [COEFFICIENTS[known] ?? known, ...of].join(" of ");
 };
 const signed = (value) => (value > 0 ? `+${decimal(value)}` : decimal(value));
-const link = (row) => make("a", { href: `/example/${row.id}` }, row.example);
+const link = (row) => make("a", { href: at(`/example/${row.id}`) }, row.example);
 
 function figure(name, value, more) {
   return make("div", {}, make("dt", {}, name), make("dd", {}, make("b", {}, value), more ? make("span", { class: "quiet" }, more) : null));
@@ -102,7 +102,7 @@ function showCases(cases) {
   ];
   $("cases").replaceChildren(
     ...(cases.length
-      ? [table("To adjudicate", columns, cases), make("p", { class: "more" }, make("a", { href: "/adjudicate" }, "Decide"))]
+      ? [table("To adjudicate", columns, cases), make("p", { class: "more" }, make("a", { href: at("/adjudicate") }, "Decide"))]
       : [quiet("Nothing now.")]),
   );
 }
@@ -256,9 +256,9 @@ await start(async () => update(await get("status")));
 let stream = null;
 function listen() {
   if (document.hidden || (stream && stream.readyState !== EventSource.CLOSED)) return;
-  stream = new EventSource("/api/v1/events");
+  stream = new EventSource(at("/api/v1/events"));
   stream.addEventListener("status", (event) => follow(JSON.parse(event.data)));
-  stream.addEventListener("end", () => location.assign("/login"));
+  stream.addEventListener("end", () => location.assign(`${page.home}/login`));
 }
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) stream?.close();

@@ -1,5 +1,7 @@
 // Elements are made one by one; nothing on these pages is ever parsed from text.
 
+import { at } from "./api.js";
+
 export const $ = (id) => document.getElementById(id);
 
 // What a page does first. Until it is done the page is busy, as screen readers are told too, and takes no
@@ -103,7 +105,7 @@ export function picture(address) {
   image.addEventListener("error", () => {
     image.replaceWith(make("p", { class: "problem" }, "The image cannot be shown. Skip this example."));
   });
-  image.src = address;
+  image.src = at(address);
   return image;
 }
 

@@ -1,4 +1,4 @@
-import { get, page } from "./api.js";
+import { at, get, page } from "./api.js";
 import { $, decimal, make, number, percent, showContent, start, when } from "./dom.js";
 import { words } from "./choose.js";
 import { decider, SOURCES, undoer, votesOf } from "./votes.js";
@@ -80,7 +80,7 @@ $("find").addEventListener("submit", async (event) => {
   if (!words) return;
   const found = await get(`examples?limit=10&name=${encodeURIComponent(words)}`);
   const exact = found.find((one) => one.name === words) ?? (found.length === 1 ? found[0] : null);
-  if (exact) location.assign(`/example/${exact.id}`);
+  if (exact) location.assign(at(`/example/${exact.id}`));
   $("found").replaceChildren(...found.map((one) => make("option", { value: one.name })));
   $("wanted").setCustomValidity(found.length ? "" : "No id begins like this.");
   $("wanted").reportValidity();

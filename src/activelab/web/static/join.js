@@ -1,10 +1,10 @@
-import { post } from "./api.js";
+import { at, post } from "./api.js";
 import { $, capital, start } from "./dom.js";
 
 // The secret stays out of the history and of every request but one.
 const [secret, invited = ""] = location.hash.slice(1).split("/");
 await start(() => {
-  history.replaceState(null, "", "/join");
+  history.replaceState(null, "", at("/join"));
   if (!secret) $("problem").textContent = "This address has no invitation in it. Open the whole link you were given.";
 });
 if (invited) {
@@ -28,5 +28,5 @@ $("form").addEventListener("submit", async (event) => {
     $("problem").textContent = capital(error.message);
     return;
   }
-  location.replace("/");
+  location.replace(at("/"));
 });

@@ -1,4 +1,4 @@
-import { post } from "./api.js";
+import { page, post } from "./api.js";
 import { $, capital, start } from "./dom.js";
 
 await start(() => null);
@@ -23,6 +23,6 @@ $("form").addEventListener("submit", async (event) => {
 
 // Only pages of this server: an address elsewhere would be a trap.
 function next() {
-  const wanted = new URLSearchParams(location.search).get("next") ?? "/";
-  return /^\/[a-z]*(\/\d+)?$/.test(wanted) ? wanted : "/";
+  const wanted = new URLSearchParams(location.search).get("next") ?? "";
+  return wanted.startsWith(`${page.home}/`) && /^(\/[\w.-]+)+\/?$/.test(wanted) ? wanted : `${page.home}/`;
 }

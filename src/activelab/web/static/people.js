@@ -1,6 +1,6 @@
 // How each person works: a table to sort, and one of them in detail.
 
-import { call, get, page, post } from "./api.js";
+import { at, call, get, page, post } from "./api.js";
 import { confusion, spark, week } from "./charts.js";
 import { $, capital, decimal, draw, make, note, number, percent, start, when } from "./dom.js";
 
@@ -107,7 +107,7 @@ async function detail(id, focus = true) {
     `last active ${when(shown.last_active)}`,
     ...shown.flags,
   ].join(" · ");
-  $("answers").href = `/browse?annotator=${encodeURIComponent(shown.name)}`;
+  $("answers").href = at(`/browse?annotator=${encodeURIComponent(shown.name)}`);
   if ($("pause")) {
     $("pause").textContent = shown.disabled ? "Let them label again" : "Pause";
     $("pause").hidden = shown.id === page.account.id;

@@ -1,6 +1,6 @@
 // When labelling ends at this pace, what it costs, and how the classes stand.
 
-import { get } from "./api.js";
+import { at, get } from "./api.js";
 import { confusion, spark, week } from "./charts.js";
 import { decimal, make, number, percent, table } from "./dom.js";
 
@@ -23,12 +23,12 @@ export async function showPlan(plan, classes) {
       ...(now.paid === null ? [fact("Money", "set the price of a label, or prices of annotators")] : [fact("Paid so far", money(now.paid)), fact("To come", now.to_pay === null ? "no budget is set" : money(now.to_pay))]),
     ),
     ...(now.reasons.length
-      ? [make("h3", {}, "Skipped because"), make("ul", { class: "votes" }, now.reasons.slice(0, 6).map((one) => make("li", {}, make("a", { href: `/browse?reason=${encodeURIComponent(one.reason)}` }, one.reason), number(one.number))))]
+      ? [make("h3", {}, "Skipped because"), make("ul", { class: "votes" }, now.reasons.slice(0, 6).map((one) => make("li", {}, make("a", { href: at(`/browse?reason=${encodeURIComponent(one.reason)}`) }, one.reason), number(one.number))))]
       : []),
   );
   const rows = now.classes.toSorted((one, other) => other.examples - one.examples);
   const columns = [
-    ["Class", (one) => make("a", { href: `/browse?label=${encodeURIComponent(one.name)}` }, one.name)],
+    ["Class", (one) => make("a", { href: at(`/browse?label=${encodeURIComponent(one.name)}`) }, one.name)],
     ["Examples", (one) => number(one.examples), "numbers"],
     ["Share", (one) => percent(one.share, 0), "numbers"],
     ["Quality", (one) => decimal(one.quality), "numbers"],

@@ -1,4 +1,4 @@
-import { call, get, page, post } from "./api.js";
+import { at, call, get, page, post } from "./api.js";
 import { $, make, note, number, start, when } from "./dom.js";
 
 $("invite-form").addEventListener("submit", async (event) => {
@@ -14,7 +14,7 @@ $("invite-form").addEventListener("submit", async (event) => {
 });
 
 function showLink(path, words) {
-  const link = location.origin + path;
+  const link = location.origin + at(path);
   const copied = async () => {
     await navigator.clipboard.writeText(link);
     note("The link is copied.");

@@ -1,0 +1,135 @@
+"""Accounts and invitations: of a project, or of a workspace."""
+
+from __future__ import annotations
+
+import time
+
+from fastapi import APIRouter
+from sqlalchemy import Connection, select
+
+from activelab.project.store import accounts
+from activelab.project.store.audit import write_audit
+from activelab.project.store.schema import invite
+from activelab.web._api_session import account_out
+from activelab.web._bodies import (
+    AccountOut,
+    AnnotatorIn,
+    AnnotatorPatch,
+    InviteIn,
+    InviteOut,
+    Number,
+)
+from activelab.web._failures import ERRORS, Failure
+from activelab.web._site import Site
+from activelab.web._visitors import Adjudicator, Admin, Here
+
+router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["administration"])
+
+
+@router.get("/annotators", summary="Accounts")
+def annotators(site: Here, _: Adjudicator) -> list[AccountOut]:
+    """All accounts, by name."""
+    return [account_out(one) for one in site.project.database.read(accounts.list_accounts)]
+
+
+@router.post("/annotators", status_code=201, summary="Make an account")
+def add_annotator(body: AnnotatorIn, site: Here, visitor: Admin) -> AccountOut:
+    """An account without a password; an invitation in its name lets somebody take it over."""
+
+    def add(connection: Connection) -> int:
+        identity = accounts.add_annotator(connection, body.name, time.time(), role=body.role)
+        write_audit(connection, visitor.account.id, "account made", {"name": body.name, "role": body.role})
+        return identity
+
+    return _found(site, site.project.database.write(add))
+
+
+@router.patch("/annotators/{annotator_id}", summary="Change an account")
+def change_annotator(annotator_id: Number, body: AnnotatorPatch, site: Here, visitor: Admin) -> AccountOut:
+    """Give an account another role, disable it (which ends its sessions and tokens), or enable it."""
+    name = _found(site, annotator_id).name
+
+    def change(connection: Connection) -> None:
+        if body.role is not None:
+            accounts.set_role(connection, name, body.role)
+        if body.disabled is not None:
+            accounts.set_disabled(connection, name, body.disabled)
+        write_audit(
+            connection,
+            visitor.account.id,
+            "account changed",
+            {"name": name} | body.model_dump(exclude_unset=True),
+        )
+
+    site.project.database.write(change)
+    site.forget_accounts()
+    return _found(site, annotator_id)
+
+
+def _found(site: Site, annotator_id: int) -> AccountOut:
+    account = site.project.database.read(lambda c: accounts.find_account(c, identity=annotator_id))
+    if account is None:
+        raise Failure(404, f"there is no account {annotator_id}.")
+    return account_out(account)
+
+
+@router.get("/invites", summary="Invitations")
+def invites(site: Here, _: Admin) -> list[InviteOut]:
+    """All invitations, newest first, without their links."""
+    return [InviteOut(**row) for row in site.project.database.read(accounts.list_invites)]
+
+
+@router.post("/invites", status_code=201, summary="Invite")
+def make_invite(body: InviteIn, site: Here, visitor: Admin) -> InviteOut:
+    """An invitation that can be used once; its link is in this answer alone.
+
+    The secret stands behind the # of the link: browsers do not send that part, so that it is in no log.
+    """
+
+    def make(connection: Connection) -> InviteOut:
+        secret = accounts.create_invite(
+            connection, time.time(), role=body.role, name=body.name, days=body.days
+        )
+        write_audit(connection, visitor.account.id, "invited", {"name": body.name, "role": body.role})
+        return _with_link(connection, secret)
+
+    return site.project.database.write(make)
+
+
+def _with_link(connection: Connection, secret: str) -> InviteOut:
+    number = connection.execute(
+        select(invite.c.id).where(invite.c.digest == accounts.digest(secret))
+    ).scalar_one()
+    row = next(row for row in accounts.list_invites(connection) if row["id"] == number)
+    return InviteOut(**row, link=accounts.join_path(secret, row["name"]))
+
+
+@router.post("/annotators/{annotator_id}/reset", status_code=201, summary="A new password for somebody")
+def reset_password(annotator_id: Number, site: Here, visitor: Admin) -> InviteOut:
+    """An invitation with which somebody chooses a new password; the old one and all sessions end."""
+    name = _found(site, annotator_id).name
+    if site.home is not site:
+        raise Failure(403, "passwords are those of the workspace; an admin of it resets them there.")
+    if annotator_id == visitor.account.id:
+        raise Failure(409, "your own password is changed on the page that bears your name.")
+
+    def reset(connection: Connection) -> InviteOut:
+        secret = accounts.reset_password(connection, annotator_id, time.time())
+        write_audit(connection, visitor.account.id, "password reset", {"name": name})
+        return _with_link(connection, secret)
+
+    made = site.project.database.write(reset)
+    site.forget_accounts()
+    return made
+
+
+@router.delete("/invites/{invite_id}", status_code=204, summary="Revoke an invitation")
+def revoke_invite(invite_id: Number, site: Here, visitor: Admin) -> None:
+    """End an invitation that was not used yet."""
+
+    def revoke(connection: Connection) -> None:
+        if not accounts.revoke_invite(connection, invite_id, time.time()):
+            raise Failure(404, "there is no such invitation that is still open.")
+        write_audit(connection, visitor.account.id, "invitation revoked", {"id": invite_id})
+
+    site.project.database.write(revoke)

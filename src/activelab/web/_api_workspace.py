@@ -1,0 +1,106 @@
+"""The projects of a workspace."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from activelab._errors import InputError
+from activelab.project import Settings, StorageError
+from activelab.project.labelling.queue import labels_spent
+from activelab.project.settings import load_settings
+from activelab.project.store import accounts
+from activelab.project.workspace import Workspace
+from activelab.web._bodies import DeleteIn, NewProjectIn, ProjectState, SomeProjectOut
+from activelab.web._failures import ERRORS, Failure
+from activelab.web._site import Site
+from activelab.web._visitors import Admin, Annotator, Here, Visitor
+
+router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["workspace"])
+
+ProjectName = Annotated[str, Path(min_length=1, max_length=63)]
+
+
+@router.get("/projects", summary="Projects")
+def projects(site: Here, visitor: Annotator) -> list[SomeProjectOut]:
+    """The projects you are in; for admins of the workspace all there are."""
+    workspace = _workspace(site)
+    aside, admin = workspace.archived(), visitor.may("admin")
+    found = []
+    for name in workspace.names():
+        if name in aside:
+            if admin:
+                found.append(SomeProjectOut(name=name, title=name, archived=True))
+            continue
+        try:
+            one = _facts(site, name, visitor)
+        except (InputError, StorageError) as error:
+            one = SomeProjectOut(name=name, title=name, problem=str(error))
+        if admin or one.role is not None:
+            found.append(one)
+    return found
+
+
+def _facts(site: Site, name: str, visitor: Visitor) -> SomeProjectOut:
+    project = site.projects.site(name).project
+    settings = project.refresh()
+    member, spent = project.database.read(
+        lambda c: (accounts.find_member(c, visitor.person.name), labels_spent(c, settings))
+    )
+    return SomeProjectOut(
+        name=name,
+        title=settings.title,
+        role=None if member is None else member.role,
+        kind=settings.kind,
+        question=settings.question,
+        num_examples=project.num_examples,
+        collected=round(spent, 3),
+        budget=settings.budget,
+    )
+
+
+@router.post("/projects", status_code=201, summary="Make a project")
+def make_project(body: NewProjectIn, site: Here, visitor: Admin) -> SomeProjectOut:
+    """A new project, of which you are the admin; its settings may be those of another."""
+    workspace = _workspace(site)
+    given = body.model_dump(exclude_unset=True, exclude={"name", "like"})
+    if body.like is not None:
+        like = site.projects.site(body.like).project
+        settings = Settings(**like.database.read(load_settings).to_dict() | given)
+    else:
+        settings = Settings(**given)
+    workspace.create(body.name, settings, visitor.person)
+    return _facts(site, body.name, visitor)
+
+
+@router.post("/projects/{name}/enter", summary="Enter a project")
+def enter_project(name: ProjectName, site: Here, visitor: Admin) -> SomeProjectOut:
+    """Become an admin of a project of the workspace; its audit log says so."""
+    _workspace(site).enter(name, visitor.person)
+    site.projects.site(name).forget_accounts()
+    return _facts(site, name, visitor)
+
+
+@router.patch("/projects/{name}", summary="Archive a project")
+def change_project(name: ProjectName, body: ProjectState, site: Here, visitor: Admin) -> SomeProjectOut:
+    """Set a project aside, so that nobody works in it, or take it up again."""
+    workspace = _workspace(site)
+    workspace.archive(name, body.archived, visitor.person)
+    if body.archived:
+        site.projects.close(name)
+        return SomeProjectOut(name=name, title=name, archived=True)
+    return _facts(site, name, visitor)
+
+
+@router.delete("/projects/{name}", status_code=204, summary="Delete a project")
+def delete_project(name: ProjectName, body: DeleteIn, site: Here, visitor: Admin) -> None:
+    """Delete a project that is set aside, with all its labels; its name is to be given once more."""
+    if body.confirm != name:
+        raise Failure(422, "the name given is another.", field="confirm")
+    _workspace(site).delete(name, visitor.person)
+
+
+def _workspace(site: Site) -> Workspace:
+    assert site.workspace is not None
+    return site.workspace

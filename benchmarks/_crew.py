@@ -128,6 +128,12 @@ class Server:
         os.close(self.said)
         return status
 
+    def memory(self) -> float:
+        """Memory it holds, in MB, without processes that train."""
+        found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{self.process.pid}/status").read_text())
+        assert found is not None
+        return int(found[1]) / 1000
+
     def cpu_seconds(self) -> float:
         """Processor time it has used, without processes that train."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
@@ -201,8 +207,8 @@ class Person:
         Attempts without an answer, and answers that the server was out of order.
     """
 
-    def __init__(self, port: int, identity: int, token: str, think: float, seed: int) -> None:
-        self.identity, self.think, self.draw = identity, think, random.Random(seed)
+    def __init__(self, port: int, identity: int, token: str, think: float, seed: int, root: str = "") -> None:
+        self.root, self.identity, self.think, self.draw = root, identity, think, random.Random(seed)
         self.line = Line(port, token)
         self.acknowledged: dict[int, str] = {}
         self.seconds: list[float] = []
@@ -253,7 +259,7 @@ class Person:
         """What the server answers; None if it refuses because the example has gone, or the day is over."""
         while True:
             try:
-                status, content = await self.line.post(path, body)
+                status, content = await self.line.post(self.root + path, body)
                 if status == 200:
                     return json.loads(content)
                 if status == 409 and b"took too long" in content:
@@ -279,11 +285,15 @@ class Crew:
         Ids and tokens.
     think : float
         Seconds between having an example and answering, on average.
+    roots : sequence of str
+        What the addresses of a project begin with, of several projects in turn.
     """
 
-    def __init__(self, ports: list[int], hired: Hired, think: float = 0.0) -> None:
+    def __init__(
+        self, ports: list[int], hired: Hired, think: float = 0.0, roots: Sequence[str] = ("",)
+    ) -> None:
         self.people = [
-            Person(ports[i % len(ports)], identity, token, think, i)
+            Person(ports[i % len(ports)], identity, token, think, i, roots[i % len(roots)])
             for i, (identity, token) in enumerate(hired)
         ]
         self.cpu_seconds = 0.0
@@ -338,14 +348,15 @@ class Crew:
             await asyncio.sleep(0.1)
 
 
-def faults(place: str, crew: Crew, most: int = 1) -> list[str]:
+def faults(place: str, crew: Crew, most: int = 1, root: str = "") -> list[str]:
     """All that is not as it must be after a day: labels lost, changed, double, too many; sums that differ."""
-    found = [f"person {one.identity}: {said}" for one in crew.people for said in one.strange]
+    people = [one for one in crew.people if one.root == root]
+    found = [f"person {one.identity}: {said}" for one in people for said in one.strange]
     with open_project(place) as project:
         columns = (event.c.id, event.c.annotator_id, event.c.example_id, event.c.class_code)
         rows = project.database.read(lambda c: c.execute(select(*columns)).all())
         stored = {row.id: (row.annotator_id, row.class_code) for row in rows}
-        for person in crew.people:
+        for person in people:
             for number, label in person.acknowledged.items():
                 if stored.get(number) != (person.identity, CLASSES.index(label)):
                     found.append(f"event {number} was acknowledged: {label}; stored: {stored.get(number)}")

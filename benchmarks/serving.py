@@ -12,6 +12,7 @@ once on a SQLite file and once on a PostgreSQL cluster that is made for it (Debi
     kills     kill -9 of the server in the middle of the load
     two       two servers on one PostgreSQL, killed in turn
     database  kill -9 of PostgreSQL itself
+    workspace ten projects and a hundred people on one server, against as many people in one project
     million   a pool of 1,000,000 texts: its import, and the next example
 
 The limits are those the project has set itself; the yardstick of the machine is a file written and
@@ -30,6 +31,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -38,7 +40,9 @@ from _common import Row, print_machine, print_results
 from _crew import CLASSES, Crew, Hired, Server, faults, hire, make_project, percentile, texts
 from activelab.project import Settings, create_project, open_project
 from activelab.project.labelling.rounds import list_rounds
+from activelab.project.store.accounts import enter
 from activelab.project.store.database import Database
+from activelab.project.workspace import Workspace
 
 PEOPLE = 50
 P95 = 150.0
@@ -310,8 +314,60 @@ def million(place: str, kind: str, folder: str, seconds: float) -> list[Row]:
     return rows
 
 
+def several(places: Places, kind: str, pool: int, seconds: float) -> list[Row]:
+    """Rates, waits and memory of one project and of ten, twice in turn, with a hundred people each."""
+    rates: dict[int, list[float]] = {1: [], 10: []}
+    waits: dict[int, list[float]] = {1: [], 10: []}
+    memory, lost = dict[int, float](), 0
+    for number in (1, 10, 1, 10):
+        place = places.fresh(kind)
+        if kind == "SQLite":
+            place = place.removesuffix(".db")
+            Path(place).mkdir()
+        crowd = [f"annotator-{i:03d}" for i in range(2 * PEOPLE)]
+        with Workspace(place) as workspace:
+            names = [f"load{i}" for i in range(number)]
+            tokens = [token for _, token in hire(workspace.people, len(crowd))]
+            for name in names:
+                workspace.create(name, Settings(title=name, classes=CLASSES))
+                with workspace.open(name) as project:
+                    project.add_examples(texts(pool // number))
+            hired = []
+            for i, (name, token) in enumerate(zip(crowd, tokens, strict=True)):
+                with workspace.open(names[i % number]) as project:
+                    member = project.database.write(partial(enter, name=name, role="annotator", now=0.0))
+                hired.append((member.id, token))
+            where = {name: workspace.place_of(name) for name in names}
+        server = Server(place, "--no-train", "--workspace")
+        time.sleep(2)
+        memory[number] = server.memory()
+        roots = [f"/p/{name}" for name in names]
+        with Crew([server.port], hired, roots=roots) as crew:
+            crew.wait_for_each(2)
+            crew.take_waits()
+            at, begun = crew.labels, time.perf_counter()
+            time.sleep(seconds)
+            rates[number].append((crew.labels - at) / (time.perf_counter() - begun))
+            waits[number].append(1000 * percentile(crew.take_waits(), 0.95))
+        print(
+            f"{kind}, {number} projects: {rates[number][-1]:.0f} labels/s, p95 {waits[number][-1]:.0f} ms, "
+            f"memory {memory[number]:.0f} MB when idle, {server.memory():.0f} MB after it; "
+            f"load average {os.getloadavg()[0]:.1f}",
+            flush=True,
+        )
+        server.stop()
+        lost += sum(len(faults(where[name], crew, root=f"/p/{name}")) for name in names)
+    name = f"{kind}, 100 people in ten projects against one"
+    return [
+        Row(f"{name}: rate", sum(rates[10]) / sum(rates[1]), 0.8, ""),
+        Row(f"{name}: p95", sum(waits[10]) / sum(waits[1]), 1.2, "", at_least=False),
+        Row(f"{name}: memory of ten, idle", memory[10], 150, "MB", at_least=False),
+        Row(f"{name}: faults", lost, 0, "", at_least=False),
+    ]
+
+
 def main() -> None:
-    parts = ("pace", "import", "think", "kills", "two", "database", "million")
+    parts = ("pace", "import", "think", "kills", "two", "database", "workspace", "million")
     databases = ("SQLite", "PostgreSQL")
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     options.add_argument("--seconds", type=float, default=20)
@@ -336,6 +392,8 @@ def main() -> None:
                         rows += run(places.fresh(kind), kind, chosen.pool, chosen.seconds)
                 if "kills" in chosen.only:
                     rows += killed_server(places.fresh(kind), kind, chosen.pool, chosen.kills)
+                if "workspace" in chosen.only:
+                    rows += several(places, kind, chosen.pool, chosen.seconds)
                 if "million" in chosen.only:
                     rows += million(places.fresh(kind), kind, folder, chosen.seconds)
             if "two" in chosen.only:

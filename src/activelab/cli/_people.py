@@ -11,7 +11,7 @@ import typer
 from activelab._errors import InputError
 from activelab.cli._options import Json
 from activelab.cli._output import say
-from activelab.cli._place import Place, place_of, project_at, split_place
+from activelab.cli._place import Place, people_at, place_of, split_place
 
 annotator = typer.Typer(name="annotator", rich_markup_mode=None)
 
@@ -32,6 +32,9 @@ def _annotator(context: typer.Context) -> None:
     Examples:
       activelab annotator add tickets.db ann
       activelab annotator list tickets.db
+      activelab annotator reset ann projects/
+
+    Of a folder of projects, it is about the accounts with which people log in to all of them.
     """
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
@@ -55,7 +58,7 @@ def add(
       activelab annotator add tickets.db lea --role adjudicator --url https://label.example.org
     """
     place, name = _person(given)
-    with project_at(place) as project:
+    with people_at(place) as project:
         from activelab.project.store import accounts
 
         def make(connection: Any) -> str:
@@ -91,7 +94,7 @@ def invite(
       activelab annotator invite tickets.db
       activelab annotator invite tickets.db --name ann --days 1
     """
-    with project_at(place_of(place)) as project:
+    with people_at(place_of(place)) as project:
         from activelab.project.store import accounts
 
         secret = _audited(
@@ -118,7 +121,7 @@ def reset(
     Examples:
       activelab annotator reset ann tickets.db
     """
-    with project_at(place_of(place)) as project:
+    with people_at(place_of(place)) as project:
         from activelab.project.store import accounts
 
         def make(connection: Any) -> str:
@@ -145,7 +148,7 @@ def list_(place: Place = None, as_json: Json = False) -> None:
       activelab annotator list tickets.db
       activelab annotator list tickets.db --json
     """
-    with project_at(place_of(place)) as project:
+    with people_at(place_of(place)) as project:
         from activelab.project.store import accounts
 
         found = project.database.read(accounts.list_accounts)
@@ -194,7 +197,7 @@ def enable(given: _Person = None, as_json: Json = False) -> None:
 
 def _set_disabled(given: list[str] | None, disabled: bool, as_json: bool) -> None:
     place, name = _person(given)
-    with project_at(place) as project:
+    with people_at(place) as project:
         from activelab.project.store import accounts
 
         what = "disabled" if disabled else "enabled"

@@ -71,6 +71,20 @@ def project_at(place: str, extra: str = "web") -> Iterator[Project]:
 
 
 @contextmanager
+def people_at(place: str, extra: str = "web") -> Iterator[Project]:
+    """Where people are who log in to a project, or to a folder of projects."""
+    if Path(place).is_dir():
+        with project_errors(extra):
+            from activelab.project.workspace import Workspace
+
+            with Workspace(place) as workspace:
+                yield workspace.people
+    else:
+        with project_at(place, extra) as project:
+            yield project
+
+
+@contextmanager
 def project_errors(extra: str = "web") -> Iterator[None]:
     """What goes wrong with a project, as errors of a command."""
     with needs(extra, "a project"):

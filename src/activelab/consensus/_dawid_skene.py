@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,11 +11,9 @@ from activelab._errors import InputError
 from activelab._kernels import most_probable, ranges, row_sums
 from activelab._typing import Float64s, Ints
 from activelab.consensus._consensus import Consensus
+from activelab.consensus._pairs import pairs_of
 from activelab.consensus._statistics import label_sums
 from activelab.labels import Labels
-
-if TYPE_CHECKING:
-    from scipy.sparse import csc_array, csr_array
 
 _CELLS_A_BLOCK = 1 << 20
 _STRENGTHS = (10.0, 30.0, 100.0)
@@ -86,9 +83,10 @@ def dawid_skene(
         raise InputError("dawid_skene needs max_iter >= 1, and tol and both priors >= 0.")
     if annotator_prior is None:
         annotator_prior = 3.0 if np.count_nonzero(labels.counts > 1) < _FEW_EXAMPLES else 1.0
+    named = _named(labels)
     if pooled_prior is None:
-        pooled_prior = _chosen_strength(labels, annotator_prior, max_iter, tol)
-    model = _fitted(labels, annotator_prior, pooled_prior, max_iter, tol)
+        pooled_prior = _chosen_strength(labels, named, annotator_prior, max_iter, tol)
+    model = _fitted(labels, named, annotator_prior, pooled_prior, max_iter, tol)
     posterior = model.posterior()
     label = most_probable(posterior, slice(0, labels.n_examples), labels, seed)
     label[~labels.labelled] = -1
@@ -102,10 +100,16 @@ def dawid_skene(
     )
 
 
+def _named(labels: Labels) -> Ints:
+    """Codes of the classes that labels name; of all if all but one are."""
+    named = np.flatnonzero(np.bincount(labels.label, minlength=labels.n_classes))
+    return named if len(named) < labels.n_classes - 1 else np.arange(labels.n_classes)
+
+
 def _fitted(
-    labels: Labels, annotator_prior: float, pooled_prior: float, max_iter: int, tol: float
+    labels: Labels, named: Ints, annotator_prior: float, pooled_prior: float, max_iter: int, tol: float
 ) -> _ConfusionModel:
-    model = _ConfusionModel(labels, annotator_prior, pooled_prior)
+    model = _ConfusionModel(labels, annotator_prior, pooled_prior, named)
     previous = -np.inf
     for _ in range(max_iter):
         likelihood = model.step()
@@ -115,7 +119,7 @@ def _fitted(
     return model
 
 
-def _chosen_strength(labels: Labels, annotator_prior: float, max_iter: int, tol: float) -> float:
+def _chosen_strength(labels: Labels, named: Ints, annotator_prior: float, max_iter: int, tol: float) -> float:
     """The pull of the pooled matrix to the diagonal that labels which were held out bear.
 
     A label l of annotator j has the probability Σ_k p_k θ_jkl, with the posterior p and the matrices of the
@@ -139,8 +143,8 @@ def _chosen_strength(labels: Labels, annotator_prior: float, max_iter: int, tol:
     )
     scores = []
     for strength in _STRENGTHS:
-        model = _fitted(rest, annotator_prior, strength, max_iter, tol)
-        channel = model.table[labels.annotator[held], labels.label[held]]
+        model = _fitted(rest, named, annotator_prior, strength, max_iter, tol)
+        channel = model.channel(labels.annotator[held], labels.label[held])
         predicted = (model.posterior()[several] * channel).sum(axis=1)
         scores.append(np.log(np.maximum(predicted, _TINY)))
     best = max(scores, key=lambda score: float(score.sum()))
@@ -170,106 +174,208 @@ def _overruling(labels: Labels, label: Ints) -> tuple[str, ...]:
     )
 
 
+class _Parameters(NamedTuple):
+    """Some columns of all confusion matrices: the true classes ``columns``.
+
+    Attributes
+    ----------
+    columns : slice
+    counts : ndarray, shape (n_pairs, n_columns)
+        Labels of each pair of annotator and class expected on examples of each true class.
+    pulled : ndarray, shape (n_classes, n_columns)
+        What is added to the counts of every annotator: the pooled matrix times the prior's strength.
+    given : ndarray, shape (n_annotators, n_columns)
+        Sums over the labels of both.
+    prior : ndarray, shape (n_columns,)
+        Share of each class.
+    """
+
+    columns: slice
+    counts: Float64s
+    pulled: Float64s
+    given: Float64s
+    prior: Float64s
+
+
 class _ConfusionModel:
     """Confusion matrices and class prior, with one fused expectation-maximisation step.
 
-    Everything rests on a sparse indicator matrix with one row an example. A label is its column
-    ``annotator * n_classes + label``; one more column, which every example has, is the class prior. Its
-    product with the log-parameters are the scores of the classes, and the product of its transpose with
-    the posteriors are the counts that give new parameters.
+    Only the rows (annotator, label) of the matrices that labels name are ever needed, and columns (true
+    classes) of them do not depend on one another: they are worked out some at a time, and what stays in
+    memory is the posterior of the examples with several labels. Everything rests on a sparse indicator matrix
+    with one row an example. A label is the column of its pair of annotator and class; one more column, which
+    every example has, is the class prior. Its product with the log-parameters are the scores of the classes,
+    and the product of its transpose with the posteriors are the counts that give new parameters.
+
+    Classes that nobody names are all alike. Where they are several, one column stands for them: the posterior
+    and the prior there are those of all of them together, what is conditional on a class is that of each.
+
+    ``named`` are the codes of the classes that labels may name, by default all.
     """
 
-    def __init__(self, labels: Labels, annotator_prior: float, pooled_prior: float) -> None:
-        self.labels, self.annotator_prior = labels, annotator_prior
-        self.n_classes, self.n_annotators = labels.n_classes, labels.n_annotators
-        right = 0.7 if self.n_classes > 1 else 1.0
-        off = (1 - right) / max(self.n_classes - 1, 1)
-        self.pooled_counts = pooled_prior * (off + (right - off) * np.eye(self.n_classes))
-        self.several = list(self._indicators(np.flatnonzero(labels.counts > 1)))
-        self.n_several = sum(len(index) for index, _, _ in self.several)
-        self._maximise(self._vote_counts())
-
-    def _indicators(self, examples: Ints) -> Iterator[tuple[Ints, csr_array, csc_array]]:
-        """Some examples in blocks, the rows of the indicator matrix that are theirs, and their transpose."""
+    def __init__(
+        self, labels: Labels, annotator_prior: float, pooled_prior: float, named: Ints | None = None
+    ) -> None:
         from scipy.sparse import csr_array  # on first use: it would take half of `import activelab`
 
-        columns = self.n_annotators * self.n_classes + 1
-        dtype = np.int32 if columns <= np.iinfo(np.int32).max else np.int64
-        # A block no smaller than the parameters: each costs a pass over them.
-        size = max(_CELLS_A_BLOCK // self.n_classes, columns)
-        for start in range(0, len(examples), size):
-            index = examples[start : start + size]
-            counts = self.labels.counts[index]
-            indptr = np.zeros(len(index) + 1, dtype=np.int64)
-            np.cumsum(counts + 1, out=indptr[1:])
-            column = np.full(indptr[-1], columns - 1, dtype=dtype)
-            is_label = np.ones(len(column), dtype=bool)
-            is_label[indptr[1:] - 1] = False
-            here = ranges(self.labels.offsets[index], counts)
-            column[is_label] = self.labels.annotator[here].astype(dtype) * self.n_classes
-            column[is_label] += self.labels.label[here]
-            entries = (np.ones(len(column)), column, indptr.astype(dtype))
-            indicator = csr_array(entries, shape=(len(index), columns))
-            yield index, indicator, indicator.T
+        self.labels, self.annotator_prior, self.pooled_prior = labels, annotator_prior, pooled_prior
+        self.named = np.arange(labels.n_classes) if named is None else named
+        self.others = max(labels.n_classes - len(self.named), 1)
+        self.n_classes = min(len(self.named) + 1, labels.n_classes)
+        self._code = np.zeros(labels.n_classes, dtype=np.int64)
+        self._code[self.named] = np.arange(len(self.named))
+        self._right = 0.7 if labels.n_classes > 1 else 1.0
+        self._off = (1 - self._right) / max(labels.n_classes - 1, 1)
+        self._more = pooled_prior * (self._right - self._off)
+        self.several = np.flatnonzero(labels.counts > 1)
+        counts = labels.counts[self.several]
+        here = ranges(labels.offsets[self.several], counts)
+        annotator, label = labels.annotator[here], self._code[labels.label[here]]
+        self.pairs, pair = pairs_of(annotator, label, labels.n_annotators, self.n_classes)
+        size = len(self.pairs)
+        # Sums of pairs: by label, then by annotator.
+        group = np.concatenate([self.pairs.label, self.n_classes + self.pairs.annotator])
+        shape = (self.n_classes + labels.n_annotators, size)
+        self.groups = csr_array((np.ones(2 * size), (group, np.tile(np.arange(size), 2))), shape=shape)
+        self.columns = list(_slices(self.n_classes, size + 1))
+        self.rows = list(_slices(len(counts), self.columns[0].stop))
+        indptr = np.zeros(len(counts) + 1, dtype=np.int64)
+        np.cumsum(counts + 1, out=indptr[1:])
+        dtype = np.int32 if max(indptr[-1], size) < np.iinfo(np.int32).max else np.int64
+        column = np.full(indptr[-1], size, dtype=dtype)
+        is_label = np.ones(len(column), dtype=bool)
+        is_label[indptr[1:] - 1] = False
+        column[is_label] = pair
+        entries = (np.ones(len(column)), column, indptr.astype(dtype))
+        indicator = csr_array(entries, shape=(len(counts), size + 1))
+        self.transposed = indicator.T
+        self.indicators = [indicator[rows] for rows in self.rows] if len(self.rows) > 1 else [indicator]
+        # The posterior of the first step is each example's share of the votes.
+        cell = np.repeat(np.arange(len(counts)), counts) * self.n_classes + label
+        votes = np.bincount(cell, minlength=len(counts) * self.n_classes).reshape(-1, self.n_classes)
+        self.state = votes / counts[:, None]
 
-    def _vote_counts(self) -> Float64s:
-        """Counts of the first step: each example's posterior is its share of the votes."""
-        eye = np.vstack([np.tile(np.eye(self.n_classes), (self.n_annotators, 1)), np.zeros(self.n_classes)])
-        counts = np.zeros_like(eye)
-        for _, indicator, transposed in self.several:
-            votes = indicator @ eye
-            votes /= row_sums(votes)[:, None]
-            counts += transposed @ votes
-        return counts
+    def _maximised(self, columns: slice) -> _Parameters:
+        """The most probable parameters given the state."""
+        counts = self.transposed @ np.ascontiguousarray(self.state[:, columns])
+        counts, of_class = counts[:-1], counts[-1]
+        prior = of_class + 1
+        if self.others > 1 and columns.stop == self.n_classes:
+            prior[-1] += self.others - 1
+            counts[:, -1] /= self.others
+        prior /= len(self.several) + self.labels.n_classes
+        sums = self.groups @ counts
+        pulled, given = sums[: self.n_classes], sums[self.n_classes :]
+        # An annotator who is mostly right; of the classes that nobody names, all in the last row.
+        pulled += self.pooled_prior * self._off
+        pulled[self.n_classes - 1] += self.pooled_prior * (self.others - 1) * self._off
+        pulled.reshape(-1)[columns.start * len(prior) :: len(prior) + 1][: len(prior)] += self._more
+        pulled /= np.maximum(pulled.sum(axis=0), _TINY)
+        pulled *= self.annotator_prior
+        given += pulled.sum(axis=0)
+        np.maximum(given, _TINY, out=given)
+        return _Parameters(columns, counts, pulled, given, prior)
 
-    def _maximise(self, counts: Float64s) -> None:
-        """New log-parameters. Row (j, l), column k of a table: annotator j says l when the truth is k."""
-        confusion, prior = counts[:-1].reshape(-1, self.n_classes, self.n_classes), counts[-1]
-        pooled = self.pooled_counts.T + confusion.sum(axis=0)
-        pooled /= np.maximum(pooled.sum(axis=0), _TINY)
-        self.table = confusion + self.annotator_prior * pooled
-        self.table /= np.maximum(self.table.sum(axis=1, keepdims=True), _TINY)
-        self.prior = (prior + 1) / (prior.sum() + self.n_classes)
-        parameters = np.vstack([self.table.reshape(-1, self.n_classes), self.prior])
-        self.log_parameters = np.log(np.maximum(parameters, _TINY, out=parameters), out=parameters)
+    def _scored(self, at: _Parameters) -> Iterator[tuple[slice, Float64s]]:
+        """Log-probability of labels and class, of blocks of the examples with several labels."""
+        log_parameters = np.empty((len(self.pairs) + 1, len(at.prior)))
+        table = log_parameters[:-1]
+        np.take(at.pulled, self.pairs.label, axis=0, out=table)
+        table += at.counts
+        table /= np.take(at.given, self.pairs.annotator, axis=0)
+        log_parameters[-1] = at.prior
+        np.maximum(log_parameters, _TINY, out=log_parameters)
+        np.log(log_parameters, out=log_parameters)
+        for rows, indicator in zip(self.rows, self.indicators, strict=True):
+            yield rows, indicator @ log_parameters
 
-    def _posterior(self, indicator: csr_array) -> tuple[Float64s, Float64s]:
-        """Posterior of a block and the log-likelihood of each of its examples."""
-        joint = indicator @ self.log_parameters
-        np.exp(joint, out=joint)
-        total = row_sums(joint)
-        log_total = np.zeros(len(total))
-        # So many labels, or so unlikely ones, that the product of their probabilities underflows.
-        small = np.flatnonzero(total < _SMALL)
-        if len(small):
-            scores = indicator[small] @ self.log_parameters
-            log_total[small] = scores.max(axis=1)
-            joint[small] = np.exp(scores - log_total[small, None])
-            total[small] = row_sums(joint[small])
-        joint /= total[:, None]
-        log_total += np.log(total)
-        return joint, log_total
+    def _channel(self, at: _Parameters, annotator: Ints, label: Ints) -> Float64s:
+        """Probability that an annotator gives a label to an example of each class, in some columns."""
+        found = self.pairs.find(annotator, label)
+        rows = at.pulled[label]
+        rows[found >= 0] += at.counts[found[found >= 0]]
+        return np.asarray(rows / at.given[annotator])
 
     def step(self) -> float:
-        """One step of both halves; returns the mean log-likelihood before it."""
-        counts = np.zeros_like(self.log_parameters)
+        """One step of both halves; returns the mean log-likelihood it finds."""
         total = 0.0
-        for _, indicator, transposed in self.several:
-            posterior, likelihood = self._posterior(indicator)
-            total += float(likelihood.sum())
-            counts += transposed @ posterior
-        self._maximise(counts)
-        return total / max(self.n_several, 1)
+        for columns in self.columns:
+            for rows, scores in self._scored(self._maximised(columns)):
+                if len(self.columns) == 1:
+                    total += _normalise(scores, self.state[rows])
+                else:
+                    self.state[rows, columns] = scores
+        for rows in _slices(len(self.state), self.n_classes) if len(self.columns) > 1 else ():
+            total += _normalise(self.state[rows].copy(), self.state[rows])
+        return total / max(len(self.several), 1)
 
     def posterior(self) -> Float64s:
         """Posterior of every example, shape (n_examples, n_classes)."""
-        out = np.empty((self.labels.n_examples, self.n_classes))
-        others = self._indicators(np.flatnonzero(self.labels.counts < 2))
-        for index, indicator, _ in chain(self.several, others):
-            out[index] = self._posterior(indicator)[0]
-        return out
+        labels, alone = self.labels, np.flatnonzero(self.labels.counts == 1)
+        first = labels.offsets[alone]
+        code = self._code[labels.label[first]]
+        pairs, pair = pairs_of(labels.annotator[first], code, labels.n_annotators, self.n_classes)
+        out = np.empty((labels.n_examples, self.n_classes))
+        for columns in self.columns:
+            at = self._maximised(columns)
+            out[:, columns] = np.log(at.prior)
+            single = np.log(np.maximum(self._channel(at, pairs.annotator, pairs.label), _TINY))
+            out[alone, columns] += single[pair]
+            for rows, scores in self._scored(at):
+                out[self.several[rows], columns] = scores
+        for rows in _slices(len(out), self.n_classes):
+            _normalise(out[rows].copy(), out[rows])
+        return self._of_all(out, self.others)
+
+    def channel(self, annotator: Ints, label: Ints) -> Float64s:
+        """Probability that an annotator gives a label to an example of each class."""
+        found, code = np.empty((len(label), self.n_classes)), self._code[label]
+        for columns in self.columns:
+            found[:, columns] = self._channel(self._maximised(columns), annotator, code)
+        return self._of_all(found, 1)
+
+    def _of_all(self, values: Float64s, shared_by: int) -> Float64s:
+        """A column for each class, of which those that nobody names share the last."""
+        if self.others < 2:
+            return values
+        found = np.repeat(values[:, -1:] / shared_by, self.labels.n_classes, axis=1)
+        found[:, self.named] = values[:, :-1]
+        return found
 
     def expected_accuracy(self) -> Float64s:
         """Σ_k π_k θ_jkk of each annotator."""
-        accuracy: Float64s = np.einsum("jkk,k->j", self.table, self.prior)
-        return accuracy
+        total = np.zeros(self.labels.n_annotators)
+        for columns in self.columns:
+            at = self._maximised(columns)
+            classes = np.arange(columns.start, columns.stop)
+            right = at.pulled[classes, classes - columns.start]
+            if columns.stop == self.n_classes and self.others > 1:
+                right[-1] *= self._right / (self._right + (self.others - 1) * self._off)
+            total += (right * at.prior / at.given).sum(axis=1)
+            own = np.flatnonzero((self.pairs.label >= columns.start) & (self.pairs.label < columns.stop))
+            who, column = self.pairs.annotator[own], self.pairs.label[own] - columns.start
+            share = at.counts[own, column] * at.prior[column] / at.given[who, column]
+            total += np.bincount(who, share, len(total))
+        return total
+
+
+def _slices(length: int, n_columns: int) -> Iterator[slice]:
+    """Parts of a length, of so many columns as fit into a block."""
+    size = max(_CELLS_A_BLOCK // max(n_columns, 1), 1)
+    return (slice(low, min(low + size, length)) for low in range(0, max(length, 1), size))
+
+
+def _normalise(scores: Float64s, out: Float64s) -> float:
+    """Write the probabilities proportional to exp of each row; the sum of the logarithms of the rows' sums."""
+    np.exp(scores, out=out)
+    total = row_sums(out)
+    log_total = 0.0
+    # So many labels, or so unlikely ones, that the product of their probabilities underflows.
+    small = np.flatnonzero(total < _SMALL)
+    if len(small):
+        most = scores[small].max(axis=1)
+        out[small] = np.exp(scores[small] - most[:, None])
+        total[small] = row_sums(out[small])
+        log_total = float(most.sum())
+    out /= total[:, None]
+    return log_total + float(np.log(total).sum())

@@ -94,7 +94,7 @@ def test_a_second_name_changes_no_quality_by_more_than_a_voice_could(seed, of, e
     matrix, _, _ = team(seed, n=400, members=8, each=each)
     labels = al.Labels.from_wide(matrix, classes=3)
     doubled = al.Labels.from_wide(with_copy(matrix, of), classes=3)
-    channel = bayesian_estimate(labels, ()).channels.log_confusion.reshape(8, 3, 3)[of]
+    channel = np.log(bayesian_estimate(labels, ()).channels.confusion(np.array([of]))[0])
     voice = (channel.max(axis=1) - channel.min(axis=1)).max()
     consensus = al.bayesian_consensus(doubled)
     assume(consensus.annotators.voice[of] < 1)

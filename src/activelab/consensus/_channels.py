@@ -9,6 +9,7 @@ import numpy as np
 from activelab._kernels import Block
 from activelab._typing import Float64s, Ints
 from activelab.consensus._banded import banded, first_guess
+from activelab.consensus._pairs import Pairs
 from activelab.labels import Labels
 
 PRIOR = (4.0, 1.0)
@@ -49,24 +50,58 @@ class Ability:
 
 
 @dataclass(frozen=True)
+class Shared:
+    """The confusion that all share, scaled to the accuracy of each.
+
+    Attributes
+    ----------
+    right : ndarray of float64, shape (n_annotators, n_classes)
+        How often each annotator is right about each class.
+    errors : ndarray of float64, shape (n_named + 1, n_classes)
+        Label, class: how the errors on a class are distributed over the labels. The last row is that of each
+        class nobody names.
+    row : ndarray of int64, shape (n_classes,)
+        Row of each label.
+    """
+
+    right: Float64s
+    errors: Float64s
+    row: Ints
+
+    def rows(self, annotator: Ints, label: Ints) -> Float64s:
+        """P(label | class k) of each pair, shape (n_pairs, n_classes)."""
+        right = np.take(self.right, annotator, axis=0)
+        rows = (1 - right) * np.take(self.errors, self.row[label], axis=0)
+        cell = np.arange(len(label)), label
+        rows[cell] = right[cell]
+        return np.asarray(rows)
+
+
+@dataclass(frozen=True)
 class Channels:
     """How annotators err.
 
     Attributes
     ----------
     ability : Ability
-    log_confusion : ndarray, shape (n_annotators * n_classes, n_classes), or None
+    log_confusion : ndarray, shape (n_rows, n_classes), or None
         Row (j, l), column k: log of the probability that annotator j says l of an example of class k.
         None where accuracies are all that is kept.
     n_classes : int
     observed : ndarray, shape (n_annotators, n_classes), or None
         Labels of annotator j on examples of class k that ``log_confusion`` rests on, pseudo-labels included.
+    pairs : Pairs or None
+        The rows there are; None if there are all n_annotators * n_classes.
+    shared : Shared or None
+        What other rows follow from.
     """
 
     ability: Ability
     log_confusion: Float64s | None
     n_classes: int
     observed: Float64s | None = None
+    pairs: Pairs | None = None
+    shared: Shared | None = None
 
     @classmethod
     def at_first(cls, labels: Labels, where: Float64s | None = None) -> Channels:
@@ -87,6 +122,29 @@ class Channels:
         first = cls.at_first(labels)
         return cls(first.ability, np.tile(np.log(confusion), (labels.n_annotators, 1)), labels.n_classes)
 
+    def log_rows(self, annotator: Ints, label: Ints) -> Float64s:
+        """log P(label | class k) of each annotator and label, shape (n, n_classes)."""
+        assert self.log_confusion is not None
+        if self.pairs is None or self.shared is None or self.observed is None:
+            return np.take(self.log_confusion, annotator * self.n_classes + label, axis=0)
+        at = self.pairs.find(annotator, label)
+        lost = np.flatnonzero(at < 0)
+        if not len(lost):
+            return np.take(self.log_confusion, at, axis=0)
+        rows = np.empty((len(at), self.n_classes))
+        rows[at >= 0] = self.log_confusion[at[at >= 0]]
+        # Nobody named these classes: no count is added to what all share.
+        annotator, label = annotator[lost], label[lost]
+        unseen = _OWN * self.n_classes**2 * self.shared.rows(annotator, label)
+        rows[lost] = _logs(unseen / self.observed[annotator])
+        return rows
+
+    def confusion(self, annotators: Ints) -> Float64s:
+        """P(label | class) of some annotators, shape (n, n_classes, n_classes): annotator, label, class."""
+        size = self.n_classes
+        rows = self.log_rows(np.repeat(annotators, size), np.tile(np.arange(size), len(annotators)))
+        return np.exp(rows, out=rows).reshape(-1, size, size)
+
     def evidence(self, block: Block, weight: Float64s | None = None) -> Float64s:
         """Σ_j w_ij log P(Y_ij | class k) over a block, up to a constant of each example.
 
@@ -103,14 +161,21 @@ class Channels:
                 return block.weighted_votes(log_odds)
             votes = np.bincount(block.cell, log_odds[block.annotator] * weight, block.size * self.n_classes)
             return votes.astype(np.float64, copy=False).reshape(-1, self.n_classes)
-        column = block.annotator * self.n_classes + block.label
-        if column.size == 0:
+        if not len(block.label):
             return np.zeros((block.size, self.n_classes))
+        table = self.log_confusion
+        if self.pairs is None:
+            column = block.annotator * self.n_classes + block.label
+        else:
+            column = self.pairs.find(block.annotator, block.label)
+            lost = np.flatnonzero(column < 0)
+            if len(lost):
+                table = np.concatenate([table, self.log_rows(block.annotator[lost], block.label[lost])])
+                column[lost] = len(self.log_confusion) + np.arange(len(lost))
         offsets = np.concatenate([[0], np.cumsum(block.counts)])
-        shape = (block.size, len(self.log_confusion))
         entries = np.ones(len(column)) if weight is None else weight
-        indicator = csr_array((entries, column, offsets), shape=shape)
-        return np.asarray(indicator @ self.log_confusion)
+        indicator = csr_array((entries, column, offsets), shape=(block.size, len(table)))
+        return np.asarray(indicator @ table)
 
 
 def ability_of(right: Float64s, given: Float64s, n_classes: int) -> Ability:
@@ -124,19 +189,18 @@ def ability_of(right: Float64s, given: Float64s, n_classes: int) -> Ability:
 class ChannelSums:
     """Expected counts of who says what of which class, gathered block by block.
 
-    ``where`` are the positions of the classes on a scale, if they are its points.
+    Counts are kept of the annotators and classes that labels name. ``where`` are the positions of the classes
+    on a scale, if they are its points.
     """
 
     def __init__(self, labels: Labels, where: Float64s | None = None) -> None:
         self.where = where
         self.n_classes, self.n_annotators = labels.n_classes, labels.n_annotators
         self.right, self.given = np.zeros(self.n_annotators), np.zeros(self.n_annotators)
-        cells = self.n_annotators * self.n_classes**2
-        self.counts = (
-            np.zeros((self.n_annotators * self.n_classes, self.n_classes))
-            if cells <= MOST_CELLS and self.n_classes > 1
-            else None
-        )
+        self.pairs: Pairs | None = None
+        if self.n_annotators * self.n_classes**2 <= MOST_CELLS and self.n_classes > 1:
+            self.pairs = Pairs.of(labels.annotator, labels.label, self.n_annotators, self.n_classes)
+        self.counts = np.zeros((0 if self.pairs is None else len(self.pairs), self.n_classes))
         self._waiting: list[tuple[Ints, Float64s]] = []
         self._rows = 0
 
@@ -145,31 +209,31 @@ class ChannelSums:
         right = posterior.reshape(-1)[block.cell]
         self.right += np.bincount(block.annotator, right, self.n_annotators)
         self.given += np.bincount(block.annotator, minlength=self.n_annotators)
-        if self.counts is None:
+        if self.pairs is None:
             return
-        self._waiting.append((block.annotator * self.n_classes + block.label, posterior[block.row]))
+        self._waiting.append((self.pairs.find(block.annotator, block.label), posterior[block.row]))
         self._rows += len(right)
         # A sum over few labels would cost a pass over all the counts.
         if self._rows >= len(self.counts):
             self._flush()
 
     def _flush(self) -> None:
-        from scipy.sparse import csr_array
-
-        if self.counts is None or not self._rows:
+        if not self._rows:
             return
-        column = np.concatenate([one for one, _ in self._waiting])
+        pair = np.concatenate([one for one, _ in self._waiting])
         posterior = np.concatenate([one for _, one in self._waiting])
-        entries = (np.ones(self._rows), (column, np.arange(self._rows)))
-        self.counts += csr_array(entries, shape=(len(self.counts), self._rows)) @ posterior
+        self.counts += _group_sums(pair, posterior, len(self.counts))
         self._waiting, self._rows = [], 0
 
     @property
     def own(self) -> Float64s | None:
         """Expected counts of annotator, label, class; None where accuracies are all that is kept."""
+        if self.pairs is None:
+            return None
         self._flush()
-        shape = (self.n_annotators, self.n_classes, self.n_classes)
-        return None if self.counts is None else self.counts.reshape(shape)
+        own = np.zeros((self.n_annotators, self.n_classes, self.n_classes))
+        own[self.pairs.annotator, self.pairs.label] = self.counts
+        return own
 
     def channels(self, prior: Float64s | None = None) -> Channels:
         """The most probable channels given the counts.
@@ -177,32 +241,61 @@ class ChannelSums:
         ``prior`` are the confusions, annotator, label, class, that annotators are shrunk to; by default what
         all share.
         """
-        mean = (self.right.sum() + PRIOR[0]) / (self.given.sum() + sum(PRIOR))
         ability = ability_of(self.right, self.given, self.n_classes)
-        own = self.own
-        if own is None:
+        if self.pairs is None:
             return Channels(ability, None, self.n_classes)
-        if prior is None:
-            prior = self._shared(own, float(mean), ability) if self.where is None else banded(own, self.where)
+        self._flush()
         strength = _OWN * self.n_classes**2
-        confusion = own + strength * prior
-        observed = own.sum(axis=1) + strength
-        confusion /= observed[:, None, :]
-        np.log(np.maximum(confusion, LEAST, out=confusion), out=confusion)
-        return Channels(ability, confusion.reshape(-1, self.n_classes), self.n_classes, observed)
+        own = None if prior is None and self.where is None else self.own
+        if prior is None and self.where is not None and own is not None:
+            prior = banded(own, self.where)
+        if prior is not None and own is not None:
+            observed = own.sum(axis=1) + strength
+            confusion = (own + strength * prior) / observed[:, None, :]
+            return Channels(ability, _logs(confusion).reshape(-1, self.n_classes), self.n_classes, observed)
+        shared = self._shared(ability)
+        observed = _group_sums(self.pairs.annotator, self.counts, self.n_annotators) + strength
+        confusion = self.counts + strength * shared.rows(self.pairs.annotator, self.pairs.label)
+        confusion /= np.take(observed, self.pairs.annotator, axis=0)
+        return Channels(ability, _logs(confusion), self.n_classes, observed, self.pairs, shared)
 
-    def _shared(self, own: Float64s, mean: float, ability: Ability) -> Float64s:
-        """The shared confusion scaled to each annotator's accuracy; indices annotator, label, class."""
+    def _shared(self, ability: Ability) -> Shared:
+        """The shared confusion scaled to each annotator's accuracy."""
+        assert self.pairs is not None
+        mean = float((self.right.sum() + PRIOR[0]) / (self.given.sum() + sum(PRIOR)))
         size = self.n_classes
-        eye = np.eye(size)
-        uniform = mean * eye + (1 - mean) / (size - 1) * (1 - eye)
-        pooled = own.sum(axis=0)
+        each = (1 - mean) / (size - 1)
+        named = np.flatnonzero(np.bincount(self.pairs.label, minlength=size))
+        row = np.full(size, len(named))
+        row[named] = np.arange(len(named))
+        cell = np.arange(len(named)), named
+        uniform = np.full((len(named), size), each)
+        uniform[cell] = mean
         strength = _POOLED * size
-        pooled = (pooled + strength * uniform) / (pooled.sum(axis=0) + strength)
-        right = np.clip(np.diag(pooled), LEAST, 1 - LEAST)
-        errors = pooled * (1 - eye)
-        errors /= np.maximum(errors.sum(axis=0), LEAST)
+        errors = _group_sums(row[self.pairs.label], self.counts, len(named))
+        given = errors.sum(axis=0) + strength
+        errors = (errors + strength * uniform) / given
+        unnamed = strength * each / given
+        right = strength * mean / given
+        right[named] = errors[cell]
+        right = np.clip(right, LEAST, 1 - LEAST)
+        errors[cell] = 0
+        total = errors.sum(axis=0) + (size - len(named) - (row == len(named))) * unnamed
+        errors = np.concatenate([errors, unnamed[None]]) / np.maximum(total, LEAST)
         accuracy = np.clip(ability.mean, 1e-3, 1 - 1e-3)
         odds = right / (1 - right) * (accuracy / (1 - accuracy))[:, None] * ((1 - mean) / mean)
-        scaled = odds / (1 + odds)  # annotator, class
-        return np.asarray(scaled[:, None, :] * eye + (1 - scaled)[:, None, :] * errors)
+        return Shared(odds / (1 + odds), errors, row)
+
+
+def _group_sums(group: Ints, values: Float64s, size: int) -> Float64s:
+    """Sums of the rows of each group."""
+    from scipy.sparse import csr_array
+
+    entries = (np.ones(len(group)), (group, np.arange(len(group))))
+    return np.asarray(csr_array(entries, shape=(size, len(group))) @ values)
+
+
+def _logs(confusion: Float64s) -> Float64s:
+    """Logarithms in place."""
+    np.maximum(confusion, LEAST, out=confusion)
+    return np.log(confusion, out=confusion)

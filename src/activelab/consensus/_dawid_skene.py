@@ -11,7 +11,7 @@ from activelab._errors import InputError
 from activelab._kernels import most_probable, ranges, row_sums
 from activelab._typing import Float64s, Ints
 from activelab.consensus._consensus import Consensus
-from activelab.consensus._pairs import pairs_of
+from activelab.consensus._pairs import Pairs
 from activelab.consensus._statistics import label_sums
 from activelab.labels import Labels
 
@@ -231,7 +231,7 @@ class _ConfusionModel:
         counts = labels.counts[self.several]
         here = ranges(labels.offsets[self.several], counts)
         annotator, label = labels.annotator[here], self._code[labels.label[here]]
-        self.pairs, pair = pairs_of(annotator, label, labels.n_annotators, self.n_classes)
+        self.pairs = Pairs.of(annotator, label, labels.n_annotators, self.n_classes)
         size = len(self.pairs)
         # Sums of pairs: by label, then by annotator.
         group = np.concatenate([self.pairs.label, self.n_classes + self.pairs.annotator])
@@ -245,7 +245,7 @@ class _ConfusionModel:
         column = np.full(indptr[-1], size, dtype=dtype)
         is_label = np.ones(len(column), dtype=bool)
         is_label[indptr[1:] - 1] = False
-        column[is_label] = pair
+        column[is_label] = self.pairs.find(annotator, label)
         entries = (np.ones(len(column)), column, indptr.astype(dtype))
         indicator = csr_array(entries, shape=(len(counts), size + 1))
         self.transposed = indicator.T
@@ -313,8 +313,9 @@ class _ConfusionModel:
         """Posterior of every example, shape (n_examples, n_classes)."""
         labels, alone = self.labels, np.flatnonzero(self.labels.counts == 1)
         first = labels.offsets[alone]
-        code = self._code[labels.label[first]]
-        pairs, pair = pairs_of(labels.annotator[first], code, labels.n_annotators, self.n_classes)
+        annotator, label = labels.annotator[first], self._code[labels.label[first]]
+        pairs = Pairs.of(annotator, label, labels.n_annotators, self.n_classes)
+        pair = pairs.find(annotator, label)
         out = np.empty((labels.n_examples, self.n_classes))
         for columns in self.columns:
             at = self._maximised(columns)
@@ -366,7 +367,7 @@ def _slices(length: int, n_columns: int) -> Iterator[slice]:
 
 
 def _normalise(scores: Float64s, out: Float64s) -> float:
-    """Write the probabilities proportional to exp of each row; the sum of the logarithms of the rows' sums."""
+    """Write probabilities proportional to exp of each row; return the sum of the logs of the rows' sums."""
     np.exp(scores, out=out)
     total = row_sums(out)
     log_total = 0.0

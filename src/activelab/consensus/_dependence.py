@@ -243,14 +243,12 @@ def _agreement(
     labels: Labels, channels: Channels, block: Block, posterior: Float64s
 ) -> Iterator[tuple[Ints, Float64s, Float64s]]:
     """For every two labels of an example: the pair, whether they agree, and the probability that they do."""
-    assert channels.log_confusion is not None
-    n_classes = labels.n_classes
     for a, b, row in _two_by_two(block):
         one, other = block.annotator[a], block.annotator[b]
         key = np.minimum(one, other) * labels.n_annotators + np.maximum(one, other)
         equal = (block.label[a] == block.label[b]).astype(np.float64)
-        repeats = np.exp(channels.log_confusion[other * n_classes + block.label[a]])
-        repeats += np.exp(channels.log_confusion[one * n_classes + block.label[b]])
+        repeats = np.exp(channels.log_rows(other, block.label[a]))
+        repeats += np.exp(channels.log_rows(one, block.label[b]))
         expected = np.einsum("ij,ij->i", posterior[row], repeats) / 2
         yield key, equal, np.clip(expected, 1e-6, 1 - 1e-6)
 

@@ -261,10 +261,9 @@ def without_example(channels: Channels, block: Block, posterior: Float64s) -> Fl
     """P(label given | class) of each label, from counts without the label's own example."""
     if channels.log_confusion is None or channels.observed is None:
         return _by_accuracy(channels, block, posterior)
-    row = block.annotator * channels.n_classes + block.label
     observed = channels.observed[block.annotator]
     share = posterior[block.row]
-    counts = np.exp(channels.log_confusion[row]) * observed - share
+    counts = np.exp(channels.log_rows(block.annotator, block.label)) * observed - share
     return np.asarray(np.maximum(counts, LEAST) / np.maximum(observed - share, LEAST))
 
 

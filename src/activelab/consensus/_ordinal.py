@@ -228,8 +228,7 @@ def _with_scale(
     assert where is not None
     shift, spread = (np.full(labels.n_annotators, np.nan) for _ in range(2))
     if channels.log_confusion is not None and len(posterior):
-        size = labels.n_classes
-        confusion = np.exp(channels.log_confusion).reshape(-1, size, size)
+        confusion = channels.confusion(np.arange(labels.n_annotators))
         confusion /= confusion.sum(axis=1, keepdims=True)
         share, apart = posterior.mean(axis=0), where[:, None] - where
         told = table.num_labels > 0

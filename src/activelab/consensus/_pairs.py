@@ -1,4 +1,4 @@
-"""Who named which class: the cells of all confusion matrices that a label falls into."""
+"""Who named which class: the rows of all confusion matrices that a label falls into."""
 
 from __future__ import annotations
 
@@ -9,47 +9,52 @@ import numpy as np
 from activelab._typing import Ints
 
 _MOST_CELLS = 1 << 20
-"""Annotators times classes up to which a table of all of them is as good as sorting the labels."""
+"""Annotators times classes up to which a table of all of them is cheap."""
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """The pairs of annotator and class that labels name, sorted; as many as labels at most.
+    """The pairs of annotator and class that labels name, sorted; at most as many as labels.
 
     Attributes
     ----------
     annotator, label : ndarray of int64, shape (n_pairs,)
-    n_classes : int
+    n_annotators, n_classes : int
+    position : ndarray of int64, shape (n_annotators * n_classes,), or None
+        Place of each pair among those named, -1 of others; None where the table would be large.
     """
 
     annotator: Ints
     label: Ints
+    n_annotators: int
     n_classes: int
+    position: Ints | None
+
+    @classmethod
+    def of(cls, annotator: Ints, label: Ints, n_annotators: int, n_classes: int) -> Pairs:
+        """The pairs that labels name."""
+        key = annotator.astype(np.int64) * n_classes + label
+        n_cells, position = n_annotators * n_classes, None
+        if n_cells <= max(_MOST_CELLS, len(key)):
+            named = np.zeros(n_cells, dtype=bool)
+            named[key] = True
+            keys = np.flatnonzero(named)
+            position = np.full(n_cells, -1)
+            position[keys] = np.arange(len(keys))
+        else:
+            keys = np.unique(key)
+        return cls(*np.divmod(keys, max(n_classes, 1)), n_annotators, n_classes, position)
 
     def __len__(self) -> int:
         return len(self.annotator)
 
     def find(self, annotator: Ints, label: Ints) -> Ints:
         """Position of each pair, -1 of those that no label names."""
-        wanted = annotator.astype(np.int64) * self.n_classes + label
-        if not len(self):
-            return np.full(len(wanted), -1)
-        key = self.annotator * self.n_classes + self.label
-        at = np.minimum(np.searchsorted(key, wanted), len(key) - 1)
-        return np.where(key[at] == wanted, at, -1)
-
-
-def pairs_of(annotator: Ints, label: Ints, n_annotators: int, n_classes: int) -> tuple[Pairs, Ints]:
-    """The pairs that labels name, and the position of each label's."""
-    key = annotator.astype(np.int64) * n_classes + label
-    n_cells = n_annotators * n_classes
-    if n_cells <= max(_MOST_CELLS, len(key)):
-        named = np.zeros(n_cells, dtype=bool)
-        named[key] = True
-        keys = np.flatnonzero(named)
-        at = np.full(n_cells, -1)
-        at[keys] = np.arange(len(keys))
-        position = at[key]
-    else:
-        keys, position = np.unique(key, return_inverse=True)
-    return Pairs(*np.divmod(keys, max(n_classes, 1)), n_classes), position
+        key = annotator.astype(np.int64) * self.n_classes + label
+        if self.position is not None:
+            return np.take(self.position, key)
+        named = self.annotator * self.n_classes + self.label
+        if not len(named):
+            return np.full(len(key), -1)
+        at = np.minimum(np.searchsorted(named, key), len(named) - 1)
+        return np.asarray(np.where(named[at] == key, at, -1))

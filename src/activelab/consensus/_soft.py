@@ -22,6 +22,7 @@ from activelab.labels import Labels
 from activelab.pred_probs import joined
 
 _HELD_OUT = 10_000  # examples whose labels are held out
+_CELLS = 1 << 20  # of confusion matrices at a time
 _EXPONENTS = (0.0, 0.15, 0.3, 0.5, 0.75, 1.0)
 _STRENGTHS = (0.0, 0.1, 0.2, 0.35, 0.5)
 _CONCENTRATIONS = np.geomspace(0.1, 200.0, 15)
@@ -250,19 +251,21 @@ def _confusions(labels: Labels, estimate: BayesianEstimate, group: Ints, n_group
     """P(answer | class) of each group, its members in proportion to their labels: group, answer, class."""
     size = labels.n_classes
     number = np.bincount(labels.annotator, minlength=labels.n_annotators).astype(np.float64)
-    table = estimate.channels.log_confusion
-    if table is None:
-        accuracy = estimate.channels.ability.mean
-        eye, spread = np.eye(size), (1 - np.eye(size)) / max(size - 1, 1)
-        own = accuracy[:, None, None] * eye + (1 - accuracy)[:, None, None] * spread
+    member = np.stack([group == code for code in range(n_groups)])
+    weight = np.where(member, number, 0.0)
+    # A group without labels answers as everybody does.
+    nobody = ~weight.any(axis=1)
+    weight[nobody] = number + 1e-9
+    channels, found = estimate.channels, np.zeros((n_groups, size, size))
+    if channels.log_confusion is None:
+        right = weight @ channels.ability.mean
+        found[:] = ((weight.sum(axis=1) - right) / max(size - 1, 1))[:, None, None]
+        found[:, np.arange(size), np.arange(size)] = right[:, None]
     else:
-        own = np.exp(table).reshape(-1, size, size)
-    found = np.empty((n_groups, size, size))
-    for code in range(n_groups):
-        # A group without labels answers as everybody does.
-        weight = np.where(group == code, number, 0.0)
-        weight = weight if weight.any() else number + 1e-9
-        found[code] = np.einsum("j,jlk->lk", weight, own)
+        step = max(_CELLS // size**2, 1)
+        for low in range(0, labels.n_annotators, step):
+            some = np.arange(low, min(low + step, labels.n_annotators))
+            found += np.einsum("gj,jlk->glk", weight[:, some], channels.confusion(some))
     return np.asarray(found / found.sum(axis=1, keepdims=True))
 
 

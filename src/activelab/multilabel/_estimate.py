@@ -60,7 +60,7 @@ class MultilabelEstimate:
             if one.channels.log_confusion is None:
                 rates[:, :, code] = one.channels.ability.mean
                 continue
-            confusion = np.exp(one.channels.log_confusion).reshape(-1, 2, 2)
+            confusion = one.channels.confusion(np.arange(n_annotators))
             for place, truth in enumerate((1, 0)):
                 rates[place, :, code] = confusion[:, truth, truth] / confusion[:, :, truth].sum(axis=1)
         return rates[0], rates[1]

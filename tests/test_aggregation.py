@@ -119,6 +119,18 @@ def test_the_order_of_rows_does_not_matter(frame, random):
         np.testing.assert_allclose(one, other, atol=1e-12)
 
 
+def test_errors_of_dawid_skene_are_of_the_labels_given():
+    one = ag.DawidSkene().fit(TOY)
+    given_labels = TOY[["worker", "label"]].drop_duplicates()
+    assert sorted(one.errors_.index) == sorted(given_labels.itertuples(index=False, name=None))
+    np.testing.assert_allclose(one.errors_.groupby("worker").sum(), 1)
+    of_w1 = TOY[TOY["worker"] == "w1"].set_index("task")["label"]
+    right = (
+        one.probas_.loc[of_w1.index[of_w1 == "yes"], "yes"].sum() / one.probas_.loc[of_w1.index, "yes"].sum()
+    )
+    assert one.errors_.loc[("w1", "yes"), "yes"] == pytest.approx(right)
+
+
 def test_workers_without_a_skill():
     skills = pd.Series({"w1": 1.0, "w2": 1.0, "w3": 1.0, "w4": 1.0})
     with pytest.raises(al.InputError, match=r"workers 'w5' have no skill"):

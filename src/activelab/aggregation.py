@@ -11,11 +11,13 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from activelab._errors import InputError, first
 from activelab._extras import needs
-from activelab._typing import Float64s
+from activelab._typing import Float64s, Ints
 from activelab.consensus import dawid_skene
+from activelab.consensus.parts import Pairs
 from activelab.labels import Labels
 
 with needs("pandas", "activelab.aggregation"):
@@ -282,7 +284,8 @@ class DawidSkene(_Aggregator):
     priors_ : Series
         Mean probability of each label.
     errors_ : DataFrame
-        By worker and label given, a column a true label: how probable it is that the worker gives that label.
+        By worker and label the worker gave, a column a true label: how probable it is that the worker gives
+        that label.
 
     Examples
     --------
@@ -305,16 +308,22 @@ class DawidSkene(_Aggregator):
         posterior = dawid_skene(labels, max_iter=self.n_iter, tol=self.tol).posterior
         self._keep(labels, posterior)
         self.priors_ = self.probas_.mean().rename("prior")
-        counts = np.zeros((labels.n_annotators, labels.n_classes, labels.n_classes))
-        np.add.at(counts, (labels.annotator, labels.label), posterior[labels.example])
-        total = counts.sum(axis=1, keepdims=True)
+        pairs = Pairs.of(labels.annotator, labels.label, labels.n_annotators, labels.n_classes)
+        row = pairs.find(labels.annotator, labels.label)
+        counts = _sums(row, labels.example, len(pairs), posterior)
+        total = _sums(pairs.annotator, np.arange(len(pairs)), labels.n_annotators, counts)[pairs.annotator]
         # What a worker says where a label is never true is not known.
         share = np.divide(counts, total, out=np.full_like(counts, 1 / labels.n_classes), where=total > 1e-10)
-        rows = pd.MultiIndex.from_product([labels.annotators, labels.classes], names=["worker", "label"])
-        self.errors_ = pd.DataFrame(
-            share.reshape(len(rows), -1), index=rows, columns=self.probas_.columns.rename(None)
-        )
+        codes = [labels.annotators[pairs.annotator], labels.classes[pairs.label]]
+        rows = pd.MultiIndex.from_arrays(codes, names=["worker", "label"])
+        self.errors_ = pd.DataFrame(share, index=rows, columns=self.probas_.columns.rename(None))
         return self
+
+
+def _sums(group: Ints, place: Ints, n_groups: int, values: Float64s) -> Float64s:
+    """Sums over each group of the rows of ``values`` at some places."""
+    entries = (np.ones(len(group)), (group, place))
+    return np.asarray(csr_array(entries, shape=(n_groups, len(values))) @ values)
 
 
 def _labels(data: pd.DataFrame) -> Labels:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import activelab as al
 import naive
+from activelab._kernels import blocks
 from activelab.consensus._bayesian import bayesian_estimate
 from conftest import make_pool, pools
 
@@ -32,6 +33,24 @@ def test_it_equals_its_definition(models, pool):
     result = al.bayesian_consensus(labels, probs)
     np.testing.assert_allclose(result.posterior, posterior, atol=1e-8)
     assert (result.label >= 0).tolist() == labels.labelled.tolist()
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_many_classes_of_which_labels_name_few(seed):
+    rng = np.random.default_rng(seed)
+    few, _ = make_pool(seed, n=12, m=4)
+    matrix = np.where(np.isnan(few), np.nan, np.array([1, 4, 8])[np.nan_to_num(few).astype(int)])
+    probs = rng.dirichlet(np.ones(12), size=(1, 12))
+    posterior = naive.bayesian(matrix, probs)[0]
+    labels = labels_of(matrix, probs)
+    np.testing.assert_allclose(al.bayesian_consensus(labels, probs).posterior, posterior, atol=1e-8)
+    # Labels that the estimate has not seen, of classes that their annotators had not named.
+    estimate = bayesian_estimate(labels, tuple(probs))
+    new = al.Labels.from_wide(rng.integers(12, size=(5, 4)), classes=12)
+    log_confusion = np.log(estimate.channels.confusion(np.arange(4)))
+    expected = log_confusion[new.annotator, new.label].reshape(5, 4, 12).sum(axis=1)
+    for block in blocks(new):
+        np.testing.assert_allclose(estimate.evidence(block), expected)
 
 
 @given(pool=pools())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import logsumexp
 
@@ -51,6 +53,41 @@ def test_equals_its_definition(n_classes, seed):
             model.posterior(), slow_dawid_skene(matrix, n_classes, step), rtol=1e-9, atol=1e-12
         )
         model.step()
+
+
+@settings(max_examples=8)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_many_classes_of_which_labels_name_few(seed):
+    """Classes that nobody names share one column; columns worked out one at a time are the same."""
+    rng = np.random.default_rng(seed)
+    matrix = rng.choice([1, 4, 7, 8], size=(12, 4), p=[0.5, 0.3, 0.1, 0.1]).astype(float)
+    matrix[rng.random(matrix.shape) < 0.4] = np.nan
+    labels = al.Labels.from_wide(matrix, classes=20)
+    options = {"max_iter": 3, "tol": 0, "annotator_prior": 1, "pooled_prior": 1}
+    found, chosen = al.dawid_skene(labels, **options), al.dawid_skene(labels, max_iter=3)
+    np.testing.assert_allclose(found.posterior, slow_dawid_skene(matrix, 20, 3), rtol=1e-9)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_dawid_skene, "_CELLS_A_BLOCK", 1)
+        patch.setattr(_dawid_skene, "_named", lambda labels: np.arange(labels.n_classes))
+        apart, chosen_apart = al.dawid_skene(labels, **options), al.dawid_skene(labels, max_iter=3)
+    for one, other in ((found, apart), (chosen, chosen_apart)):
+        np.testing.assert_allclose(one.posterior, other.posterior, rtol=1e-9)
+        np.testing.assert_allclose(one.annotators.weight, other.annotators.weight, rtol=1e-9)
+
+
+def test_memory_is_that_of_the_labels_not_of_all_confusions():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(400, size=300)
+    label = np.where(rng.random((300, 3)) < 0.8, truth[:, None], rng.integers(400, size=(300, 3)))
+    annotator = (rng.integers(500, size=300)[:, None] + [0, 100, 200]) % 500
+    rows = np.repeat(np.arange(300), 3), annotator.ravel(), label.ravel()
+    labels = al.Labels(*rows, examples=300, annotators=500, classes=400)
+    tracemalloc.start()
+    found = al.dawid_skene(labels, max_iter=3)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 500 * 400**2 * 8 / 10
+    assert (found.label == truth).mean() > 0.8
 
 
 def test_hundreds_of_labels_an_example():

@@ -36,6 +36,7 @@ from activelab.consensus._loss import LOSSES, Loss, decide, loss_table
 from activelab.consensus._majority_vote import vote_labels
 from activelab.consensus._model_prior import ModelPrior
 from activelab.consensus._ordinal import loss_range, ordinal_consensus_by, scale_positions
+from activelab.consensus._pairs import Pairs
 from activelab.consensus._pooled import first_confusion, pooled_effects
 from activelab.consensus._shares import believed_shares, reliability, said_shares
 from activelab.consensus._statistics import (
@@ -61,6 +62,7 @@ __all__ = [
     "LabelSums",
     "Loss",
     "ModelPrior",
+    "Pairs",
     "Question",
     "Trust",
     "Voices",

@@ -125,10 +125,8 @@ def test_errors_of_dawid_skene_are_of_the_labels_given():
     assert sorted(one.errors_.index) == sorted(given_labels.itertuples(index=False, name=None))
     np.testing.assert_allclose(one.errors_.groupby("worker").sum(), 1)
     of_w1 = TOY[TOY["worker"] == "w1"].set_index("task")["label"]
-    right = (
-        one.probas_.loc[of_w1.index[of_w1 == "yes"], "yes"].sum() / one.probas_.loc[of_w1.index, "yes"].sum()
-    )
-    assert one.errors_.loc[("w1", "yes"), "yes"] == pytest.approx(right)
+    yes = one.probas_.loc[of_w1.index, "yes"]
+    assert one.errors_.loc[("w1", "yes"), "yes"] == pytest.approx(yes[of_w1 == "yes"].sum() / yes.sum())
 
 
 def test_workers_without_a_skill():

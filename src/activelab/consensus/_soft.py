@@ -214,7 +214,7 @@ def _distributions(
         every = block.votes()
         for code in range(n_groups):
             counts = votes[code] + best.others * (every - votes[code])
-            towards = (1 - best.usual) * (expected @ confusion[code].T) + best.usual * usual[code]
+            towards = (1 - best.usual) * confusion.answers(code, expected) + best.usual * usual[code]
             smoothed = counts + best.concentration * towards
             found[code, block.index] = smoothed / smoothed.sum(axis=1, keepdims=True)
     return found, best.concentration
@@ -247,8 +247,44 @@ def _usual(labels: Labels, group: Ints, n_groups: int) -> Float64s:
     return np.asarray(counts / counts.sum(axis=1, keepdims=True))
 
 
-def _confusions(labels: Labels, estimate: BayesianEstimate, group: Ints, n_groups: int) -> Float64s:
-    """P(answer | class) of each group, its members in proportion to their labels: group, answer, class."""
+class _Confusions(NamedTuple):
+    """P(answer | class) of each group.
+
+    Attributes
+    ----------
+    right : ndarray of float64, shape (n_groups,)
+        How often answers are right, where accuracies are all that is known: errors are even. Else empty.
+    table : ndarray of float64, shape (n_groups, n_classes, n_classes), or None
+        Group, answer, class; None there.
+    n_classes : int
+    """
+
+    right: Float64s
+    table: Float64s | None
+    n_classes: int
+
+    @property
+    def wrong(self) -> Float64s:
+        """How often each wrong answer is given."""
+        return np.asarray((1 - self.right) / max(self.n_classes - 1, 1))
+
+    def answers(self, group: int, posterior: Float64s) -> Float64s:
+        """The answers of a group to be expected of each example."""
+        if self.table is not None:
+            return np.asarray(posterior @ self.table[group].T)
+        return np.asarray(self.wrong[group] + (self.right - self.wrong)[group] * posterior)
+
+    def rows(self, group: Ints, answer: Ints) -> Float64s:
+        """The probability of each answer given each class."""
+        if self.table is not None:
+            return np.asarray(self.table[group, answer])
+        rows = np.repeat(self.wrong[group][:, None], self.n_classes, axis=1)
+        rows[np.arange(len(answer)), answer] = self.right[group]
+        return rows
+
+
+def _confusions(labels: Labels, estimate: BayesianEstimate, group: Ints, n_groups: int) -> _Confusions:
+    """P(answer | class) of each group, its members in proportion to their labels."""
     size = labels.n_classes
     number = np.bincount(labels.annotator, minlength=labels.n_annotators).astype(np.float64)
     member = np.stack([group == code for code in range(n_groups)])
@@ -256,17 +292,16 @@ def _confusions(labels: Labels, estimate: BayesianEstimate, group: Ints, n_group
     # A group without labels answers as everybody does.
     nobody = ~weight.any(axis=1)
     weight[nobody] = number + 1e-9
-    channels, found = estimate.channels, np.zeros((n_groups, size, size))
+    channels = estimate.channels
     if channels.log_confusion is None:
-        right = weight @ channels.ability.mean
-        found[:] = ((weight.sum(axis=1) - right) / max(size - 1, 1))[:, None, None]
-        found[:, np.arange(size), np.arange(size)] = right[:, None]
-    else:
-        step = max(_CELLS // size**2, 1)
-        for low in range(0, labels.n_annotators, step):
-            some = np.arange(low, min(low + step, labels.n_annotators))
-            found += np.einsum("gj,jlk->glk", weight[:, some], channels.confusion(some))
-    return np.asarray(found / found.sum(axis=1, keepdims=True))
+        right = weight @ channels.ability.mean / weight.sum(axis=1)
+        return _Confusions(right if size > 1 else np.ones(n_groups), None, size)
+    table = np.zeros((n_groups, size, size))
+    step = max(_CELLS // size**2, 1)
+    for low in range(0, labels.n_annotators, step):
+        some = np.arange(low, min(low + step, labels.n_annotators))
+        table += np.einsum("gj,jlk->glk", weight[:, some], channels.confusion(some))
+    return _Confusions(np.empty(0), table / table.sum(axis=1, keepdims=True), size)
 
 
 class _Held(NamedTuple):
@@ -303,7 +338,7 @@ def _learnt(
     models: Models,
     estimate: BayesianEstimate,
     group: Ints,
-    confusion: Float64s,
+    confusion: _Confusions,
     usual: Float64s,
 ) -> _Smoothing:
     """The smoothing that makes held-out labels likeliest."""
@@ -311,7 +346,7 @@ def _learnt(
     if held is None:
         return _Smoothing()
     best, found = -np.inf, _Smoothing()
-    several = len(confusion) > 1 or bool((group < 0).any())
+    several = len(usual) > 1 or bool((group < 0).any())
     for strength, exponent in product(_STRENGTHS if estimate.abstaining else (0.0,), _EXPONENTS):
         scale = -strength * held.log_hardness if strength else None
         posterior = discounted(held.support, held.voices, exponent, estimate.base, scale)
@@ -334,7 +369,7 @@ def _held(
     models: Models,
     estimate: BayesianEstimate,
     group: Ints,
-    confusion: Float64s,
+    confusion: _Confusions,
     usual: Float64s,
 ) -> _Held | None:
     """Labels of members of groups, held out one at a time, of some of the examples; None without any.
@@ -350,7 +385,7 @@ def _held(
         out = held_out(block, estimate.channels, estimate.voices, log_prior, confident, estimate.prior.voices)
         code = group[block.annotator]
         member = code >= 0
-        votes, every = _votes(block, group, len(confusion)), block.votes()
+        votes, every = _votes(block, group, len(usual)), block.votes()
         row, label, mine = block.row[member], block.label[member], code[member]
         same = votes[mine, row, label] - 1
         number = votes.sum(axis=2)[mine, row] - 1
@@ -361,7 +396,7 @@ def _held(
             _Held(
                 support=out.support[member],
                 voices=out.voices[member],
-                channel=confusion[mine, label],
+                channel=confusion.rows(mine, label),
                 usual=usual[mine, label],
                 same=same.astype(np.float64),
                 others=(every[row, label] - 1 - same).astype(np.float64),

@@ -50,7 +50,7 @@ def sparse(scale: float) -> None:
         labels = crowd.labels()
         what = f"{labels.n_labels:,} labels, {n_annotators:,} annotators, {n_classes:,} classes"
         calls = {
-            "al.dawid_skene": lambda: al.dawid_skene(labels, max_iter=10, tol=0),  # noqa: B023
+            "al.dawid_skene": lambda: al.dawid_skene(labels, max_iter=10, tol=0, pooled_prior=100),  # noqa: B023
             "al.bayesian_consensus": lambda: al.bayesian_consensus(labels),  # noqa: B023
         }
         for name, call in calls.items():

@@ -87,7 +87,7 @@ def dawid_skene(
     if pooled_prior is None:
         pooled_prior = _chosen_strength(labels, named, annotator_prior, max_iter, tol)
     model = _fitted(labels, named, annotator_prior, pooled_prior, max_iter, tol)
-    posterior = model.posterior()
+    posterior, accuracy = model.posterior_and_accuracy()
     label = most_probable(posterior, slice(0, labels.n_examples), labels, seed)
     label[~labels.labelled] = -1
     return Consensus.build(
@@ -95,7 +95,7 @@ def dawid_skene(
         label,
         posterior,
         label_sums(labels),
-        annotator_weight=model.expected_accuracy(),
+        annotator_weight=accuracy,
         notes=_overruling(labels, label),
     )
 
@@ -311,14 +311,19 @@ class _ConfusionModel:
 
     def posterior(self) -> Float64s:
         """Posterior of every example, shape (n_examples, n_classes)."""
+        return self.posterior_and_accuracy()[0]
+
+    def posterior_and_accuracy(self) -> tuple[Float64s, Float64s]:
+        """`posterior`, and Σ_k π_k θ_jkk of each annotator."""
         labels, alone = self.labels, np.flatnonzero(self.labels.counts == 1)
         first = labels.offsets[alone]
         annotator, label = labels.annotator[first], self._code[labels.label[first]]
         pairs = Pairs.of(annotator, label, labels.n_annotators, self.n_classes)
         pair = pairs.find(annotator, label)
-        out = np.empty((labels.n_examples, self.n_classes))
+        out, accuracy = np.empty((labels.n_examples, self.n_classes)), np.zeros(labels.n_annotators)
         for columns in self.columns:
             at = self._maximised(columns)
+            accuracy += self._accuracy(at)
             out[:, columns] = np.log(at.prior)
             single = np.log(np.maximum(self._channel(at, pairs.annotator, pairs.label), _TINY))
             out[alone, columns] += single[pair]
@@ -326,7 +331,7 @@ class _ConfusionModel:
                 out[self.several[rows], columns] = scores
         for rows in _slices(len(out), self.n_classes):
             _normalise(out[rows].copy(), out[rows])
-        return self._of_all(out, self.others)
+        return self._of_all(out, self.others), accuracy
 
     def channel(self, annotator: Ints, label: Ints) -> Float64s:
         """Probability that an annotator gives a label to an example of each class."""
@@ -343,21 +348,17 @@ class _ConfusionModel:
         found[:, self.named] = values[:, :-1]
         return found
 
-    def expected_accuracy(self) -> Float64s:
-        """Σ_k π_k θ_jkk of each annotator."""
-        total = np.zeros(self.labels.n_annotators)
-        for columns in self.columns:
-            at = self._maximised(columns)
-            classes = np.arange(columns.start, columns.stop)
-            right = at.pulled[classes, classes - columns.start]
-            if columns.stop == self.n_classes and self.others > 1:
-                right[-1] *= self._right / (self._right + (self.others - 1) * self._off)
-            total += (right * at.prior / at.given).sum(axis=1)
-            own = np.flatnonzero((self.pairs.label >= columns.start) & (self.pairs.label < columns.stop))
-            who, column = self.pairs.annotator[own], self.pairs.label[own] - columns.start
-            share = at.counts[own, column] * at.prior[column] / at.given[who, column]
-            total += np.bincount(who, share, len(total))
-        return total
+    def _accuracy(self, at: _Parameters) -> Float64s:
+        """Σ_k π_k θ_jkk of each annotator over some columns."""
+        start, stop = at.columns.start, at.columns.stop
+        right = at.pulled[np.arange(start, stop), np.arange(stop - start)]
+        if stop == self.n_classes and self.others > 1:
+            right[-1] *= self._right / (self._right + (self.others - 1) * self._off)
+        total = (1 / at.given) @ (right * at.prior)
+        own = np.flatnonzero((self.pairs.label >= start) & (self.pairs.label < stop))
+        who, column = self.pairs.annotator[own], self.pairs.label[own] - start
+        share = at.counts[own, column] * at.prior[column] / at.given[who, column]
+        return np.asarray(total + np.bincount(who, share, len(total)))
 
 
 def _slices(length: int, n_columns: int) -> Iterator[slice]:

@@ -77,6 +77,28 @@ class ClassChange:
         """Whether a class is gone whose answers follow to no other."""
         return any(len(codes) != 1 for codes in self.became)
 
+    @property
+    def became_names(self) -> dict[str, list[str]]:
+        """What each class became that changed."""
+        names = {
+            name: [self.after[code] for code in codes]
+            for name, codes in zip(self.before, self.became, strict=True)
+        }
+        return {name: now for name, now in names.items() if now != [name]}
+
+    @property
+    def words(self) -> str:
+        """What was done, in words."""
+        changed = self.became_names
+        old = " and ".join(repr(name) for name in changed)
+        into = " and ".join(repr(name) for name in next(iter(changed.values())))
+        if self.action == "retire":
+            return f"{old} is retired" + (f", its answers count as {into}" if into else "")
+        verb = {"rename": "is now called", "split": "is split into"}.get(
+            self.action, "count" + ("s" if len(changed) == 1 else "") + " as"
+        )
+        return f"{old} {verb} {into}"
+
     def class_after(self, code: int) -> int | None:
         """What a class became; None if that is not known, or nothing."""
         return self.became[code][0] if len(self.became[code]) == 1 else None

@@ -44,8 +44,6 @@ class News:
         parts = [f"{self.labels:,} new labels"] if self.labels or not self.truths else []
         if self.truths:
             parts.append(f"{self.truths:,} new known answers")
-        if self.classes:
-            parts.append("other classes")
         return " and ".join(parts)
 
 

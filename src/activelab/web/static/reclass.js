@@ -33,7 +33,7 @@ function show(found) {
       ),
     );
   $("class-table").replaceChildren(
-    table("Classes", [["Class", (row) => row.name], ["Answers", (row) => number(row.answers), "numbers"], ["Decided", (row) => number(row.decisions), "numbers"], ["Known", (row) => number(row.known), "numbers"], ["Change", actions]], found.classes),
+    table("Each class", [["Class", (row) => row.name], ["Answers", (row) => number(row.answers), "numbers"], ["Decided", (row) => number(row.decisions), "numbers"], ["Known", (row) => number(row.known), "numbers"], ["Change", actions]], found.classes),
   );
   $("class-history").replaceChildren(
     ...found.changes.map((change) =>

@@ -491,9 +491,14 @@ class Project:
             If the annotator is unknown or disabled.
         """
         settings = self.refresh()
-        return self.database.write(
-            lambda c: queueing.lease_examples(c, settings, annotator_id, count, time.time())
-        )
+        return self._leased(lambda c: queueing.lease_examples(c, settings, annotator_id, count, time.time()))
+
+    def _leased(self, work: Callable[[Connection], Result]) -> Result:
+        """Write what returns leases; the settings know the classes they ask about when this returns."""
+        found, version = self.database.write(lambda c: (work(c), class_version(c)))
+        if version != self._classes.version:
+            self.refresh(0)
+        return found
 
     def record(
         self,
@@ -543,7 +548,7 @@ class Project:
             If there is nothing to undo.
         """
         settings = self.refresh()
-        return self.database.write(
+        return self._leased(
             lambda c: queueing.undo(c, settings, annotator_id, time.time(), source=source, request=request)
         )
 

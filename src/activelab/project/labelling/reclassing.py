@@ -371,11 +371,11 @@ def _weighed(connection: Connection, change: ClassChange) -> tuple[Effect, set[i
         found: dict[int, int] = dict(connection.execute(some).all())
         aside = sum(number for code, number in found.items() if code in gone)
         numbers += [sum(number for code, number in found.items() if code in touched) - aside, aside]
-        if aside:
-            of_example = example.c.id if column is example.c.gold else column.table.c.example_id
-            asked_again.update(
-                code for code, one in connection.execute(select(of_example, column).where(*of)) if one in gone
-            )
+        of_example = example.c.id if column is example.c.gold else column.table.c.example_id
+        codes = sorted(gone.intersection(found))
+        for at in range(0, len(codes), _BLOCK):
+            some = select(of_example).where(column.in_(codes[at : at + _BLOCK]), *of)
+            asked_again.update(connection.execute(some).scalars())
     follow, aside, singly = _singles_weighed(connection, change)
     asked_again |= singly
     known = _still_known(connection, gone)

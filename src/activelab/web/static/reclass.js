@@ -16,6 +16,7 @@ let changed = () => {};
 let classes = [];
 let now; // the change that the dialog is about
 let asked = 0;
+let pause;
 
 export async function showClasses(afterwards) {
   changed = afterwards;
@@ -49,7 +50,12 @@ function open(action, name) {
   now = { action, name };
   $("reclass-title").textContent = `${title} “${name}”`;
   $("reclass-hint").textContent = hint;
-  const about = { id: "reclass-into", oninput: preview, autocomplete: "off" };
+  const later = () => {
+    $("reclass-do").disabled = true;
+    clearTimeout(pause);
+    pause = setTimeout(preview, 200);
+  };
+  const about = { id: "reclass-into", oninput: later, autocomplete: "off" };
   const nothing = make("option", { value: "" }, action === "merge" ? "choose a class" : "no other class");
   const control =
     kind === "lines"

@@ -40,7 +40,7 @@ from activelab.project.labelling.class_history import (
     load_changes,
     name_now,
 )
-from activelab.project.labelling.decisions import truths_changed
+from activelab.project.labelling.decisions import clear, truths_changed
 from activelab.project.labelling.naming import load_naming
 from activelab.project.settings import Settings, load_settings, store_settings
 from activelab.project.store.schema import (
@@ -195,7 +195,9 @@ def reclass(
     if change.renumbers:
         _questions(connection, after, change)
         truths_changed(connection, effect.decisions_aside + effect.known_aside, now)
-        rounds.ask_again(connection, after, by, sorted(aside), now)
+        asked = rounds.ask_again(connection, after, by, sorted(aside), now)
+        for at in range(0, len(asked), _BLOCK):
+            clear(connection, asked[at : at + _BLOCK])
         rounds.settle_again(connection, after)
     return change
 

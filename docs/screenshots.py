@@ -214,6 +214,13 @@ def take(page: Page, name: str, *, whole: bool = False) -> None:
     print(f"{path.relative_to(PICTURES.parents[2])}: {path.stat().st_size / 1024:.0f} KB")
 
 
+def split_class(page: Page) -> None:
+    """What splitting a class would do."""
+    page.get_by_role("button", name="Split", exact=False).first.click()
+    page.get_by_label("Into, one a line").fill("first part\nsecond part")
+    expect(page.locator("#reclass-effect")).to_contain_text("asked about again")
+
+
 def browse(page: Page) -> None:
     """Open the map, and wait until it and the first pictures are there."""
     page.locator("#map-panel summary").click()
@@ -246,6 +253,9 @@ def main() -> None:
             take(page, "team", whole=True)
             show(page, "/settings")
             take(page, "settings", whole=True)
+            split_class(page)
+            take(page, "classes")
+            page.keyboard.press("Escape")
             show(page, "/browse?sort=quality")
             browse(page)
             take(page, "browse")

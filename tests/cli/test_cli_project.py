@@ -266,6 +266,22 @@ def test_everything_that_answers_in_json_does(tickets):
     assert told(f"backup {tickets} copy.db") == {"output": "copy.db", "bytes": Path("copy.db").stat().st_size}
 
 
+def test_classes_by_command(tickets):
+    would = told(f"classes rename {tickets} bug defect --preview")
+    assert (would["effect"], would["after"]) == ("10 answers follow", ["defect", "praise"])
+    assert told(f"classes list {tickets}")["changes"] == []
+    done = told(f"classes rename {tickets} bug defect --why clearer")
+    assert (done["became"], done["why"], done["effect"]) == ({"bug": ["defect"]}, "clearer", would["effect"])
+    told(f"classes split {tickets} praise --into thanks --into irony")
+    told(f"classes merge {tickets} irony --into thanks")
+    there = told(f"classes list {tickets}")
+    assert [(one["name"], one["answers"]) for one in there["classes"]] == [("defect", 10), ("thanks", 0)]
+    assert [one["action"] for one in there["changes"]] == ["merge", "split", "rename"]
+    run(f"doctor {tickets}")
+    assert "'praise' was split into 'thanks', 'irony'" in error_of(f"import {tickets} --labels labels.csv")
+    assert "only one would be left" in error_of(f"classes retire {tickets} thanks")
+
+
 # ------------------------------------------------------------------ what goes wrong
 
 
@@ -304,12 +320,17 @@ def test_everything_that_answers_in_json_does(tickets):
         ("settings tickets.db budget=some", "budget should be a whole number or none, got 'some'"),
         ("settings tickets.db automatic=perhaps", "automatic should be yes or no, got 'perhaps'"),
         ("settings tickets.db gold_rate=2", "gold_rate must lie between 0 and 1"),
-        ("settings tickets.db classes=praise,bug", "can be added at the end, not removed, renamed or moved"),
+        (
+            "settings tickets.db classes=praise,bug",
+            "can be added at the end, not removed or moved here; to rename",
+        ),
         ("settings tickets.db kind=image", "the kind of a project cannot be changed"),
         (
             "settings tickets.db models=knn,random-forest",
             "unknown model (and no import path module:attribute) 'random-forest'",
         ),
+        ("classes rename tickets.db bug", "name the class and its new name"),
+        ("classes retire tickets.db bgu --as praise", "Did you mean 'bug'"),
         ("annotator add tickets.db", "name one person"),
         ("annotator add tickets.db x --role boss", "unknown role 'boss'"),
         ("annotator add tickets.db x --days 0", "--days"),

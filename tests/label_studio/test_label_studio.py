@@ -41,6 +41,7 @@ from activelab.project import Project, Settings, create_project
 from activelab.project.files.doctor import examine
 from activelab.project.files.export import table_of
 from activelab.project.labelling import rounds
+from activelab.project.labelling.reclassing import Reclass
 from activelab.project.training.round import train_round
 
 WORDS = {"pos": "good fine great happy bright", "neg": "bad poor awful sad dark"}
@@ -789,6 +790,29 @@ def test_rounds_of_sets(fake: Fake, tmp_path: Path) -> None:
             fake.project["label_config"] = CONFIG
             with pytest.raises(InputError, match="asks for one class, this project for any number"):
                 watcher.step()
+
+
+def test_classes_that_were_changed_here_stay_changed(fake: Fake, tmp_path: Path) -> None:
+    with fake.client() as client, linked(tmp_path / "p.db", client, 7) as project:
+        fake.label(1, 1, "pos")
+        fake.label(2, 1, "neg")
+        pull(project, client)
+        project.change_settings({"classes": [*project.settings.classes, "mixed", "none"]})
+        project.change_classes(Reclass("rename", ("neg",), ("bad",)))
+        project.change_classes(Reclass("merge", ("pos",), ("mixed",)))
+        fake.label(3, 1, "pos")
+        done = pull(project, client, full=True)
+        assert (done.labels, done.changed, done.deleted) == (1, 0, 0)
+        assert "'neg' counts as 'bad', 'pos' counts as 'mixed'" in done.notes[0]
+        assert project.settings.classes == ("bad", "mixed", "none")
+        said = [one["label"] for one in table_of(project, "labels")[0].to_pylist()]
+        assert said == ["mixed", "bad", "mixed"]
+        project.change_classes(Reclass("split", ("mixed",), ("x", "y")))
+        done = pull(project, client, full=True)
+        assert (done.labels, done.changed, done.deleted) == (0, 0, 0)
+        assert any("'pos' was split into 'x', 'y'" in note for note in done.notes)
+        assert project.labels().n_labels == 1
+        assert well(project)
 
 
 def test_a_watcher_outlives_a_server_that_is_down(fake: Fake, tmp_path: Path) -> None:

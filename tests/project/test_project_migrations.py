@@ -92,7 +92,7 @@ def test_what_people_did_outlives_the_way_down_and_up(place, make):
         assert [one.name for one in examine(again) if one.problem] == []
 
 
-@pytest.mark.parametrize("table", ["event", "audit"])
+@pytest.mark.parametrize("table", ["event", "audit", "class_change"])
 @pytest.mark.parametrize("change", ["UPDATE {} SET time = 0", "DELETE FROM {}"])
 def test_what_is_append_only_stays_so_after_the_way_down_and_up(database, table, change):
     upgrade(database)
@@ -101,6 +101,7 @@ def test_what_is_append_only_stays_so_after_the_way_down_and_up(database, table,
     values = {
         "event": "(time, annotator_id, example_id, kind, source) VALUES (1, 1, 0, 'label', 'api')",
         "audit": "(time, action, detail) VALUES (1, 'x', '{}')",
+        "class_change": "(id, time, action, last_event, round_id, detail) VALUES (1, 1, 'x', 0, -1, '{}')",
     }
 
     def fill(connection):

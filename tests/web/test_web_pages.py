@@ -451,7 +451,7 @@ def test_settings(site: RunningSite, visit: Visits, window):
     page.get_by_label("Method").select_option("frugal")
     page.get_by_label("Who labels").select_option("thompson")
     page.get_by_label("Prices of annotators").fill("ann=2\n\n bob=1.5 ")
-    page.get_by_label("Classes").fill("cat\ndog\neel\nfox")
+    page.get_by_label("Classes", exact=True).fill("cat\ndog\neel\nfox")
     page.get_by_label("Leave settled examples alone").check()
     save.click()
     expect(page.get_by_role("status")).to_contain_text("saved")
@@ -472,7 +472,7 @@ def test_settings(site: RunningSite, visit: Visits, window):
     expect(spoken).to_have_text("Labels of a round must lie between 1 and 1,000,000,000, got 0.")
     expect(page.get_by_label("Labels of a round")).to_be_focused()
     page.get_by_label("Labels of a round").fill("50")
-    page.get_by_label("Classes").fill("dog")
+    page.get_by_label("Classes", exact=True).fill("dog")
     save.click()
     expect(spoken).to_contain_text("classes can be added at the end, not removed")
     assert site.project.refresh(0).batch_size == 100  # all of it or nothing

@@ -8,11 +8,14 @@ import shlex
 import sys
 
 import pytest
+from playwright.sync_api import expect
 from typer.testing import CliRunner
+from web_browser import Visits
 from web_site import RunningSite, running
 
 from activelab.cli import app
 from activelab.project import Settings
+from activelab.project.labelling.reclassing import Reclass
 
 VIEWS = Settings.views()
 REMOTE = [name for name, view in VIEWS.items() if view.shown.remote]
@@ -106,3 +109,37 @@ def test_the_api_changes_what_it_is_sent_and_nothing_else(site: RunningSite):
         assert ada.patch("/api/v1/project", json={}).json()["settings"] == after
         kept = {name: before[name] for name in sent}
         assert ada.patch("/api/v1/project", json=kept).json()["settings"] == before
+
+
+@pytest.mark.slow
+def test_classes_are_changed_on_the_page_and_an_open_page_follows(tmp_path, visit: Visits):
+    with running(tmp_path / "p.db", n=8) as one:
+        one.project.add_labels([("e0", "bob", "cat"), ("e1", "bob", "dog"), ("e2", "bob", "cat")])
+        with one.browser("ann") as ann:
+            leases = ann.post("/api/v1/leases", json={"count": 2}).json()["items"]
+        page = visit(one, "ada", "/settings")
+        page.get_by_label("Budget").fill("9")  # what is not saved yet stays
+        page.get_by_role("button", name="Merge cat", exact=True).click()
+        page.get_by_label("Into").select_option("dog")
+        expect(page.get_by_text("2 answers follow.")).to_be_visible()
+        page.get_by_label("Why").fill("both bark")
+        page.get_by_role("button", name="Merge", exact=True).click()
+        done = page.get_by_role("listitem").filter(has_text="'cat' counts as 'dog': 2 answers follow.")
+        expect(done).to_contain_text("ada, both bark")
+        expect(page.get_by_label("Classes", exact=True)).to_have_value("dog\neel")
+        expect(page.get_by_label("Budget")).to_have_value("9")
+        page.get_by_role("button", name="Split dog", exact=True).click()
+        visit.expected = "422"
+        page.get_by_label("Into, one a line").fill("dog\npug")
+        expect(page.get_by_text("A part needs a name of its own")).to_be_visible()
+        expect(page.get_by_role("button", name="Split", exact=True)).to_be_disabled()
+        page.keyboard.press("Escape")
+        with one.browser("ann") as ann:
+            said = {"kind": "label", "label": "cat", "request": "0123456789"}
+            ann.post(f"/api/v1/leases/{leases[0]['lease']}/answer", json=said).raise_for_status()
+        one.project.change_classes(Reclass("split", ("dog",), ("a", "b")))
+        with one.browser("bob") as bob:
+            lease = bob.post("/api/v1/leases", json={"count": 1}).json()["items"][0]["lease"]
+            reply = bob.post(f"/api/v1/leases/{lease}/answer", json={"kind": "label", "label": "cat"})
+            assert reply.status_code == 422
+            assert reply.json()["message"].startswith("the class 'cat' was split into 'a', 'b'")

@@ -16,6 +16,7 @@ from activelab.cli import _audit_project  # noqa: F401  (commands of the group a
 from activelab.cli._advise import advise
 from activelab.cli._annotators import annotators
 from activelab.cli._audit import audit
+from activelab.cli._classes import classes
 from activelab.cli._consensus import consensus
 from activelab.cli._convert import convert
 from activelab.cli._demo import demo
@@ -95,6 +96,7 @@ _COMMANDS: dict[str, tuple[Any, str]] = {
 }
 for _name, (_command, _line) in _COMMANDS.items():
     app.command(_name, cls=SuggestCommand if _name == "suggest" else None, short_help=_line)(_command)
+app.add_typer(classes, short_help="Rename, merge, split and retire the classes of a project.")
 app.add_typer(audit, short_help="How many labels are right, from some that are checked.")
 app.add_typer(annotator, short_help="The people of a project.")
 app.add_typer(label_studio, short_help="Let people label in Label Studio.")

@@ -11,6 +11,7 @@ from activelab._errors import InputError, first
 from activelab.label_studio._config import Labelling
 from activelab.label_studio._schema import label_studio_task
 from activelab.project import Project
+from activelab.project.labelling.class_history import names_now
 from activelab.project.settings import Settings, load_value, store_value
 from activelab.project.store.audit import write_audit
 
@@ -38,6 +39,8 @@ class Link:
         Whether the server has been told to use them.
     consensus : str
         The model version of the consensus that all tasks have there; "" before the first.
+    classes : int
+        The version of the classes that the answers are of which were read last.
     """
 
     url: str
@@ -48,6 +51,7 @@ class Link:
     pushed_round: int = -1
     complete: bool = False
     consensus: str = ""
+    classes: int = 0
 
     def changed(self, **changes: Any) -> Link:
         """This link with some of it changed."""
@@ -68,6 +72,11 @@ def load_link(project: Project) -> Link:
     return Link(**found)
 
 
+def load_link_of(connection: Connection) -> Link:
+    """The link of a project that has one, within a transaction."""
+    return Link(**load_value(connection, _NAME))
+
+
 def store_link(connection: Connection, link: Link) -> None:
     """Keep a link, within a transaction."""
     store_value(connection, _NAME, asdict(link))
@@ -77,7 +86,7 @@ def change_link(project: Project, **changes: Any) -> Link:
     """Change some of what is kept of the other end; the link as it is then."""
 
     def change(connection: Connection) -> Link:
-        link = Link(**load_value(connection, _NAME)).changed(**changes)
+        link = load_link_of(connection).changed(**changes)
         store_link(connection, link)
         return link
 
@@ -126,7 +135,7 @@ def connect(project: Project, link: Link, labelling: Labelling) -> Link:
 
 
 def add_classes(project: Project, labelling: Labelling) -> Settings:
-    """Add the classes that the project lacks.
+    """Add the classes that the project lacks; those it has under another name, or no more, are not new.
 
     Raises
     ------
@@ -136,7 +145,8 @@ def add_classes(project: Project, labelling: Labelling) -> Settings:
     settings = project.refresh(0)
     labelling.check(settings)
     known = settings.classes
-    new = [name for name in labelling.classes if name not in known]
+    renamed, gone = project.database.read(lambda c: names_now(c, labelling.classes, known))
+    new = [name for name in labelling.classes if name not in known and name not in {**renamed, **gone}]
     if not new:
         return project.settings
     if project.settings.question == "ordinal":

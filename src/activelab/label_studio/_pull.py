@@ -10,17 +10,18 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from activelab._set_text import names_in
+from activelab._set_text import names_in, set_text
 from activelab.formats import is_later, parse_array, task_annotations
 from activelab.label_studio._client import Client
 from activelab.label_studio._config import Labelling, labelling_of
-from activelab.label_studio._link import Link, add_classes, change_link, load_link
+from activelab.label_studio._link import Link, add_classes, change_link, load_link, load_link_of, store_link
 from activelab.label_studio._schema import label_studio_answer, label_studio_task, label_studio_user
 from activelab.project import Project
 from activelab.project.labelling import rounds
+from activelab.project.labelling.class_history import class_version, load_changes, names_now
 from activelab.project.labelling.intake import insert_labels
-from activelab.project.labelling.naming import label_codes, members_of
-from activelab.project.labelling.queue import Answer, put_answer, take_back
+from activelab.project.labelling.naming import codes_of_labels, members_of
+from activelab.project.labelling.queue import Answer, check_version, put_answer, take_back
 from activelab.project.store import accounts
 from activelab.project.store.schema import WHOLE, annotator, answer
 from activelab.tables import id_text, plain_cell
@@ -115,6 +116,8 @@ def pull(
     labelling.check(project.refresh(0))
     if not dry_run:
         add_classes(project, labelling)
+        project.database.write(_follow)
+        link = load_link(project)
     done = Pulled()
     known = project.database.read(_known)
     since = FIRST_DAY if full or not link.cursor else link.cursor
@@ -134,6 +137,27 @@ def pull(
     if not dry_run:
         apply.finish(begun)
     return done
+
+
+def _follow(connection: Connection) -> None:
+    """Let what was read last be of the classes of now; answers that count no more are forgotten."""
+    rounds.hold_round(connection)
+    version, link, table = class_version(connection), load_link_of(connection), label_studio_answer
+    changes = [one for one in load_changes(connection) if one.id > link.classes and one.renumbers]
+    query = select(table.c.task_id, table.c.user_id, table.c.class_code).where(
+        table.c.class_code.is_not(None)
+    )
+    for row in connection.execute(query).all() if changes else ():
+        code: int | None = row.class_code
+        for one in changes:
+            code = None if code is None else one.labels_after[code]
+        key = (table.c.task_id == row.task_id) & (table.c.user_id == row.user_id)
+        if code is None:
+            connection.execute(delete(table).where(key))
+        elif code != row.class_code:
+            connection.execute(update(table).where(key).values(class_code=code))
+    if version != link.classes:
+        store_link(connection, link.changed(classes=version))
 
 
 def _known(connection: Connection) -> dict[int, str]:
@@ -181,8 +205,13 @@ class _Apply:
         self.project, self.client, self.link, self.labelling = project, client, link, labelling
         self.listed, self.done, self.dry_run = listed, done, dry_run
         classes = project.settings.classes
+        self.former, self.no_more = project.database.read(lambda c: names_now(c, labelling.classes, classes))
+        if self.former:
+            said = ", ".join(f"{old!r} counts as {now!r}" for old, now in self.former.items())
+            done.notes.append(f"Label Studio still asks about classes that were changed here: {said}.")
         if dry_run:
-            classes = (*classes, *(name for name in labelling.classes if name not in classes))
+            there = {*classes, *self.former, *self.no_more}
+            classes = (*classes, *(name for name in labelling.classes if name not in there))
         self.classes = classes
         # What was there before we asked for anything is not part of the budget.
         self.source = "connector" if link.pushed_round >= 0 else "import"
@@ -193,6 +222,7 @@ class _Apply:
         )
         self.addresses: dict[int, str] | None = None
         self.again: set[int] = set()
+        self.version = link.classes
 
     def block(self, tasks: list[dict[str, Any]]) -> None:
         """Store some tasks with their answers."""
@@ -229,9 +259,13 @@ class _Apply:
             )
             given = _Said("skip", "") if left_out else _Said("label", str(label))
             named = [] if left_out or problem else names_in(str(label)) if page.several else [str(label)]
+            if self.former and named:
+                named = [*dict.fromkeys(self.former.get(name, name) for name in named)]
+                given = given._replace(label=set_text(named) if page.several else named[0])
             strange = [name for name in named if name not in self.classes]
             if not isinstance(who, int) or problem or strange:
-                why = f"{strange[0]!r} is no class" if strange else "it does not say who made it"
+                no_class = self.no_more.get(strange[0], f"{strange[0]!r} is no class") if strange else ""
+                why = no_class.rstrip(".") or "it does not say who made it"
                 why = problem or why
                 self.done.notes.append(f"annotation {one.get('id')} of task {task['id']}: {why}; left out.")
             elif who not in found or not is_later(found[who][1], moment):
@@ -242,7 +276,8 @@ class _Apply:
         """Answers with the codes of their labels; sets that nobody has given before are stored."""
         labels = {one.label for answers in said.values() for one in answers.values() if one.kind == "label"}
         if not self.dry_run:
-            codes = label_codes(self.project.database, labels)
+            coded = codes_of_labels(self.project.database, labels)
+            codes, self.version = coded.labels, coded.version
         elif self.labelling.several:
             stored = {one: code for code, one in enumerate(self.project.naming().sets or ())}
             codes = {label: stored.get(members_of(label, self.classes), -1) for label in labels}
@@ -350,6 +385,7 @@ class _Apply:
         rows: list[dict[str, Any]],
     ) -> None:
         rounds.hold_round(connection)
+        check_version(connection, self.version)
         examples = {row["task_id"]: row["example_id"] for row in rows}
         _forget(connection, self.again.intersection(examples))
         _store_tasks(connection, rows)

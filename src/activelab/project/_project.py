@@ -16,20 +16,27 @@ import numpy as np
 from sqlalchemy import Connection, bindparam, func, select
 
 from activelab._errors import InputError
+from activelab._set_text import names_in
 from activelab._typing import Floats, Ids, Ints
 from activelab.labels import Labels
 from activelab.project.labelling import audits, decisions, pool, rounds
 from activelab.project.labelling import intake as given
 from activelab.project.labelling import queue as queueing
-from activelab.project.labelling.naming import (
+from activelab.project.labelling.class_history import (
+    ClassChange,
     Members,
+    class_version,
+    load_changes,
+    names_now,
+)
+from activelab.project.labelling.naming import (
     Named,
     Naming,
-    asked_codes,
     load_naming,
     members_of,
     set_codes,
 )
+from activelab.project.labelling.reclassing import Effect, Reclass, check_new_names, preview, reclass
 from activelab.project.settings import Settings, check_models, load_settings, load_value, store_settings
 from activelab.project.store.audit import write_audit
 from activelab.project.store.database import Database, StorageError
@@ -42,6 +49,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 _DECIDED_AT_ONCE = 50
+_TRIES = 5  # to store a label while classes change
 _EXAMPLES = select(example).where(example.c.id.in_(bindparam("ids", expanding=True)))
 
 
@@ -79,6 +87,20 @@ class _Given:
     naming: Naming
 
 
+@dataclass(frozen=True, eq=False)
+class _Classes:
+    """The settings, and the version of the classes in them, read at one moment."""
+
+    settings: Settings
+    version: int
+    sets: dict[Members, int]  # codes of those known here
+
+
+def _load_classes(connection: Connection) -> _Classes:
+    version = class_version(connection)  # first: a change in between is noticed when something is stored
+    return _Classes(load_settings(connection), version, {})
+
+
 class Project:
     """A project in a database; `create_project` and `open_project` make one.
 
@@ -92,10 +114,9 @@ class Project:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.settings = database.read(load_settings)
+        self._classes = database.read(_load_classes)
         self._settings_read = time.monotonic()
         self._reading_settings = threading.Lock()
-        self._sets: dict[Members, int] = {}  # those known here; sets are never removed
 
     def __repr__(self) -> str:
         return f"Project({self.database.name!r}, {self.settings.title!r})"
@@ -112,6 +133,11 @@ class Project:
 
     # ------------------------------------------------------------------ settings
 
+    @property
+    def settings(self) -> Settings:
+        """The settings as they were read last."""
+        return self._classes.settings
+
     def refresh(self, seconds: float = 2.0) -> Settings:
         """The settings, read again if they are older than some seconds: another process may change them."""
         asked = time.monotonic()
@@ -121,7 +147,7 @@ class Project:
             try:
                 if self._settings_read < asked - seconds:
                     began = time.monotonic()
-                    self.settings = self.database.read(load_settings)
+                    self._classes = self.database.read(_load_classes)
                     self._settings_read = began
             finally:
                 self._reading_settings.release()
@@ -136,10 +162,11 @@ class Project:
             As `Settings.changed`.
         """
 
-        def change(connection: Connection) -> Settings:
+        def change(connection: Connection) -> _Classes:
             rounds.hold_round(connection)
             before = load_settings(connection)
             settings = before.changed(changes)
+            check_new_names(connection, before.classes, settings.classes)
             if settings.question != before.question and decisions.any_label(connection):
                 raise InputError(
                     f"the question stays {before.question}: there are labels, which would mean something "
@@ -150,10 +177,51 @@ class Project:
             if slots[0] != slots[1]:
                 rounds.settle_again(connection, settings)
             write_audit(connection, by, "settings changed", dict(changes))
-            return settings
+            return _Classes(settings, class_version(connection), {})
 
-        self.settings = self.database.write(change)
+        self._classes = self.database.write(change)
         return self.settings
+
+    # ------------------------------------------------------------------ classes
+
+    def preview_classes(self, wanted: Reclass) -> tuple[ClassChange, Effect]:
+        """What renaming, merging, splitting or retiring classes would do; nothing is changed.
+
+        Raises
+        ------
+        InputError
+            If it cannot be done: the message says why.
+        """
+        return self.database.read(lambda c: preview(c, wanted))
+
+    def change_classes(self, wanted: Reclass, by: int | None = None, why: str | None = None) -> ClassChange:
+        """Rename, merge, split or retire classes; what was said of them follows, or is asked again.
+
+        Events stay as they were given; the change is recorded once, and nothing is read more slowly for it.
+
+        Parameters
+        ----------
+        wanted : Reclass
+        by : int, optional
+            The account; None for somebody with access to the database itself, as on the command line.
+        why : str, optional
+
+        Returns
+        -------
+        ClassChange
+
+        Raises
+        ------
+        InputError
+            If it cannot be done: the message says why. Nothing changes then.
+        """
+        done = self.database.write(lambda c: reclass(c, wanted, by, why, time.time()))
+        self.refresh(0)
+        return done
+
+    def class_changes(self) -> list[ClassChange]:
+        """All changes of classes, oldest first."""
+        return self.database.read(load_changes)
 
     # ------------------------------------------------------------------ the pool
 
@@ -423,9 +491,14 @@ class Project:
             If the annotator is unknown or disabled.
         """
         settings = self.refresh()
-        return self.database.write(
-            lambda c: queueing.lease_examples(c, settings, annotator_id, count, time.time())
-        )
+        return self._leased(lambda c: queueing.lease_examples(c, settings, annotator_id, count, time.time()))
+
+    def _leased(self, work: Callable[[Connection], Result]) -> Result:
+        """Write what returns leases; the settings know the classes they ask about when this returns."""
+        found, version = self.database.write(lambda c: (work(c), class_version(c)))
+        if version != self._classes.version:
+            self.refresh(0)
+        return found
 
     def record(
         self,
@@ -451,14 +524,18 @@ class Project:
         InputError
             If the kind or the class is unknown, or a class is named that was not asked about.
         """
-        settings = self.refresh()
-        code = None if label is None else self.class_code(label)
-        reply = queueing.Answer(kind, code, reason, seconds, source, request)
-        return self.database.write(
-            lambda c: queueing.record(
-                c, settings, annotator_id, lease_id, reply, time.time(), then_lease=then_lease
+        self.refresh()
+
+        def store(now: _Classes) -> tuple[queueing.Recorded, list[queueing.Lease]]:
+            code = None if label is None else self._code(label, now)
+            reply = queueing.Answer(kind, code, reason, seconds, source, request, version=now.version)
+            return self.database.write(
+                lambda c: queueing.record(
+                    c, now.settings, annotator_id, lease_id, reply, time.time(), then_lease=then_lease
+                )
             )
-        )
+
+        return self._with_codes(store)
 
     def undo(
         self, annotator_id: int, *, source: str = "api", request: str | None = None
@@ -471,7 +548,7 @@ class Project:
             If there is nothing to undo.
         """
         settings = self.refresh()
-        return self.database.write(
+        return self._leased(
             lambda c: queueing.undo(c, settings, annotator_id, time.time(), source=source, request=request)
         )
 
@@ -487,10 +564,15 @@ class Project:
         request: str | None = None,
     ) -> queueing.Recorded:
         """Store a label nobody was asked for, as one from another tool; ``asked`` is the class it is of."""
-        reply = self._reply("label", label, asked, seconds=seconds, source=source, request=request)
-        return self.database.write(
-            lambda c: queueing.put_answer(c, annotator_id, example_id, reply, time.time())
-        )
+
+        def store(now: _Classes) -> queueing.Recorded:
+            said = {"seconds": seconds, "source": source, "request": request}
+            reply = self._reply(now, "label", label, asked, **said)
+            return self.database.write(
+                lambda c: queueing.put_answer(c, annotator_id, example_id, reply, time.time())
+            )
+
+        return self._with_codes(store)
 
     def correct(
         self,
@@ -523,21 +605,54 @@ class Project:
         InputError
             If the kind, the label or the class is unknown.
         """
-        reply = self._reply(kind, label, asked, source=source, request=request)
-        return self.database.write(
-            lambda c: queueing.correct(c, annotator_id, example_id, reply, time.time())
-        )
+
+        def store(now: _Classes) -> queueing.Recorded:
+            reply = self._reply(now, kind, label, asked, source=source, request=request)
+            return self.database.write(
+                lambda c: queueing.correct(c, annotator_id, example_id, reply, time.time())
+            )
+
+        return self._with_codes(store)
 
     def _reply(
-        self, kind: str, label: Named | None, asked: str | None, **circumstances: Any
+        self, now: _Classes, kind: str, label: Named | None, asked: str | None, **circumstances: Any
     ) -> queueing.Answer:
         """An answer in words as it is stored."""
+        if asked is not None and not now.settings.several:
+            raise InputError("single classes are asked about where several may be right; here one is.")
         return queueing.Answer(
             kind,
-            None if label is None else self.class_code(label),
-            asked=WHOLE if asked is None else asked_codes(self.database, [asked])[asked],
+            None if label is None else self._code(label, now),
+            asked=WHOLE
+            if asked is None
+            else members_of([*self._names([asked], now)], now.settings.classes)[0],
+            version=now.version,
             **circumstances,
         )
+
+    def _with_codes(self, store: Callable[[_Classes], Result]) -> Result:
+        """Store what names classes; should they change at this moment, once more with those of then."""
+        for _ in range(_TRIES):
+            try:
+                return store(self._classes)
+            except queueing.ClassesChangedError:
+                self.refresh(0)
+        return store(self._classes)
+
+    def _decide_with(self, label: Named, work: Callable[[Connection, int], Result]) -> Result:
+        """`_with_codes` for decisions, which nobody labels beside."""
+
+        def store(now: _Classes) -> Result:
+            code = self._code(label, now)
+
+            def write(connection: Connection) -> Result:
+                rounds.hold_round(connection)
+                queueing.check_version(connection, now.version)
+                return work(connection, code)
+
+            return self.database.write(write)
+
+        return self._with_codes(store)
 
     # ------------------------------------------------------------------ decisions
 
@@ -563,11 +678,11 @@ class Project:
         InputError
             If there is no such example or class.
         """
-        code = self.class_code(label)
-        return self.database.write(
-            lambda c: decisions.decide(
+        return self._decide_with(
+            label,
+            lambda c, code: decisions.decide(
                 c, annotator_id, example_id, code, time.time(), seconds=seconds, request=request, note=note
-            )
+            ),
         )
 
     def mark_unclear(self, annotator_id: int, example_id: int, note: str | None = None) -> None:
@@ -594,17 +709,18 @@ class Project:
         InputError
             If there is no such example or class.
         """
-        code, now = self.class_code(label), time.time()
+        now = time.time()
         wanted = [*dict.fromkeys(examples)]
 
-        def decide(connection: Connection, part: list[int]) -> None:
+        def decide(connection: Connection, code: int, part: list[int]) -> None:
             before = decisions.decided_among(connection, part)
             for one in part:
                 if one not in before or before[one].class_code != code:
                     decisions.decide(connection, annotator_id, one, code, now)
 
         for at in range(0, len(wanted), _DECIDED_AT_ONCE):
-            self.database.write(lambda c, part=wanted[at : at + _DECIDED_AT_ONCE]: decide(c, part))  # type: ignore[misc]
+            part = wanted[at : at + _DECIDED_AT_ONCE]
+            self._decide_with(label, lambda c, code, part=part: decide(c, code, part))  # type: ignore[misc]
         return len(wanted)
 
     def ask_again(self, annotator_id: int, examples: Iterable[int]) -> int:
@@ -658,11 +774,11 @@ class Project:
         InputError
             If the audit does not ask for it, or there is no such class.
         """
-        code = self.class_code(label)
-        return self.database.write(
-            lambda c: audits.check(
+        return self._decide_with(
+            label,
+            lambda c, code: audits.check(
                 c, annotator_id, audit_id, example_id, code, time.time(), seconds=seconds, request=request
-            )
+            ),
         )
 
     def known_truths(self) -> Ints:
@@ -682,16 +798,31 @@ class Project:
         InputError
             If the project has no such class, or asks for one and a list is given.
         """
-        if self.settings.several:
-            members = members_of(label, self.settings.classes)
-            if members not in self._sets:
-                self._sets = self.database.write(lambda c: set_codes(c, [members]))
-            return self._sets[members]
+        return self._code(label, self._classes)
+
+    def _code(self, label: Named, now: _Classes) -> int:
+        settings = now.settings
+        if settings.several:
+            names = names_in(label) if isinstance(label, str) else label
+            members = members_of(self._names(names, now), settings.classes)
+            if members not in now.sets:
+                now.sets.update(self.database.write(lambda c: set_codes(c, [members], now.version)))
+            return now.sets[members]
         if not isinstance(label, str):
             raise InputError("this project asks for one class, not for a list of them.")
-        if label not in self.settings.classes:
-            raise InputError(f"{label!r} is none of the classes {', '.join(self.settings.classes)}.")
-        return self.settings.classes.index(label)
+        (name,) = self._names([label], now)
+        if name not in settings.classes:
+            raise InputError(f"{name!r} is none of the classes {', '.join(settings.classes)}.")
+        return settings.classes.index(name)
+
+    def _names(self, names: list[str], now: _Classes) -> list[str]:
+        """What classes are called now: an open page may still use the name of before."""
+        if not now.version or all(name in now.settings.classes for name in names):
+            return names
+        renamed, gone = self.database.read(lambda c: names_now(c, names, now.settings.classes))
+        if gone:
+            raise InputError(next(iter(gone.values())))
+        return [renamed.get(name, name) for name in names]
 
 
 def create_project(place: str | os.PathLike[str], settings: Settings) -> Project:

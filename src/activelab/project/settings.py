@@ -7,7 +7,7 @@ command line come from its fields.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Annotated, Any
 
@@ -128,7 +128,8 @@ class Settings(Worded):
         Field(title="Classes"),
         Shown(_PROJECT, none="none yet", lines=6, characters=(1, 200)),
     ] = ()
-    """In the order of their keys on the page. Classes can be added at the end, not removed."""
+    """In the order of their keys on the page. Classes can be added at the end, not removed: the table of
+    classes, and activelab classes, rename, merge, split and retire them."""
 
     scale_ends: Annotated[
         _Texts,
@@ -399,11 +400,33 @@ class Settings(Worded):
         classes = checked.get("classes", self.classes)
         if classes[: len(self.classes)] != self.classes:
             raise InputError(
-                "classes can be added at the end, not removed, renamed or moved; those there are: "
+                "classes can be added at the end, not removed or moved here; to rename, merge, split or "
+                "retire some, use the table of classes, or activelab classes. Those there are: "
                 f"{', '.join(self.classes)}."
             )
         check_models(checked.get("models", ()))
         return Settings(**{**self.model_dump(), **checked})
+
+    def reclassed(self, classes: Sequence[str], became: Mapping[str, tuple[str, ...]]) -> Settings:
+        """These settings with other classes, and what goes with a class carried over.
+
+        Parameters
+        ----------
+        classes : sequence of str
+        became : mapping
+            Of each class there is, what it becomes: one, several parts, or none.
+
+        Raises
+        ------
+        InputError
+            If a name is too long, or cannot be one.
+        """
+        wanted: dict[str, Any] = {"classes": list(classes)}
+        try:
+            SettingsChange(**wanted)
+        except ValidationError as error:
+            raise input_error(SettingsChange, error) from None
+        return Settings(**{**self.model_dump(), **wanted})
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from activelab.project.insight import Classes, ClassPreview, class_preview, class_table
 from activelab.web._bodies import (
     ProjectIn,
     ProjectOut,
+    ReclassIn,
+    ReclassNowIn,
 )
 from activelab.web._failures import ERRORS
 from activelab.web._site import Site
@@ -40,3 +43,22 @@ def change_project(body: ProjectIn, site: Here, visitor: Admin) -> ProjectOut:
     """Change some settings; classes can be added at the end only."""
     site.project.change_settings(body.model_dump(exclude_unset=True), by=visitor.account.id)
     return project_out(site, visitor)
+
+
+@router.get("/classes", summary="Classes")
+def classes(site: Here, _: Admin) -> Classes:
+    """The classes, how much is said of each, and all changes of them."""
+    return class_table(site.project)
+
+
+@router.post("/classes/preview", summary="What a change of classes would do")
+def preview_classes(body: ReclassIn, site: Here, _: Admin) -> ClassPreview:
+    """Nothing is changed."""
+    return class_preview(site.project, body.wanted)
+
+
+@router.post("/classes", summary="Rename, merge, split or retire classes")
+def change_classes(body: ReclassNowIn, site: Here, visitor: Admin) -> Classes:
+    """What was said of them follows, or is set aside and asked again; events stay as they were given."""
+    site.project.change_classes(body.wanted, by=visitor.account.id, why=body.why or None)
+    return class_table(site.project)

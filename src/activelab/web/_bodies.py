@@ -11,6 +11,7 @@ from activelab.project import Settings
 from activelab.project.fields import change_of
 from activelab.project.insight import BrowseFacts, CaseFacts, Decision, Vote
 from activelab.project.labelling.naming import Named
+from activelab.project.labelling.reclassing import Reclass
 from activelab.project.labelling.summary import RoundSummary
 from activelab.project.store.accounts import MIN_PASSWORD
 
@@ -115,6 +116,29 @@ class JoinIn(Body):
     def key(self) -> str:
         """The secret without the name that may follow."""
         return self.secret.partition("/")[0]
+
+
+class ReclassIn(Body):
+    """A change of classes."""
+
+    action: Literal["rename", "merge", "split", "retire"]
+    classes: Annotated[list[Short], Field(min_length=1, max_length=10_000)] = Field(
+        description="Those that change: one, or, to be merged, several."
+    )
+    into: Annotated[list[Short], Field(max_length=1_000)] = Field(
+        [], description="The new name; the class they become; the parts; or the class that answers follow to."
+    )
+
+    @property
+    def wanted(self) -> Reclass:
+        """It as the project takes it."""
+        return Reclass(self.action, tuple(self.classes), tuple(self.into))
+
+
+class ReclassNowIn(ReclassIn):
+    """A change of classes that is made."""
+
+    why: Reason = ""
 
 
 class PasswordIn(Body):

@@ -7,7 +7,7 @@ import json
 import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection, delete, exists, func, insert, or_, select, update
@@ -15,7 +15,8 @@ from sqlalchemy import Connection, delete, exists, func, insert, or_, select, up
 from activelab._errors import first
 from activelab.project._project import Project
 from activelab.project.labelling import audits, rounds
-from activelab.project.labelling.naming import load_naming
+from activelab.project.labelling.class_history import ClassChange, Members, Single, load_changes
+from activelab.project.labelling.naming import EventNaming, load_naming
 from activelab.project.labelling.pool import BLOCK, SILENT_SECONDS, clear_unfinished
 from activelab.project.labelling.queue import COLLECTED
 from activelab.project.settings import load_settings, load_value
@@ -39,6 +40,20 @@ from activelab.project.store.schema import (
 Answers = dict[tuple[int, int, int], tuple[int, str, int | None]]  # by example, annotator and what was asked
 Collected = dict[int, tuple[int, int]]  # by annotator: labels, and those of them about one class
 Decisions = dict[int, tuple[int, int, int]]
+
+
+class Standing(NamedTuple):
+    """What an event that nobody has undone says in the classes of later."""
+
+    id: int
+    annotator_id: int
+    example_id: int
+    kind: str
+    class_code: int | None
+    asked: int
+    source: str
+    undoes: int | None
+
 
 _SHOWN = 3
 _TO_LEASE = (
@@ -103,13 +118,15 @@ def _checks(connection: Connection) -> list[Check]:
     file = Check("database file", _damage(connection), repairable=False)
     if file.problem:
         return [file]  # what else could be read of it would not be worth much
-    replayed, counted, decided = _replay(connection)
+    changes = load_changes(connection)
+    replayed, counted, decided = _replay(connection, changes)
     return [
         file,
         Check("references", _references(connection), repairable=False),
         Check("examples", _gaps(connection) or _unreadable(connection), repairable=False),
         Check("features", _features(connection), repairable=False),
         Check("events", _lost_events(connection), repairable=False),
+        Check("classes", _classes(connection, changes), repairable=False),
         Check("unfinished import", _leftovers(connection)),
         Check("answers", _difference(_answers(connection), replayed)),
         Check("decisions", _difference(_decisions(connection), decided)),
@@ -229,14 +246,30 @@ def _lost_events(connection: Connection) -> str:
         lost = max(lost, last - number)
     if lost:
         return f"{lost:,} are gone, although none may ever be deleted. Restore a backup."
-    labels = len(load_naming(connection))
+    namings, strange, first_ = EventNaming(connection), 0, 0
     is_label, code = event.c.kind.in_(("label", "decision")), event.c.class_code
-    strange = connection.execute(
-        select(func.count())
-        .select_from(event)
-        .where(is_label, code.is_(None) | (code < 0) | (code >= labels))
-    ).scalar_one()
+    for naming, last in namings.spans():
+        strange += connection.execute(
+            select(func.count())
+            .select_from(event)
+            .where(is_label, code.is_(None) | (code < 0) | (code >= len(naming)), event.c.id > first_)
+            .where(*([] if last is None else [event.c.id <= last]))
+        ).scalar_one()
+        first_ = last or 0
     return f"{strange:,} labels are of no class of the project. Restore a backup." if strange else ""
+
+
+def _classes(connection: Connection, changes: list[ClassChange]) -> str:
+    """Changes of classes that are missing, or do not lead from one to the next and to those of now."""
+    now = load_settings(connection).classes
+    following = [*(one.before for one in changes[1:]), now]
+    for number, (one, then) in enumerate(zip(changes, following, strict=False), start=1):
+        codes = [code for into in one.became for code in into]
+        fits = len(one.became) == len(one.before) and all(0 <= code < len(one.after) for code in codes)
+        # Classes may have been added at the end.
+        if one.id != number or not fits or then[: len(one.after)] != one.after:
+            return f"change {number} of the classes is missing or damaged. Restore a backup."
+    return ""
 
 
 def _audits(connection: Connection) -> str:
@@ -266,27 +299,69 @@ def _leftovers(connection: Connection) -> str:
     return f"{rest:,} examples of an import that was cut off; nobody sees them, the next import removes them."
 
 
-def _replay(connection: Connection) -> tuple[Answers, Collected, Decisions]:
-    """Answers, labels of annotators and decisions as the events say."""
+def _replay(connection: Connection, changes: list[ClassChange]) -> tuple[Answers, Collected, Decisions]:
+    """Answers, labels of annotators and decisions as the events say, and what became of their classes."""
     standing: dict[int, Any] = {}  # answers and decisions, by event
+    counts: Collected = {}
     columns = ("id", "annotator_id", "example_id", "kind", "class_code", "asked", "source", "undoes")
+    left, sets = [*changes], load_naming(connection).sets
     for row in connection.execute(select(*(event.c[name] for name in columns)).order_by(event.c.id)):
+        while left and row.id > left[0].last_event:
+            standing = _changed(standing, left.pop(0), left[0].sets if left else sets, counts)
         if row.kind == "undo":
             standing.pop(row.undoes, None)
         else:
             standing[row.id] = row
+    while left:
+        standing = _changed(standing, left.pop(0), left[0].sets if left else sets, counts)
     answers: Answers = {}
     decisions: Decisions = {}
-    counts: Collected = {}
     for row in standing.values():
         if row.kind == "decision":
             decisions[row.example_id] = row.id, row.annotator_id, row.class_code
             continue
         answers[row.example_id, row.annotator_id, row.asked] = row.id, row.kind, row.class_code
-        if row.kind == "label" and row.source in COLLECTED:
-            labels, single = counts.get(row.annotator_id, (0, 0))
-            counts[row.annotator_id] = labels + 1, single + (row.asked != WHOLE)
+        _keep_count(counts, row)
     return answers, counts, decisions
+
+
+def _changed(
+    standing: dict[int, Any], change: ClassChange, sets: tuple[Members, ...] | None, counts: Collected
+) -> dict[int, Any]:
+    """What stands after a change of classes; what was paid for labels that count no more stays paid."""
+    if not change.renumbers:
+        return standing
+    kept: dict[int, Any] = {}
+    codes = {members: code for code, members in enumerate(sets or ())}
+    singly: dict[tuple[int, int], list[Any]] = {}
+    for identity, row in standing.items():
+        if row.asked != WHOLE:
+            singly.setdefault((row.example_id, row.annotator_id), []).append(row)
+            continue
+        code = None if row.class_code is None else change.labels_after[row.class_code]
+        if row.class_code is None or code is not None:
+            kept[identity] = Standing(**{**row._asdict(), "class_code": code})
+        else:
+            _keep_count(counts, row)
+    for rows in singly.values():
+        given, before = {row.id: row for row in rows}, change.sets or ()
+        found = change.singles_after(
+            Single(row.asked, row.id, row.kind, bool(row.class_code is not None and before[row.class_code]))
+            for row in rows
+        )
+        for one in found:
+            code = codes.get((one.asked,) if one.yes else ()) if one.kind == "label" else None
+            was = given.pop(one.event_id)._asdict()
+            kept[one.event_id] = Standing(**{**was, "asked": one.asked, "kind": one.kind, "class_code": code})
+        for row in given.values():
+            _keep_count(counts, row)
+    return dict(sorted(kept.items()))
+
+
+def _keep_count(counts: Collected, row: Any) -> None:
+    if row.kind == "label" and row.source in COLLECTED:
+        labels, single = counts.get(row.annotator_id, (0, 0))
+        counts[row.annotator_id] = labels + 1, single + (row.asked != WHOLE)
 
 
 def _decisions(connection: Connection) -> Decisions:
@@ -372,7 +447,7 @@ def _stale(connection: Connection) -> str:
 
 
 def _derive(connection: Connection) -> None:
-    answers, counts, decided = _replay(connection)
+    answers, counts, decided = _replay(connection, load_changes(connection))
     connection.execute(delete(decision))
     for code, (identity, who, label) in decided.items():
         values = {"example_id": code, "event_id": identity, "annotator_id": who, "class_code": label}

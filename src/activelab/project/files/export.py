@@ -21,7 +21,7 @@ from activelab.project.insight.examples import queue_head
 from activelab.project.insight.final import FinalLabels, final_labels
 from activelab.project.insight.values import number
 from activelab.project.labelling import audits
-from activelab.project.labelling.naming import Naming, load_naming, text_of
+from activelab.project.labelling.naming import EventNaming, Naming, load_naming, text_of
 from activelab.project.labelling.queue import ABSTENTION
 from activelab.project.store.schema import annotator, answer, event, example
 from activelab.project.training.several import equal_as_asked
@@ -131,7 +131,9 @@ def _with_asked(rows: list[Any], kinds: dict[str, type]) -> pa.Table:
 
 
 def _events(project: Project) -> pa.Table:
-    def load(connection: Connection) -> tuple[list[Any], Naming]:
+    """All that was ever said, in the classes of then."""
+
+    def load(connection: Connection) -> tuple[list[Any], EventNaming]:
         query = (
             select(
                 event.c.id, event.c.time, annotator.c.name, example.c.name, event.c.kind, event.c.class_code,
@@ -141,12 +143,12 @@ def _events(project: Project) -> pa.Table:
             .join(annotator, annotator.c.id == event.c.annotator_id)
             .order_by(event.c.id)
         )  # fmt: skip
-        return [tuple(row) for row in connection.execute(query)], load_naming(connection)
+        return [tuple(row) for row in connection.execute(query)], EventNaming(connection)
 
-    rows, naming = project.database.read(load)
+    rows, then = project.database.read(load)
     named = [
         (row[0], _iso(row[1]), *row[2:5], naming.name(row[5]), *row[6:-1], _asked(naming, row[-1]))
-        for row in rows
+        for row, naming in ((row, then.at(row[0])) for row in rows)
     ]
     kinds = {"id": int, "time": str, "annotator": str, "example": str, "kind": str, "label": str}
     return _with_asked(named, {**kinds, "reason": str, "seconds": float, "source": str, "undoes": int})

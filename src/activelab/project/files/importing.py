@@ -6,7 +6,7 @@ import json
 import os
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -28,8 +28,9 @@ from activelab.formats import (
     set_of,
 )
 from activelab.project._project import Project
+from activelab.project.labelling.class_history import names_now
 from activelab.project.labelling.intake import Asked, add_abstentions, add_gold, add_labels
-from activelab.project.labelling.naming import label_codes, text_of
+from activelab.project.labelling.naming import codes_of_labels, text_of
 from activelab.project.labelling.pool import BLOCK, add_examples
 from activelab.project.settings import load_settings, store_settings
 from activelab.project.store.audit import write_audit
@@ -173,14 +174,15 @@ def import_files(
     if pool is None:
         project.database.write(finish)
     else:
-        total, codes = pool.good, label_codes(project.database, new.values())
+        total, coded = pool.good, codes_of_labels(project.database, new.values())
         done.examples = add_examples(
             project.database,
             pool.rows(),
             values,
             lambda n: progress("Importing examples", n, total),
             finish,
-            {e: codes[k] for e, k in new.items()},
+            {e: coded.labels[k] for e, k in new.items()},
+            coded.version,
         )
         done.gold = len(new)
     labelled = {} if votes is None else votes.labels
@@ -453,15 +455,17 @@ class _Answers:
         names = dict.fromkeys(name for some in parts.values() for name in some)
         names |= dict.fromkeys(row.asked for row in self.read if row.asked is not None)
         same = meeting(names, self.project.settings.classes, fold=self.fold)
+        renamed, gone = self._former(same.get(name, name) for name in names)
+        same |= {name: renamed[now] for name in names if (now := same.get(name, name)) in renamed}
         for row in self.read:
-            named = [same.get(name, name) for name in parts[str(row.label)]]
+            named = [*dict.fromkeys(same.get(name, name) for name in parts[str(row.label)])]
             asked = None if row.asked is None else same.get(row.asked, row.asked)
             problem, label = row.problem, row.label
             if not problem and row.example not in new and row.example not in there:
                 problem = f"there is no example {row.example!r}"
             strange = [name for name in (*named, asked) if name is not None and name not in classes]
             if not problem and strange:
-                problem = f"{strange[0]!r} is none of the project's classes"
+                problem = gone.get(strange[0], f"{strange[0]!r} is none of the project's classes").rstrip(".")
             if label is not None:
                 label = text_of(named) if several else named[0]
             if problem:
@@ -469,6 +473,14 @@ class _Answers:
             checked.append(row._replace(label=label, asked=asked, problem=problem))
         self.read = checked
         return bad
+
+    def _former(self, names: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
+        """What classes with a former name are called now, and why others are none any more."""
+        found = self.project.database.read(lambda c: names_now(c, names, self.project.settings.classes))
+        if found[0]:
+            said = ", ".join(f"{old!r} as {now!r}" for old, now in found[0].items())
+            self.notes.append(f"{self.path}: classes that were changed count as they are now: {said}.")
+        return found
 
     @property
     def labels(self) -> dict[Asked, str]:

@@ -12,6 +12,7 @@ from activelab.project.insight.audits import (
 )
 from activelab.project.insight.browse import Search, browse, facets, map_points, search
 from activelab.project.insight.charts import Charts, draw_charts
+from activelab.project.insight.classes import class_preview, class_table
 from activelab.project.insight.examples import (
     adjudication_list,
     decision_list,
@@ -32,6 +33,8 @@ from activelab.project.insight.results import (
     BrowseFacts,
     Case,
     CaseFacts,
+    Classes,
+    ClassPreview,
     CurvePoint,
     Decision,
     DecisionRow,
@@ -65,6 +68,8 @@ __all__ = [
     "Case",
     "CaseFacts",
     "Charts",
+    "ClassPreview",
+    "Classes",
     "CurvePoint",
     "Decision",
     "DecisionRow",
@@ -91,6 +96,8 @@ __all__ = [
     "audit_list",
     "audit_result",
     "browse",
+    "class_preview",
+    "class_table",
     "decision_list",
     "draw_audit",
     "draw_charts",

@@ -20,6 +20,7 @@ from activelab.project.insight.known_answers import estimate_by_known_answers
 from activelab.project.insight.results import CONFIDENCE, AuditEstimate, AuditResult, ClassShare
 from activelab.project.insight.values import scored
 from activelab.project.labelling import audits
+from activelab.project.labelling.class_history import class_version, load_changes
 from activelab.project.labelling.decisions import load_truths
 from activelab.project.labelling.naming import Naming, load_naming
 from activelab.project.settings import Settings, load_settings
@@ -82,6 +83,7 @@ def draw_audit(project: Project, number: int = 100, *, by: int | None = None, se
             seed=seed,
             round_id=None if current is None else current.round.id,
             last_event=last_event,
+            version=final.naming.version,
         )
     )
 
@@ -89,8 +91,8 @@ def draw_audit(project: Project, number: int = 100, *, by: int | None = None, se
 def audit_list(
     project: Project, *, epsilon: float = 0.05, delta: float = 0.05, checker: Checker | None = None
 ) -> list[AuditResult]:
-    """All audits, the latest first, as `audit_result` tells them."""
-    known = project.database.read(audits.list_audits)
+    """All audits that are not `outdated`, the latest first, as `audit_result` tells them."""
+    known = project.database.read(lambda c: [one for one in audits.list_audits(c) if not outdated(c, one)])
     return [audit_result(project, one.id, epsilon=epsilon, delta=delta, checker=checker) for one in known]
 
 
@@ -302,6 +304,10 @@ def _checked(project: Project, audit_id: int) -> _Checked:
         return of, audits.list_checks(connection, audit_id), settings, size
 
     of, checks, settings, size = project.database.read(load)
+    if project.database.read(lambda c: outdated(c, of)):
+        raise InputError(
+            f"audit {audit_id} is of classes of which one was split or retired since; draw a new one."
+        )
     drawn = _labels_of(project, audit_id)
     settled = (drawn.label >= 0) & (drawn.stratum < 0)
     audit = Audit(
@@ -325,18 +331,24 @@ def _audited(connection: Connection, audit_id: int) -> audits.Audited:
     return found[0]
 
 
-_drawn: WeakKeyDictionary[Project, dict[int, audits.Drawn]] = WeakKeyDictionary()
+_drawn: WeakKeyDictionary[Project, dict[tuple[int, int], audits.Drawn]] = WeakKeyDictionary()
 _KEPT = 4  # the labels of so many audits
 
 
 def _labels_of(project: Project, audit_id: int) -> audits.Drawn:
-    """The labels of an audit, which never change; those of the last few are kept."""
+    """The labels of an audit, which change with classes alone; those of the last few are kept."""
     kept = _drawn.setdefault(project, {})
-    drawn = kept.get(audit_id)
+    key = audit_id, project.database.read(class_version)
+    drawn = kept.get(key)
     if drawn is None:
         drawn = project.database.read(lambda c: audits.load_drawn(c, audit_id))
-        _drawn[project] = {**dict([*kept.items()][1 - _KEPT :]), audit_id: drawn}
+        _drawn[project] = {**dict([*kept.items()][1 - _KEPT :]), key: drawn}
     return drawn
+
+
+def outdated(connection: Connection, of: audits.Audited) -> bool:
+    """Whether labels of an audit were set aside since it was drawn, as their class was split or retired."""
+    return any(one.time >= of.time and one.sets_aside for one in load_changes(connection))
 
 
 def _safe(state: _Checked, epsilon: float, delta: float, checker: Checker | None) -> SafeLabels:
@@ -400,6 +412,8 @@ def audit_estimate(project: Project) -> AuditEstimate | None:
 def _telling(connection: Connection) -> int | None:
     begun: Sequence[int] = ()
     for one in audits.list_audits(connection):
+        if outdated(connection, one):
+            continue
         checks = audits.list_checks(connection, one.id)
         done = sum(check.class_code is not None for check in checks)
         if done == len(checks):

@@ -18,6 +18,7 @@ from activelab.consensus.parts import told
 from activelab.pred_probs import check_pred_probs
 from activelab.project._project import Project
 from activelab.project.insight.values import Scored, number, scored
+from activelab.project.labelling.class_history import changed_since
 from activelab.project.labelling.decisions import Truths, load_truths, truth_changes
 from activelab.project.labelling.naming import Named, Naming, load_naming
 from activelab.project.settings import load_settings, load_value
@@ -184,6 +185,8 @@ def _load(connection: Connection, codes: Sequence[int] | None) -> _State:
     )
     changed = np.zeros(size, dtype=bool)
     changed[[*connection.execute(since.distinct()).scalars()]] = True
+    if current is not None and changed_since(connection, current.round.id):
+        changed[:] = True  # what was most probable of several classes need not be so of one made of them
     settings = load_settings(connection)
     return _State(
         naming=load_naming(connection, settings),
@@ -206,7 +209,7 @@ def _estimate(project: Project, state: _State, codes: Sequence[int] | None) -> _
     number_now = -1 if state.current is None else state.current.round.id
     settings = project.refresh()
     sizes = number_now, state.truth_changes, len(state.alone)
-    key = *sizes, state.naming.classes, settings.families, settings.loss
+    key = *sizes, state.naming.version, state.naming.classes, settings.families, settings.loss
     with _estimating:
         before, kept = _kept.get(project, (None, None))
         if kept is None or before != key or not _still_holds(project, kept, state, codes):
@@ -233,7 +236,7 @@ def _sets_now(project: Project, state: _State, number_now: int) -> _Estimate:
     models = stored_models(stored, sets)
     known = known_sets(state.truths.label[: sets.n_examples], project.naming())
     judged = judge_sets(sets, models, known=known, families=project.families(sets))
-    (label,) = codes_of_sets(project, judged.members)
+    (label,) = codes_of_sets(project, state.naming.version, judged.members)
     notes = judged.consensus.notes if models else (_without_model(stored, "the answers alone"),)
     return _Estimate(label, judged.quality, None, judged.exact, notes, state.last_event, made)
 

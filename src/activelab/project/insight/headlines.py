@@ -148,6 +148,8 @@ def _headline(state: _State, checked: AuditEstimate | None, forecast: Forecast |
 def _stale(state: _State, as_of: int | None) -> str:
     if as_of is not None and as_of != state.round:
         return f"It was measured in round {as_of}; round {state.round} is served."
+    if state.news is not None and state.news.classes:
+        return f"The classes were changed since round {state.round}, which was measured in those before."
     if state.news is None or not state.news.number:
         return ""
     return f"{str(state.news).capitalize()} have come since round {state.round} and are not in it."

@@ -101,10 +101,11 @@ def _estimate_by_known(project: Project, state: _Known) -> AuditEstimate | None:
 
 def _untold_sets(project: Project, round_id: int, as_of: int) -> Consensus:
     """`_untold_consensus` where several classes may be right: a label is a set, and right as a whole."""
+    version = project.naming().version
     sets = project.label_sets(as_of)
     stored = project.database.read(lambda c: load_pred_probs(c, round_id) if round_id >= 0 else [])
     judged = judge_sets(sets, stored_models(stored, sets), known=None, families=project.families(sets))
-    (label,) = codes_of_sets(project, judged.members)
+    (label,) = codes_of_sets(project, version, judged.members)
     plain = majority_vote(project.labels(as_of), seed=project.settings.seed)
     return replace(plain, label=label, quality=judged.exact)
 

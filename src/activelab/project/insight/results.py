@@ -36,6 +36,47 @@ class RoundNow(Result):
     share: float | None = Field(description="How much of that is done.")
 
 
+class ClassUse(Result):
+    """A class, and how much is said of it."""
+
+    name: str
+    answers: int = Field(description="Answers that name it; of one class alone also those that do not.")
+    decisions: int
+    known: int = Field(description="Known answers.")
+
+
+class ClassEvent(Result):
+    """A change of the classes that was made."""
+
+    version: int
+    time: float = Field(description="Seconds since 1970.")
+    by: str | None = Field(description="Null for the command line.")
+    action: Literal["rename", "merge", "split", "retire"]
+    words: str = Field(description="What was done.")
+    effect: str = Field(description="What became of answers.")
+    why: str | None
+    before: list[str]
+    after: list[str]
+    became: dict[str, list[str]] = Field(
+        description="Of each class before that changed: one, several if it was split, none if it is gone."
+    )
+
+
+class Classes(Result):
+    """The classes, and the changes of them, the latest first."""
+
+    classes: list[ClassUse]
+    changes: list[ClassEvent]
+
+
+class ClassPreview(Result):
+    """What a change of classes would do."""
+
+    words: str
+    effect: str
+    after: list[str] = Field(description="The classes there would be.")
+
+
 class Training(Result):
     """Whether a round is being trained, or should be."""
 

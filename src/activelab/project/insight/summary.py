@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -17,6 +18,7 @@ from activelab.project.insight.results import (
 )
 from activelab.project.insight.values import number
 from activelab.project.labelling import rounds
+from activelab.project.labelling.class_history import ClassChange, load_changes
 from activelab.project.labelling.queue import ABSTENTION, labels_spent
 from activelab.project.labelling.rounds import Round
 from activelab.project.settings import load_settings, load_value
@@ -107,11 +109,14 @@ def _training(connection: Connection, now: float) -> Training:
 
 def rounds_table(project: Project) -> list[RoundRow]:
     """All rounds, oldest first, with what they measured where they were trained."""
-    return [_row(one) for one in project.database.read(rounds.list_rounds)]
+    known, changes = project.database.read(lambda c: (rounds.list_rounds(c), load_changes(c)))
+    return [_row(one, changes) for one in known]
 
 
-def _row(one: Round) -> RoundRow:
+def _row(one: Round, changes: Sequence[ClassChange]) -> RoundRow:
     said = one.summary
+    since = [change.words for change in changes if change.renumbers and change.round_id >= one.id]
+    notes = [f"Measured in the classes before: {'; '.join(since)}."] if since and said.metrics else []
     measured = {} if said.metrics is None else said.metrics.model_dump(exclude={"seconds"})
     relabels = measured.get("relabel_share")
     return RoundRow(
@@ -128,7 +133,7 @@ def _row(one: Round) -> RoundRow:
         temperature=said.temperature,
         model_weight=said.model_weight,
         annotator_accuracy=said.annotator_accuracy,
-        notes=said.notes,
+        notes=[*said.notes, *notes],
         error=said.error,
     )
 

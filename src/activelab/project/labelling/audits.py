@@ -17,7 +17,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from activelab._errors import InputError
 from activelab._typing import Floats, Ints
 from activelab.project.labelling.decisions import decide
-from activelab.project.labelling.queue import ConflictError, Recorded, known_request
+from activelab.project.labelling.queue import ConflictError, Recorded, check_version, known_request
 from activelab.project.labelling.rounds import hold_round
 from activelab.project.store.audit import write_audit
 from activelab.project.store.schema import WHOLE, annotator, audit_check, decision, event, quality_audit
@@ -96,13 +96,17 @@ def store_audit(
     seed: int,
     round_id: int | None,
     last_event: int,
+    version: int,
 ) -> int:
-    """Store what is drawn; the number of the audit."""
+    """Store what is drawn, as codes of a version of the classes; the number of the audit.
+
+    Raises
+    ------
+    ConflictError
+        If the classes have changed meanwhile.
+    """
     hold_round(connection)
-    table = np.empty(len(drawn.label), dtype=_LABELS)
-    table["label"], table["quality"], table["stratum"] = drawn.label, drawn.quality, drawn.stratum
-    file = io.BytesIO()
-    np.save(file, table, allow_pickle=False)
+    check_version(connection, version)
     number = 1 + int(connection.execute(select(func.coalesce(func.max(quality_audit.c.id), 0))).scalar_one())
     connection.execute(
         insert(quality_audit).values(
@@ -113,7 +117,7 @@ def store_audit(
             round_id=round_id,
             last_event=last_event,
             drawn=len(examples),
-            labels=file.getvalue(),
+            labels=packed(drawn),
         )
     )
     rows = [
@@ -204,6 +208,15 @@ def load_drawn(connection: Connection, audit_id: int) -> Drawn:
     """The labels of an audit as they were."""
     data = connection.execute(select(quality_audit.c.labels).where(quality_audit.c.id == audit_id))
     return read_drawn(data.scalar_one())
+
+
+def packed(drawn: Drawn) -> bytes:
+    """The labels of an audit as they are stored."""
+    table = np.empty(len(drawn.label), dtype=_LABELS)
+    table["label"], table["quality"], table["stratum"] = drawn.label, drawn.quality, drawn.stratum
+    file = io.BytesIO()
+    np.save(file, table, allow_pickle=False)
+    return file.getvalue()
 
 
 def read_drawn(data: bytes) -> Drawn:

@@ -15,7 +15,7 @@ from activelab._set_text import names_in
 from activelab.project.labelling import queue as queueing
 from activelab.project.labelling import rounds
 from activelab.project.labelling.decisions import truths_changed
-from activelab.project.labelling.naming import Named, asked_codes, label_codes, text_of
+from activelab.project.labelling.naming import Named, codes_of_labels, text_of
 from activelab.project.settings import load_settings, load_value
 from activelab.project.store import accounts
 from activelab.project.store.audit import write_audit
@@ -84,21 +84,24 @@ def add_labels(
 
     codes = database.read(check)
     texts = {key: text_of(label) or "" for key, label in labels.items()}
-    abouts = asked_codes(database, (about for _, _, about in labels))
     for (example_name, _, about), text in texts.items():
         if about is not None and not {*names_in(text)} <= {about}:
             raise InputError(f"the label of example {example_name!r} is {text!r}; only {about!r} was asked.")
-    classes = label_codes(database, texts.values())
+    coded = codes_of_labels(database, texts.values(), (about for _, _, about in labels))
     people = database.write(lambda c: _people(c, names))
-    rows = [(codes[e], people[a], classes[text], abouts[about]) for (e, a, about), text in texts.items()]
+    rows = [
+        (codes[e], people[a], coded.labels[text], coded.classes[about])
+        for (e, a, about), text in texts.items()
+    ]
     new, changed, more = 0, 0, True
     for at in range(0, len(rows), BLOCK):
         block = rows[at : at + BLOCK]
-        fresh, others = _in_turn(database, partial(_put_new, rows=block))
+        fresh, others = _in_turn(database, partial(_put_new, rows=block, version=coded.version))
         new += fresh
         changed += len(others)
         for turn in range(0, len(others), CHANGES):
-            _in_turn(database, partial(_put_changed, rows=others[turn : turn + CHANGES]))
+            some = others[turn : turn + CHANGES]
+            _in_turn(database, partial(_put_changed, rows=some, version=coded.version))
         if more and database.read(rounds.needs_filling):
             # Else somebody who asks for an example would have to wait while this is done.
             more = _in_turn(database, _fill)
@@ -122,22 +125,22 @@ def add_abstentions(database: Database, given: Iterable[Asked], by: int | None =
     codes = database.read(lambda c: codes_of(c, (e for e, _, _ in wanted)))
     if missing := [e for e, _, _ in wanted if e not in codes]:
         raise InputError(f"examples that are not in the project: {first(missing)}.")
-    abouts = asked_codes(database, (about for _, _, about in wanted))
+    coded = codes_of_labels(database, (), (about for _, _, about in wanted))
     names = list(dict.fromkeys(a for _, a, _ in wanted))
     for name in names:
         check_name(name)
     people = database.write(lambda c: _people(c, names))
-    rows = [(codes[e], people[a], abouts[about]) for e, a, about in wanted]
+    rows = [(codes[e], people[a], coded.classes[about]) for e, a, about in wanted]
     new = sum(
-        _in_turn(database, partial(_put_abstentions, rows=rows[at : at + CHANGES]))
+        _in_turn(database, partial(_put_abstentions, rows=rows[at : at + CHANGES], version=coded.version))
         for at in range(0, len(rows), CHANGES)
     )
     database.write(lambda c: write_audit(c, by, "abstentions imported", {"new": new}))
     return new
 
 
-def _put_abstentions(connection: Connection, rows: list[tuple[int, int, int]]) -> int:
-    rounds.hold_round(connection)
+def _put_abstentions(connection: Connection, rows: list[tuple[int, int, int]], version: int) -> int:
+    _hold(connection, version)
     there = _answers(connection, sorted({e for e, _, _ in rows}))
     fresh = [one for one in rows if one not in there]
     for e, a, about in fresh:
@@ -161,17 +164,23 @@ def _in_turn(database: Database, work: Callable[[Connection], Result]) -> Result
     return result
 
 
-def _put_new(connection: Connection, rows: list[_Given]) -> tuple[int, list[_Given]]:
-    """Store labels of people who have not answered the example; how many, and labels that differ."""
+def _hold(connection: Connection, version: int) -> None:
+    """Keep others out until the transaction ends; codes must be of the classes of now."""
     rounds.hold_round(connection)
+    queueing.check_version(connection, version)
+
+
+def _put_new(connection: Connection, rows: list[_Given], version: int) -> tuple[int, list[_Given]]:
+    """Store labels of people who have not answered the example; how many, and labels that differ."""
+    _hold(connection, version)
     there = _answers(connection, sorted({row[0] for row in rows}))
     fresh = [row for row in rows if (row[0], row[1], row[3]) not in there]
     insert_labels(connection, fresh, time.time())
     return len(fresh), [row for row in rows if there.get((row[0], row[1], row[3]), row[2]) != row[2]]
 
 
-def _put_changed(connection: Connection, rows: list[_Given]) -> None:
-    rounds.hold_round(connection)
+def _put_changed(connection: Connection, rows: list[_Given], version: int) -> None:
+    _hold(connection, version)
     for e, a, code, about in rows:
         reply = queueing.Answer("label", code, source="import", asked=about)
         queueing.put_answer(connection, a, e, reply, time.time())
@@ -207,12 +216,12 @@ def add_gold(
 
     codes = database.read(check)
     texts = {name: text_of(label) for name, label in answers.items()}
-    known = label_codes(database, [text for text in texts.values() if text is not None])
+    coded = codes_of_labels(database, [text for text in texts.values() if text is not None])
     rights: list[_Right] = [
-        (codes[name], None if text is None else known[text]) for name, text in texts.items()
+        (codes[name], None if text is None else coded.labels[text]) for name, text in texts.items()
     ]
     for at in range(0, len(rights), BLOCK):
-        _in_turn(database, partial(_put_gold, rights=rights[at : at + BLOCK]))
+        _in_turn(database, partial(_put_gold, rights=rights[at : at + BLOCK], version=coded.version))
         progress(at + BLOCK)
 
     def finish(connection: Connection) -> None:
@@ -223,8 +232,8 @@ def add_gold(
     database.write(finish)
 
 
-def _put_gold(connection: Connection, rights: list[_Right]) -> None:
-    rounds.hold_round(connection)
+def _put_gold(connection: Connection, rights: list[_Right], version: int) -> None:
+    _hold(connection, version)
     codes = [code for code, _ in rights]
     before = select(example.c.id, example.c.gold).where(example.c.id.in_(codes))
     there = {row.id: row.gold for row in connection.execute(before)}

@@ -16,6 +16,15 @@ from sqlalchemy import Connection, insert, select
 from activelab._errors import InputError, first
 from activelab._set_text import names_in, set_text
 from activelab._typing import Bools
+from activelab.project.labelling.class_history import (
+    ClassChange,
+    Members,
+    class_version,
+    load_changes,
+    names_now,
+    version_of,
+)
+from activelab.project.labelling.queue import check_version
 from activelab.project.labelling.rounds import hold_round
 from activelab.project.settings import Settings, load_settings
 from activelab.project.store.database import Database
@@ -23,9 +32,6 @@ from activelab.project.store.schema import WHOLE, label_set
 
 Named = str | list[str]
 """A label in words: a class, or a list of classes."""
-
-Members = tuple[int, ...]
-"""Codes of the classes of a set, ascending."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +43,13 @@ class Naming:
     classes : tuple of str
     sets : tuple of tuple of int, or None
         The sets there are, where several classes may be right.
+    version : int
+        Of the classes, as of `class_history`.
     """
 
     classes: tuple[str, ...]
     sets: tuple[Members, ...] | None = None
+    version: int = 0
 
     def __len__(self) -> int:
         return len(self.classes if self.sets is None else self.sets)
@@ -82,10 +91,29 @@ def text_of(label: Named | None) -> str | None:
 def load_naming(connection: Connection, settings: Settings | None = None) -> Naming:
     """What the codes stand for now."""
     settings = load_settings(connection) if settings is None else settings
+    version = class_version(connection)
     if not settings.several:
-        return Naming(settings.classes)
+        return Naming(settings.classes, None, version)
     stored = connection.execute(select(label_set.c.classes).order_by(label_set.c.code)).scalars()
-    return Naming(settings.classes, tuple(tuple(json.loads(one)) for one in stored))
+    return Naming(settings.classes, tuple(tuple(json.loads(one)) for one in stored), version)
+
+
+class EventNaming:
+    """What the codes of events stand for: classes and sets as they were when an event came."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._changes: list[ClassChange] = load_changes(connection)
+        self._namings = [Naming(one.before, one.sets, turn) for turn, one in enumerate(self._changes)]
+        self._namings.append(load_naming(connection))
+
+    def at(self, event_id: int) -> Naming:
+        """What the codes of an event stand for."""
+        return self._namings[version_of(self._changes, event_id)]
+
+    def spans(self) -> list[tuple[Naming, int | None]]:
+        """All that codes have stood for, each with the last event it is of; None for now."""
+        ends = [*(one.last_event for one in self._changes), None]
+        return [*zip(self._namings, ends, strict=True)]
 
 
 def members_of(label: Named, classes: Sequence[str]) -> Members:
@@ -103,9 +131,16 @@ def members_of(label: Named, classes: Sequence[str]) -> Members:
     return tuple(sorted({classes.index(name) for name in names}))
 
 
-def set_codes(connection: Connection, wanted: Iterable[Members]) -> dict[Members, int]:
-    """The codes of sets; those not seen before are stored. Keeps others out until the transaction ends."""
+def set_codes(connection: Connection, wanted: Iterable[Members], version: int) -> dict[Members, int]:
+    """The codes of sets; those not seen before are stored. Keeps others out until the transaction ends.
+
+    Raises
+    ------
+    ClassesChangedError
+        If the classes are of another version than the codes of the sets.
+    """
     hold_round(connection)
+    check_version(connection, version)
     stored = connection.execute(select(label_set.c.classes, label_set.c.code)).all()
     known = {tuple(json.loads(row.classes)): row.code for row in stored}
     new = [one for one in dict.fromkeys(wanted) if one not in known]
@@ -115,41 +150,48 @@ def set_codes(connection: Connection, wanted: Iterable[Members]) -> dict[Members
     return known | {one: len(known) + turn for turn, one in enumerate(new)}
 
 
-def label_codes(database: Database, labels: Iterable[str]) -> dict[str, int]:
-    """The codes of labels, given as texts; sets that nobody has given before are stored.
+@dataclass(frozen=True)
+class Coded:
+    """Codes of labels and classes, and the version of the classes they are of."""
+
+    labels: dict[str, int]
+    classes: dict[str | None, int]
+    version: int
+
+
+def codes_of_labels(database: Database, labels: Iterable[str], asked: Iterable[str | None] = ()) -> Coded:
+    """The codes of labels, given as texts, and of what is asked: of classes, and `WHOLE` for None.
+
+    Classes may have a former name. Sets that nobody has given before are stored.
 
     Raises
     ------
     InputError
-        If a class is not the project's; the message names the first ten.
+        If a class is not the project's, the message names the first ten; or single classes are asked about
+        where one is right.
     """
-    classes, several = database.read(lambda c: ((s := load_settings(c)).classes, s.several))
-    if not several:
-        return class_codes(classes, labels)
-    wanted = dict.fromkeys(labels)
-    class_codes(classes, (name for label in wanted for name in names_in(label)))
-    sets = {label: members_of(label, classes) for label in wanted}
-    if not sets:
-        return {}
-    codes = database.write(lambda c: set_codes(c, sets.values()))
-    return {label: codes[members] for label, members in sets.items()}
 
+    def load(connection: Connection) -> tuple[Settings, int, dict[str, str]]:
+        settings, version = load_settings(connection), class_version(connection)
+        renamed, gone = names_now(connection, [*used, *abouts], settings.classes)
+        if gone:
+            raise InputError(next(iter(gone.values())))
+        return settings, version, renamed
 
-def asked_codes(database: Database, asked: Iterable[str | None]) -> dict[str | None, int]:
-    """What is asked by a number: the codes of classes, and `WHOLE` for None.
-
-    Raises
-    ------
-    InputError
-        If one is no class of the project, or the question has one right class.
-    """
-    wanted = [name for name in dict.fromkeys(asked) if name is not None]
-    classes, several = database.read(lambda c: ((s := load_settings(c)).classes, s.several))
-    if wanted and not several:
+    wanted, abouts = dict.fromkeys(labels), [name for name in dict.fromkeys(asked) if name is not None]
+    several = database.read(load_settings).several
+    used = [name for label in wanted for name in (names_in(label) if several else [label])]
+    settings, version, renamed = database.read(load)
+    if abouts and not several:
         raise InputError("single classes are asked about where several may be right; here one is.")
-    codes: dict[str | None, int] = {None: WHOLE}
-    codes.update(class_codes(classes, wanted))
-    return codes
+    known = class_codes(settings.classes, [renamed.get(name, name) for name in [*used, *abouts]])
+    known |= {name: known[now] for name, now in renamed.items()}
+    classes: dict[str | None, int] = {None: WHOLE, **{name: known[name] for name in abouts}}
+    if not several:
+        return Coded({label: known[label] for label in wanted}, classes, version)
+    sets = {label: tuple(sorted({known[name] for name in names_in(label)})) for label in wanted}
+    codes = database.write(lambda c: set_codes(c, sets.values(), version)) if sets else {}
+    return Coded({label: codes[members] for label, members in sets.items()}, classes, version)
 
 
 def class_codes(classes: tuple[str, ...], used: Iterable[str]) -> dict[str, int]:

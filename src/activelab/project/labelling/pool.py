@@ -17,6 +17,7 @@ from activelab._errors import InputError, first
 from activelab._typing import Floats
 from activelab.project.labelling import rounds
 from activelab.project.labelling.decisions import truths_changed
+from activelab.project.labelling.queue import check_version
 from activelab.project.settings import load_settings, load_value, store_value
 from activelab.project.store.database import Database
 from activelab.project.store.schema import audit, example, feature_block, setting
@@ -35,9 +36,10 @@ def add_examples(
     progress: Callable[[int], None],
     finish: Callable[[Connection], None],
     gold: Mapping[str, int] | None = None,
+    version: int | None = None,
 ) -> int:
-    """See `Project.add_examples`; ``gold`` are the right answers of some of them, as class codes."""
-    import_, gold = _Import(database), gold or {}
+    """See `Project.add_examples`; ``gold`` are the right answers of some of them, as codes of a version."""
+    import_, gold = _Import(database, version), gold or {}
     try:
         done = 0
         for block in _blocks(examples):
@@ -55,8 +57,8 @@ def add_examples(
 class _Import:
     """An import that is under way. There is one at a time; one that was killed makes room for the next."""
 
-    def __init__(self, database: Database) -> None:
-        self.database = database
+    def __init__(self, database: Database, version: int | None) -> None:
+        self.database, self.version = database, version
         self.token = secrets.token_hex(8)
         database.write(self._begin)
 
@@ -64,14 +66,14 @@ class _Import:
         rounds.hold_round(connection)
         if load_value(connection, "import", "never") == "never":
             store_value(connection, "import", None)
-        other = _under_way(connection)
-        silent = time.time() - other["time"] if other else 0.0
-        # A clock that was set back must not keep everybody out.
-        if other and 0 <= silent < SILENT_SECONDS:
+        silent = under_way(connection)
+        if silent is not None:
             raise InputError(
                 f"another process imports examples (last seen {silent:.0f} seconds ago). Wait for it; "
                 f"if it was stopped, repeat this in {SILENT_SECONDS:.0f} seconds."
             )
+        if self.version is not None:  # while it is under way, classes do not change
+            check_version(connection, self.version)
         clear_unfinished(connection)
         self._sign(connection)
 
@@ -98,6 +100,14 @@ class _Import:
                 clear_unfinished(connection)
 
         self.database.write(remove)
+
+
+def under_way(connection: Connection) -> float | None:
+    """For how long an import that is under way has said nothing; None if there is none."""
+    other = _under_way(connection)
+    silent = time.time() - other["time"] if other else -1.0
+    # A clock that was set back must not keep everybody out.
+    return silent if 0 <= silent < SILENT_SECONDS else None
 
 
 def _under_way(connection: Connection) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from activelab._errors import InputError
+from activelab.project.labelling.class_history import VERSION, class_version
 from activelab.project.labelling.rounds import (
     Question,
     covers,
@@ -79,6 +80,10 @@ _LOCK_BUDGET = 7_206_002
 
 class ConflictError(RuntimeError):
     """What was asked for is no longer possible, as an answer to an example that others have now."""
+
+
+class ClassesChangedError(ConflictError):
+    """Codes were worked out from classes that have changed meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +131,8 @@ class Answer:
         Chosen by the client: an answer sent twice under one counts once.
     asked : int
         Code of the class it is about, or `WHOLE`.
+    version : int or None
+        Of the classes the codes are of (see `class_history`); None if they were read in this transaction.
 
     Raises
     ------
@@ -140,6 +147,7 @@ class Answer:
     source: str = "api"
     request: str | None = None
     asked: int = WHOLE
+    version: int | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in ANSWERS:
@@ -170,6 +178,7 @@ _WHO = (
         annotator.c.disabled,
         annotator.c.num_labels,
         select(setting.c.value).where(setting.c.name == "current_round").scalar_subquery().label("round"),
+        VERSION.scalar_subquery().label("version"),
     )
     .where(annotator.c.id == bindparam("who"))
     .with_for_update(of=annotator, key_share=True)
@@ -433,6 +442,7 @@ class _Working:
 
     num_labels: int
     round: int
+    version: int
 
 
 def _working(connection: Connection, annotator_id: int) -> _Working:
@@ -440,7 +450,7 @@ def _working(connection: Connection, annotator_id: int) -> _Working:
     row = connection.execute(_WHO, {"who": annotator_id}).one_or_none()
     if row is None or row.disabled:
         raise InputError("this account is disabled; ask whoever leads the project.")
-    return _Working(row.num_labels, -1 if row.round is None else int(row.round))
+    return _Working(row.num_labels, -1 if row.round is None else int(row.round), row.version)
 
 
 def _take_best(
@@ -598,6 +608,7 @@ def record(
     """
     share_round(connection)
     who = _working(connection, annotator_id)
+    _check_version(reply, who.version)
     row = connection.execute(_LEASED, {"lease": lease_id, "request": reply.request}).one_or_none()
     if row is None or row.annotator_id != annotator_id:
         raise ConflictError("there is no such lease of yours.")
@@ -658,7 +669,9 @@ def put_answer(
 ) -> Recorded:
     """Store an answer that was given elsewhere, without a lease; it replaces their last to the question."""
     share_round(connection)
-    connection.execute(_WHO, {"who": annotator_id})
+    who = connection.execute(_WHO, {"who": annotator_id}).one_or_none()
+    if who is not None:
+        _check_version(reply, who.version)
     question = example_id, reply.asked
     known = known_request(connection, reply.request, annotator_id, question, (reply.kind,))
     if known is not None:
@@ -884,6 +897,28 @@ def _count(connection: Connection, annotator_id: int, example_id: int, counts: d
     if counts["collected"]:
         more = {name: counts[name] for name in ("collected", "single")}
         connection.execute(_COUNT_ANNOTATOR, {"who": annotator_id, **more})
+
+
+def _check_version(reply: Answer, version: int) -> None:
+    if reply.version is not None:
+        _same_version(reply.version, version)
+
+
+def check_version(connection: Connection, version: int) -> None:
+    """Refuse codes of other classes than those of now.
+
+    Raises
+    ------
+    ClassesChangedError
+    """
+    _same_version(version, class_version(connection))
+
+
+def _same_version(version: int, now: int) -> None:
+    if version != now:
+        raise ClassesChangedError(
+            "the classes were changed at this moment; try again. What is stored stays stored."
+        )
 
 
 def _check_asked(connection: Connection, reply: Answer) -> None:

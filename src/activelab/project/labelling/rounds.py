@@ -460,7 +460,7 @@ def wished_first(connection: Connection, order: Ints, asked: Ints) -> tuple[Ints
 
 
 def ask_again(
-    connection: Connection, settings: Settings, annotator_id: int, codes: Sequence[int], now: float
+    connection: Connection, settings: Settings, annotator_id: int | None, codes: Sequence[int], now: float
 ) -> list[int]:
     """Wish for one more label of some examples, before all others; those whose answer is known are left out.
 

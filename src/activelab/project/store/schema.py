@@ -6,6 +6,7 @@ Times are seconds since 1970, UTC.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -152,7 +153,7 @@ wish = Table(
     metadata,
     Column("example_id", ForeignKey("example.id"), primary_key=True, autoincrement=False),
     Column("event_id", _Counted, nullable=False),  # the labels up to here were known
-    Column("annotator_id", ForeignKey("annotator.id"), nullable=False),
+    Column("annotator_id", ForeignKey("annotator.id")),  # none on the command line
     Column("time", Float(53), nullable=False),
 )
 
@@ -284,25 +285,40 @@ audit_check = Table(
     Index("audit_check_of_example", "example_id"),
 )
 
-# Neither event nor audit can be changed or deleted, whoever asks.
-APPEND_ONLY = ("event", "audit")
+# Classes renamed, merged, split, retired. Codes in events up to last_event are of the classes before; answers
+# and decisions have those of now.
+class_change = Table(
+    "class_change",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # 1, 2, 3, …: the version of the classes
+    Column("time", Float(53), nullable=False),
+    Column("annotator_id", ForeignKey("annotator.id")),  # none on the command line
+    Column("action", String, nullable=False),  # rename, merge, split, retire
+    Column("why", Text),
+    Column("last_event", _Counted, nullable=False),
+    Column("round_id", Integer, nullable=False),  # the round that was served, -1 before the first
+    Column("detail", Text, nullable=False),  # JSON: classes and sets before and after, what became of which
+)
+
+# None of these can be changed or deleted, whoever asks.
+APPEND_ONLY = ("event", "audit", "class_change")
 
 
-def append_only_statements(dialect: str) -> list[str]:
-    """SQL that makes the database itself refuse to change what is append-only."""
+def append_only_statements(dialect: str, tables: Sequence[str] = APPEND_ONLY[:2]) -> list[str]:
+    """SQL that makes the database itself refuse to change tables; by default those of the first schema."""
     if dialect == "sqlite":
         return [
             f"CREATE TRIGGER {table}_no_{change} BEFORE {change} ON {table} "
             f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-            for table in APPEND_ONLY
+            for table in tables
             for change in ("update", "delete")
         ]
     return [
-        "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
+        "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
         "$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$",
         *(
             f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
             "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
-            for table in APPEND_ONLY
+            for table in tables
         ),
     ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
+from activelab.project.labelling.class_history import changed_since
 from activelab.project.labelling.decisions import truth_changes
 from activelab.project.labelling.rounds import Round
 from activelab.project.store.schema import answer
@@ -25,11 +26,14 @@ class News:
         Decisions and known answers that have come, changed or gone; none before the first trained round.
     last_truth : float
         When the last of these did, in seconds since 1970.
+    classes : bool
+        Whether classes were merged, split or retired, so that what it says is of others.
     """
 
     labels: int
     truths: int
     last_truth: float
+    classes: bool = False
 
     @property
     def number(self) -> int:
@@ -52,7 +56,9 @@ def news_for(connection: Connection, current: Round) -> News:
     ).scalar_one()
     number, when = truth_changes(connection)
     known = current.summary.truth_changes or 0
-    return News(labels, number - known if current.summary.trained else 0, when)
+    trained = current.summary.trained
+    other = bool(trained and changed_since(connection, current.id))
+    return News(labels, number - known if trained else 0, when, other)
 
 
 def enough(connection: Connection) -> str | None:

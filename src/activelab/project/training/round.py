@@ -93,6 +93,7 @@ def train_round(
     if why is not None:
         raise InputError(why)
     begun = _write(project, _begin)
+    settings = project.refresh(0)  # classes that change from now on give the round up
     with (
         _given_up_on_failure(project, begun.id),
         _heartbeat(project, begun.id, limit_hours, given_up or (lambda _: None)),
@@ -302,7 +303,8 @@ def _outcome_of_sets(
     """A round of a question with several right classes."""
     from activelab.project.training import several
 
-    sets, naming, seed = project.label_sets(begun.last_event), project.naming(), settings.seed + begun.id
+    naming, seed = project.naming(), settings.seed + begun.id
+    sets = project.label_sets(begun.last_event)
     known = several.known_sets(project.known_truths()[: sets.n_examples], naming)
     if pred_probs is None:
         models, names = several.train_sets(project, settings, sets, known, seed, say)
@@ -312,7 +314,8 @@ def _outcome_of_sets(
     say("scoring")
     judged = several.judge_sets(sets, models, known=known, families=project.families(sets))
     questions = several.questions_of(judged, settings, _eligible(project, sets.n_examples), seed)
-    label, predicted = several.codes_of_sets(project, judged.members, several.predicted_sets(models))
+    found = judged.members, several.predicted_sets(models)
+    label, predicted = several.codes_of_sets(project, naming.version, *found)
     arrays = {
         "order": questions.example.astype(np.int32),
         "asked": questions.asked.astype(np.int32),

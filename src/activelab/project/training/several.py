@@ -22,7 +22,8 @@ from activelab.multilabel.parts import (
     yes_no,
 )
 from activelab.project._project import Project
-from activelab.project.labelling.naming import Members, Naming, set_codes
+from activelab.project.labelling.class_history import Members
+from activelab.project.labelling.naming import Naming, set_codes
 from activelab.project.labelling.summary import AnnotatorAccuracy, RoundMetrics
 from activelab.project.settings import Settings
 from activelab.project.store.schema import WHOLE
@@ -90,12 +91,20 @@ class JudgedSets:
         return low, high
 
 
-def codes_of_sets(project: Project, *members: list[Members] | list[Members | None]) -> tuple[Ints, ...]:
-    """Codes of sets, an array for each list, -1 for none; those nobody has given before are stored."""
+def codes_of_sets(
+    project: Project, version: int, *members: list[Members] | list[Members | None]
+) -> tuple[Ints, ...]:
+    """Codes of sets, an array for each list, -1 for none; those nobody has given before are stored.
+
+    Raises
+    ------
+    ConflictError
+        If the classes are of another version than those of the sets.
+    """
     wanted = {one for some in members for one in some if one is not None}
     codes: dict[Members | None, int] = {None: -1}
     if wanted:
-        codes.update(project.database.write(lambda c: set_codes(c, wanted)).items())
+        codes.update(project.database.write(lambda c: set_codes(c, wanted, version)).items())
     return tuple(np.array([codes[one] for one in some], dtype=np.int32) for some in members)
 
 

@@ -54,7 +54,7 @@ def due_now(connection: Connection, settings: Settings, now: float) -> str | Non
         return None
     current = rounds.get_round(connection, number)
     news = news_for(connection, current)
-    why = _reason(connection, settings, current, news, now) if news.number else None
+    why = _reason(connection, settings, current, news, now) if news.number or news.classes else None
     return None if why is None or enough(connection) is not None else why
 
 
@@ -62,6 +62,8 @@ def _reason(
     connection: Connection, settings: Settings, current: rounds.Round, news: News, now: float
 ) -> str | None:
     wanted = settings.train_every or settings.batch_size
+    if news.classes:
+        return "the classes were changed since the last round"
     if news.number >= wanted:
         return f"{news}; a round is trained every {wanted:,}"
     hours = (now - (current.finished or now)) / 3600

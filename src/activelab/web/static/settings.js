@@ -1,5 +1,6 @@
 import { call, get } from "./api.js";
 import { $, make, note, start } from "./dom.js";
+import { showClasses } from "./reclass.js";
 
 const controls = [...document.querySelectorAll("[data-setting]")];
 let shown; // what each control held when it was filled
@@ -50,10 +51,21 @@ $("form").addEventListener("submit", async (event) => {
   try {
     show(await call("PATCH", "project", Object.fromEntries(changed.map((control) => [control.id, read(control)]))));
     note("The settings are saved.");
+    await showClasses(refill);
   } catch (error) {
     if (error.status === undefined) throw error;
     refuse(error);
   }
 });
 
-await start(async () => show(await get("project")));
+// Other changes that are not saved yet stay as they are.
+async function refill() {
+  const control = $("classes");
+  KINDS.list[0](control, (await get("project")).settings.classes);
+  shown.set(control, JSON.stringify(read(control)));
+}
+
+await start(async () => {
+  show(await get("project"));
+  await showClasses(refill);
+});

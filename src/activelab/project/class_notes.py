@@ -14,6 +14,8 @@ RESERVED_KEYS = {
     "u": "takes the last answer back",
     "g": "opens the guidelines",
     "c": "says that you cannot tell",
+    "f": "flags an example",
+    "n": "writes a note",
 }
 """Letters that do something on the pages, so that no class can have them."""
 

@@ -5,7 +5,7 @@ import { get, page } from "./api.js";
 import { make } from "./dom.js";
 import { palette } from "./palette.js";
 
-const KEYS = "123456789abdefhijklmnopqrtvwxyz"; // without those that do something else: c, g, s, u
+const KEYS = "123456789abdehijklmopqrtvwxyz"; // without those that do something else: c, f, g, n, s, u
 const MANY = 24; // more classes than this are found rather than all shown
 const LIKELY = 9; // so many of them have buttons
 const { question } = page.project;
@@ -140,6 +140,7 @@ export function chooser(box, give, { keyed = true, chosen = null, name = "Classe
     return Promise.resolve();
   };
   box.setAttribute("aria-label", name);
+  for (const one of living) if (one.box === box) living.delete(one);
   living.add({ box, build });
   const ready = build();
   return {

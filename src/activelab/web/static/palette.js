@@ -5,10 +5,16 @@ import { indexed, rank } from "./find.js";
 
 const STEP = 16; // so many are drawn at once; more follow as the list is scrolled
 
+// What is looked at of the classes: made when it is needed, once for all palettes of a page.
+let looked = { all: null, index: null };
+function indexOf(all) {
+  if (looked.all !== all) looked = { all, index: all.map((one) => indexed(one.label, `${one.description} ${one.example}`, one.group)) };
+  return looked.index;
+}
+
 // `resting` is shown as long as nobody looks for a class. `take` is called with a class, `send` by Enter where nothing is
 // marked, `tell` with the class that is marked; isOn says whether a class is ticked, null where one class answers.
 export function palette(all, { id, resting, first, take, send, tell, isOn }) {
-  const index = all.map((one) => indexed(one.label, `${one.description} ${one.example}`, one.group));
   const coloured = all.some((one) => one.colour);
   let hits = []; // [class, heading]
   let options = [];
@@ -76,7 +82,7 @@ export function palette(all, { id, resting, first, take, send, tell, isOn }) {
     const before = first();
     const likely = new Map(before.map((one, place) => [one, 1 - place / before.length]));
     hits = text
-      ? rank(text, index, (place) => likely.get(all[place]) ?? 0).map((place) => [all[place], ""])
+      ? rank(text, indexOf(all), (place) => likely.get(all[place]) ?? 0).map((place) => [all[place], ""])
       : [...before.map((one) => [one, "Recent and frequent"]), ...all.map((one) => [one, one.group || "All classes"])];
     options = [];
     inside = { heading: "", group: list };

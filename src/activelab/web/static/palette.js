@@ -3,7 +3,7 @@
 import { make, number } from "./dom.js";
 import { indexed, rank } from "./find.js";
 
-const STEP = 16; // so many are drawn at once; more follow as the list is scrolled
+const STEP = 10; // so many are drawn at once; more follow as the list is scrolled
 
 // What is looked at of the classes: made when it is needed, once for all palettes of a page.
 let looked = { all: null, index: null };
@@ -19,6 +19,7 @@ export function palette(all, { id, resting, first, take, send, tell, isOn }) {
   let hits = []; // [class, heading]
   let options = [];
   let marked = -1;
+  let scrolled = false;
   let inside = null; // the group that is drawn into, and its heading
 
   const input = make("input", {
@@ -73,7 +74,7 @@ export function palette(all, { id, resting, first, take, send, tell, isOn }) {
     showOn();
     if (marked < 0) return input.removeAttribute("aria-activedescendant");
     input.setAttribute("aria-activedescendant", options[marked].id);
-    options[marked].scrollIntoView({ block: "nearest" });
+    if (marked || scrolled) options[marked].scrollIntoView({ block: "nearest" });
     tell(hits[marked][0]);
   }
 
@@ -87,7 +88,7 @@ export function palette(all, { id, resting, first, take, send, tell, isOn }) {
     options = [];
     inside = { heading: "", group: list };
     list.replaceChildren();
-    list.scrollTop = 0;
+    if (scrolled) list.scrollTop = 0; // asking where it stands would lay it out
     drawMore();
     mark(text && hits.length ? 0 : -1);
     says.textContent = !text ? `${number(all.length)} classes, the likely ones first.` : hits.length ? `${hits.length === 1 ? "1 class fits" : `${number(hits.length)} classes fit`}.` : `No class matches “${text}”.`;
@@ -137,6 +138,7 @@ export function palette(all, { id, resting, first, take, send, tell, isOn }) {
   input.addEventListener("blur", () => open(false));
   list.addEventListener("mousedown", (event) => event.preventDefault()); // the field keeps the focus
   list.addEventListener("scroll", () => {
+    scrolled = list.scrollTop > 0;
     if (options.length < hits.length && list.scrollTop + list.clientHeight > list.scrollHeight - 200) drawMore();
   });
   says.textContent = resting_words;

@@ -139,7 +139,7 @@ class Settings(Worded):
     class_notes: Annotated[
         _Texts,
         AfterValidator(_noted),
-        Field(title="Notes on classes"),
+        Field(title="Notes on each class"),
         Shown(_PROJECT, none="none", lines=8, characters=(1, 2000), whole_lines=True),
     ] = ()
     """What the pages show of a class, such as: refund | key=r | colour=#cc3333 | group=Money | Wants money

@@ -6,7 +6,8 @@ import { make } from "./dom.js";
 import { palette } from "./palette.js";
 
 const KEYS = "123456789abdehijklmopqrtvwxyz"; // without those that do something else: c, f, g, n, s, u
-const MANY = 24; // more classes than this are found rather than all shown
+const FOUND = 12; // more classes than this can be found by typing
+const MANY = 24; // more than this are not all shown
 const LIKELY = 9; // so many of them have buttons
 const { question } = page.project;
 
@@ -126,7 +127,8 @@ export function chooser(box, give, { keyed = true, chosen = null, name = "Classe
   let keys = new Map();
   const build = () => {
     const many = !onScale && entries.length > MANY;
-    if (many && !usual) {
+    const finds = !onScale && entries.length > FOUND;
+    if (finds && !usual) {
       box.replaceChildren();
       made = { buttons: [] };
       return readUsual().then(build);
@@ -136,7 +138,7 @@ export function chooser(box, give, { keyed = true, chosen = null, name = "Classe
     const listed = many ? entries.filter((one) => shown.has(one) || mine.includes(one.label)) : entries;
     keys = keyed ? keysOf(listed) : new Map();
     const keyOf = new Map([...keys].map(([key, label]) => [label, key]));
-    made = (several ? boxes : onScale ? scale : choices)(box, give, { id, keyOf, listed, many, keyed, chosen });
+    made = (several ? boxes : onScale ? scale : choices)(box, give, { id, keyOf, listed, many, finds, keyed, chosen });
     return Promise.resolve();
   };
   box.setAttribute("aria-label", name);
@@ -240,12 +242,12 @@ function meaning(area, id, entryAt) {
 }
 
 // What stands in a box: buttons, or a field with the likely ones; their meaning; what comes below.
-function fill(box, buttons, { id, listed, many }, acts, ...below) {
+function fill(box, buttons, { id, listed, many, finds }, acts, ...below) {
   const area = make("div", { class: "choosing", role: "presentation" });
   const resting = grid(listed, buttons, many);
   let finder = null;
   let said = null;
-  if (many) finder = palette(entries, { id: `${id}-find`, resting, first: firstOnes, tell: (one) => said?.tell(one), ...acts });
+  if (finds) finder = palette(entries, { id: `${id}-find`, resting, first: firstOnes, tell: (one) => said?.tell(one), ...acts });
   area.append(finder ? finder.element : resting);
   said = meaning(area, id, finder?.entryOf);
   if (said.line) area.append(said.line);

@@ -29,7 +29,7 @@ export function palette(all, { id, resting, first, take, send, tell, isOn }) {
   const list = make("div", { id: `${id}-list`, class: "options", role: "listbox", "aria-label": "Classes", "aria-multiselectable": isOn ? "true" : null, hidden: true });
   const says = make("p", { class: "hint", role: "status" });
   const left = all.length - resting.querySelectorAll("button").length;
-  const resting_words = `${number(all.length - left)} likely classes of ${number(all.length)}. Type to find the other ${number(left)}.`;
+  const resting_words = !left ? "Type to find a class." : `${number(all.length - left)} likely classes of ${number(all.length)}. Type to find the other ${number(left)}.`;
 
   const option = ([one]) => {
     const short = one.name === one.label ? null : make("span", { class: "quiet" }, one.label.slice(0, -one.name.length));
@@ -96,7 +96,7 @@ export function palette(all, { id, resting, first, take, send, tell, isOn }) {
 
   function open(now) {
     list.hidden = !now;
-    resting.hidden = now;
+    resting.classList.toggle("away", now);
     input.setAttribute("aria-expanded", String(now));
     if (now) return look();
     input.value = "";
@@ -142,6 +142,6 @@ export function palette(all, { id, resting, first, take, send, tell, isOn }) {
     if (options.length < hits.length && list.scrollTop + list.clientHeight > list.scrollHeight - 200) drawMore();
   });
   says.textContent = resting_words;
-  const element = make("div", { class: "palette" }, make("label", { for: id, class: "heard" }, "Find a class"), input, make("div", { class: "shown" }, resting, list), says);
+  const element = make("div", { class: left ? "palette" : "palette all" }, make("label", { for: id, class: "heard" }, "Find a class"), input, make("div", { class: "shown" }, resting, list), says);
   return { element, list, focus: () => input.focus(), showOn, entryOf: (target) => hits[options.indexOf(target)]?.[0] };
 }

@@ -61,7 +61,7 @@ def digits(folder: Path) -> Project:
             classes=tuple("0123456789"),
             image_root=str(images),
             guidelines="Choose the digit you see.\n\nA seven may have a bar. If two digits are equally "
-            "likely, press ? if you cannot tell: it costs nothing.",
+            "likely, press c if you cannot tell: it costs nothing.",
             models=("logistic-regression", "extra-trees"),
             batch_size=150,
             budget=2000,
@@ -138,6 +138,30 @@ def docstrings(folder: Path) -> Project:
     project.add_examples((f"doc-{i:03d}", {"text": text}) for i, text in enumerate(texts))
     truth = [list(MODULES).index(found[text]) for text in texts]
     work(project, truth, rounds=4, labels=100)
+    return project
+
+
+def functions(folder: Path) -> Project:
+    """The same texts, by the module they come from: more classes than fit the page."""
+    found = {
+        sentence: f"{topic} > {module}"
+        for topic, modules in MODULES.items()
+        for module in modules
+        for sentence in sentences(import_module(module))
+    }
+    classes = tuple(f"{topic} > {module}" for topic, modules in MODULES.items() for module in modules)
+    first = {
+        name: (inspect.getdoc(import_module(name.split(" > ")[1])) or "").split("\n\n")[0] for name in classes
+    }
+    notes = [f"{name} | {' '.join(words.split())}" for name, words in first.items() if words]
+    project = create_project(
+        folder / "functions.db",
+        Settings(title="Modules", classes=classes, class_notes=notes),
+    )
+    project.add_examples((f"f-{i:03d}", {"text": text}) for i, text in enumerate(sorted(found)))
+    project.add_labels(
+        (f"f-{i:03d}", "ann", found[text]) for i, text in enumerate(sorted(found)) if i % 3 == 0
+    )
     return project
 
 
@@ -228,6 +252,21 @@ def browse(page: Page) -> None:
     page.evaluate(LOADED)
 
 
+def many_classes(browser: Browser, project: Project) -> None:
+    """A class that is looked for, on a desk and on a phone in the dark."""
+    person(project, "lead", "admin")
+    for name, window in (
+        ("label-classes", DESKTOP),
+        ("label-classes-phone", PHONE | {"color_scheme": "dark"}),
+    ):
+        with visited(browser, project, "lead", **window) as page:
+            show(page, "/label")
+            page.get_by_label("Find a class").fill("file")
+            for _ in range(2):
+                page.keyboard.press("ArrowDown")
+            take(page, name)
+
+
 def main() -> None:
     """Make all pictures."""
     PICTURES.mkdir(exist_ok=True)
@@ -280,7 +319,9 @@ def main() -> None:
         with visited(browser, images, "lead", **PHONE) as page:
             show(page, "/browse?sort=quality")
             take(page, "browse-phone")
-        for project in (images, table, texts):
+        modules = functions(Path(name))
+        many_classes(browser, modules)
+        for project in (images, table, texts, modules):
             project.close()
         browser.close()
 

@@ -56,6 +56,7 @@ def test_every_field_is_stored_and_read_again(sqlite, name):
     partner = {
         "label_price": {"error_cost": 1.0},
         "error_cost": {"label_price": 1.0},
+        "class_notes": {"classes": SAMPLES["list"]},
         "scale_ends": {"question": "ordinal"},
         "loss": {"question": "ordinal"},
         "ask": {"question": "multilabel"},

@@ -42,7 +42,8 @@ CHECK = r"""
     const above = light(getComputedStyle(words).fill);
     if (Math.max(above, below) / Math.min(above, below) < 4.5) found.push(words.textContent);
   }
-  if (document.documentElement.scrollWidth > innerWidth) found.push("wider than the window");
+  const all = document.documentElement;
+  if (all.scrollWidth > all.clientWidth) found.push("wider than the window");
   return found;
 }
 """

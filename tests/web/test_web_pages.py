@@ -124,7 +124,7 @@ def test_labelling_by_keys(site: RunningSite, visit: Visits):
     first = text_of(page)
     page.keyboard.press("2")
     expect(page.locator("#example")).not_to_have_text(first)
-    page.keyboard.press("?")
+    page.keyboard.press("c")
     page.keyboard.press("s")
     expect(page.get_by_role("dialog", name="Why skip it?")).to_be_visible()
     page.keyboard.press("1")

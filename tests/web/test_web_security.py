@@ -180,6 +180,7 @@ RIGHTS = {
     "POST /api/v1/undo": ANNOTATOR,
     "GET /api/v1/progress": ANNOTATOR,
     "GET /api/v1/answers": ANNOTATOR,
+    "GET /api/v1/classes/usual": ANNOTATOR,
     "PUT /api/v1/answers/{example_id}": ANNOTATOR,
     "GET /api/v1/media/{example_id}": ANNOTATOR,
     "GET /api/v1/project": ANNOTATOR,

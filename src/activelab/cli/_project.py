@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from activelab._errors import InputError
-from activelab.cli._inputs import class_names, listed_words
+from activelab.cli._inputs import class_names, listed_words, read_lines
 from activelab.cli._options import Fold, Json, Missing
 from activelab.cli._output import progress_bar, say
 from activelab.cli._place import Place, place_of, project_at, project_errors, split_place
@@ -259,10 +259,13 @@ def settings(
         place, rest = split_place(words)
     changes = _changes(rest)
     with project_at(place) as project:
+        views = project.settings.views()
         if changes:
             project.change_settings(changes)
         values = project.settings.to_dict()
-    say("\n".join(f"{name} = {_shown(value)}" for name, value in values.items()), values, as_json)
+    say(
+        "\n".join(f"{name} = {_shown(value, views[name])}" for name, value in values.items()), values, as_json
+    )
 
 
 def _changes(words: list[str]) -> dict[str, Any]:
@@ -285,6 +288,12 @@ def _changes(words: list[str]) -> dict[str, Any]:
 
 def _value(text: str, view: FieldView) -> Any:
     """A text as a value of a field; what cannot be one stays as it is, to be refused by name."""
+    if view.shown.whole_lines and text.casefold() != "none":
+        return (
+            read_lines(text[1:])
+            if text.startswith("@")
+            else [one for one in text.splitlines() if one.strip()]
+        )
     if view.kind == "list":
         return class_names(text) if text and text.casefold() != "none" else []
     if view.optional and text.casefold() == "none":
@@ -306,7 +315,7 @@ def _explained() -> tuple[str, list[dict[str, Any]]]:
         from activelab.project import Settings
     lines, rows = [], []
     for view in Settings.views().values():
-        default = _shown(list(view.default) if isinstance(view.default, tuple) else view.default)
+        default = _shown(list(view.default) if isinstance(view.default, tuple) else view.default, view)
         lines += [
             view.name,
             f"    {view.title}. {view.help}",
@@ -318,9 +327,9 @@ def _explained() -> tuple[str, list[dict[str, Any]]]:
     return "\n".join(lines), rows
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, view: FieldView) -> str:
     if isinstance(value, list):
-        return ",".join(value) or "none"
+        return ("\n" if view.shown.whole_lines else ",").join(value) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "none" if value is None else str(value)

@@ -88,6 +88,8 @@ class Shown:
         Lines of the box for a text.
     characters : (int, int) or None
         Fewest and most of a text that is asked for, or of each in a list; what is stored may be longer.
+    whole_lines : bool
+        Whether each of a list is a line, which may have commas in it.
     remote : bool
         Whether it may be set from afar, as on the page. What reads files or runs code may not.
     """
@@ -96,6 +98,7 @@ class Shown:
     none: str = ""
     lines: int = 1
     characters: tuple[int, int] | None = None
+    whole_lines: bool = False
     remote: bool = True
 
 

@@ -18,6 +18,7 @@ from activelab._errors import InputError, unknown
 from activelab._set_text import SEPARATOR
 from activelab.assignment import RULES
 from activelab.consensus.parts import LOSSES
+from activelab.project.class_notes import ClassNote, check_notes, parse_notes
 from activelab.project.fields import Choice, Shown, Worded, change_of, input_error
 from activelab.project.store.schema import setting
 from activelab.selection import BATCHING
@@ -72,6 +73,11 @@ def _distinct(classes: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(classes)) < len(classes) or not all(classes):
         raise InputError(f"classes must be distinct names, got {', '.join(map(repr, classes))}.")
     return classes
+
+
+def _noted(lines: tuple[str, ...]) -> tuple[str, ...]:
+    parse_notes(lines)
+    return lines
 
 
 def _two_ends(ends: tuple[str, ...]) -> tuple[str, ...]:
@@ -130,6 +136,16 @@ class Settings(Worded):
     ] = ()
     """In the order of their keys on the page. Classes can be added at the end, not removed: the table of
     classes, and activelab classes, rename, merge, split and retire them."""
+
+    class_notes: Annotated[
+        _Texts,
+        AfterValidator(_noted),
+        Field(title="Notes on each class"),
+        Shown(_PROJECT, none="none", lines=8, characters=(1, 2000), whole_lines=True),
+    ] = ()
+    """What the pages show of a class, such as: refund | key=r | colour=#cc3333 | group=Money | Wants money
+    back. | e.g. I want a refund. Each part may be left out; a group may also stand in the name of a class, as
+    in: Money > refund."""
 
     scale_ends: Annotated[
         _Texts,
@@ -305,6 +321,10 @@ class Settings(Worded):
             )
         if self.several:
             self._check_several()
+        if self.class_notes and not _STORED.get():
+            check_notes(self.class_notes, self.classes)
+            if self.question == "ordinal" and any(note.group for note in self.notes.values()):
+                raise InputError("class_notes: the points of a scale have no groups; take group= away.")
         if not _STORED.get():
             self.strategy()
         return self
@@ -332,6 +352,11 @@ class Settings(Worded):
     def several(self) -> bool:
         """Whether several classes may be right at once."""
         return self.question == "multilabel"
+
+    @property
+    def notes(self) -> dict[str, ClassNote]:
+        """What is known of classes beside their names, by class."""
+        return parse_notes(self.class_notes)
 
     @property
     def single_price(self) -> float:

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from activelab.project.insight import Classes, ClassPreview, class_preview, class_table
 from activelab.web._bodies import (
+    ClassNoteOut,
     ProjectIn,
     ProjectOut,
     ReclassIn,
@@ -26,6 +27,7 @@ def project_out(site: Site, visitor: Visitor) -> ProjectOut:
         kind=settings.kind,  # type: ignore[arg-type]
         question=settings.question,  # type: ignore[arg-type]
         classes=list(settings.classes),
+        class_notes={name: ClassNoteOut.model_validate(note) for name, note in settings.notes.items()},
         scale_ends=list(settings.scale_ends),
         guidelines=settings.guidelines,
         settings=settings.to_dict() if visitor.may("adjudicator") else None,

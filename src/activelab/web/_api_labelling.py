@@ -23,10 +23,11 @@ from activelab.web._bodies import (
     StoredOut,
     UndoIn,
     UndoOut,
+    UsualOut,
 )
 from activelab.web._failures import ERRORS, Failure
 from activelab.web._media import read_image
-from activelab.web._queries import example_row, items_of, own_answers, progress_of, was_served
+from activelab.web._queries import example_row, items_of, own_answers, progress_of, usual_classes, was_served
 from activelab.web._visitors import Annotator, Here, Visitor
 
 router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["labelling"])
@@ -125,6 +126,12 @@ async def correct(example_id: Number, body: CorrectionIn, site: Here, visitor: A
         return StoredOut(event=stored.event_id, repeated=stored.repeated)
 
     return await run_in_threadpool(work)
+
+
+@router.get("/classes/usual", summary="Likely classes")
+def usual(site: Here, visitor: Annotator) -> UsualOut:
+    """Classes you gave last and those given most of late: what a page with many classes shows first."""
+    return site.project.database.read(lambda c: usual_classes(c, visitor.account.id))
 
 
 @router.get("/progress", summary="Progress")

@@ -168,6 +168,26 @@ class SessionOut(BaseModel):
     )
 
 
+class ClassNoteOut(BaseModel):
+    """What is known of a class beside its name; what is not known is empty."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    key: str
+    colour: str
+    ink: str = Field(description="Black or white, whichever can be read on the colour.")
+    group: str
+    description: str
+    example: str
+
+
+class UsualOut(BaseModel):
+    """Classes that are likely, whatever the example."""
+
+    recent: list[str] = Field(description="Those you gave last, the latest first.")
+    frequent: list[str] = Field(description="Those given most of late, by anybody, the most frequent first.")
+
+
 class ProjectOut(BaseModel):
     """What annotators should know; for adjudicators also the settings."""
 
@@ -175,6 +195,7 @@ class ProjectOut(BaseModel):
     kind: Literal["text", "image", "table"]
     question: Literal["single", "ordinal", "multilabel"]
     classes: list[str] = Field(description="Of a scale its points, from the lowest to the highest.")
+    class_notes: dict[str, ClassNoteOut] = Field(description="By class; not all have any.")
     scale_ends: list[str] = Field(description="What its ends mean; empty if nobody has said it.")
     guidelines: str
     settings: dict[str, Any] | None = None

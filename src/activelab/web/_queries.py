@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import Connection, or_, select
@@ -14,7 +15,7 @@ from activelab.project.labelling.naming import load_naming
 from activelab.project.labelling.queue import labels_spent
 from activelab.project.settings import Settings, load_settings, load_value
 from activelab.project.store.schema import WHOLE, annotator, answer, event, example, lease
-from activelab.web._bodies import Content, FoundOut, Item, NamedValue, OwnAnswer
+from activelab.web._bodies import Content, FoundOut, Item, NamedValue, OwnAnswer, UsualOut
 from activelab.web._failures import Failure
 
 
@@ -126,6 +127,25 @@ def own_answers(connection: Connection, annotator_id: int, words: str, limit: in
         if len(found) == limit:
             break
     return found
+
+
+def usual_classes(connection: Connection, annotator_id: int, limit: int = 12, last: int = 5000) -> UsualOut:
+    """The classes somebody gave last, and those that all gave most among the last labels.
+
+    Nothing here depends on an example, nor on what a model says of it: it would lean people towards that.
+    """
+    naming = load_naming(connection)
+    given = select(answer.c.class_code).where(answer.c.kind == "label").order_by(answer.c.event_id.desc())
+
+    def named(codes: Iterable[int]) -> Iterator[str]:
+        for label in map(naming.name, codes):
+            yield from [label] if isinstance(label, str) else label or []
+
+    own = connection.execute(given.where(answer.c.annotator_id == annotator_id).limit(200)).scalars()
+    counts = Counter(named(connection.execute(given.limit(last)).scalars()))
+    return UsualOut(
+        recent=[*dict.fromkeys(named(own))][:limit], frequent=[name for name, _ in counts.most_common(limit)]
+    )
 
 
 def progress_of(connection: Connection, settings: Settings, annotator_id: int) -> tuple[int, float]:

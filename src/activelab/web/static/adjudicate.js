@@ -1,6 +1,7 @@
 import { at, call, get, page } from "./api.js";
 import { $, capital, decimal, fillSelects, make, note, number, showContent, start, when } from "./dom.js";
 import { same, words } from "./choose.js";
+import { pressed } from "./keys.js";
 import { decider, takeBack, undoer, votesByLabel } from "./votes.js";
 
 const presses = new WeakMap(); // of each case: what its keys do
@@ -163,10 +164,11 @@ addEventListener("keydown", (event) => {
   if (/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
   const item = current();
   const others = { u: takeLastBack, g: item && (() => unclear(item)), s: item && (() => skip(item)) };
-  const own = others[event.key];
-  if (own) own();
-  else if (!item || !presses.get(item)(event.key)) return;
-  event.preventDefault();
+  pressed(event, (key) => {
+    if (!others[key]) return Boolean(item) && presses.get(item)(key);
+    others[key]();
+    return true;
+  });
 });
 
 await start(async () => {

@@ -2,6 +2,7 @@ import { call, get, post, requestId } from "./api.js";
 import { classTable, safeAddress, safeWords, summary } from "./auditresult.js";
 import { chooser, several, words } from "./choose.js";
 import { $, capital, make, note, number, showContent, start } from "./dom.js";
+import { pressed } from "./keys.js";
 
 let shown = null; // what is to be checked
 let last = null; // what was checked last, to undo
@@ -81,13 +82,12 @@ $("undo").addEventListener("click", undo);
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing) return;
   if (event.target.matches("input, textarea, select") || localStorage.getItem("shortcuts") === "off") return;
-  const act = { s: later, u: undo }[event.key];
-  if (act && (shown !== null || event.key === "u")) {
-    event.preventDefault();
+  pressed(event, (key) => {
+    const act = { s: later, u: undo }[key];
+    if (!act || (shown === null && key !== "u")) return shown !== null && !(key === "Enter" && event.target.matches("button, a, summary")) && choice.press(key);
     act();
-  } else if (shown !== null && !(event.key === "Enter" && event.target.matches("button, a, summary")) && choice.press(event.key)) {
-    event.preventDefault();
-  }
+    return true;
+  });
 });
 
 // The latest audit in full, those before in a sentence.

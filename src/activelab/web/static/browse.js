@@ -2,6 +2,7 @@
 
 import { at, get, page, post } from "./api.js";
 import { chooser, words } from "./choose.js";
+import { pressed } from "./keys.js";
 import { $, capital, decimal, fillSelects, make, note, number, picture, start } from "./dom.js";
 import { showMap } from "./map.js";
 import { said, SOURCES } from "./votes.js";
@@ -236,9 +237,10 @@ addEventListener("keydown", (event) => {
     ArrowUp: () => go(at - 1),
     x: () => at >= 0 && choose(Number(rows[at].dataset.id), !chosen.has(Number(rows[at].dataset.id))),
   };
-  if (!keys[event.key]) return;
-  event.preventDefault();
-  keys[event.key]();
+  pressed(event, (key) => {
+    keys[key]?.();
+    return Boolean(keys[key]);
+  });
 });
 
 await start(async () => {

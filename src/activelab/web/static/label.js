@@ -4,7 +4,9 @@
 import { call, page, post, requestId } from "./api.js";
 import { chooser, onScale, several, words, yesNo, yesOrNo } from "./choose.js";
 import { $, capital, make, note, number, picture, showContent, start } from "./dom.js";
+import { pressed } from "./keys.js";
 import * as mine from "./mine.js";
+import { swipes } from "./swipe.js";
 
 const WANTED = 4;
 const CANNOT_TELL = "I cannot tell"; // an answer that says something of the example: an abstention, no skip
@@ -15,7 +17,6 @@ const REASONS = [
   CANNOT_TELL,
 ];
 
-const classes = page.project.classes;
 const items = []; // the first is shown
 const outbox = [];
 const seen = new Set(); // leases that were shown or wait; they are not added again
@@ -41,7 +42,7 @@ function show() {
   const asked = item?.asked ?? null;
   single.show(asked);
   $("classes").hidden = asked !== null;
-  $("search").hidden = asked !== null || classes.length <= 12 || onScale;
+  sayKeys();
   for (const button of document.querySelectorAll(".answers button.answer")) button.disabled = !item;
   if (item) {
     box.replaceChildren(...showContent(item.content, item.image));
@@ -250,25 +251,6 @@ $("undo").addEventListener("click", undo);
 $("skip").addEventListener("click", askReason);
 $("mine").addEventListener("click", mine.openList);
 
-$("filter").addEventListener("input", () => choice.find($("filter").value));
-$("filter").addEventListener("keydown", (event) => {
-  if (event.key === "Escape") clearFilter();
-  if (event.key !== "Enter" || event.repeat) return;
-  if ($("filter").value.trim()) {
-    choice.pick();
-    clearFilter();
-    // Of several classes the next is looked for at once.
-    if (several) $("filter").focus();
-  } else if (several) {
-    choice.press("Enter");
-  }
-});
-function clearFilter() {
-  $("filter").value = "";
-  choice.find("");
-  $("filter").blur();
-}
-
 const dialog = $("skip-dialog");
 const reasons = REASONS.map((words, place) =>
   make("button", { type: "button", onclick: () => skip(words) }, make("kbd", { "aria-hidden": "true" }, place + 1), make("span", {}, words)),
@@ -307,32 +289,80 @@ $("shortcuts").addEventListener("change", () => {
   localStorage.setItem("shortcuts", $("shortcuts").checked ? "on" : "off");
 });
 
-const press = (key) => (items[0] && items[0].asked !== null ? single : choice).press(key);
+const asker = () => (items[0] && items[0].asked !== null ? single : choice);
+// Keys beside those of the classes: `project/class_notes.py` keeps them from these.
+const ACTIONS = {
+  c: ["Cannot tell", () => answer("unsure")],
+  s: ["Skip", askReason],
+  u: ["Undo", undo],
+  Backspace: ["Correct the last answer", mine.openLatest],
+  g: ["Guidelines", () => guidelines()],
+  "?": ["All keys", showKeys],
+};
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing) return;
   const typing = event.target.matches("input:not([type=checkbox]), textarea, select");
-  if (mine.isOpen()) return;
   if (dialog.open) {
-    const place = typing ? -1 : Number(event.key) - 1;
-    if (reasons[place]) {
-      event.preventDefault();
-      skip(REASONS[place]);
-    }
+    pressed(event, (key) => {
+      const place = typing ? -1 : Number(key) - 1;
+      if (reasons[place]) skip(REASONS[place]);
+      return Boolean(reasons[place]);
+    });
     return;
   }
+  if (mine.isOpen() || $("keys-dialog").open) return;
   if (event.key === "Escape" && !$("guidelines").hidden) return guidelines(false);
   if (typing) return;
   const down = { ArrowDown: 60, ArrowUp: -60, PageDown: 300, PageUp: -300 }[event.key];
   if (down && event.target === document.body) $("example").scrollBy({ top: down });
   if (!$("shortcuts").checked) return;
-  const actions = { u: undo, s: askReason, g: () => guidelines(), "?": () => answer("unsure"), "/": () => $("filter").focus(), Backspace: mine.openLatest };
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (actions[key] && !(key === "/" && $("search").hidden)) {
-    event.preventDefault();
-    actions[key]();
-  } else if (!(key === "Enter" && event.target.matches("button, a, summary")) && press(key)) {
-    event.preventDefault();
-  }
+  pressed(event, (key) => {
+    if (!ACTIONS[key]) return !(key === "Enter" && event.target.matches("button, a, summary")) && asker().press(key);
+    ACTIONS[key][1]();
+    return true;
+  });
+});
+
+// ---------------------------------------------------------------- all keys, and swipes
+
+const YES_NO = [["y", "Yes"], ["n", "No"]];
+function showKeys() {
+  const row = (key, ...said) => [make("dt", {}, key ? make("kbd", {}, key) : null), make("dd", { dir: "auto" }, said)];
+  const classes = choice.keys().flatMap((one) => row(one.key, make("b", {}, one.label), one.description ? ` ${one.description}` : "", one.example ? make("i", {}, ` e.g. ${one.example}`) : ""));
+  const answers = items[0]?.asked ? YES_NO.flatMap(([key, said]) => row(key, said)) : classes;
+  const rest = [...Object.entries(ACTIONS).map(([key, [said]]) => [key === "Backspace" ? "⌫" : key, said]), ["/", "Find a class, where there are many"], [several ? "↵" : "↓", several ? "Store what is ticked" : "Scroll a long example"]];
+  $("keys-list").replaceChildren(...answers, ...rest.flatMap(([key, said]) => row(key, said)));
+  $("keys-dialog").showModal();
+}
+$("keys").addEventListener("click", showKeys);
+$("keys-close").addEventListener("click", () => $("keys-dialog").close());
+
+// What a swipe to the left and to the right does: of two answers each one, else what does no harm.
+function sides() {
+  if (items[0]?.asked) return single.buttons.map((one) => [one.querySelector(".name").textContent, () => one.click()]);
+  const { classes } = page.project;
+  if (!several && !onScale && classes.length === 2) return classes.map((label) => [label, () => give(label)]);
+  return [["skip", askReason], ["undo", undo]];
+}
+const two = () => sides()[0][0] !== "skip";
+const swiping = () => matchMedia("(any-pointer: coarse)").matches && (localStorage.getItem("swipes") ?? (two() ? "on" : "off")) === "on";
+function sayKeys() {
+  const [[left], [right]] = sides();
+  $("swipes").checked = swiping();
+  $("swipes-line").hidden = !matchMedia("(any-pointer: coarse)").matches;
+  $("swipes-words").textContent = `Swipe: ${left} to the left, ${right} to the right`;
+  $("sides").hidden = !swiping();
+  $("sides").replaceChildren(make("span", { dir: "auto" }, `← ${left}`), make("span", { dir: "auto" }, `${right} →`));
+  $("example").classList.toggle("swiped", swiping());
+}
+$("swipes").addEventListener("change", () => {
+  localStorage.setItem("swipes", $("swipes").checked ? "on" : "off");
+  sayKeys();
+});
+swipes($("example"), {
+  on: () => items.length > 0 && swiping(),
+  aim: (side) => [...$("sides").children].forEach((one, place) => one.classList.toggle("aimed", side === 2 * place - 1)),
+  act: (side) => sides()[side < 0 ? 0 : 1][1](),
 });
 
 // Time during which the page is hidden is not time spent on the example.
@@ -350,6 +380,6 @@ addEventListener("beforeunload", (event) => {
 });
 
 showProgress();
-await start(() => Promise.all([refill(), mine.load()]));
+await start(() => Promise.all([choice.ready.then(refill), mine.load()]));
 await readProgress();
 setInterval(readProgress, 20000);

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 def init(
     place: Place = None,
     title: Annotated[str | None, typer.Option(help="What annotators read above the page.")] = None,
-    kind: Annotated[str, typer.Option(help="What the examples are: text, image or table.")] = "text",
+    kind: Annotated[
+        str, typer.Option(help="What the examples are: text, image, audio, video or table.")
+    ] = "text",
     question: Annotated[
         str | None,
         typer.Option(
@@ -59,7 +61,8 @@ def init(
         typer.Option(help="Share of served examples whose right answer is known."),
     ] = None,
     images_root: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of the images.", readable=False)
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the images, audio and video.", readable=False),
     ] = None,
     options: Annotated[
         list[str] | None,

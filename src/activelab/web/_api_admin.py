@@ -8,6 +8,7 @@ from activelab.web._bodies import (
     ProjectIn,
     ProjectOut,
 )
+from activelab.web._content import guidelines_of
 from activelab.web._failures import ERRORS
 from activelab.web._site import Site
 from activelab.web._visitors import Admin, Annotator, Here, Visitor
@@ -25,6 +26,8 @@ def project_out(site: Site, visitor: Visitor) -> ProjectOut:
         classes=list(settings.classes),
         scale_ends=list(settings.scale_ends),
         guidelines=settings.guidelines,
+        guidelines_shown=guidelines_of(settings)[0],
+        autoplay=settings.autoplay,
         settings=settings.to_dict() if visitor.may("adjudicator") else None,
     )
 

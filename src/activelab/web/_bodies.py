@@ -144,15 +144,28 @@ class SessionOut(BaseModel):
     )
 
 
+class Element(BaseModel):
+    """An element of a text: of a short list, with attributes that can run nothing."""
+
+    tag: str
+    attributes: dict[str, str]
+    children: list[Element | str]
+
+
+Node = Element | str
+
+
 class ProjectOut(BaseModel):
     """What annotators should know; for adjudicators also the settings."""
 
     title: str
-    kind: Literal["text", "image", "table"]
+    kind: Literal["text", "image", "audio", "video", "table"]
     question: Literal["single", "ordinal", "multilabel"]
     classes: list[str] = Field(description="Of a scale its points, from the lowest to the highest.")
     scale_ends: list[str] = Field(description="What its ends mean; empty if nobody has said it.")
-    guidelines: str
+    guidelines: str = Field(description="Markdown.")
+    guidelines_shown: list[Node] = Field(description="The same as elements.")
+    autoplay: bool = Field(description="Whether audio and video start with their example.")
     settings: dict[str, Any] | None = None
 
 
@@ -167,18 +180,34 @@ else:
     )
 
 
+_SHOWN = "The text as elements, where it is Markdown or HTML, or terms are marked in it."
+
+
 class NamedValue(BaseModel):
     """A named value of an example."""
 
     name: str
     value: str | float | bool | None
+    shown: list[Node] | None = Field(default=None, description=_SHOWN)
+
+
+class Turn(BaseModel):
+    """What somebody says in a chat."""
+
+    role: str
+    text: str
+    shown: list[Node] | None = Field(default=None, description=_SHOWN)
 
 
 class Content(BaseModel):
     """What there is to see of an example."""
 
     text: str | None = None
+    shown: list[Node] | None = Field(default=None, description=_SHOWN)
+    turns: list[Turn] = []
     image: str | None = Field(default=None, description="Address of the image.")
+    audio: str | None = Field(default=None, description="Address of the audio.")
+    video: str | None = Field(default=None, description="Address of the video.")
     fields: list[NamedValue] = []
 
 

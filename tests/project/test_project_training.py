@@ -792,7 +792,7 @@ def test_small_images(sqlite, tmp_path):
         (True, "../outside.png", "image of example 'e0' lies outside"),
         (True, "missing.png", "image of example 'e0' cannot be read"),
         (True, "text.png", "image of example 'e0' cannot be read"),
-        (False, "text.png", "no image folder"),
+        (False, "text.png", "no folder of media"),
     ],
 )
 def test_images_that_cannot_be_read(sqlite, tmp_path, root, image, message):

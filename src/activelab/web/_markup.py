@@ -54,7 +54,7 @@ _TIGHT = {"dl", "ol", "table", "tbody", "tfoot", "thead", "tr", "ul"}  # blanks 
 _SCHEMES = {"http", "https", "mailto"}
 _DEEPEST = 40
 _LONGEST, _MOST = 50_000, {"[": 2_000, "<": 5_000}
-"""Of a text's characters. The time it takes to read more, nested as nobody writes, grows with their square."""
+"""Of a text's characters. The time it takes to read more, nested as nobody writes, grows as their square."""
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
 # Which addresses are allowed is decided below, where those of pictures are files.

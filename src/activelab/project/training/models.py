@@ -182,7 +182,9 @@ def _rows(project: Project, size: int) -> Any:
 def _images(project: Project, size: int) -> Any:
     images = np.zeros((size, PIXELS, PIXELS, 3), dtype=np.uint8)
     if project.settings.image_root is None:
-        raise InputError("the project has no image folder; set it with: activelab settings image_root=FOLDER")
+        raise InputError(
+            "the project has no folder of media; set it with: activelab settings image_root=FOLDER"
+        )
     root = Path(project.settings.image_root).resolve()
     for at, (name, content) in enumerate(_contents(project, size)):
         images[at] = _pixels(root, name, str(content.get("image", "")))

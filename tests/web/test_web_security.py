@@ -182,6 +182,7 @@ RIGHTS = {
     "GET /api/v1/answers": ANNOTATOR,
     "PUT /api/v1/answers/{example_id}": ANNOTATOR,
     "GET /api/v1/media/{example_id}": ANNOTATOR,
+    "GET /api/v1/guidelines/{place}": ANNOTATOR,
     "GET /api/v1/project": ANNOTATOR,
     "GET /dashboard": ADJUDICATOR,
     "GET /browse": ADJUDICATOR,

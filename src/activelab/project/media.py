@@ -75,11 +75,12 @@ def open_media(root: str, name: object, part: str) -> tuple[BinaryIO, int, str]:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except (OSError, RuntimeError, ValueError):
         raise missing from None
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise missing
     file = os.fdopen(handle, "rb")
     try:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise missing
         if status.st_size > MOST_BYTES[part]:
             raise MediaError("large", f"the {part} is larger than {MOST_BYTES[part] // _MIB:,} MiB")
         type_ = _type_of(file, part)
@@ -101,7 +102,8 @@ def media_problem(root: str, name: object, part: str) -> str:
     shown = f"{part} {str(name)[:200]!r}"
     if not isinstance(name, str) or not name:
         return f"it names no {part}"
-    if "\0" in name or "\\" in name or name.startswith("/") or ".." in Path(name).parts:
+    strange = "\0" in name or "\\" in name or name.startswith("/") or ".." in Path(name).parts
+    if strange or not Path(os.path.realpath(os.path.join(root, name))).is_relative_to(os.path.realpath(root)):
         return f"{shown} is no path below the folder of media"
     try:
         file, _, _ = open_media(root, name, part)

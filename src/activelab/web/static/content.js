@@ -254,11 +254,11 @@ function player(kind, address) {
   return figure(kind, media, address, tools);
 }
 
-// Keys of the player that is looked at, all with Shift, so that they are those of no class.
+// Keys of the player that is looked at, most with Shift, so that they are those of no class.
 document.addEventListener(
   "keydown",
   (event) => {
-    if (!event.shiftKey || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, textarea, select")) return;
+    if ((!event.shiftKey && !"<>".includes(event.key)) || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, textarea, select")) return;
     const within = document.querySelector("dialog[open]") ?? document.querySelector(".case.now") ?? document;
     if (!within.querySelector("audio, video")?.press(event.key)) return;
     event.preventDefault();

@@ -95,7 +95,10 @@ def load_numbers(project: Project, size: int) -> Any:
     if features is not None:
         return features[:size]
     kind = project.settings.kind
-    return make_encoder(kind).fit_transform(_RAW[kind](project, size))
+    contents = _RAW[kind](project, size)
+    if kind in _IN_WORDS and not any(contents):
+        return np.zeros((size, 1), dtype=np.float32)  # nothing is known of audio and video without a text
+    return make_encoder(kind).fit_transform(contents)
 
 
 def make_encoder(kind: str) -> Any:

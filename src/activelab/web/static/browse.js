@@ -58,6 +58,7 @@ function entry(row) {
     ),
     make("div", { class: "facts" }, make("b", {}, words(row.label) ?? "–"), make("p", { class: "quiet" }, about.filter(Boolean).join(" · ")), make("p", { class: "quiet" }, answers(row))),
   );
+  item.querySelector("img")?.setAttribute("loading", "lazy");
   return item;
 }
 

@@ -95,7 +95,7 @@ export const isBroken = (parts) => parts.some((one) => one.matches(".broken"));
 
 // A small picture, in a list or in a text.
 export function picture(address, alt = "") {
-  const image = make("img", { class: "image", alt, loading: "lazy" });
+  const image = make("img", { class: "image", alt });
   load(image, address, () => image.replaceWith(make("span", { class: "problem" }, alt ? `“${alt}”: the picture cannot be shown` : "no picture")));
   return image;
 }

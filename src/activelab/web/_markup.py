@@ -64,7 +64,6 @@ Address = Callable[[int], str]
 """The address of a picture, by its place among those of a content."""
 
 
-@lru_cache(maxsize=256)
 def markup(text: str, format_: str) -> tuple[tuple[Node, ...], tuple[str, ...]]:
     """A text as a tree; one that is too long for that, or made to be slow, stays one text.
 
@@ -86,6 +85,11 @@ def markup(text: str, format_: str) -> tuple[tuple[Node, ...], tuple[str, ...]]:
         or any(text.count(one) > most for one, most in _MOST.items())
     ):
         return (text,), ()
+    return _read(text, format_)
+
+
+@lru_cache(maxsize=256)
+def _read(text: str, format_: str) -> tuple[tuple[Node, ...], tuple[str, ...]]:
     html = _MARKDOWN.render(text) if format_ == "markdown" else text
     clean = nh3.clean(
         html,

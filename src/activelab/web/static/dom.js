@@ -1,7 +1,5 @@
 // Elements are made one by one; nothing on these pages is ever parsed from text.
 
-import { at } from "./api.js";
-
 export const $ = (id) => document.getElementById(id);
 
 // What a page does first. Until it is done the page is busy, as screen readers are told too, and takes no

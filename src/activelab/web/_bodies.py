@@ -32,6 +32,7 @@ Password = Annotated[str, Field(max_length=1000, json_schema_extra=_SECRET), _St
 NewPassword = Annotated[
     str, Field(min_length=MIN_PASSWORD, max_length=1000, json_schema_extra=_SECRET), _Storable
 ]
+Kind = Literal["text", "image", "audio", "video", "table"]
 Role = Literal["annotator", "adjudicator", "admin"]
 Number = Annotated[int, Path(ge=0, lt=2**31)]
 BigNumber = Annotated[int, Path(ge=0, lt=2**63)]
@@ -63,7 +64,7 @@ class NewProjectIn(Body):
 
     name: Annotated[str, Field(max_length=63, description="What its address ends with.")]
     title: Short
-    kind: Annotated[Literal["text", "image", "table"], Field(description="What the examples are.")] = "text"
+    kind: Annotated[Kind, Field(description="What the examples are.")] = "text"
     question: Literal["single", "ordinal", "multilabel"] = "single"
     classes: Annotated[list[Short], Field(max_length=10_000)] = []
     like: Annotated[str | None, Field(max_length=63, description="Project whose settings it takes.")] = None
@@ -159,7 +160,7 @@ class ProjectOut(BaseModel):
     """What annotators should know; for adjudicators also the settings."""
 
     title: str
-    kind: Literal["text", "image", "audio", "video", "table"]
+    kind: Kind
     question: Literal["single", "ordinal", "multilabel"]
     classes: list[str] = Field(description="Of a scale its points, from the lowest to the highest.")
     scale_ends: list[str] = Field(description="What its ends mean; empty if nobody has said it.")

@@ -22,7 +22,7 @@ import numpy as np
 import uvicorn
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from sklearn.datasets import load_digits, load_wine
+from sklearn.datasets import load_digits, load_sample_image, load_wine
 
 from activelab.project import Project, Settings, create_project
 from activelab.project.store import accounts
@@ -165,6 +165,38 @@ def functions(folder: Path) -> Project:
     return project
 
 
+def mixed(folder: Path) -> Project:
+    """A photo with a text and fields, and a chat in Markdown."""
+    photos = folder / "photos"
+    photos.mkdir()
+    for name in ("china.jpg", "flower.jpg"):
+        Image.fromarray(load_sample_image(name)).save(photos / name)
+    project = create_project(
+        folder / "mixed.db",
+        Settings(
+            title="Reports of visitors",
+            classes=("place", "plant", "opening hours", "other"),
+            image_root=str(photos),
+            text_format="markdown",
+            terms=("temple", "open*"),
+            guidelines="**What is the report about?** Choose by what is *asked*, not by the photo.\n\n"
+            "- place: where something is\n- plant: which one it is\n\n![This is a plant](flower.jpg)\n\n"
+            "More in the [handbook](https://example.org/handbook).",
+        ),
+    )
+    chat = [
+        {"role": "user", "content": "When does the **temple** open?"},
+        {
+            "role": "assistant",
+            "content": "It is open\n\n| day | hours |\n|---|---|\n| Mon–Fri | 9–17 |\n| Sat | 9–12 |",
+        },
+        {"role": "user", "content": "And on Sundays?"},
+    ]
+    photo = {"text": "Where is this temple?", "image": "china.jpg", "language": "en", "sent": "2024-05-01"}
+    project.add_examples([("photo", photo), ("chat", {"messages": chat})])
+    return project
+
+
 def sentences(module: Any) -> Iterator[str]:
     """The first paragraph of the docstring of each function of a module, and of its classes' methods."""
     owners = [module, *(one for _, one in inspect.getmembers(module, inspect.isclass))]
@@ -267,6 +299,23 @@ def many_classes(browser: Browser, project: Project) -> None:
             take(page, name)
 
 
+def contents(browser: Browser, project: Project) -> None:
+    """The examples of `mixed`: with the guidelines, and on a dark phone."""
+    windows = {"label-content": DESKTOP, "label-chat": PHONE | {"color_scheme": "dark"}}
+    for (name, window), wanted in zip(windows.items(), (".viewer", ".turns"), strict=True):
+        with visited(browser, project, "lead", **window) as page:
+            show(page, "/label")
+            if not page.locator(f"#example {wanted}").count():
+                page.keyboard.press("s")
+                page.keyboard.press("1")
+            if window is DESKTOP:
+                page.keyboard.press("g")
+            expect(page.locator(f"#example {wanted}")).to_be_visible()
+            page.evaluate(LOADED)
+            take(page, name)
+            page.keyboard.press("u")
+
+
 def main() -> None:
     """Make all pictures."""
     PICTURES.mkdir(exist_ok=True)
@@ -274,8 +323,10 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         images, table, texts = digits(Path(name)), wines(Path(name)), docstrings(Path(name))
         draw_map(images)
-        for project in (images, table, texts):
+        several = mixed(Path(name))
+        for project in (images, table, texts, several):
             person(project, "lead", "admin")
+        contents(browser, several)
         with visited(browser, images, "lead", **DESKTOP) as page:
             show(page, "/label")
             take(page, "label-image")
@@ -321,7 +372,7 @@ def main() -> None:
             take(page, "browse-phone")
         modules = functions(Path(name))
         many_classes(browser, modules)
-        for project in (images, table, texts, modules):
+        for project in (images, table, texts, several, modules):
             project.close()
         browser.close()
 

@@ -80,6 +80,7 @@ def distribution(module: str) -> str:
         "crowdkit": "crowd-kit",
         "sklearn": "scikit-learn",
         "sentence_transformers": "sentence-transformers",
+        "markdown_it": "markdown-it-py",
     }
     return named_otherwise.get(module, module)
 

@@ -300,7 +300,7 @@ def test_classes_by_command(tickets):
         ("init new.db --set budget", "should be NAME=VALUE"),
         ("init new.db --method activlab", "Did you mean 'activelab'"),
         ("init new.db --guidelines missing.txt", "missing.txt: no such file"),
-        ("init new.db --images-root missing", "missing is not a folder of images"),
+        ("init new.db --images-root missing", "missing is not a folder"),
         ("init new.db --budget many", "--budget"),
         ("import tickets.db", "name a file: EXAMPLES, --labels FILE or --gold FILE"),
         ("import tickets.db missing.csv", "missing.csv: no such file"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -187,6 +188,78 @@ def test_features_that_do_not_fit(project, tmp_path, write, values, message):
     np.save(tmp_path / "f.npy", values)
     assert message in rejected(project, path, features=tmp_path / "f.npy")
     assert project.num_examples == 0
+
+
+def test_media_that_no_browser_shows_are_named_by_their_lines(images, write):
+    project, folder = images
+    good = (folder / "a.png").read_bytes()
+    (folder / "cut.png").write_bytes(good[: len(good) // 2])
+    (folder / "text.png").write_text("no image")
+    (folder / "drawing.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    (folder / "huge.png").write_bytes(good[:16] + (50_000).to_bytes(4, "big") * 2 + good[24:])
+    names = ["a.png", "cut.png", "text.png", "drawing.svg", "sub/b.png", "huge.png", "none.png"]
+    path = write("photos.csv", "image\n" + "\n".join(names) + "\n")
+    message = rejected(project, path, image_root=folder)
+    assert message.startswith("5 rows are bad, nothing was imported.")
+    for line, name, reason in [
+        (3, "cut.png", "is damaged and cannot be decoded"),
+        (4, "text.png", "the file is no PNG, JPEG, GIF, WebP or BMP image"),
+        (5, "drawing.svg", "the file is no PNG"),
+        (7, "huge.png", "more than 100,000,000 pixels"),
+        (8, "none.png", ""),
+    ]:
+        assert re.search(f"line {line}: [^;]*{re.escape(name)}[^;]*{reason}", message)
+    assert import_files(project, path, image_root=folder, leave_out=True).examples == 2
+
+
+def test_parts_of_an_example_come_together(project, tmp_path, write):
+    folder = tmp_path / "media"
+    folder.mkdir()
+    (folder / "call.mp3").write_bytes(b"ID3" + bytes(100))
+    (folder / "film.mp4").write_bytes(bytes(4) + b"ftypisom" + bytes(100))
+    row = {"id": "e", "body": "words", "sound": "call.mp3", "film": "film.mp4", "label": "bug", "day": 3}
+    columns = Columns(text="body", audio="sound", video="film", show=["day"])
+    path = write("e.jsonl", json.dumps(row))
+    assert "image_root=" in rejected(project, path, columns=columns)
+    import_files(project, path, columns=columns, image_root=folder)
+    # What was not asked for, such as somebody's label, is not shown.
+    assert contents(project)["e"] == {"text": "words", "audio": "call.mp3", "video": "film.mp4", "day": 3}
+    assert "no column 'nights'" in rejected(project, path, columns=Columns(show=["nights"]))
+    (folder / "film.mp4").write_text("no film")
+    message = rejected(project, write("f.jsonl", json.dumps(row | {"id": "f"})), columns=columns)
+    assert "line 1: video 'film.mp4': the file is no MP4, WebM or Ogg video" in message
+
+
+TURNS = [
+    {"role": "user", "content": "Hello"},
+    {"role": "assistant", "content": [{"type": "text", "text": "Hi"}]},
+]
+
+
+def test_turns_of_a_chat(project, tmp_path, write):
+    read = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi"}]
+    pd.DataFrame({"id": ["a"], "messages": [json.dumps(TURNS)]}).to_csv(tmp_path / "a.csv", index=False)
+    import_files(project, tmp_path / "a.csv")
+    import_files(project, write("b.jsonl", json.dumps({"id": "b", "text": TURNS})))
+    pq.write_table(pa.table({"id": ["c"], "chat": [read]}), tmp_path / "c.parquet")
+    import_files(project, tmp_path / "c.parquet")
+    assert [*contents(project).values()] == [{"messages": read}] * 3
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ('[{"role": ', "is no JSON, such as"),
+        ([], "is no list of turns"),
+        (["Hello"], "has no object with role and content as turn 1"),
+        ([TURNS[0], {"content": "x"}], "has no 'role' of at most 50 characters in turn 2"),
+        ([{"role": "user", "content": None}], "has no text 'content' in turn 1"),
+        ([{"role": "user", "content": [{"type": "image_url"}]}], "has a part of type 'image_url' in turn 1"),
+    ],
+)
+def test_turns_that_are_none(project, write, value, reason):
+    path = write("a.jsonl", json.dumps({"id": "a", "messages": value}))
+    assert f"line 1: column 'messages' {reason}" in rejected(project, path)
 
 
 def test_features_need_examples(project, tmp_path):

@@ -786,13 +786,26 @@ def test_small_images(sqlite, tmp_path):
         assert learns(project, truth) == 1
 
 
+def test_of_audio_only_what_stands_beside_it_is_known(tmp_path):
+    truth = np.arange(40) % 2
+    said = [[{"role": "user", "content": ("loud bell", "soft rain")[code]}] for code in truth]
+    for name, contents in [("alone", [{}] * 40), ("chat", [{"messages": turns} for turns in said])]:
+        contents = [{"audio": f"{number}.wav", **one} for number, one in enumerate(contents)]
+        with contents_project(tmp_path / f"{name}.db", "audio", contents) as project:
+            if name == "chat":
+                assert learns(project, truth) == 1
+            else:
+                project.add_labels((f"e{i}", "ann", "xy"[truth[i]]) for i in range(20))
+                assert "no helpers could be used: every column" in train_round(project).summary.notes[0]
+
+
 @pytest.mark.parametrize(
     ("root", "image", "message"),
     [
         (True, "../outside.png", "image of example 'e0' lies outside"),
         (True, "missing.png", "image of example 'e0' cannot be read"),
         (True, "text.png", "image of example 'e0' cannot be read"),
-        (False, "text.png", "no image folder"),
+        (False, "text.png", "no folder of media"),
     ],
 )
 def test_images_that_cannot_be_read(sqlite, tmp_path, root, image, message):

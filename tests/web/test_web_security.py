@@ -183,6 +183,7 @@ RIGHTS = {
     "GET /api/v1/classes/usual": ANNOTATOR,
     "PUT /api/v1/answers/{example_id}": ANNOTATOR,
     "GET /api/v1/media/{example_id}": ANNOTATOR,
+    "GET /api/v1/guidelines/{place}": ANNOTATOR,
     "GET /api/v1/project": ANNOTATOR,
     "GET /dashboard": ADJUDICATOR,
     "GET /browse": ADJUDICATOR,
@@ -319,7 +320,7 @@ def test_an_annotator_learns_nothing_of_labels_scores_and_predictions(tmp_path):
             kinds = {lease.gold for lease in leases}
             for item in items:
                 assert set(item) == {"lease", "example", "expires", "content", "asked", "price"}
-                assert set(item["content"]) == {"text", "image", "fields"}
+                assert set(item["content"]) == {"text", "shown", "turns", "image", "audio", "video", "fields"}
                 body = {"kind": "label", "label": "cat", "then_lease": 2}
                 seen += ann.post(f"/api/v1/leases/{item['lease']}/answer", json=body).text
             seen += ann.post("/api/v1/undo", json={}).text

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 def init(
     place: Place = None,
     title: Annotated[str | None, typer.Option(help="What annotators read above the page.")] = None,
-    kind: Annotated[str, typer.Option(help="What the examples are: text, image or table.")] = "text",
+    kind: Annotated[
+        str, typer.Option(help="What the examples are: text, image, audio, video or table.")
+    ] = "text",
     question: Annotated[
         str | None,
         typer.Option(
@@ -59,7 +61,8 @@ def init(
         typer.Option(help="Share of served examples whose right answer is known."),
     ] = None,
     images_root: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of the images.", readable=False)
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the images, audio and video.", readable=False),
     ] = None,
     options: Annotated[
         list[str] | None,
@@ -139,6 +142,14 @@ def import_(
     ] = None,
     text: Annotated[str | None, typer.Option(metavar="COL", help="Column of the texts.")] = None,
     image: Annotated[str | None, typer.Option(metavar="COL", help="Column of the image files.")] = None,
+    audio: Annotated[str | None, typer.Option(metavar="COL", help="Column of the audio files.")] = None,
+    video: Annotated[str | None, typer.Option(metavar="COL", help="Column of the video files.")] = None,
+    show: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COL", help="A column that is shown in a table beside that; repeat for several."
+        ),
+    ] = None,
     annotator: Annotated[
         str | None, typer.Option("--annotator-column", metavar="COL", help="Column of the annotators.")
     ] = None,
@@ -147,7 +158,9 @@ def import_(
     ] = None,
     images_root: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder that the image files are named from.", readable=False),
+        typer.Option(
+            metavar="DIR", help="Folder that images, audio and video are named from.", readable=False
+        ),
     ] = None,
     missing: Missing = None,
     fold: Fold = False,
@@ -168,6 +181,7 @@ def import_(
       activelab import tickets.db tickets.csv --text body
       activelab import tickets.db --labels old_labels.csv --gold checked.csv
       activelab import photos.db photos.csv --images-root photos --features embeddings.npy
+      activelab import tickets.db tickets.csv --image screenshot --show product --images-root shots
       activelab import tickets.db more.jsonl --rejected bad_rows.csv
 
     All files are checked before anything is stored; bad rows are named by their lines. Examples show up
@@ -195,7 +209,7 @@ def import_(
             labels=labels,
             gold=gold,
             features=features,
-            columns=Columns(example, text, image, annotator, label),
+            columns=Columns(example, text, image, annotator, label, audio, video, show or ()),
             image_root=images_root,
             leave_out=rejected is not None,
             missing=listed_words(missing),
@@ -349,5 +363,5 @@ def _text(path: Path) -> str:
 
 def _folder(path: Path) -> str:
     if not path.is_dir():
-        raise InputError(f"{path} is not a folder of images.")
+        raise InputError(f"{path} is not a folder.")
     return str(path.resolve())

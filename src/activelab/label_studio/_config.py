@@ -11,8 +11,8 @@ from activelab._errors import InputError, first
 from activelab.formats import PATH, answer_value
 from activelab.project import Settings
 
-_KINDS = {"Image": "image", "Table": "table"}
-_SHOWN = {"text": "Text", "image": "Image", "table": "Table"}
+_SHOWN = {"text": "Text", "image": "Image", "audio": "Audio", "video": "Video", "table": "Table"}
+_KINDS = {tag: kind for kind, tag in _SHOWN.items()}
 _STARS = 5
 _ASKS = {"single": "one class", "ordinal": "a point of a scale", "multilabel": "any number of classes"}
 _FITS = {"single": ("single", "ordinal"), "ordinal": ("ordinal",), "multilabel": ("multilabel",)}
@@ -29,7 +29,7 @@ class Labelling:
         Name of the tag that asks.
     field : str
         Field of the data that is shown.
-    kind : {"text", "image", "table"}
+    kind : {"text", "image", "audio", "video", "table"}
     classes : tuple of str
         Of a taxonomy its leaves, as paths such as "Animal/Cat"; of ratings "1", "2", …
     asks : {"single", "ordinal", "multilabel"}

@@ -14,6 +14,7 @@ from activelab.label_studio._link import change_link, load_link
 from activelab.label_studio._pull import pull
 from activelab.label_studio._schema import label_studio_task
 from activelab.project import Example, Project
+from activelab.project.content import MEDIA, words_of
 from activelab.project.insight.final import final_labels
 from activelab.project.labelling import rounds
 from activelab.project.store.schema import event
@@ -74,16 +75,16 @@ def _data(example: Example, kind: str, field: str, labelling: Labelling) -> dict
     """What a task holds of an example."""
     content: Mapping[str, Any] = example.content
     if kind != "table":
-        data = {labelling.field: content.get(kind)}
+        data = {labelling.field: content.get(kind) if kind != "text" else words_of(content) or None}
     else:
         data = {labelling.field: dict(content)} if labelling.kind == "table" else dict(content)
     if field in data or data.get(labelling.field) is None:
         why = f"{field!r} is to hold its id" if field in data else f"it has no {labelling.field!r} to show"
         raise InputError(f"no task can be made of example {example.name!r}: {why}.")
-    if kind == "image" and not str(data[labelling.field]).startswith(_ADDRESSES):
+    if kind in MEDIA and not str(data[labelling.field]).startswith(_ADDRESSES):
         raise InputError(
-            f"no task can be made of example {example.name!r}: its image is a file of this machine, and "
-            "Label Studio shows images by their addresses."
+            f"no task can be made of example {example.name!r}: its {kind} is a file of this machine, "
+            f"and Label Studio shows {kind} by its address."
         )
     return {field: example.name, **data}
 

@@ -64,7 +64,7 @@ class Example:
     name : str
         The user's id.
     content : dict
-        ``{"text": …}``, ``{"image": path}``, or the columns of a row.
+        What it holds, by name: text, messages (turns of a chat), image, audio and video (paths), and fields.
     gold : int or None
         Class code, if the right answer is known.
     num_labels : int

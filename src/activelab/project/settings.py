@@ -24,7 +24,10 @@ from activelab.project.store.schema import setting
 from activelab.selection import BATCHING
 from activelab.strategies import Strategy, strategies
 
-KINDS = ("text", "image", "table")
+KINDS = ("text", "image", "audio", "video", "table")
+
+FORMATS = ("plain", "markdown", "html")
+"""How texts of examples are shown."""
 
 QUESTIONS = ("single", "ordinal", "multilabel")
 """Kinds of question: names of `activelab.kinds.KINDS` that there are pages for."""
@@ -80,6 +83,14 @@ def _noted(lines: tuple[str, ...]) -> tuple[str, ...]:
     return lines
 
 
+def _terms(terms: tuple[str, ...]) -> tuple[str, ...]:
+    for term in terms:
+        inside = term.strip().removeprefix("*").removesuffix("*")
+        if "*" in inside or not any(character.isalnum() for character in inside):
+            raise InputError(f"terms are words, with * at their ends alone, got {term!r}.")
+    return terms
+
+
 def _two_ends(ends: tuple[str, ...]) -> tuple[str, ...]:
     if ends and len(ends) != 2:
         raise InputError(f"scale_ends are two texts, for the first and the last class, got {len(ends)}.")
@@ -124,9 +135,9 @@ class Settings(Worded):
     as long as there are no labels."""
 
     image_root: Annotated[
-        str | None, Field(title="Folder of the images"), Shown(_PROJECT, none="no folder", remote=False)
+        str | None, Field(title="Folder of the media"), Shown(_PROJECT, none="no folder", remote=False)
     ] = None
-    """Folder that image files are read from."""
+    """Folder that images, audio, video and the pictures of the guidelines are read from."""
 
     classes: Annotated[
         _Texts,
@@ -165,7 +176,26 @@ class Settings(Worded):
     guidelines: Annotated[
         str, Field(title="Guidelines"), Shown(_PROJECT, lines=8, characters=(0, 100_000))
     ] = ""
-    """What annotators should know; plain text, shown beside the examples."""
+    """What annotators should know, in Markdown, shown beside the examples. Links open in a new tab; pictures
+    are files below the folder of the media, as in: ![A seven with a bar](guide/seven.png)."""
+
+    text_format: Annotated[
+        str, Field(title="How texts are shown"), Choice(lambda: FORMATS, "text_format"), Shown(_PROJECT)
+    ] = "plain"
+    """plain: as they are. markdown, html: with headings, lists, tables, code and links, and pictures below
+    the folder of the media; everything else is left out, and nothing in them is ever run."""
+
+    terms: Annotated[
+        _Texts,
+        AfterValidator(_terms),
+        Field(title="Terms to highlight"),
+        Shown(_PROJECT, none="none", lines=3, characters=(1, 100)),
+    ] = ()
+    """Words that are marked in texts, whatever their case and accents; a * at an end is for parts of words,
+    as in refund* or *payment*."""
+
+    autoplay: Annotated[bool, Field(title="Play audio and video by itself"), Shown(_PROJECT)] = False
+    """Whether it starts with the example."""
 
     method: Annotated[str, Field(title="Method"), Choice(strategies, "method", own=True), Shown(_NEXT)] = (
         "recommended"

@@ -12,6 +12,7 @@ from activelab.web._bodies import (
     ReclassIn,
     ReclassNowIn,
 )
+from activelab.web._content import guidelines_of
 from activelab.web._failures import ERRORS
 from activelab.web._site import Site
 from activelab.web._visitors import Admin, Annotator, Here, Visitor
@@ -30,6 +31,8 @@ def project_out(site: Site, visitor: Visitor) -> ProjectOut:
         class_notes={name: ClassNoteOut.model_validate(note) for name, note in settings.notes.items()},
         scale_ends=list(settings.scale_ends),
         guidelines=settings.guidelines,
+        guidelines_shown=guidelines_of(settings)[0],
+        autoplay=settings.autoplay,
         settings=settings.to_dict() if visitor.may("adjudicator") else None,
     )
 

@@ -11,8 +11,8 @@ from activelab.project import insight
 from activelab.project.labelling.audits import list_audits
 from activelab.web._api_data import FILES, table_file
 from activelab.web._bodies import AuditIn, CheckIn, NextCheckOut, Number, StoredOut
+from activelab.web._content import content_of
 from activelab.web._failures import ERRORS, Failure
-from activelab.web._queries import content_of
 from activelab.web._site import Site
 from activelab.web._visitors import Adjudicator, Here
 
@@ -68,7 +68,8 @@ def next_check(audit_id: Number, site: Here, _: Adjudicator, after: After = -1) 
     found = insight.next_check(site.project, audit_id, after)
     content = None
     if found.example_id is not None:
-        content = content_of(found.example_id, site.project.examples([found.example_id])[0].content)
+        (example,) = site.project.examples([found.example_id])
+        content = content_of(example.id, example.content, site.project.settings)
     return NextCheckOut(
         audit=found.audit,
         drawn=found.drawn,

@@ -11,8 +11,9 @@ from activelab.project import insight
 from activelab.project.insight.browse import Only, Sort
 from activelab.web._api_data import FILES, table_file
 from activelab.web._bodies import BrowseOut, BrowseRowOut, IdsOut, Limit, SelectedOut, SelectionIn, Short
+from activelab.web._content import content_of
 from activelab.web._failures import ERRORS, Failure
-from activelab.web._queries import content_of, names_of
+from activelab.web._queries import names_of
 from activelab.web._visitors import Adjudicator, Here
 
 router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["insight"])
@@ -62,7 +63,11 @@ def browse(
 ) -> BrowseOut:
     """Examples that fit, with their labels and how often each answer was given."""
     found = insight.browse(site.project, wanted, offset=offset, limit=limit)
-    rows = [BrowseRowOut(**dict(row) | {"content": content_of(row.id, row.content)}) for row in found.rows]
+    settings = site.project.settings
+    rows = [
+        BrowseRowOut(**dict(row) | {"content": content_of(row.id, row.content, settings)})
+        for row in found.rows
+    ]
     return BrowseOut(total=found.total, rows=rows)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+from urllib.parse import unquote
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Response
 from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
@@ -25,8 +26,9 @@ from activelab.web._bodies import (
     UndoOut,
     UsualOut,
 )
-from activelab.web._failures import ERRORS, Failure
-from activelab.web._media import read_image
+from activelab.web._content import guidelines_of, pictures_in
+from activelab.web._failures import ERRORS, ErrorBody, Failure
+from activelab.web._media import media_response
 from activelab.web._queries import example_row, items_of, own_answers, progress_of, usual_classes, was_served
 from activelab.web._visitors import Annotator, Here, Visitor
 
@@ -144,25 +146,61 @@ def progress(site: Here, visitor: Annotator) -> ProgressOut:
     )
 
 
+_BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+_FILE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/*": _BINARY, "audio/*": _BINARY, "video/*": _BINARY}}
+}
+_PART: dict[int | str, dict[str, Any]] = {
+    206: {"description": "Part of it", "content": {"audio/*": _BINARY, "video/*": _BINARY}},
+    416: {"description": "No such part", "model": ErrorBody},
+}
+
+
 @router.get(
     "/media/{example_id}",
-    summary="The image of an example",
+    summary="The media of an example",
     response_class=Response,
-    responses={200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}},
+    responses=_FILE | _PART,
 )
-def media(example_id: Number, site: Here, visitor: Annotator) -> Response:
-    """The image of an example that is kept for you or that you answered; of any, for adjudicators."""
+def media(
+    example_id: Number,
+    site: Here,
+    visitor: Annotator,
+    part: Annotated[
+        Literal["image", "audio", "video", "inside"],
+        Query(description="inside: a picture in its texts."),
+    ] = "image",
+    place: Annotated[int, Query(ge=0, lt=10_000, description="Which of the pictures inside.")] = 0,
+    range_: Annotated[str | None, Header(alias="Range", max_length=100)] = None,
+) -> Response:
+    """A file of an example that is kept for you or that you answered; of any, for adjudicators."""
 
     def find(connection: Connection) -> Any:
         if not visitor.may("adjudicator") and not was_served(connection, visitor.account.id, example_id):
             # Whether it exists is not told either.
-            raise Failure(404, "there is no such image.")
+            raise Failure(404, "there is no such file.")
         return example_row(connection, example_id)
 
-    name = json.loads(site.project.database.read(find).content).get("image")
-    data, kind = read_image(site.project.refresh().image_root, name)
-    return Response(
-        data,
-        media_type=kind,
-        headers={"Cache-Control": "private, max-age=600", "Content-Disposition": "inline"},
-    )
+    content = json.loads(site.project.database.read(find).content)
+    settings = site.project.refresh()
+    if part != "inside":
+        return media_response(settings.image_root, content.get(part), part, range_)
+    return _picture(settings.image_root, pictures_in(content, settings), place)
+
+
+@router.get(
+    "/guidelines/{place}",
+    summary="A picture of the guidelines",
+    response_class=Response,
+    responses=_FILE,
+)
+def guideline_picture(
+    place: Annotated[int, Path(ge=0, lt=10_000)], site: Here, visitor: Annotator
+) -> Response:
+    """A picture that the guidelines name, by its place among them."""
+    settings = site.project.refresh()
+    return _picture(settings.image_root, guidelines_of(settings)[1], place)
+
+
+def _picture(root: str | None, paths: list[str], place: int) -> Response:
+    return media_response(root, unquote(paths[place]) if place < len(paths) else None, "image")

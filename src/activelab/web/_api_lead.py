@@ -35,8 +35,9 @@ from activelab.web._bodies import (
     StoredOut,
     UnclearIn,
 )
+from activelab.web._content import content_of
 from activelab.web._failures import ERRORS, Failure
-from activelab.web._queries import content_of, example_row, find_examples, labelled_by
+from activelab.web._queries import example_row, find_examples, labelled_by
 from activelab.web._site import Site
 from activelab.web._visitors import Adjudicator, Here, identify
 
@@ -156,7 +157,7 @@ def adjudication(site: Here, _: Adjudicator, wanted: Searched, limit: Limit = 20
     """Conflicts of the lowest consensus quality, with all their labels, and examples nobody could answer."""
     among = None if wanted == insight.Search() else insight.search(site.project, wanted)
     return [
-        CaseOut(**dict(case) | {"content": content_of(case.id, case.content)})
+        CaseOut(**dict(case) | {"content": content_of(case.id, case.content, site.project.settings)})
         for case in insight.adjudication_list(site.project, limit, among)
     ]
 
@@ -220,7 +221,7 @@ def example(example_id: Number, site: Here, visitor: Adjudicator) -> ExampleOut:
     return ExampleOut(
         id=row.id,
         name=row.name,
-        content=content_of(row.id, json.loads(row.content)),
+        content=content_of(row.id, json.loads(row.content), site.project.settings),
         gold=naming.name(row.gold),
         decision=decision,
         votes=given,

@@ -33,6 +33,7 @@ Password = Annotated[str, Field(max_length=1000, json_schema_extra=_SECRET), _St
 NewPassword = Annotated[
     str, Field(min_length=MIN_PASSWORD, max_length=1000, json_schema_extra=_SECRET), _Storable
 ]
+Kind = Literal["text", "image", "audio", "video", "table"]
 Role = Literal["annotator", "adjudicator", "admin"]
 Number = Annotated[int, Path(ge=0, lt=2**31)]
 BigNumber = Annotated[int, Path(ge=0, lt=2**63)]
@@ -64,7 +65,7 @@ class NewProjectIn(Body):
 
     name: Annotated[str, Field(max_length=63, description="What its address ends with.")]
     title: Short
-    kind: Annotated[Literal["text", "image", "table"], Field(description="What the examples are.")] = "text"
+    kind: Annotated[Kind, Field(description="What the examples are.")] = "text"
     question: Literal["single", "ordinal", "multilabel"] = "single"
     classes: Annotated[list[Short], Field(max_length=10_000)] = []
     like: Annotated[str | None, Field(max_length=63, description="Project whose settings it takes.")] = None
@@ -188,16 +189,29 @@ class UsualOut(BaseModel):
     frequent: list[str] = Field(description="Those given most of late, by anybody, the most frequent first.")
 
 
+class Element(BaseModel):
+    """An element of a text: of a short list, with attributes that can run nothing."""
+
+    tag: str
+    attributes: dict[str, str]
+    children: list[Element | str]
+
+
+Node = Element | str
+
+
 class ProjectOut(BaseModel):
     """What annotators should know; for adjudicators also the settings."""
 
     title: str
-    kind: Literal["text", "image", "table"]
+    kind: Kind
     question: Literal["single", "ordinal", "multilabel"]
     classes: list[str] = Field(description="Of a scale its points, from the lowest to the highest.")
     class_notes: dict[str, ClassNoteOut] = Field(description="By class; not all have any.")
     scale_ends: list[str] = Field(description="What its ends mean; empty if nobody has said it.")
-    guidelines: str
+    guidelines: str = Field(description="Markdown.")
+    guidelines_shown: list[Node] = Field(description="The same as elements.")
+    autoplay: bool = Field(description="Whether audio and video start with their example.")
     settings: dict[str, Any] | None = None
 
 
@@ -212,18 +226,34 @@ else:
     )
 
 
+_SHOWN = "The text as elements, where it is Markdown or HTML, or terms are marked in it."
+
+
 class NamedValue(BaseModel):
     """A named value of an example."""
 
     name: str
     value: str | float | bool | None
+    shown: list[Node] | None = Field(default=None, description=_SHOWN)
+
+
+class Turn(BaseModel):
+    """What somebody says in a chat."""
+
+    role: str
+    text: str
+    shown: list[Node] | None = Field(default=None, description=_SHOWN)
 
 
 class Content(BaseModel):
     """What there is to see of an example."""
 
     text: str | None = None
+    shown: list[Node] | None = Field(default=None, description=_SHOWN)
+    turns: list[Turn] = []
     image: str | None = Field(default=None, description="Address of the image.")
+    audio: str | None = Field(default=None, description="Address of the audio.")
+    video: str | None = Field(default=None, description="Address of the video.")
     fields: list[NamedValue] = []
 
 

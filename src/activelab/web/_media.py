@@ -1,106 +1,87 @@
-"""Images of examples: files below the project's image folder, and nothing else."""
+"""Files of examples over HTTP: images at once, audio and video also in parts, so that players can seek."""
 
 from __future__ import annotations
 
-import os
-import stat
-import struct
-from pathlib import Path
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
 
+from fastapi.responses import Response, StreamingResponse
+
+from activelab.project.media import MediaError, open_media
 from activelab.web._failures import Failure
 
-MAX_BYTES = 32 * 1024 * 1024
-MAX_PIXELS = 100_000_000
-
-_START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_CHUNK = 256 * 1024
+_STATUS = {"missing": 404, "large": 413, "type": 415}
 
 
-def read_image(root: str | None, name: object) -> tuple[bytes, str]:
-    """The bytes of an image file and their media type.
+def media_response(root: str | None, name: object, part: str, wanted: str | None = None) -> Response:
+    """A file below the folder of media.
 
     Parameters
     ----------
     root : str or None
-        The image folder of the project.
+        The folder of the project.
     name : object
         Path below it, as it was imported.
+    part : {"image", "audio", "video"}
+    wanted : str, optional
+        The header Range.
 
     Raises
     ------
     Failure
-        If there is no such file below the folder (404), or it is no image that browsers show without
-        running anything in it (415). SVG is none.
+        If there is no such file below the folder (404), it is too large (413), it is nothing that browsers
+        show without running anything in it (415), or no such part of it (416).
     """
-    missing = Failure(404, "there is no such image.")
     if root is None:
         raise Failure(
-            404, "the project has no image folder; set it with: activelab settings image_root=FOLDER"
+            404, "the project has no folder of media; set it with: activelab settings image_root=FOLDER"
         )
-    if not isinstance(name, str) or not name or "\x00" in name or "\\" in name:
-        raise missing
-    folder = Path(root).resolve()
     try:
-        path = (folder / name).resolve(strict=True)
-        # Links are followed first, so that one that leads out of the folder is refused.
-        if not path.is_relative_to(folder) or Path(name).is_absolute() or ".." in Path(name).parts:
-            raise missing
-        # A named pipe would be waited for without the flag.
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(handle, "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise missing
-            if status.st_size > MAX_BYTES:
-                raise Failure(413, f"the image is larger than {MAX_BYTES // 2**20} MiB.")
-            data = file.read(MAX_BYTES)
-    except (OSError, RuntimeError, ValueError):
-        raise missing from None
-    kind, width, height = _recognise(data)
-    if width * height > MAX_PIXELS:
-        raise Failure(413, f"the image has more than {MAX_PIXELS:,} pixels.")
-    return data, kind
-
-
-def _recognise(data: bytes) -> tuple[str, int, int]:
-    """Media type, width and height from the first bytes; names and endings are not believed."""
+        file, size, type_ = open_media(root, name, part)
+    except MediaError as error:
+        raise Failure(_STATUS[error.why], f"{error}.") from None
+    headers = {"Cache-Control": "private, max-age=600", "Content-Disposition": "inline"}
+    if part == "image":
+        with file:
+            return Response(file.read(size), media_type=type_, headers=headers)
     try:
-        if data.startswith(b"\x89PNG\r\n\x1a\n") and data[12:16] == b"IHDR":
-            return "image/png", *struct.unpack(">II", data[16:24])
-        if data.startswith((b"GIF87a", b"GIF89a")):
-            return "image/gif", *struct.unpack("<HH", data[6:10])
-        if data.startswith(b"BM"):
-            width, height = struct.unpack("<ii", data[18:26])
-            return "image/bmp", abs(width), abs(height)
-        if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-            return "image/webp", *_webp_size(data)
-        if data.startswith(b"\xff\xd8\xff"):
-            return "image/jpeg", *_jpeg_size(data)
-    except (struct.error, IndexError, KeyError):
-        pass
-    raise Failure(415, "the file is no PNG, JPEG, GIF, WebP or BMP image.")
+        first, last = _range(wanted, size)
+    except Failure:
+        file.close()
+        raise
+    headers |= {"Accept-Ranges": "bytes", "Content-Length": str(last + 1 - first)}
+    if wanted is not None:
+        headers["Content-Range"] = f"bytes {first}-{last}/{size}"
+    return StreamingResponse(
+        _chunks(file, first, last + 1 - first),
+        status_code=206 if wanted is not None else 200,
+        media_type=type_,
+        headers=headers,
+    )
 
 
-def _webp_size(data: bytes) -> tuple[int, int]:
-    kind = data[12:16]
-    if kind == b"VP8X":
-        return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
-    if kind == b"VP8L":
-        bits = int.from_bytes(data[21:25], "little")
-        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-    width, height = struct.unpack("<HH", data[26:30])
-    return width & 0x3FFF, height & 0x3FFF
+def _range(wanted: str | None, size: int) -> tuple[int, int]:
+    """The first and last byte of a Range; several ranges at once are not served."""
+    if wanted is None:
+        return 0, size - 1
+    found = re.fullmatch(r"bytes=(\d{0,15})-(\d{0,15})", wanted.strip())
+    if found and found[1]:
+        first, last = int(found[1]), min(int(found[2] or size), size - 1)
+    elif found and found[2]:
+        first, last = max(size - int(found[2]), 0), size - 1
+    else:
+        first, last = size, 0
+    if first > last:
+        headers = {"Content-Range": f"bytes */{size}"}
+        raise Failure(416, "there is no such part of the file.", code="bad_request", headers=headers)
+    return first, last
 
 
-def _jpeg_size(data: bytes) -> tuple[int, int]:
-    at = 2
-    while True:
-        if data[at] != 0xFF:
-            raise KeyError("no marker")
-        marker = data[at + 1]
-        if marker in _START_OF_FRAME:
-            height, width = struct.unpack(">HH", data[at + 5 : at + 9])
-            return width, height
-        if marker == 0xFF or 0xD0 <= marker <= 0xD8 or marker == 0x01:
-            at += 1 if marker == 0xFF else 2
-        else:
-            at += 2 + int(struct.unpack(">H", data[at + 2 : at + 4])[0])
+def _chunks(file: BinaryIO, first: int, length: int) -> Iterator[bytes]:
+    with file:
+        file.seek(first)
+        while length > 0 and (data := file.read(min(_CHUNK, length))):
+            length -= len(data)
+            yield data

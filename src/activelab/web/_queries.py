@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -15,7 +14,8 @@ from activelab.project.labelling.naming import load_naming
 from activelab.project.labelling.queue import labels_spent
 from activelab.project.settings import Settings, load_settings, load_value
 from activelab.project.store.schema import WHOLE, annotator, answer, event, example, lease
-from activelab.web._bodies import Content, FoundOut, Item, NamedValue, OwnAnswer, UsualOut
+from activelab.web._bodies import FoundOut, Item, OwnAnswer, UsualOut
+from activelab.web._content import content_of
 from activelab.web._failures import Failure
 
 
@@ -26,36 +26,12 @@ def items_of(leases: Iterable[Lease], settings: Settings) -> list[Item]:
             lease=one.id,
             example=one.example_id,
             expires=one.expires,
-            content=content_of(one.example_id, one.content),
+            content=content_of(one.example_id, one.content, settings),
             asked=None if one.asked == WHOLE else settings.classes[one.asked],
             price=settings.price_of_answer(one.asked),
         )
         for one in leases
     ]
-
-
-def content_of(example_id: int, content: dict[str, Any]) -> Content:
-    """What is shown of an example: text and image where there are any, the rest as a table."""
-    text, image = content.get("text"), content.get("image")
-    fields = [
-        NamedValue(name=str(name), value=_shown(value))
-        for name, value in content.items()
-        if not (name == "text" and text is not None) and not (name == "image" and image is not None)
-    ]
-    return Content(
-        text=None if text is None else str(text),
-        image=None if image is None else f"/api/v1/media/{example_id}",
-        fields=fields,
-    )
-
-
-def _shown(value: Any) -> str | float | bool | None:
-    if value is None or isinstance(value, bool | str):
-        return value
-    if isinstance(value, int | float):
-        # Beyond this a browser would round.
-        return value if math.isfinite(value) and abs(value) < 2**53 else str(value)
-    return json.dumps(value, ensure_ascii=False)
 
 
 def example_row(connection: Connection, example_id: int) -> Any:
@@ -116,7 +92,7 @@ def own_answers(connection: Connection, annotator_id: int, words: str, limit: in
             found.append(
                 OwnAnswer(
                     example=row.example_id,
-                    content=content_of(row.example_id, content),
+                    content=content_of(row.example_id, content, settings),
                     kind=row.kind,
                     label=label,
                     asked=None if row.asked == WHOLE else settings.classes[row.asked],

@@ -150,7 +150,8 @@ def _check_origin(headers: Headers, host: str, *, writes: bool) -> None:
 
 def _add_headers(headers: MutableHeaders, nonce: str) -> None:
     headers["Content-Security-Policy"] = (
-        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self'; "
+        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; "
+        "img-src 'self'; media-src 'self'; "
         # A form that is sent before its script is there would put a password in an address.
         "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; "
         "require-trusted-types-for 'script'; trusted-types 'none'"

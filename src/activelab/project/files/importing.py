@@ -8,7 +8,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,10 +28,12 @@ from activelab.formats import (
     set_of,
 )
 from activelab.project._project import Project
+from activelab.project.content import MEDIA, TEXT, TURNS, read_turns
 from activelab.project.labelling.class_history import names_now
 from activelab.project.labelling.intake import Asked, add_abstentions, add_gold, add_labels
 from activelab.project.labelling.naming import codes_of_labels, text_of
 from activelab.project.labelling.pool import BLOCK, add_examples
+from activelab.project.media import media_problem
 from activelab.project.settings import load_settings, store_settings
 from activelab.project.store.audit import write_audit
 from activelab.project.store.database import StorageError
@@ -53,19 +55,35 @@ from activelab.tables import (
 
 _NAMED = 10
 _TEXT = ("text", "sentence", "content", "body", "document", "review", "message", "question", "comment")
-_IMAGE = ("image", "file", "path", "filename", "image_path", "file_name", "image_file", "filepath")
+_CHAT = ("messages", "conversation", "chat", "turns")
+_FILE = ("file", "path", "filename", "file_name", "filepath")
+_COMMON = {"text": _TEXT + _CHAT} | {
+    part: (part, *_FILE, *(f"{part}_{name}" for name in ("path", "file"))) for part in MEDIA
+}
 _HALF = "it holds half a character (a lone surrogate), as text that was cut in the middle of an emoji does"
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Columns the user named."""
+    """Columns the user named.
+
+    Attributes
+    ----------
+    example, annotator, label : str, optional
+    text, image, audio, video : str, optional
+        What the kind of the project asks for, and what is shown with it.
+    show : sequence of str
+        Columns that are shown in a table beside that. Of a project of kind table all are.
+    """
 
     example: str | None = None
     text: str | None = None
     image: str | None = None
     annotator: str | None = None
     label: str | None = None
+    audio: str | None = None
+    video: str | None = None
+    show: Sequence[str] = ()
 
 
 @dataclass
@@ -119,7 +137,7 @@ def import_files(
         ``.npy`` with a row for each row of ``examples``, or a table with a column of ids.
     columns : Columns, optional
     image_root : path, optional
-        Folder of the images, kept in the settings.
+        Folder of images, audio and video, kept in the settings.
     leave_out : bool
         Leave out rows that are bad. Otherwise one is enough to refuse all.
     missing : sequence of str
@@ -143,7 +161,7 @@ def import_files(
             check_file(features)
     root = project.settings.image_root if image_root is None else os.path.realpath(image_root)
     if root is not None and not Path(root).is_dir():
-        raise InputError(f"{root} is not a folder of images.")
+        raise InputError(f"{root} is not a folder.")
     votes = None if labels is None else _Votes(project, labels, columns, missing, fold)
     right = None if gold is None else _Gold(project, gold, columns, missing, fold)
     others: list[_Answers] = [one for one in (votes, right) if one is not None]
@@ -227,16 +245,27 @@ class _Pool:
         self.kind = project.settings.kind
         with naming(path):
             names = row_columns(path)
+            parts = {str(name): part for part in (TEXT, *MEDIA) if (name := getattr(columns, part))}
+            for name in (*parts, *columns.show):
+                if name not in names:
+                    raise _no_column(name, names)
+            self.parts, self.show = parts, [name for name in columns.show if name not in parts]
             if self.kind == "table":
                 self.id = _id_column(names, columns.example)
                 if len(names) == 1:
                     raise InputError("the table has no column besides the ids.")
+                self.parts = {name: name for name in MEDIA if name in names} | parts
             else:
-                chosen, common = (columns.text, _TEXT) if self.kind == "text" else (columns.image, _IMAGE)
-                self.id, self.column = _id_and_content(names, columns.example, self.kind, chosen, common)
-                self.id = self.id or (self.column if self.kind == "image" else "")
-            if self.kind == "image" and root is None:
-                raise InputError("images need the folder they are in.", advice="image_root")
+                rest = [name for name in names if parts.get(name, self.kind) == self.kind]
+                rest = [name for name in rest if name not in columns.show or name == columns.example]
+                chosen, common = getattr(columns, self.kind), _COMMON[self.kind]
+                self.id, self.column = _id_and_content(rest, columns.example, self.kind, chosen, common)
+                self.id = self.id or (self.column if self.kind in MEDIA else "")
+                self.parts = {self.column: self.kind} | parts
+            if root is None and set(self.parts.values()) & set(MEDIA):
+                raise InputError("media need the folder they are in.", advice="image_root")
+        self._checked = False
+        self._broken: dict[tuple[str, str], str] = {}
         self.good = 0
         self.wanted: set[str] = set()
         self._twice: set[int] = set()
@@ -261,6 +290,7 @@ class _Pool:
             if len(block) == BLOCK:
                 self._look_up(block, wanted)
                 block = []
+        self._checked = True
         self._look_up(block, wanted)
         if not self.good and not bad:
             raise InputError("the table is empty: there is no row of data.", file=self.path)
@@ -310,19 +340,41 @@ class _Pool:
             yield line, name, content, problem
 
     def _content(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-        if self.kind == "table":
-            cells = {name: plain_cell(value) for name, value in values.items() if name != self.id}
-            return cells, "" if _encodable(json.dumps(cells, ensure_ascii=False)) else _HALF
-        value = values.get(self.column)
-        if self.kind == "text":
-            if not isinstance(value, str) or not value.strip():
-                return {}, f"column {self.column!r} holds no text"
-            if "\0" in value:
-                return {}, f"column {self.column!r} holds a zero byte"
-            return {"text": value}, "" if _encodable(value) else _HALF
-        if not isinstance(value, str) or not value:
-            return {}, f"column {self.column!r} names no image"
-        return {"image": value}, _image_problem(str(self.root), value)
+        content: dict[str, Any] = {}
+        for column, part in self.parts.items():
+            value, needed = values.get(column), self.kind == part
+            if not needed and (is_missing(value) or value == ""):
+                continue
+            name, value, problem = self._part(column, part, value)
+            if problem:
+                return {}, problem
+            content[name] = value
+        beside = values if self.kind == "table" else self.show
+        left_out = {self.id, *self.parts}
+        content |= {name: plain_cell(values.get(name)) for name in beside if name not in left_out}
+        return content, "" if _encodable(json.dumps(content, ensure_ascii=False)) else _HALF
+
+    def _part(self, column: str, part: str, value: Any) -> tuple[str, Any, str]:
+        """The name and value of a part in the content, and what is wrong with it."""
+        if part in MEDIA:
+            if not isinstance(value, str) or not value:
+                return part, None, f"column {column!r} names no {part}"
+            if not self._checked and (problem := media_problem(str(self.root), value, part)):
+                self._broken[part, value] = problem
+            return part, value, self._broken.get((part, value), "")
+        chat = column.strip().casefold() in _CHAT and isinstance(value, str) and value.lstrip()[:1] == "["
+        if isinstance(value, list) or chat:
+            try:
+                return TURNS, read_turns(value), ""
+            except InputError as error:
+                return TURNS, None, f"column {column!r} {error}"
+        if not isinstance(value, str) or not value.strip():
+            return part, None, f"column {column!r} holds no text"
+        return part, value, f"column {column!r} holds a zero byte" if "\0" in value else ""
+
+
+def _no_column(name: str, names: Sequence[str]) -> InputError:
+    return InputError(f"no column {name!r}; the file has: {', '.join(map(repr, names))}.")
 
 
 def _id_column(names: list[str], chosen: str | None) -> str:
@@ -343,7 +395,7 @@ def _id_and_content(
     """
     if chosen is not None:
         if chosen not in names:
-            raise InputError(f"no column {chosen!r}; the file has: {', '.join(map(repr, names))}.")
+            raise _no_column(chosen, names)
         found = [chosen]
     else:
         candidates = [name for name in names if name != id_]
@@ -360,16 +412,6 @@ def _id_and_content(
     raise InputError(
         f"which column is the {role}? There are: {', '.join(map(repr, rest))}.", column=role, advice="content"
     )
-
-
-def _image_problem(root: str, name: str) -> str:
-    parts = PurePosixPath(name).parts
-    if "\0" in name or "\\" in name or name.startswith("/") or ".." in parts:
-        return f"image {name!r} is no path below the folder of images"
-    file = os.path.realpath(os.path.join(root, name))
-    if not file.startswith(os.path.join(os.path.realpath(root), "")):
-        return f"image {name!r} is no path below the folder of images"
-    return "" if os.path.isfile(file) else f"there is no image {name!r}"
 
 
 def _no_name(column: str, role: str, value: Any) -> str:

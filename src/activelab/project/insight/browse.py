@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Select, func, or_, select
 from activelab._errors import InputError
 from activelab._typing import Bools, Ints
 from activelab.project._project import Project
+from activelab.project.content import PARTS
 from activelab.project.insight.examples import estimates_of
 from activelab.project.insight.final import FinalLabels, final_labels
 from activelab.project.insight.results import (
@@ -138,7 +139,7 @@ def facets(project: Project) -> Facets:
             annotators=sorted(connection.execute(people).scalars()),
             reasons=skip_reasons(connection),
             rounds=[one.id for one in rounds.list_rounds(connection) if one.state == "ready"],
-            fields=[name for name in json.loads(first or "{}") if name not in ("text", "image")],
+            fields=[name for name in json.loads(first or "{}") if name not in PARTS],
         )
 
     return project.database.read(load)

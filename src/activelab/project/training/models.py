@@ -15,6 +15,7 @@ from activelab._errors import InputError
 from activelab._extras import MissingPackageError, needs
 from activelab._typing import Floats
 from activelab.project._project import Project
+from activelab.project.content import MEDIA, TURNS, words_of
 from activelab.project.settings import EMBEDDINGS, Settings, load_value
 from activelab.project.store.schema import example
 from activelab.simulation import make_model
@@ -26,6 +27,8 @@ _DEFAULT = {
     "features": "logistic-regression",
     "text": "logistic-regression",
     "image": "logistic-regression",
+    "audio": "logistic-regression",
+    "video": "logistic-regression",
     "table": "extra-trees",
 }
 _SENTENCES = "all-MiniLM-L6-v2"
@@ -92,15 +95,21 @@ def load_numbers(project: Project, size: int) -> Any:
     if features is not None:
         return features[:size]
     kind = project.settings.kind
-    return make_encoder(kind).fit_transform(_RAW[kind](project, size))
+    contents = _RAW[kind](project, size)
+    if kind in _IN_WORDS and not any(contents):
+        return np.zeros((size, 1), dtype=np.float32)  # nothing is known of audio and video without a text
+    return make_encoder(kind).fit_transform(contents)
 
 
 def make_encoder(kind: str) -> Any:
-    """Contents to numbers, without looking at labels: TF-IDF, columns made numeric, or pixels."""
+    """Contents to numbers, without looking at labels: TF-IDF, columns made numeric, or pixels.
+
+    Of audio and video there is only what can be read beside them.
+    """
     from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
     from sklearn.pipeline import make_pipeline
 
-    if kind == "text":
+    if kind in _IN_WORDS:
         # Words are hashed: a dictionary of the words of a million texts would fill the memory.
         words = HashingVectorizer(
             ngram_range=(1, 2), n_features=_HASHES, norm=None, alternate_sign=False, dtype=np.float32
@@ -152,7 +161,7 @@ def _contents(project: Project, size: int) -> Iterator[tuple[str, dict[str, Any]
 
 
 def _texts(project: Project, size: int) -> list[str]:
-    return [str(content.get("text", "")) for _, content in _contents(project, size)]
+    return [words_of(content) for _, content in _contents(project, size)]
 
 
 def _rows(project: Project, size: int) -> Any:
@@ -161,6 +170,10 @@ def _rows(project: Project, size: int) -> Any:
     columns: dict[str, list[Any]] = {}
     for at, (_, content) in enumerate(_contents(project, size)):
         for name, value in content.items():
+            if name in MEDIA:
+                continue
+            if name == TURNS:
+                value = words_of({TURNS: value}) or value
             column = columns.setdefault(name, [])
             column.extend([None] * (at - len(column)))
             column.append(value)
@@ -172,7 +185,9 @@ def _rows(project: Project, size: int) -> Any:
 def _images(project: Project, size: int) -> Any:
     images = np.zeros((size, PIXELS, PIXELS, 3), dtype=np.uint8)
     if project.settings.image_root is None:
-        raise InputError("the project has no image folder; set it with: activelab settings image_root=FOLDER")
+        raise InputError(
+            "the project has no folder of media; set it with: activelab settings image_root=FOLDER"
+        )
     root = Path(project.settings.image_root).resolve()
     for at, (name, content) in enumerate(_contents(project, size)):
         images[at] = _pixels(root, name, str(content.get("image", "")))
@@ -193,7 +208,8 @@ def _pixels(root: Path, name: str, path: str) -> Any:
         raise InputError(f"the image of example {name!r} cannot be read: {error}.") from None
 
 
-_RAW = {"text": _texts, "table": _rows, "image": _images}
+_IN_WORDS = ("text", "audio", "video")
+_RAW = {"table": _rows, "image": _images} | dict.fromkeys(_IN_WORDS, _texts)
 
 
 # ------------------------------------------------------------------ encoders

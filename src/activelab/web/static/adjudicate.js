@@ -1,5 +1,6 @@
 import { at, call, get, page } from "./api.js";
-import { $, capital, decimal, fillSelects, make, note, number, showContent, start, when } from "./dom.js";
+import { showContent } from "./content.js";
+import { $, capital, decimal, fillSelects, make, note, number, start, when } from "./dom.js";
 import { same, words } from "./choose.js";
 import { pressed } from "./keys.js";
 import { decider, takeBack, undoer, votesByLabel } from "./votes.js";

@@ -1,7 +1,8 @@
 import { call, get, post, requestId } from "./api.js";
 import { classTable, safeAddress, safeWords, summary } from "./auditresult.js";
 import { chooser, several, words } from "./choose.js";
-import { $, capital, make, note, number, showContent, start } from "./dom.js";
+import { showContent } from "./content.js";
+import { $, capital, make, note, number, start } from "./dom.js";
 import { pressed } from "./keys.js";
 
 let shown = null; // what is to be checked

@@ -2,8 +2,9 @@
 
 import { at, get, page, post } from "./api.js";
 import { chooser, words } from "./choose.js";
+import { begin, picture } from "./content.js";
+import { $, capital, decimal, fillSelects, make, note, number, start } from "./dom.js";
 import { pressed } from "./keys.js";
-import { $, capital, decimal, fillSelects, make, note, number, picture, start } from "./dom.js";
 import { showMap } from "./map.js";
 import { said, SOURCES } from "./votes.js";
 
@@ -53,7 +54,7 @@ function entry(row) {
       "div",
       { class: "what" },
       make("a", { href: at(`/example/${row.id}`) }, row.example),
-      content.text === null ? null : make("p", { class: "start", dir: "auto" }, content.text.slice(0, 400)),
+      content.text === null && !content.turns.length ? null : make("p", { class: "start", dir: "auto" }, begin(content).slice(0, 400)),
       beside ? make("p", { class: "start quiet", dir: "auto" }, beside.slice(0, 400)) : null,
     ),
     make("div", { class: "facts" }, make("b", {}, words(row.label) ?? "–"), make("p", { class: "quiet" }, about.filter(Boolean).join(" · ")), make("p", { class: "quiet" }, answers(row))),

@@ -1,7 +1,5 @@
 // Elements are made one by one; nothing on these pages is ever parsed from text.
 
-import { at } from "./api.js";
-
 export const $ = (id) => document.getElementById(id);
 
 // What a page does first. Until it is done the page is busy, as screen readers are told too, and takes no
@@ -67,46 +65,6 @@ export function note(words, kind = "") {
   $("notes").replaceChildren(element);
   clearTimeout(note.timer);
   note.timer = setTimeout(() => element.remove(), kind === "bad" ? 9000 : 5000);
-}
-
-// What there is to see of an example.
-export function showContent(content, image = null) {
-  const parts = [];
-  if (content.image) parts.push(image ?? picture(content.image));
-  if (content.text !== null) parts.push(make("p", { class: "text", dir: "auto" }, content.text));
-  if (content.fields.length) {
-    const rows = content.fields.map((field) =>
-      make(
-        "tr",
-        {},
-        make("th", { scope: "row" }, field.name),
-        make("td", { dir: "auto", class: typeof field.value === "number" ? "numbers" : null }, shown(field.value)),
-      ),
-    );
-    parts.push(make("table", { class: "fields" }, make("tbody", {}, rows)));
-  }
-  return parts;
-}
-
-function shown(value) {
-  if (value === null || value === "") return make("span", { class: "quiet" }, "missing");
-  if (typeof value === "boolean") return value ? "yes" : "no";
-  return String(value);
-}
-
-export function picture(address) {
-  const image = new Image();
-  image.alt = "The image to label";
-  image.className = "image";
-  image.addEventListener("load", () => {
-    // Tiny images are enlarged, pixel by pixel.
-    if (image.naturalWidth <= 128 && image.naturalHeight <= 128) image.classList.add("tiny");
-  });
-  image.addEventListener("error", () => {
-    image.replaceWith(make("p", { class: "problem" }, "The image cannot be shown. Skip this example."));
-  });
-  image.src = at(address);
-  return image;
 }
 
 // columns: [[title, row => what is shown, "numbers" or null]]; the first is the row's heading.

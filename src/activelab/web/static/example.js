@@ -1,5 +1,6 @@
 import { at, get, page } from "./api.js";
-import { $, decimal, make, number, percent, showContent, start, when } from "./dom.js";
+import { showContent } from "./content.js";
+import { $, decimal, make, number, percent, start, when } from "./dom.js";
 import { words } from "./choose.js";
 import { decider, SOURCES, undoer, votesOf } from "./votes.js";
 

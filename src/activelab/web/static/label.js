@@ -3,7 +3,8 @@
 
 import { call, page, post, requestId } from "./api.js";
 import { chooser, onScale, several, words, yesNo, yesOrNo } from "./choose.js";
-import { $, capital, make, note, number, picture, showContent, start } from "./dom.js";
+import { begin, built, isBroken, showContent, started } from "./content.js";
+import { $, capital, make, note, number, start } from "./dom.js";
 import { pressed } from "./keys.js";
 import * as mine from "./mine.js";
 import { swipes } from "./swipe.js";
@@ -43,9 +44,10 @@ function show() {
   single.show(asked);
   $("classes").hidden = asked !== null;
   sayKeys();
-  for (const button of document.querySelectorAll(".answers button.answer")) button.disabled = !item;
+  lock();
   if (item) {
-    box.replaceChildren(...showContent(item.content, item.image));
+    box.replaceChildren(...item.shown);
+    started(item.shown);
     box.setAttribute("aria-busy", "false");
     box.scrollTop = 0;
     box.tabIndex = box.scrollHeight > box.clientHeight ? 0 : -1;
@@ -59,6 +61,13 @@ function show() {
     waiting = setTimeout(refill, 15000);
   }
 }
+
+// What cannot be shown can be skipped only.
+function lock() {
+  const only = items[0] && isBroken(items[0].shown);
+  for (const button of document.querySelectorAll(".answers button.answer")) button.disabled = !items[0] || (only && button.id !== "skip");
+}
+$("example").addEventListener("broken", lock);
 
 function nothing() {
   // What is left may not be enough for a label; sums are rounded.
@@ -79,7 +88,7 @@ function add(more) {
   for (const item of more) {
     if (seen.has(item.lease)) continue;
     seen.add(item.lease);
-    if (item.content.image) item.image = picture(item.content.image);
+    item.shown = showContent(item.content);
     items.push(item);
   }
 }
@@ -87,9 +96,7 @@ function add(more) {
 const describe = (item) => {
   if (!item) return "Nothing more to label now.";
   const question = item.asked === null ? "" : `Is it also ${item.asked}? `;
-  if (item.content.text !== null) return `Next: ${question}${item.content.text.slice(0, 300)}`;
-  if (item.content.image) return `Next example: ${question}an image.`;
-  return `Next: ${question}${item.content.fields.map((field) => `${field.name} ${field.value ?? "missing"}`).join(", ").slice(0, 300)}`;
+  return `Next: ${question}${begin(item.content).slice(0, 300)}`;
 };
 
 function showProgress() {
@@ -125,7 +132,7 @@ async function readProgress() {
 
 function answer(kind, { label = null, reason = null } = {}) {
   const item = items[0];
-  if (!item || busy) return;
+  if (!item || busy || (kind !== "skip" && isBroken(item.shown))) return;
   items.shift();
   // Whoever passes an example over is asked no more about it.
   while (kind === "skip" && items[0]?.example === item.example) items.shift();
@@ -219,7 +226,7 @@ async function undo() {
     const { item } = await post("undo", { request: requestId() });
     if (item) {
       seen.add(item.lease);
-      if (item.content.image) item.image = picture(item.content.image);
+      item.shown = showContent(item.content);
       items.unshift(item);
       $("heard").textContent = `Taken back. ${describe(item).replace("Next", "Again")}`;
       note("Your last answer is taken back.");
@@ -280,8 +287,8 @@ function guidelines(open = $("guidelines").hidden) {
   if (open) $("guidelines-close").focus();
   else $("guide").focus();
 }
-const text = page.project.guidelines.trim();
-$("guidelines-text").append(text || make("span", { class: "quiet" }, "There are none for this project yet."));
+const text = built(page.project.guidelines_shown);
+$("guidelines-text").append(...(text.length ? text : [make("span", { class: "quiet" }, "There are none for this project yet.")]));
 $("guide").addEventListener("click", () => guidelines());
 $("guidelines-close").addEventListener("click", () => guidelines(false));
 $("shortcuts").checked = localStorage.getItem("shortcuts") !== "off";
@@ -313,8 +320,6 @@ document.addEventListener("keydown", (event) => {
   if (mine.isOpen() || $("keys-dialog").open) return;
   if (event.key === "Escape" && !$("guidelines").hidden) return guidelines(false);
   if (typing) return;
-  const down = { ArrowDown: 60, ArrowUp: -60, PageDown: 300, PageUp: -300 }[event.key];
-  if (down && event.target === document.body) $("example").scrollBy({ top: down });
   if (!$("shortcuts").checked) return;
   pressed(event, (key) => {
     if (!ACTIONS[key]) return !(key === "Enter" && event.target.matches("button, a, summary")) && asker().press(key);

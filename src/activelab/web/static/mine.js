@@ -2,7 +2,8 @@
 
 import { call, get, requestId } from "./api.js";
 import { chooser, several, words, yesNo, yesOrNo } from "./choose.js";
-import { $, capital, make, note, picture, showContent } from "./dom.js";
+import { begin, picture, showContent } from "./content.js";
+import { $, capital, make, note } from "./dom.js";
 
 const SHOWN = 10;
 const SAID = {
@@ -11,10 +12,7 @@ const SAID = {
   unsure: () => "cannot tell",
 };
 const said = (one) => SAID[one.kind](one);
-const start = (one) => {
-  const { text, fields, image } = one.content;
-  return text ?? (fields.length ? fields.map((field) => `${field.name} ${field.value ?? "–"}`).join(", ") : image ? "an image" : "");
-};
+const start = (one) => begin(one.content);
 const same = (one, other) => one.example === other.example && one.asked === other.asked;
 
 let last = []; // the latest first
@@ -59,9 +57,7 @@ function showStrip() {
 }
 
 function thumb(one) {
-  const image = picture(one.content.image);
-  image.alt = "";
-  return make("span", { class: "thumb" }, image);
+  return make("span", { class: "thumb" }, picture(one.content.image));
 }
 
 // ------------------------------------------------------------ the list

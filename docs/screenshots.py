@@ -301,7 +301,10 @@ def many_classes(browser: Browser, project: Project) -> None:
 
 def contents(browser: Browser, project: Project) -> None:
     """The examples of `mixed`: with the guidelines, and on a dark phone."""
-    windows = {"label-content": DESKTOP, "label-chat": PHONE | {"color_scheme": "dark"}}
+    windows: dict[str, dict[str, Any]] = {
+        "label-content": DESKTOP,
+        "label-chat": PHONE | {"color_scheme": "dark"},
+    }
     for (name, window), wanted in zip(windows.items(), (".viewer", ".turns"), strict=True):
         with visited(browser, project, "lead", **window) as page:
             show(page, "/label")

@@ -221,9 +221,8 @@ def _planned(
     if "" in wanted.into:
         raise InputError("a class needs a name.")
     after, targets = _PLANS[wanted.action](settings, wanted)
-    # A former name of what is split means the whole, too.
-    same = () if wanted.action == "split" else wanted.classes
-    _check_names(set(after) - set(before), before, changes, same)
+    # What was merged may be split again, into parts of the former names.
+    _check_names(set(after) - set(before), before, changes, wanted.classes)
     if len(after) < len(before) and len(after) < 2:
         raise InputError("a project needs two classes; only one would be left.")
     last = connection.execute(select(func.coalesce(func.max(event.c.id), 0))).scalar_one()

@@ -73,3 +73,12 @@ def test_notes_follow_classes_that_are_renamed_merged_or_gone():
     assert rename_notes(lines, {"refund": "money"})[0] == "money | key=r | Money back."
     assert rename_notes(lines, {"refund": None}) == lines[1:]
     assert rename_notes(lines, {"refund": "spam"}) == ("spam | key=x", "late courier")
+
+
+def test_notes_go_with_their_classes(tmp_path):
+    settings = Settings(classes=("refund", "spam", "card"), class_notes=("refund | key=r", "spam | Unwanted.", "card | key=k"))
+    with create_project(tmp_path / "p.db", settings) as project:
+        project.change_classes(Reclass("rename", ("refund",), ("money back",)))
+        project.change_classes(Reclass("retire", ("spam",)))
+        project.change_classes(Reclass("merge", ("card", "money back"), ("card",)))
+        assert project.settings.class_notes == ("card | key=k",)

@@ -18,7 +18,7 @@ from activelab._errors import InputError, unknown
 from activelab._set_text import SEPARATOR
 from activelab.assignment import RULES
 from activelab.consensus.parts import LOSSES
-from activelab.project.class_notes import ClassNote, check_notes, parse_notes
+from activelab.project.class_notes import ClassNote, check_notes, parse_notes, rename_notes
 from activelab.project.fields import Choice, Shown, Worded, change_of, input_error
 from activelab.project.store.schema import setting
 from activelab.selection import BATCHING
@@ -476,7 +476,9 @@ class Settings(Worded):
         InputError
             If a name is too long, or cannot be one.
         """
-        wanted: dict[str, Any] = {"classes": list(classes)}
+        one = {name: parts[0] if len(parts) == 1 else None for name, parts in became.items()}
+        notes = rename_notes(self.class_notes, one)
+        wanted: dict[str, Any] = {"classes": list(classes), "class_notes": list(notes)}
         try:
             SettingsChange(**wanted)
         except ValidationError as error:

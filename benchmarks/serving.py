@@ -7,6 +7,7 @@ Every part runs `activelab serve` as a process of its own on this machine, with 
 once on a SQLite file and once on a PostgreSQL cluster that is made for it (Debian's programs, fsync on).
 
     pace      no think time
+    watching  what ids, figures and the access log of requests take of the processor time of a label
     import    five people at work while labels of others are imported
     think     one second of think time; then the same while rounds are trained one after the other
     kills     kill -9 of the server in the middle of the load
@@ -22,6 +23,8 @@ synchronised in the same run.
 from __future__ import annotations
 
 import argparse
+import asyncio
+import contextlib
 import csv
 import http.client
 import os
@@ -33,6 +36,8 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from uuid import uuid4
 
 from _cluster import Cluster
@@ -43,6 +48,9 @@ from activelab.project.labelling.rounds import list_rounds
 from activelab.project.store.accounts import enter
 from activelab.project.store.database import Database
 from activelab.project.workspace import Workspace
+from activelab.web._logs import logs
+from activelab.web._metrics import Metrics
+from activelab.web._watch import Watch
 
 PEOPLE = 50
 P95 = 150.0
@@ -105,6 +113,69 @@ def pace(place: str, kind: str, pool: int, seconds: float) -> list[Row]:
         Row(f"{name}: labels a second", rate, 150, "/s"),
         Row(f"{name}: labels lost, double or too many", wrong(place, crew), 0, "", at_least=False),
     ]
+
+
+def watching(place: str, kind: str, pool: int, seconds: float) -> list[Row]:
+    """Processor time of a label with a server, and of what watches its request, one after the other."""
+    hired = make_project(place, pool, 10)
+    server = Server(place, "--no-train")
+    with Crew([server.port], hired) as crew:
+        crew.wait_for_each(2)
+        at, busy = crew.labels, server.cpu_seconds()
+        time.sleep(seconds)
+        label = (server.cpu_seconds() - busy) / (crew.labels - at)
+    server.stop()
+    figures = watch_seconds(access_log=False)
+    logged = watch_seconds(access_log=True)
+    name = f"{kind}: share of a label's processor time"
+    print(
+        f"{name}: {1e3 * label:.2f} ms a label; {1e6 * figures:.1f} µs for id and figures, "
+        f"{1e6 * logged:.1f} µs with the access log; load average {os.getloadavg()[0]:.1f}",
+        flush=True,
+    )
+    return [
+        Row(f"{name}, id and figures", 100 * figures / label, 1, "%", at_least=False),
+        Row(f"{name}, and the access log", 100 * logged / label, 5, "%", at_least=False),
+    ]
+
+
+def watch_seconds(*, access_log: bool, times: int = 20_000) -> float:
+    """Processor time that `Watch` and the figure of one write add to a request."""
+    metrics = Metrics()
+    route = SimpleNamespace(path="/api/v1/leases/{lease_id}/answer")
+    start = {"type": "http.response.start", "status": 200}
+    body = {"type": "http.response.body", "body": b"{}"}
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        scope["route"] = route
+        await send({**start, "headers": [(b"content-type", b"application/json")]})
+        await send(body)
+
+    async def nothing(*_: Any) -> None:
+        pass
+
+    async def ask(served: Any) -> float:
+        begun = time.process_time()
+        for _ in range(times):
+            scope = {"type": "http", "method": "POST", "path": "/x", "client": ("127.0.0.1", 1)}
+            await served(scope, nothing, nothing)
+        return time.process_time() - begun
+
+    async def ask_both() -> float:
+        watched = Watch(app, metrics, access_log=access_log)
+        await ask(watched)
+        with_it = min([await ask(watched) for _ in range(3)])
+        return with_it - min([await ask(app) for _ in range(3)])
+
+    def write() -> float:
+        begun = time.process_time()
+        for _ in range(times):
+            metrics.wrote(time.perf_counter() - time.perf_counter())
+        return time.process_time() - begun
+
+    with open(os.devnull, "w") as sink, contextlib.redirect_stderr(sink), logs("json"):
+        took = asyncio.run(ask_both()) + min(write() for _ in range(3))
+    return took / times
 
 
 def durable_inserts(place: str, seconds: float = 3.0) -> str:
@@ -367,7 +438,7 @@ def several(places: Places, kind: str, pool: int, seconds: float) -> list[Row]:
 
 
 def main() -> None:
-    parts = ("pace", "import", "think", "kills", "two", "database", "workspace", "million")
+    parts = ("pace", "watching", "import", "think", "kills", "two", "database", "workspace", "million")
     databases = ("SQLite", "PostgreSQL")
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     options.add_argument("--seconds", type=float, default=20)
@@ -387,7 +458,7 @@ def main() -> None:
                 print(f"{kind}: durable inserts {durable_inserts(places.fresh(kind))}", flush=True)
                 if "import" in chosen.only:
                     rows += importing(places.fresh(kind), kind, chosen.pool, chosen.labels, folder)
-                for part, run in (("pace", pace), ("think", think)):
+                for part, run in (("pace", pace), ("watching", watching), ("think", think)):
                     if part in chosen.only:
                         rows += run(places.fresh(kind), kind, chosen.pool, chosen.seconds)
                 if "kills" in chosen.only:

@@ -78,6 +78,7 @@ def distribution(module: str) -> str:
         "pydantic_core": "pydantic",  # one exact version belongs to each
         "argon2": "argon2-cffi",
         "crowdkit": "crowd-kit",
+        "prometheus_client": "prometheus-client",
         "sklearn": "scikit-learn",
         "sentence_transformers": "sentence-transformers",
         "markdown_it": "markdown-it-py",

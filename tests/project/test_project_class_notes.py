@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activelab import InputError
-from activelab.project import Settings
+from activelab.project import Settings, create_project
 from activelab.project.class_notes import ClassNote, parse_notes, rename_notes
+from activelab.project.labelling.reclassing import Reclass
 
 CLASSES = ("refund", "late courier", "spam")
 
@@ -76,7 +77,9 @@ def test_notes_follow_classes_that_are_renamed_merged_or_gone():
 
 
 def test_notes_go_with_their_classes(tmp_path):
-    settings = Settings(classes=("refund", "spam", "card"), class_notes=("refund | key=r", "spam | Unwanted.", "card | key=k"))
+    settings = Settings(
+        classes=("refund", "spam", "card"), class_notes=("refund | key=r", "spam | Unwanted.", "card | key=k")
+    )
     with create_project(tmp_path / "p.db", settings) as project:
         project.change_classes(Reclass("rename", ("refund",), ("money back",)))
         project.change_classes(Reclass("retire", ("spam",)))

@@ -264,9 +264,3 @@ def test_where_there_are_no_hard_links(tmp_path, used, monkeypatch):
         assert wrong(copy) == WELL
     with pytest.raises(InputError, match="exists already"):
         back_up(project, tmp_path / "copy.db")
-
-
-def test_postgresql_is_copied_by_its_own_program(postgresql, make):
-    project, _ = make(postgresql, 3)
-    with pytest.raises(InputError, match=r"pg_dump -Fc -f 'copy.dump' 'postgresql://"):
-        back_up(project, "copy.dump")

@@ -539,16 +539,24 @@ def test_an_answer_is_sent_at_once():
 
 def test_monitors_ask_for_heads_and_hear_which_methods_there_are(site: RunningSite):
     with site.browser("ada") as ada:
-        for page in ("/login", "/dashboard", "/static/style.css"):
+        for page in ("/login", "/dashboard", "/static/style.css", "/api/v1/me", "/healthz"):
             head, whole = ada.head(page), ada.get(page)
             assert (head.status_code, head.content) == (200, b"")
             assert head.headers["content-length"] == str(len(whole.content))
         assert ada.head("/nothing").status_code == 404
+        for address in ("/api/v1/openapi.json", "/api/v1/export?what=labels", "/api/v1/report"):
+            assert ada.head(address).status_code == 200
+        # Of a stream, too, which would go on for an hour.
+        assert ada.head("/api/v1/events").status_code == 200
+        ends = time.monotonic() + 120
+        while any(site.state.listeners.values()):
+            assert time.monotonic() < ends, "the stream goes on"
+            time.sleep(0.05)
         for address, allowed in (
             ("/api/v1/train", "DELETE, POST"),
             ("/api/v1/session", "DELETE, POST"),
-            ("/api/v1/tokens", "GET, POST"),
-            ("/login", "GET"),
+            ("/api/v1/tokens", "GET, HEAD, POST"),
+            ("/login", "GET, HEAD"),
         ):
             reply = ada.put(address)
             assert (reply.status_code, reply.headers["allow"]) == (405, allowed)

@@ -26,7 +26,7 @@ from activelab.cli._large import SuggestCommand
 from activelab.cli._people import annotator
 from activelab.cli._plot import plot
 from activelab.cli._project import import_, init, settings
-from activelab.cli._project_use import backup, doctor, export, report, serve, status, train
+from activelab.cli._project_use import backup, doctor, export, report, restore, serve, status, train
 from activelab.cli._simulate import reproduce, simulate
 from activelab.cli._suggest import suggest
 
@@ -93,6 +93,7 @@ _COMMANDS: dict[str, tuple[Any, str]] = {
     "settings": (settings, "Show the settings of a project, or change some."),
     "doctor": (doctor, "Check a project for damage."),
     "backup": (backup, "Copy a project to a file."),
+    "restore": (restore, "Make a project of such a copy."),
 }
 for _name, (_command, _line) in _COMMANDS.items():
     app.command(_name, cls=SuggestCommand if _name == "suggest" else None, short_help=_line)(_command)

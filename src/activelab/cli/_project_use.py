@@ -1,4 +1,4 @@
-"""Commands on a project that is there: train, serve, status, report, export, doctor, backup."""
+"""Commands on a project that is there: train, serve, status, report, export, doctor, backup, restore."""
 
 from __future__ import annotations
 
@@ -123,6 +123,32 @@ def serve(
     workspace: Annotated[
         bool, typer.Option("--workspace", help="The address is of a workspace; a folder always is one.")
     ] = False,
+    backup_folder: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", envvar="ACTIVELAB_BACKUP_FOLDER", help="Put backups there at regular times."
+        ),
+    ] = None,
+    backup_hours: Annotated[
+        float, typer.Option(min=0.0005, metavar="HOURS", help="From one backup to the next.")
+    ] = 24.0,
+    backup_keep: Annotated[int, typer.Option(min=1, metavar="N", help="Keep the last N backups.")] = 7,
+    metrics_token: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TOKEN",
+            envvar="ACTIVELAB_METRICS_TOKEN",
+            help="Lets Prometheus read /metrics; better set as a variable than said here.",
+        ),
+    ] = None,
+    log_format: Annotated[
+        str, typer.Option(metavar="text|json", help="Lines for people or for programs.")
+    ] = "text",
+    log_level: Annotated[
+        str,
+        typer.Option(metavar="LEVEL", help="debug, info, warning or error; debug may log what people wrote."),
+    ] = "info",
+    access_log: Annotated[bool, typer.Option("--access-log", help="Log a line a request.")] = False,
 ) -> None:
     """Serve the pages of a project: labelling, dashboard, adjudication; and its HTTP API.
 
@@ -135,6 +161,7 @@ def serve(
       activelab serve projects/ --root-path /labels
       activelab serve tickets.db --allowed-host label.example.org --trusted-proxy 127.0.0.1 --https
       activelab serve tickets.db --host 0.0.0.0 --allow-remote --allowed-host label.example.org --https
+      activelab serve tickets.db --backup-folder /var/backups/tickets --log-format json
 
     The first start prints a link that makes the first admin. Rounds are trained when they are due.
     """
@@ -150,6 +177,13 @@ def serve(
         training_limit=training_limit,
         root_path=root_path,
         workspace=workspace,
+        backup_folder=backup_folder,
+        backup_hours=backup_hours,
+        backup_keep=backup_keep,
+        metrics_token=metrics_token,
+        log_format=log_format,
+        log_level=log_level,
+        access_log=access_log,
     )
 
 
@@ -320,7 +354,8 @@ def backup(
     Example:
       activelab backup tickets.db tickets-monday.db
 
-    A copy is a project like any other. Of PostgreSQL, pg_dump makes copies; the error says how.
+    A copy is a project like any other. Of PostgreSQL, its program pg_dump makes one. activelab restore makes
+    a project of either.
     """
     place, rest = split_place(given or [])
     if len(rest) != 1:
@@ -330,3 +365,52 @@ def backup(
 
         size = back_up(project, rest[0])
     say(f"Wrote {rest[0]} ({size / 2**20:,.1f} MiB).", {"output": rest[0], "bytes": size}, as_json)
+
+
+def restore(
+    copy: Annotated[
+        Path, typer.Argument(metavar="BACKUP", help="What activelab backup or serve has written.")
+    ],
+    place: Annotated[
+        str,
+        typer.Argument(
+            metavar="PLACE", help="A file that is not there yet, or an empty PostgreSQL database."
+        ),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Make a project of a backup. It is examined and brought up to date; nothing is overwritten.
+
+    \b
+    Examples:
+      activelab restore backups/tickets-20261130T020000Z.db tickets.db
+      activelab restore backups/tickets-20261130T020000Z.dump postgresql://lead@db.example.org/again
+
+    Move what is left of the old project away first, but leave the key beside it (tickets.db.key): whoever was
+    logged in still is. Sessions and tokens that were ended after the backup are valid again; without the key
+    only tokens.
+    """
+    with project_errors():
+        from activelab.project.files.backup import restore as run
+
+        with working("Restoring"):
+            done = run(copy, place)
+        from activelab.project.store.database import database_url
+
+        name = database_url(place).render_as_string(hide_password=True) if "://" in place else place
+    notes = [f"Brought up to date: {copy} was made by an older version."] if done.upgraded else []
+    notes += [f"Derived again: {one}" for one in done.repaired]
+    if not done.key:
+        notes.append(f"There is no key beside it ({place}.key): everybody has to log in again.")
+    say(
+        f"Restored {done.examples:,} examples, {done.labels:,} labels to {name}.",
+        {
+            "examples": done.examples,
+            "labels": done.labels,
+            "upgraded": done.upgraded,
+            "repaired": list(done.repaired),
+            "key": done.key,
+        },
+        as_json,
+        notes=notes,
+    )

@@ -29,11 +29,14 @@ from activelab.web import (
     _api_people,
     _api_session,
     _api_workspace,
+    _operation,
     _pages,
 )
 from activelab.web._failures import handle_failures
+from activelab.web._operation import Operation
 from activelab.web._shield import Shield
 from activelab.web._site import Site
+from activelab.web._watch import Watch
 from activelab.web._workspace import Projects
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -82,6 +85,7 @@ def create_app(
     secure: bool = False,
     trainer: Any = None,
     root_path: str = "",
+    operation: Operation | None = None,
 ) -> FastAPI:
     """The annotation page, the dashboard and the API of a project, as an ASGI application.
 
@@ -100,6 +104,8 @@ def create_app(
     root_path : str
         What all addresses begin with, such as ``/labels``, where a proxy passes on a part of a site. It
         makes no difference whether the proxy takes it away.
+    operation : Operation, optional
+        Its figures, backups and log.
 
     Returns
     -------
@@ -120,8 +126,10 @@ def create_app(
         if trainer is not None:
             trainer.stop()
 
+    operation = operation or Operation()
+    operation.add(site)
     app = _assembled(_PROJECT, site, start, stop)
-    _guard(app, site, allowed_hosts, trusted_proxies)
+    _guard(app, site, allowed_hosts, trusted_proxies, operation)
     return app
 
 
@@ -133,13 +141,14 @@ def create_workspace_app(
     secure: bool = False,
     trainer: Callable[[str], Any] | None = None,
     root_path: str = "",
+    operation: Operation | None = None,
 ) -> FastAPI:
     """All projects of a workspace, each below ``/p/NAME``, and the list of them, as an ASGI application.
 
     Parameters
     ----------
     workspace : Workspace
-    allowed_hosts, trusted_proxies, secure, root_path
+    allowed_hosts, trusted_proxies, secure, root_path, operation
         As for `create_app`.
     trainer : callable, optional
         Makes the trainer of a project, given where it is.
@@ -154,11 +163,13 @@ def create_workspace_app(
         As `create_app`.
     """
     home = Site(workspace.people, secure=secure, root=_prefix(root_path), workspace=workspace)
-    projects = Projects(_assembled(_PROJECT), home, workspace, trainer)
+    operation = operation or Operation()
+    operation.add(home)
+    projects = Projects(_assembled(_PROJECT), home, workspace, trainer, operation)
     home.projects = projects
     app = _assembled(_WORKSPACE, home, projects.start, projects.stop)
     app.mount("/p", projects)
-    _guard(app, home, allowed_hosts, trusted_proxies)
+    _guard(app, home, allowed_hosts, trusted_proxies, operation)
     return app
 
 
@@ -173,11 +184,16 @@ def _assembled(
         from anyio.to_thread import current_default_thread_limiter
 
         current_default_thread_limiter().total_tokens = THREADS
+        operation: Operation | None = getattr(app.state, "operation", None)
         start()
+        if operation is not None:
+            operation.start()
         try:
             yield
         finally:
             stop()
+            if operation is not None:
+                operation.stop()
             if site is not None:
                 site.passwords.close()
 
@@ -203,10 +219,20 @@ def _assembled(
     return app
 
 
-def _guard(app: FastAPI, site: Site, hosts: Iterable[str], trusted_proxies: Iterable[str]) -> None:
+def _guard(
+    app: FastAPI, site: Site, hosts: Iterable[str], trusted_proxies: Iterable[str], operation: Operation
+) -> None:
     """Put before an application what every request meets first; the last that is added comes first."""
     proxies = [_network(proxy) for proxy in trusted_proxies]
-    app.add_middleware(Shield, hosts=[*LOOPBACK, *hosts], behind_proxy=bool(proxies))
+    app.state.operation = operation
+    app.include_router(_operation.router)
+    app.add_middleware(
+        Shield,
+        hosts=[*LOOPBACK, *hosts],
+        behind_proxy=bool(proxies),
+        any_host=_operation.ADDRESSES,
+    )
+    app.add_middleware(Watch, metrics=operation.metrics, access_log=operation.access_log)
     if proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=proxies)
     if site.root:

@@ -1,4 +1,4 @@
-"""What goes wrong, in one shape: ``{"error": code, "message": …, "field": …}``."""
+"""What goes wrong, in one shape: ``{"error": code, "message": …, "field": …}``; or a page, for people."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from typing import Any, Literal
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from pydantic import BaseModel, Field
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import Match
+from starlette.types import Scope
 
 from activelab._errors import InputError
 from activelab.project import ConflictError, StorageError
 from activelab.project.labelling.rounds import AlreadyTrainingError
 from activelab.project.store.accounts import NotAllowedError
+from activelab.web._logs import request_id
+from activelab.web._templates import templates
 
 log = logging.getLogger("activelab.web")
 
@@ -40,6 +44,20 @@ _CODES: dict[int, Code] = {
     429: "too_many_requests",
     500: "internal",
     503: "storage",
+}
+
+
+_HEADINGS = {
+    400: "The request is not right",
+    401: "Log in first",
+    403: "Not allowed",
+    404: "Nothing is here",
+    405: "Not to be done here",
+    413: "Too large",
+    422: "Nothing is here",
+    429: "Too many at once",
+    500: "Something went wrong",
+    503: "Not available at this moment",
 }
 
 
@@ -85,9 +103,23 @@ class Failure(HTTPException):
         self.body = ErrorBody(error=code or _CODES[status], message=message, field=field)
 
 
-def refusal(failure: Failure) -> JSONResponse:
-    """The answer to a request that is refused."""
-    return JSONResponse(failure.body.model_dump(), failure.status_code, failure.headers)
+def refusal(failure: Failure, scope: Scope) -> Response:
+    """The answer to a request that is refused: for somebody who looks at a page, one; else for a program."""
+    status, headers = failure.status_code, failure.headers
+    if scope["method"] not in ("GET", "HEAD") or "text/html" not in Headers(scope=scope).get("accept", ""):
+        return JSONResponse(failure.body.model_dump(), status, headers)
+    # Of a page, what is not right can only be its address.
+    said = "there is nothing at this address." if status == 422 else failure.body.message
+    page = templates.get_template("error.html").render(
+        page="error",
+        title="ActiveLab",
+        visitor=None,
+        root=scope.get("state", {}).get("root", ""),
+        heading=_HEADINGS.get(status, "That did not work"),
+        message=said[:1].upper() + said[1:],
+        request_id=request_id.get() if status >= 500 else "",
+    )
+    return HTMLResponse(page, status, headers)
 
 
 def explain(error: Exception) -> Failure:
@@ -112,29 +144,29 @@ def _methods(request: Request) -> list[str]:
     for route in request.app.router.routes:
         for one in getattr(getattr(route, "original_router", None), "routes", [route]):
             if one.matches(request.scope)[0] is not Match.NONE:
-                found |= getattr(one, "methods", None) or set()
-    return sorted(found)
+                found |= getattr(one, "methods", None) or {"GET"}
+    return sorted(found | {"HEAD"} if "GET" in found else found)
 
 
 def handle_failures(app: FastAPI) -> None:
     """Answer every exception in the one shape."""
 
-    async def known(_: Request, error: Exception) -> JSONResponse:
-        return refusal(explain(error))
+    async def known(request: Request, error: Exception) -> Response:
+        return refusal(explain(error), request.scope)
 
     for kind in (Failure, InputError, ConflictError, AlreadyTrainingError, NotAllowedError, StorageError):
         app.add_exception_handler(kind, known)
 
-    async def http(request: Request, error: Exception) -> JSONResponse:
+    async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, StarletteHTTPException)
         code = error.status_code if error.status_code in _CODES else 400
         message = {404: "there is nothing at this address.", 405: "this address has no such method."}
         headers = {"Allow": ", ".join(_methods(request))} if code == 405 else error.headers
-        return refusal(Failure(code, message.get(code, str(error.detail)), headers=headers))
+        return refusal(Failure(code, message.get(code, str(error.detail)), headers=headers), request.scope)
 
     app.add_exception_handler(StarletteHTTPException, http)
 
-    async def invalid(_: Request, error: Exception) -> JSONResponse:
+    async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         # What was sent is not repeated: it may be a password.
         first = error.errors()[0]
@@ -144,12 +176,6 @@ def handle_failures(app: FastAPI) -> None:
         # Ours is a sentence already.
         cause = first.get("ctx", {}).get("error")
         message = str(cause) if isinstance(cause, InputError) else str(first["msg"])
-        return refusal(Failure(422, message, field=place))
+        return refusal(Failure(422, message, field=place), request.scope)
 
     app.add_exception_handler(RequestValidationError, invalid)
-
-    async def unexpected(request: Request, error: Exception) -> JSONResponse:
-        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return refusal(Failure(500, "something went wrong here; the server's log says more."))
-
-    app.add_exception_handler(Exception, unexpected)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,6 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from activelab.project import KINDS, Settings
 from activelab.project.fields import FieldView
@@ -20,6 +17,7 @@ from activelab.project.settings import QUESTIONS
 from activelab.web._api_admin import project_out
 from activelab.web._bodies import Number
 from activelab.web._site import Site
+from activelab.web._templates import templates
 from activelab.web._visitors import identify, log_in_of, site_of
 
 HERE = Path(__file__).parent
@@ -28,23 +26,6 @@ STATIC = HERE / "static"
 router = APIRouter(include_in_schema=False)
 own = APIRouter(include_in_schema=False)
 workspace = APIRouter(include_in_schema=False)
-
-_templates = Environment(
-    loader=FileSystemLoader(HERE / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-
-
-def _data(value: Any) -> Markup:
-    """JSON inside a script element: no character of it can end the element."""
-    text = json.dumps(value, ensure_ascii=True)
-    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
-
-
-_templates.filters["data"] = _data
 
 
 async def _page(
@@ -70,7 +51,7 @@ async def _page(
             "num_labels": visitor.account.num_labels,
         }
         data["project"] = project_out(site, visitor).model_dump(exclude={"settings"})
-    html = _templates.get_template(f"{name}.html").render(
+    html = templates.get_template(f"{name}.html").render(
         page=name,
         site=site,
         root=root,

@@ -19,17 +19,22 @@ from starlette.types import ASGIApp
 from activelab._errors import InputError
 from activelab._network import is_loopback, listen
 from activelab.project import Project, open_project
+from activelab.project.files.schedule import Schedule
 from activelab.project.labelling.rounds import hold_round
 from activelab.project.store.accounts import create_first_invite, has_admin
 from activelab.project.store.audit import write_audit
 from activelab.project.workspace import Workspace, is_workspace
 from activelab.web._app import create_app, create_workspace_app
 from activelab.web._connections import connection_class
+from activelab.web._logs import logs
+from activelab.web._operation import Operation
 from activelab.web._site import Site
 
 FIRST_LINK_DAYS = 1.0
 GRACE_SECONDS = 20
 """How long requests in flight may take when the server is told to stop."""
+
+_SHORTEST_TOKEN = 16
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -47,6 +52,13 @@ def serve(
     training_limit: float = 12.0,
     root_path: str = "",
     workspace: bool = False,
+    backup_folder: str | os.PathLike[str] | None = None,
+    backup_hours: float = 24.0,
+    backup_keep: int = 7,
+    metrics_token: str | None = None,
+    log_format: str = "text",
+    log_level: str = "info",
+    access_log: bool = False,
     say: Callable[[str], None] = print,
 ) -> None:
     """Serve a project, or all of a workspace, until it is told to stop.
@@ -75,6 +87,18 @@ def serve(
         What all addresses begin with, as ``/labels``, where a proxy passes on a part of a site.
     workspace : bool
         Whether the place is a workspace; a folder always is.
+    backup_folder : str or path, optional
+        Where copies of each project are put at regular times.
+    backup_hours : float
+        From one copy to the next.
+    backup_keep : int
+        Copies that are kept, the newest.
+    metrics_token : str, optional
+        Lets a program read ``/metrics``, beside the tokens of admins.
+    log_format : {"text", "json"}
+    log_level : {"debug", "info", "warning", "error"}
+    access_log : bool
+        Log a line a request.
     say : callable
         Prints a line.
 
@@ -86,8 +110,15 @@ def serve(
     remote = not is_loopback(host)
     if remote and not allow_remote:
         raise InputError(f"{host} can be reached from other machines.", advice="allow_remote")
+    if metrics_token is not None and len(metrics_token) < _SHORTEST_TOKEN:
+        raise InputError(f"the token of the metrics needs {_SHORTEST_TOKEN} characters: it is a password.")
+    backups = None
+    if backup_folder is not None:
+        backups = Schedule(backup_folder, hours=backup_hours, keep=backup_keep)
+    operation = Operation(metrics_token=metrics_token, access_log=access_log, schedule=backups)
     several = workspace or is_workspace(place)
     with (
+        logs(log_format, log_level),
         Workspace(place) if several else open_project(place) as served,
         listen(host, port) as listener,
     ):
@@ -97,6 +128,7 @@ def serve(
             "trusted_proxies": trusted_proxies,
             "secure": https,
             "root_path": root_path,
+            "operation": operation,
         }
         if isinstance(served, Workspace):
             turn = threading.Semaphore()
@@ -120,7 +152,7 @@ def make_server(app: FastAPI, *, served: ASGIApp | None = None, grace: int = GRA
     """A server of an application, or of what is wrapped around it."""
     config = uvicorn.Config(
         served or app,
-        log_level="warning",
+        log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,  # the application asks proxies that are trusted, and no others

@@ -39,10 +39,14 @@ class Shield:
         name of its own at this machine and read from it (DNS rebinding).
     behind_proxy : bool
         Whether proxies are trusted; else the log says once that one seems to be there.
+    any_host : iterable of str
+        Addresses that are answered under any name.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str], *, behind_proxy: bool = False) -> None:
-        self.app, self.warned = app, behind_proxy
+    def __init__(
+        self, app: ASGIApp, hosts: Iterable[str], *, behind_proxy: bool = False, any_host: Iterable[str] = ()
+    ) -> None:
+        self.app, self.warned, self.any_host = app, behind_proxy, frozenset(any_host)
         self.hosts = {host.strip("[]").lower() for host in hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,26 +55,35 @@ class Shield:
             await self.app(scope, receive, send)
             return
         nonce = secrets.token_urlsafe(16)
-        scope.setdefault("state", {})["nonce"] = nonce
+        scope.setdefault("state", {}).update(nonce=nonce, root=scope.get("root_path", ""))
+        started = False
 
         async def guarded(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 _add_headers(MutableHeaders(scope=message), nonce)
             await send(message)
 
         try:
             limited = self._checked(scope, receive)
         except Failure as failure:
-            await refusal(failure)(scope, receive, guarded)
+            await refusal(failure, scope)(scope, receive, guarded)
             return
-        if scope["method"] == "HEAD" and not path_within(scope).startswith("/api/"):
-            scope = {**scope, "method": "GET"}  # the server leaves the body out
-        await self.app(scope, limited, guarded)
+        try:
+            await self.app(scope, limited, guarded)
+        except Exception as error:  # here, and not further out, so that this answer carries the headers, too
+            log.error("a request failed", exc_info=error)
+            if started:
+                raise
+            unexpected = Failure(500, "something went wrong here; the server's log says more.")
+            await refusal(unexpected, scope)(scope, receive, guarded)
 
     def _checked(self, scope: Scope, receive: Receive) -> Receive:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if host_name(host) not in self.hosts:
+        below = scope["path"].removeprefix(scope.get("root_path", ""))
+        if below not in self.any_host and host_name(host) not in self.hosts:
             raise Failure(
                 400,
                 "the server does not answer to this name; it must be started with it as an allowed host.",

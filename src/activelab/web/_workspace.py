@@ -14,6 +14,7 @@ from activelab._errors import InputError
 from activelab.project import StorageError
 from activelab.project.workspace import Workspace
 from activelab.web._failures import Failure, log, refusal
+from activelab.web._operation import Operation
 from activelab.web._site import Site
 
 
@@ -29,12 +30,20 @@ class Projects:
     workspace : Workspace
     trainer : callable or None
         Makes the trainer of a project, given where it is.
+    operation : Operation
+        Looks after each project that is open.
     """
 
     def __init__(
-        self, app: ASGIApp, home: Site, workspace: Workspace, trainer: Callable[[str], Any] | None
+        self,
+        app: ASGIApp,
+        home: Site,
+        workspace: Workspace,
+        trainer: Callable[[str], Any] | None,
+        operation: Operation,
     ) -> None:
         self.app, self.home, self.workspace, self._trainer = app, home, workspace, trainer
+        self.operation = operation
         self._sites: dict[str, Site] = {}
         self._lock = threading.Lock()
 
@@ -44,11 +53,15 @@ class Projects:
         site = self._sites.get(name) or await run_in_threadpool(self._found, name)
         if site is None:
             missing = Failure(404, f"there is no project {name!r} here, or it is set aside.")
-            await refusal(missing)(scope, receive, send)
+            await refusal(missing, scope)(scope, receive, send)
             return
         path = scope["path"] if slash else f"{scope['path']}/"
         root = f"{scope['root_path']}/{name}"
-        await self.app({**scope, "site": site, "root_path": root, "path": path}, receive, send)
+        inner = {**scope, "site": site, "root_path": root, "path": path}
+        try:
+            await self.app(inner, receive, send)
+        finally:
+            scope["route"] = inner.get("route")  # for the figures
 
     def site(self, name: str) -> Site:
         """The site of a project that is not set aside; it is opened when it is first asked for.
@@ -69,6 +82,7 @@ class Projects:
                 self._sites[name] = Site(
                     project, secure=self.home.secure, trainer=trainer, root=self.home.root, home=self.home
                 )
+                self.operation.add(self._sites[name])
                 if trainer is not None:
                     trainer.start()
             return self._sites[name]
@@ -78,6 +92,7 @@ class Projects:
         with self._lock:
             site = self._sites.pop(name, None)
         if site is not None:
+            self.operation.remove(site)
             if site.trainer is not None:
                 site.trainer.stop()
             site.project.close()

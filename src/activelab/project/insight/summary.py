@@ -75,8 +75,6 @@ def _round_now(connection: Connection, wanted: int) -> tuple[int, RoundNow | Non
     if current < 0:
         return 0, None
     row = rounds.get_round(connection, current)
-    order = rounds.load_array(connection, current, "order")
-    free = select(func.count()).where(queue.c.round_id == current, queue.c.remaining > 0)
     news = news_for(connection, row)
     served = RoundNow(
         number=current,
@@ -87,7 +85,16 @@ def _round_now(connection: Connection, wanted: int) -> tuple[int, RoundNow | Non
         train_every=wanted,
         share=number(min(news.number / wanted, 1)),
     )
-    return connection.execute(free).scalar_one() + len(order) - row.filled, served
+    return waiting(connection, current), served
+
+
+def waiting(connection: Connection, number: int) -> int:
+    """How many examples of a round wait to be labelled: free in the queue, or not in it yet."""
+    order = rounds.load_array(connection, number, "order")
+    free = select(func.count()).where(queue.c.round_id == number, queue.c.remaining > 0)
+    return (
+        int(connection.execute(free).scalar_one()) + len(order) - rounds.get_round(connection, number).filled
+    )
 
 
 def _training(connection: Connection, now: float) -> Training:

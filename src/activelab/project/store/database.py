@@ -100,7 +100,14 @@ class Database:
         A file, or ``postgresql://user@host/name``, with ``?schema=name`` for a schema in it.
     connections : int
         How many connections to PostgreSQL are kept when nobody uses them.
+
+    Attributes
+    ----------
+    on_write : callable or None
+        Is told how many seconds each write took, its waiting included.
     """
+
+    on_write: Callable[[float], None] | None = None
 
     def __init__(self, place: str | os.PathLike[str], *, connections: int = 10) -> None:
         self.url = database_url(place)
@@ -119,6 +126,12 @@ class Database:
     def name(self) -> str:
         """The file, or the address without its password."""
         return str(self.url.database) if self.is_sqlite else self.url.render_as_string(hide_password=True)
+
+    @property
+    def short_name(self) -> str:
+        """The name of the file without folder and ending; of PostgreSQL, of the schema or the database."""
+        name = str(self.url.database)
+        return Path(name).stem if self.is_sqlite else self.schema or name
 
     def read(self, work: Callable[[Connection], Result]) -> Result:
         """Run a function that only reads; on SQLite all of it sees the same moment.
@@ -146,6 +159,7 @@ class Database:
         ------
         StorageError
         """
+        began = time.perf_counter()
         try:
             if self.is_sqlite:
                 with self._starting:
@@ -156,6 +170,9 @@ class Database:
             return self._write_side_by_side(work)
         except (DBAPIError, PoolTimeoutError) as error:
             raise self._explained(error) from error
+        finally:
+            if self.on_write is not None:
+                self.on_write(time.perf_counter() - began)
 
     def _write_side_by_side(self, work: Callable[[Connection], Result]) -> Result:
         for attempt in range(_RETRIES):

@@ -245,7 +245,9 @@ class Trainer:
         self.last_error = why
         if why is not None:
             self._not_before = time.monotonic() + _FIRST_WAIT
-            _log.warning("a training failed: %s", self.last_error)
+            # What a model says may hold the texts it was given.
+            _log.warning("a training failed; activelab status says why")
+            _log.debug("a training failed: %s", why)
 
     def _attend(self, project: Project, child: Child, before: int) -> None:
         """Wait for the end of a training, and bring it about if it does not stop by itself when it has to."""

@@ -15,6 +15,7 @@ from activelab.consensus._bayesian import (
     hold_out,
     told,
 )
+from activelab.consensus._bulk import check_bulk
 from activelab.consensus._chance import chance_notes
 from activelab.consensus._channels import Channels
 from activelab.consensus._committee import CommitteePool, committee_pool, committee_targets, pooled
@@ -72,6 +73,7 @@ __all__ = [
     "best_supported",
     "chance_notes",
     "check_abstentions",
+    "check_bulk",
     "check_confidence",
     "committee_pool",
     "committee_targets",

@@ -20,7 +20,7 @@ from activelab._typing import Bools, Float64s, Floats, Ids, Ints, Models
 from activelab.acquisition import Acquisition, Assessment, ExpectedLoss
 from activelab.classifiers import CrossValidated, FoldModel, cross_val_pred_probs
 from activelab.consensus import check_known
-from activelab.consensus.parts import check_abstentions, check_bulk, told
+from activelab.consensus.parts import alone_seen, check_abstentions, check_bulk, told
 from activelab.helpers import Committee, agreement_note, helper_features, teach_round
 from activelab.kinds import MULTILABEL, ORDINAL, SINGLE
 from activelab.labels import Labels
@@ -452,8 +452,10 @@ class ActiveLearner:
             "known": check_known(known, labels),
             "families": families,
             "abstentions": check_abstentions(abstentions, labels),
-            "bulk": check_bulk(bulk, labels),
         }
+        many = check_bulk(bulk, labels)
+        # No classifier is trained on what classifiers were asked to confirm.
+        taught = labels if many is None else alone_seen(labels, many)
         seed = self.seed + self._next_round
         fold_models: tuple[tuple[FoldModel, ...], ...] = ()
         fit_seconds = 0.0
@@ -462,23 +464,23 @@ class ActiveLearner:
         notes = (*notes, *unhelped)
         strategy = self.strategy if features is not None else self.strategy.without_helpers()
         if pred_probs is not None:
-            target = self._first_target(labels, strategy, seed, evidence)
+            target = self._first_target(taught, strategy, seed, evidence)
         elif self.model is None:
             raise InputError("an ActiveLearner without a model needs pred_probs= in ask.")
         else:
             started = time.perf_counter()
             with shown(progress) as show:
                 if features is None:
-                    target, trained = self._train(X, labels, strategy, seed, evidence, show)
+                    target, trained = self._train(X, taught, strategy, seed, evidence, show)
                 else:
-                    target, trained, committee, prior = self._teach(X, features, labels, seed, evidence, show)
+                    target, trained, committee, prior = self._teach(X, features, taught, seed, evidence, show)
             fit_seconds = time.perf_counter() - started
             fold_models, notes = trained.fold_models, (*notes, *trained.notes)
             models = self._checked(trained, labels)
             if committee is not None:
                 notes = (*notes, agreement_note(labels, models, committee))
                 models = Checked((*models, prior), labels)
-        models = told(labels, models, **evidence)
+        models = told(labels, models, **evidence, bulk=many)
         plan = plan_round(
             labels,
             models,

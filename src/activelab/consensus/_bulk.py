@@ -78,14 +78,9 @@ def alone_seen(labels: Labels, bulk: Bools) -> Labels:
     Labels that models were asked to confirm would make these look surer than they are.
     """
     kept = ~bulk
-    return Labels(
-        labels.example[kept],
-        labels.annotator[kept],
-        labels.label[kept],
-        examples=labels.n_examples,
-        annotators=labels.n_annotators,
-        classes=labels.n_classes,
-    )
+    counts = np.bincount(labels.example[kept], minlength=labels.n_examples)
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    return labels._copy(offsets=offsets, annotator=labels.annotator[kept], label=labels.label[kept])
 
 
 def bulk_weight(labels: Labels, bulk: Bools, share: float) -> Float64s:

@@ -34,7 +34,6 @@ def teach_round(
     known: Ints | None = None,
     families: dict[Any, str] | None = None,
     abstentions: Labels | None = None,
-    bulk: Bools | None = None,
     cv: Any = 5,
     seed: int = 0,
     n_jobs: int | None = None,
@@ -57,7 +56,7 @@ def teach_round(
         With helpers.
     before : ndarray of float, shape (n_examples, n_classes), optional
         Out-of-sample probabilities of the committee of the round before.
-    known, families, abstentions, bulk, cv, seed, n_jobs
+    known, families, abstentions, cv, seed, n_jobs
         As for `ActiveLearner.ask` and `cross_val_pred_probs`.
     progress : callable
         Told how many fits of the helpers are done, and then how many of the classifier.
@@ -90,7 +89,6 @@ def teach_round(
         known=None if known is None else known[heard],
         families=families,
         abstentions=abstentions if abstentions is None or part is labels else abstentions.select(heard),
-        bulk=bulk,
         **options,
     )
     if part is labels:
@@ -138,7 +136,6 @@ def _taught(
     known: Ints | None,
     families: dict[Any, str] | None,
     abstentions: Labels | None,
-    bulk: Bools | None,
     cv: Any,
     seed: int,
     n_jobs: int | None,
@@ -168,14 +165,7 @@ def _taught(
         before = committee.prior
     target = training_target(
         labels,
-        told(
-            labels,
-            committee.pred_probs,
-            known=known,
-            families=families,
-            abstentions=abstentions,
-            bulk=bulk,
-        ),
+        told(labels, committee.pred_probs, known=known, families=families, abstentions=abstentions),
         consensus=strategy.consensus,
         training=strategy.training,
         seed=seed,

@@ -439,10 +439,13 @@ class Project:
         source: str = "api",
         request: str | None = None,
         then_lease: int = 0,
+        flagged: bool = False,
     ) -> tuple[queueing.Recorded, list[queueing.Lease]]:
         """Store an answer, and lease the next examples in the same transaction.
 
         It is about what the lease asks: of one class, ``label`` is a list of this class, or an empty list.
+        ``reason`` is why an example is skipped, and a note with any other answer; ``flagged`` answers are
+        shown to those who lead.
 
         Raises
         ------
@@ -453,7 +456,7 @@ class Project:
         """
         settings = self.refresh()
         code = None if label is None else self.class_code(label)
-        reply = queueing.Answer(kind, code, reason, seconds, source, request)
+        reply = queueing.Answer(kind, code, reason, seconds, source, request, flagged=flagged)
         return self.database.write(
             lambda c: queueing.record(
                 c, settings, annotator_id, lease_id, reply, time.time(), then_lease=then_lease
@@ -502,6 +505,8 @@ class Project:
         asked: str | None = None,
         source: str = "api",
         request: str | None = None,
+        note: str | None = None,
+        flagged: bool | None = None,
     ) -> queueing.Recorded:
         """Change an answer somebody has given, also after a training; the next round knows.
 
@@ -515,6 +520,10 @@ class Project:
             The class it was about, if about one.
         source, request : str
             As of `record`.
+        note : str, optional
+            In place of the one there is; empty for none.
+        flagged : bool, optional
+            By default as before.
 
         Raises
         ------
@@ -523,9 +532,9 @@ class Project:
         InputError
             If the kind, the label or the class is unknown.
         """
-        reply = self._reply(kind, label, asked, source=source, request=request)
+        reply = self._reply(kind, label, asked, source=source, request=request, reason=note)
         return self.database.write(
-            lambda c: queueing.correct(c, annotator_id, example_id, reply, time.time())
+            lambda c: queueing.correct(c, annotator_id, example_id, reply, time.time(), flagged=flagged)
         )
 
     def _reply(

@@ -71,6 +71,7 @@ async def answer(lease_id: BigNumber, body: AnswerIn, site: Here, visitor: Annot
             source=source_of(visitor),
             request=body.request,
             then_lease=body.then_lease,
+            flagged=body.flagged,
         )
         items = items_of(leases, site.project.settings)
         return AnswerOut(event=stored.event_id, repeated=stored.repeated, items=items)
@@ -121,6 +122,8 @@ async def correct(example_id: Number, body: CorrectionIn, site: Here, visitor: A
             asked=body.asked,
             source=source_of(visitor),
             request=body.request,
+            note=body.note,
+            flagged=body.flagged,
         )
         return StoredOut(event=stored.event_id, repeated=stored.repeated)
 

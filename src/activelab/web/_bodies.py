@@ -212,7 +212,8 @@ class AnswerIn(Body):
 
     kind: Literal["label", "skip", "unsure"]
     label: LabelIn | None = None
-    reason: Reason | None = None
+    reason: Reason | None = Field(default=None, description="Of a skip; with any other answer a note.")
+    flagged: bool = Field(default=False, description="Whether those who lead should look at it.")
     seconds: Seconds | None = None
     request: RequestId | None = None
     then_lease: Annotated[int, Field(ge=0, le=20)] = 0
@@ -233,7 +234,8 @@ class OwnAnswer(BaseModel):
     kind: Literal["label", "skip", "unsure"]
     label: Named | None
     asked: str | None = Field(description="The class it is about, if about one.")
-    reason: str | None
+    reason: str | None = Field(description="Of a skip; of any other answer a note.")
+    flagged: bool
     time: float = Field(description="Seconds since 1970.")
 
 
@@ -243,6 +245,8 @@ class CorrectionIn(Body):
     kind: Literal["label", "unsure"]
     label: LabelIn | None = None
     asked: Short | None = Field(default=None, description="The class it is about, if about one.")
+    note: Reason | None = Field(default=None, description="In place of the one there is; empty for none.")
+    flagged: bool | None = Field(default=None, description="As before if left out.")
     request: RequestId | None = None
 
 

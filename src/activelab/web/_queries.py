@@ -120,6 +120,7 @@ def own_answers(connection: Connection, annotator_id: int, words: str, limit: in
                     label=label,
                     asked=None if row.asked == WHOLE else settings.classes[row.asked],
                     reason=row.reason,
+                    flagged=row.flagged,
                     time=row.time,
                 )
             )

@@ -233,7 +233,9 @@ class Vote(Result):
     asked: str | None = Field(
         description="The class it is about, which is the label or not; None where it is about all."
     )
-    reason: str | None
+    reason: str | None = Field(description="Of a skip; of any other answer a note.")
+    bulk: bool = Field(default=False, description="Whether it was given to many examples at once.")
+    flagged: bool = Field(default=False, description="Whether they ask for a look at it.")
     seconds: float | None
     time: float = Field(description="Seconds since 1970.")
     source: str

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     Connection,
     Float,
     Integer,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     String,
     bindparam,
     case,
+    cast,
     delete,
     exists,
     false,
@@ -119,6 +121,7 @@ class Answer:
     class_code : int or None
         The class, of a label alone; of one about a single class a set of it, or the empty set.
     reason : str or None
+        Of a skip; of anything else a note.
     seconds : float or None
         Between seeing the example and answering.
     source : {"page", "api", "import", "connector"}
@@ -126,6 +129,10 @@ class Answer:
         Chosen by the client: an answer sent twice under one counts once.
     asked : int
         Code of the class it is about, or `WHOLE`.
+    bulk : bool
+        Whether it was given to many examples at once.
+    flagged : bool
+        Whether whoever leads should look at it.
 
     Raises
     ------
@@ -140,6 +147,8 @@ class Answer:
     source: str = "api"
     request: str | None = None
     asked: int = WHOLE
+    bulk: bool = False
+    flagged: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in ANSWERS:
@@ -333,6 +342,8 @@ _APPEND = (
         seconds=bindparam("seconds"),
         source=bindparam("source"),
         request=bindparam("request"),
+        bulk=bindparam("in_bulk"),
+        flagged=bindparam("flag"),
     )
     .returning(event.c.id)
 )
@@ -342,6 +353,8 @@ _SAID: dict[str, Any] = {
     "kind": bindparam("kind", type_=String),
     "class_code": bindparam("class", type_=Integer),
     "asked": _about,
+    "bulk": cast(bindparam("in_bulk", type_=Boolean), Boolean),
+    "flagged": cast(bindparam("flag", type_=Boolean), Boolean),
 }
 _ANSWER = insert(answer).values(**_SAID, event_id=bindparam("event"))
 # What an answer changes; the lease is none where nobody was asked. A row that stays as it is is not locked.
@@ -684,9 +697,17 @@ def put_answer(
 
 
 def correct(
-    connection: Connection, annotator_id: int, example_id: int, reply: Answer, now: float
+    connection: Connection,
+    annotator_id: int,
+    example_id: int,
+    reply: Answer,
+    now: float,
+    *,
+    flagged: bool | None = None,
 ) -> Recorded:
     """`put_answer` in place of an answer of theirs to the same question, of which there must be one.
+
+    The note stays unless there is another, and so does the flag; an empty note removes it.
 
     Raises
     ------
@@ -695,9 +716,16 @@ def correct(
     """
     question = example_id, reply.asked
     known = known_request(connection, reply.request, annotator_id, question, (reply.kind,))
-    if known is None and connection.execute(_answer_to(annotator_id, question)).first() is None:
+    if known is not None:
+        return known
+    before = connection.execute(_answer_to(annotator_id, question)).one_or_none()
+    if before is None:
         raise ConflictError("you have not answered this, or have taken it back.")
-    return put_answer(connection, annotator_id, example_id, reply, now)
+    note = reply.reason
+    if note is None and before.kind != "skip":
+        note = connection.execute(select(event.c.reason).where(event.c.id == before.event_id)).scalar_one()
+    marked = replace(reply, reason=note or None, flagged=before.flagged if flagged is None else flagged)
+    return put_answer(connection, annotator_id, example_id, marked, now)
 
 
 def _answer_to(annotator_id: int, question: Question) -> Select[Any]:
@@ -825,6 +853,9 @@ def _append(
         "kind": reply.kind,
         "class": reply.class_code,
         "about": reply.asked,
+        # Under the name of a column, an update of another table would set it.
+        "in_bulk": reply.bulk,
+        "flag": reply.flagged,
     }
     circumstances = {
         "now": now,

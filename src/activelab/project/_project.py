@@ -18,7 +18,7 @@ from sqlalchemy import Connection, bindparam, func, select
 from activelab._errors import InputError
 from activelab._typing import Floats, Ids, Ints
 from activelab.labels import Labels
-from activelab.project.labelling import audits, decisions, pool, rounds
+from activelab.project.labelling import audits, bulk, decisions, pool, rounds
 from activelab.project.labelling import intake as given
 from activelab.project.labelling import queue as queueing
 from activelab.project.labelling.naming import (
@@ -95,6 +95,7 @@ class Project:
         self.settings = database.read(load_settings)
         self._settings_read = time.monotonic()
         self._reading_settings = threading.Lock()
+        self._offered: bulk.Offered | None = None
         self._sets: dict[Members, int] = {}  # those known here; sets are never removed
 
     def __repr__(self) -> str:
@@ -408,6 +409,17 @@ class Project:
             classes=1,
         )
 
+    def seen_in_bulk(self, up_to_event: int | None = None) -> list[tuple[int, str]]:
+        """Examples and annotators of the labels that were given to many examples at once."""
+        query = (
+            select(answer.c.example_id, annotator.c.name)
+            .join(annotator, annotator.c.id == answer.c.annotator_id)
+            .where(answer.c.bulk, answer.c.kind == "label", answer.c.asked == WHOLE)
+        )
+        if up_to_event is not None:
+            query = query.where(answer.c.event_id <= up_to_event)
+        return self.database.read(lambda c: [tuple(row) for row in c.execute(query)])
+
     def naming(self) -> Naming:
         """What the codes of labels stand for now."""
         return self.database.read(load_naming)
@@ -462,6 +474,61 @@ class Project:
                 c, settings, annotator_id, lease_id, reply, time.time(), then_lease=then_lease
             )
         )
+
+    def lease_grid(self, annotator_id: int) -> bulk.Grid | None:
+        """Similar examples that the model agrees on, kept for somebody to answer together; None if none are.
+
+        Raises
+        ------
+        ConflictError
+            If the project does not let examples be answered together.
+        InputError
+            If the annotator is unknown or disabled.
+        """
+        settings = self._with_bulk()
+        number = self.database.read(rounds.current_round)
+        if self._offered is None or self._offered.round != number:
+            self._offered = self.database.read(bulk.load_offered)
+        offered = self._offered
+        if offered is None:
+            return None
+        return self.database.write(lambda c: bulk.lease_grid(c, settings, annotator_id, offered, time.time()))
+
+    def record_grid(
+        self,
+        annotator_id: int,
+        leases: Sequence[int],
+        label: str,
+        *,
+        seconds: float | None = None,
+        source: str = "api",
+        request: str | None = None,
+    ) -> list[queueing.Recorded]:
+        """Store the same label of examples of a grid, all or none, as answers seen in bulk.
+
+        Examples that are left out stay with the person, to be answered one by one.
+
+        Raises
+        ------
+        ConflictError
+            If one is not theirs or answered already, or the project does not let examples be answered
+            together.
+        InputError
+            If there is no such class.
+        """
+        settings, code = self._with_bulk(), self.class_code(label)
+        return self.database.write(
+            lambda c: bulk.record_grid(
+                c, settings, annotator_id, leases, code, time.time(),
+                seconds=seconds, source=source, request=request,
+            )
+        )  # fmt: skip
+
+    def _with_bulk(self) -> Settings:
+        settings = self.refresh()
+        if not settings.bulk:
+            raise queueing.ConflictError("in this project examples are answered one by one.")
+        return settings
 
     def undo(
         self, annotator_id: int, *, source: str = "api", request: str | None = None

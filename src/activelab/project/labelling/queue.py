@@ -58,6 +58,7 @@ from activelab.project.store.schema import (
     example,
     label_set,
     lease,
+    practice,
     queue,
     setting,
 )
@@ -398,7 +399,7 @@ def lease_examples(
         If the annotator is unknown or disabled.
     """
     share_round(connection)
-    return _lease(connection, settings, annotator_id, _working(connection, annotator_id), count, now)
+    return _lease(connection, settings, annotator_id, working(connection, settings, annotator_id), count, now)
 
 
 def _lease(
@@ -417,11 +418,11 @@ def _lease(
         wanted = max(min(wanted, int(left / settings.least_price)), 0)
     served = who.num_labels + len(leases)
     share = left_of_share(connection, settings, annotator_id, who.round)
-    known = sum(_gold_is_due(settings, annotator_id, served + turn) for turn in range(wanted))
-    for example_id in _gold_examples(connection, annotator_id, known, served):
+    known = sum(gold_is_due(settings, annotator_id, served + turn) for turn in range(wanted))
+    for example_id in gold_examples(connection, annotator_id, known, served):
         about = _asked_of_gold(settings, annotator_id, example_id)
         if settings.price_of_answer(about) <= left:
-            leases.append(_keep(connection, settings, annotator_id, -1, (example_id, about), True, now))
+            leases.append(keep(connection, settings, annotator_id, -1, (example_id, about), True, now))
             left -= settings.price_of_answer(about)
             wanted -= 1
     wanted = wanted if share is None else min(wanted, share)
@@ -440,6 +441,25 @@ def _lease(
     return leases
 
 
+def must_practise(connection: Connection, settings: Settings, annotator_id: int) -> bool:
+    """Whether somebody is new and has to practise before they label.
+
+    Those who lead, accounts without a password, as programs have, and whoever has labelled here need not; nor
+    does anybody where no answer is known.
+    """
+    if not settings.training_examples:
+        return False
+    new = select(annotator.c.id).where(
+        annotator.c.id == annotator_id,
+        annotator.c.role == "annotator",
+        annotator.c.admitted.is_(None),
+        annotator.c.num_labels == 0,
+        annotator.c.password.is_not(None),
+        exists().where(example.c.gold.is_not(None)),
+    )
+    return connection.execute(new).first() is not None
+
+
 @dataclass(frozen=True)
 class _Working:
     """Somebody who may label, and the round that is served."""
@@ -448,11 +468,13 @@ class _Working:
     round: int
 
 
-def _working(connection: Connection, annotator_id: int) -> _Working:
+def working(connection: Connection, settings: Settings, annotator_id: int) -> _Working:
     """Somebody who may label, kept from their other requests until the transaction ends."""
     row = connection.execute(_WHO, {"who": annotator_id}).one_or_none()
     if row is None or row.disabled:
         raise InputError("this account is disabled; ask whoever leads the project.")
+    if settings.training_examples and must_practise(connection, settings, annotator_id):
+        raise ConflictError("the examples to practise on come first: open the page Label.")
     return _Working(row.num_labels, -1 if row.round is None else int(row.round))
 
 
@@ -473,7 +495,7 @@ def _take_best(
         return [_leased(row) for row in sorted(rows)]
     taken = connection.execute(_TAKE_BEST, wanted).all()
     return [
-        _keep(connection, settings, annotator_id, number, (example_id, about), False, now)
+        keep(connection, settings, annotator_id, number, (example_id, about), False, now)
         for _, example_id, about in sorted(taken)
     ]
 
@@ -482,7 +504,15 @@ def _leased(row: Any) -> Lease:
     return Lease(row.id, row.example_id, row.asked, row.gold, row.expires, json.loads(row.content))
 
 
-def _take(connection: Connection, number: int, question: Question) -> bool:
+def held_by(connection: Connection, annotator_id: int, *, bulk: bool) -> list[Lease]:
+    """What somebody holds, of a grid or not."""
+    held = select(*_SHOWN).where(
+        lease.c.annotator_id == annotator_id, lease.c.state == "open", lease.c.bulk == bulk
+    )
+    return [_leased(row) for row in connection.execute(held.order_by(lease.c.id))]
+
+
+def take(connection: Connection, number: int, question: Question) -> bool:
     """Take a free slot of a question, if there is one."""
     row = {"round": number, "example": question[0], "about": question[1]}
     return bool(connection.execute(_TAKE, row).rowcount)
@@ -529,7 +559,7 @@ def labels_spent(connection: Connection, settings: Settings) -> float:
     return settings.cost_of(*map(int, connection.execute(select(*sums)).one()))
 
 
-def _gold_is_due(settings: Settings, annotator_id: int, turn: int) -> bool:
+def gold_is_due(settings: Settings, annotator_id: int, turn: int) -> bool:
     """Whether a turn is one for gold: at random with the project's rate, but the same when asked again."""
     if not settings.gold_rate:
         return False
@@ -547,15 +577,17 @@ def _asked_of_gold(settings: Settings, annotator_id: int, example_id: int) -> in
     return draw if draw < size else WHOLE
 
 
-def _gold_examples(connection: Connection, annotator_id: int, count: int, served: int) -> list[int]:
+def gold_examples(connection: Connection, annotator_id: int, count: int, served: int) -> list[int]:
+    """Examples with a known answer that somebody has not met, as many as asked for."""
     if not count:
         return []
     answered = select(answer.c.example_id).where(answer.c.annotator_id == annotator_id)
     held = select(lease.c.example_id).where(lease.c.annotator_id == annotator_id, lease.c.state == "open")
+    told = select(practice.c.example_id).where(practice.c.annotator_id == annotator_id)
     free = (
         connection.execute(
             select(example.c.id)
-            .where(example.c.gold.is_not(None), example.c.id.not_in(answered), example.c.id.not_in(held))
+            .where(example.c.gold.is_not(None), *(example.c.id.not_in(one) for one in (answered, held, told)))
             .order_by(example.c.id)
         )
         .scalars()
@@ -565,7 +597,7 @@ def _gold_examples(connection: Connection, annotator_id: int, count: int, served
     return sorted(free, key=lambda code: hashlib.blake2b(f"{annotator_id}/{code}".encode()).digest())[:count]
 
 
-def _keep(
+def keep(
     connection: Connection,
     settings: Settings,
     annotator_id: int,
@@ -574,6 +606,7 @@ def _keep(
     gold: bool,
     now: float,
 ) -> Lease:
+    """Keep an example for somebody; its slot is taken already."""
     kept = {
         "round": number,
         "example": question[0],
@@ -610,7 +643,7 @@ def record(
         If the annotator is disabled, or a class is named that was not asked about.
     """
     share_round(connection)
-    who = _working(connection, annotator_id)
+    who = working(connection, settings, annotator_id)
     row = connection.execute(_LEASED, {"lease": lease_id, "request": reply.request}).one_or_none()
     if row is None or row.annotator_id != annotator_id:
         raise ConflictError("there is no such lease of yours.")
@@ -641,7 +674,7 @@ def _store_answer(
         price = settings.price_of_answer(row.asked)
         if budget is not None and labels_left(connection, settings) < price - _ROUNDING:
             raise ConflictError("it took too long: the budget is spent meanwhile.")
-        if not row.gold and not _take(connection, current, question):
+        if not row.gold and not take(connection, current, question):
             raise ConflictError("it took too long: the example has gone to somebody else.")
     # A lease that had ended is of the round it was taken again in.
     number = current if row.state == "expired" else row.round_id
@@ -773,7 +806,7 @@ def undo(
         If the annotator is disabled.
     """
     share_round(connection)
-    number = _working(connection, annotator_id).round
+    number = working(connection, settings, annotator_id).round
     if request is not None:
         known = known_request(connection, request, annotator_id, None, ("undo",))
         if known is not None:
@@ -806,9 +839,9 @@ def undo(
     )
     # A label had kept its slot; the slot of a skip may have gone to somebody else.
     question = last.example_id, last.asked
-    if not gold and last.kind != "label" and not _take(connection, number, question):
+    if not gold and last.kind != "label" and not take(connection, number, question):
         return None
-    return _keep(connection, settings, annotator_id, -1 if gold else number, question, gold, now)
+    return keep(connection, settings, annotator_id, -1 if gold else number, question, gold, now)
 
 
 def known_request(

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, bindparam, func, select
 from activelab._errors import InputError
 from activelab._typing import Floats, Ids, Ints
 from activelab.labels import Labels
-from activelab.project.labelling import audits, bulk, decisions, pool, rounds
+from activelab.project.labelling import audits, bulk, decisions, pool, practice, rounds
 from activelab.project.labelling import intake as given
 from activelab.project.labelling import queue as queueing
 from activelab.project.labelling.naming import (
@@ -523,6 +523,56 @@ class Project:
                 seconds=seconds, source=source, request=request,
             )
         )  # fmt: skip
+
+    # ------------------------------------------------------------------ practising
+
+    def must_practise(self, annotator_id: int) -> bool:
+        """Whether somebody is new and has to practise before they label."""
+        settings = self.refresh()
+        if not settings.training_examples:
+            return False
+        return self.database.read(lambda c: queueing.must_practise(c, settings, annotator_id))
+
+    def practice_of(self, annotator_id: int) -> practice.Practice:
+        """How far somebody is with the examples to practise on."""
+        settings = self.refresh()
+        return self.database.write(lambda c: practice.practice_of(c, settings, annotator_id))
+
+    def practise(self, annotator_id: int, example_id: int, label: Named) -> practice.Feedback:
+        """Store what somebody says of the next example to practise on, and say what is right.
+
+        Raises
+        ------
+        ConflictError
+            If another example is next.
+        InputError
+            If there is no such class.
+        """
+        settings, code = self.refresh(), self.class_code(label)
+        return self.database.write(
+            lambda c: practice.answer_practice(c, settings, annotator_id, example_id, code, time.time())
+        )
+
+    def practise_again(self, annotator_id: int) -> practice.Practice:
+        """Another attempt of somebody who has not passed.
+
+        Raises
+        ------
+        ConflictError
+            If they have passed, or are in the middle of one.
+        """
+        settings = self.refresh()
+        return self.database.write(lambda c: practice.begin_again(c, settings, annotator_id))
+
+    def admit(self, annotator_id: int, by: int | None = None) -> None:
+        """Let somebody label who has not passed.
+
+        Raises
+        ------
+        InputError
+            If there is no such account.
+        """
+        self.database.write(lambda c: practice.admit(c, by, annotator_id, time.time()))
 
     def _with_bulk(self) -> Settings:
         settings = self.refresh()

@@ -26,7 +26,15 @@ from activelab.web._bodies import (
 )
 from activelab.web._failures import ERRORS, Failure
 from activelab.web._media import read_image
-from activelab.web._queries import example_row, items_of, own_answers, progress_of, was_served
+from activelab.web._queries import (
+    answers_since,
+    example_row,
+    items_of,
+    own_answers,
+    pace_of,
+    progress_of,
+    was_served,
+)
 from activelab.web._visitors import Annotator, Here, Visitor
 
 router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["labelling"])
@@ -131,12 +139,29 @@ async def correct(example_id: Number, body: CorrectionIn, site: Here, visitor: A
 
 
 @router.get("/progress", summary="Progress")
-def progress(site: Here, visitor: Annotator) -> ProgressOut:
-    """How many labels there are, by you and in all."""
-    settings = site.project.refresh()
-    yours, spent = site.project.database.read(lambda c: progress_of(c, settings, visitor.account.id))
+def progress(
+    site: Here,
+    visitor: Annotator,
+    since: Annotated[
+        float | None,
+        Query(ge=0, lt=2**40, allow_inf_nan=False, description="When your day began, in seconds since 1970."),
+    ] = None,
+) -> ProgressOut:
+    """How many labels there are, by you and in all; with ``since`` also how your day goes."""
+    settings, who = site.project.refresh(), visitor.account.id
+    yours, spent = site.project.database.read(lambda c: progress_of(c, settings, who))
+    today, pace = (None, None)
+    if since is not None:
+        today, pace = site.project.database.read(lambda c: (answers_since(c, who, since), pace_of(c, who)))
     return ProgressOut(
-        yours=yours, collected=round(spent, 3), price=settings.least_price, budget=settings.budget
+        yours=yours,
+        collected=round(spent, 3),
+        price=settings.least_price,
+        budget=settings.budget,
+        today=today,
+        pace=pace,
+        goal=settings.daily_goal,
+        bulk=settings.bulk,
     )
 
 

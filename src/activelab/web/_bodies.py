@@ -250,6 +250,58 @@ class CorrectionIn(Body):
     request: RequestId | None = None
 
 
+class GridOut(BaseModel):
+    """Similar examples that the model agrees on."""
+
+    label: str = Field(description="The class that is offered.")
+    items: list[Item]
+
+
+class GridIn(Body):
+    """The examples of a grid that are of a class; the others are asked one by one."""
+
+    leases: Annotated[list[Annotated[int, Field(ge=0, lt=2**63)]], Field(max_length=100)]
+    label: Short
+    seconds: Annotated[Seconds | None, Field(description="For all of them.")] = None
+    request: RequestId | None = None
+
+
+class GridStoredOut(BaseModel):
+    """That a grid is stored."""
+
+    number: int = Field(description="Answers.")
+
+
+class PracticeIn(Body):
+    """What an example to practise on is."""
+
+    example: Annotated[int, Field(ge=0, lt=2**31)]
+    label: LabelIn
+
+
+class PracticeOut(BaseModel):
+    """How far you are with the examples to practise on."""
+
+    due: bool = Field(description="Whether you have to, before you label.")
+    attempt: int
+    of: int
+    done: int
+    right: int
+    needed: int = Field(description="How many have to be right.")
+    passed: bool | None = Field(description="Null before all are answered.")
+    example: int | None
+    content: Content | None
+
+
+class FeedbackOut(BaseModel):
+    """What is right for an example to practise on."""
+
+    correct: bool
+    label: Named
+    note: str | None = Field(description="Why, if somebody has written it down.")
+    practice: PracticeOut
+
+
 class UndoIn(Body):
     """Take back the last answer."""
 
@@ -271,6 +323,12 @@ class ProgressOut(BaseModel):
     )
     price: float = Field(description="The least that a label costs.")
     budget: int | None
+    today: int | None = Field(default=None, description="Your answers since the time that was asked for.")
+    pace: float | None = Field(
+        default=None, description="Answers an hour at the speed of your last 50, without pauses."
+    )
+    goal: int | None = Field(default=None, description="Answers of a day that are proposed.")
+    bulk: bool = Field(default=False, description="Whether examples may be answered together.")
 
 
 class FoundOut(BaseModel):

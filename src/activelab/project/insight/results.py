@@ -174,8 +174,21 @@ class AnnotatorRow(Result):
     gold_n: int
 
 
+class PracticeResult(Result):
+    """What somebody did of the examples to practise on, in the last attempt."""
+
+    attempts: int
+    right: int
+    done: int
+    of: int
+    held: bool = Field(description="Whether they may not label yet.")
+    words: str = Field(description="It in words.")
+
+
 class PersonRow(AnnotatorRow):
     """How somebody works."""
+
+    practice: PracticeResult | None = None
 
     last_active: float | None = Field(description="Of answers given here, in seconds since 1970.")
     days: list[int] = Field(description="Labels given here on each of the last 14 days (UTC), today last.")

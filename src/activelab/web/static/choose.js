@@ -3,7 +3,7 @@
 import { page } from "./api.js";
 import { make } from "./dom.js";
 
-const KEYS = "123456789abcdefhijklmnopqrtvwxyz"; // without g, s and u, which do something else
+const KEYS = "123456789abcdehijklmopqrtvwxyz"; // without f, g, n, s and u, which do something else
 const { classes, question, scale_ends: ends } = page.project;
 
 export const several = question === "multilabel";

@@ -4,7 +4,9 @@
 import { call, page, post, requestId } from "./api.js";
 import { chooser, onScale, several, words, yesNo, yesOrNo } from "./choose.js";
 import { $, capital, make, note, number, picture, showContent, start } from "./dom.js";
+import * as goal from "./goal.js";
 import * as mine from "./mine.js";
+import * as remark from "./remark.js";
 
 const WANTED = 4;
 const CANNOT_TELL = "I cannot tell"; // an answer that says something of the example: an abstention, no skip
@@ -101,6 +103,7 @@ function showProgress() {
   } else {
     $("count").textContent = own;
   }
+  goal.show(progress);
 }
 
 // What is read while an answer is under way may count it or not: it is read again when the last is stored.
@@ -109,7 +112,7 @@ async function readProgress() {
   old = true;
   if (outbox.length) return;
   try {
-    const read = await call("GET", "progress");
+    const read = await call("GET", `progress?since=${goal.today()}`);
     if (given !== before) return;
     old = false;
     progress = read;
@@ -128,23 +131,25 @@ function answer(kind, { label = null, reason = null } = {}) {
   items.shift();
   // Whoever passes an example over is asked no more about it.
   while (kind === "skip" && items[0]?.example === item.example) items.shift();
+  const remarks = remark.take(kind, reason);
   const seconds = Math.min(Math.max((performance.now() - shownAt - hidden) / 1000, 0), 86400);
   outbox.push({
     lease: item.lease,
-    body: { kind, label, reason, seconds, request: requestId(), then_lease: WANTED },
+    body: { kind, label, ...remarks, seconds, request: requestId(), then_lease: WANTED },
   });
   given += 1;
+  if (progress) progress.today += 1;
   if (kind === "label") {
     yours += 1;
     if (progress) progress.collected += item.price;
     showProgress();
-  }
+  } else goal.show(progress);
   sending ??= send().finally(() => {
     sending = null;
     if (!items.length) show();
     if (old) readProgress();
   });
-  mine.add({ example: item.example, content: item.content, kind, label, asked: item.asked, reason });
+  mine.add({ example: item.example, content: item.content, kind, label, asked: item.asked, reason: remarks.reason });
   const said = () => (item.asked === null ? words(label) : `${item.asked}: ${yesNo(label)}`);
   const stored = kind === "label" ? said() : kind === "skip" ? "Skipped" : "Stored that you cannot tell";
   $("heard").textContent = `${stored}. ${describe(items[0])}`;
@@ -311,7 +316,7 @@ const press = (key) => (items[0] && items[0].asked !== null ? single : choice).p
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing) return;
   const typing = event.target.matches("input:not([type=checkbox]), textarea, select");
-  if (mine.isOpen()) return;
+  if (mine.isOpen() || remark.isOpen()) return;
   if (dialog.open) {
     const place = typing ? -1 : Number(event.key) - 1;
     if (reasons[place]) {
@@ -325,7 +330,7 @@ document.addEventListener("keydown", (event) => {
   const down = { ArrowDown: 60, ArrowUp: -60, PageDown: 300, PageUp: -300 }[event.key];
   if (down && event.target === document.body) $("example").scrollBy({ top: down });
   if (!$("shortcuts").checked) return;
-  const actions = { u: undo, s: askReason, g: () => guidelines(), "?": () => answer("unsure"), "/": () => $("filter").focus(), Backspace: mine.openLatest };
+  const actions = { ...remark.actions(items[0]), u: undo, s: askReason, g: () => guidelines(), "?": () => answer("unsure"), "/": () => $("filter").focus(), Backspace: mine.openLatest };
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (actions[key] && !(key === "/" && $("search").hidden)) {
     event.preventDefault();

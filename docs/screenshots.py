@@ -221,6 +221,22 @@ def browse(page: Page) -> None:
     page.evaluate(LOADED)
 
 
+def flow(browser: Browser, images: Project) -> None:
+    """Grids, examples to practise on, and the line of the goal; last, since they change the project."""
+    images.change_settings({"bulk": True, "training_examples": 5, "daily_goal": 200})
+    person(images, "newcomer", "annotator")
+    for window, ending in ((DESKTOP, ""), ({**PHONE, "color_scheme": "dark"}, "-phone")):
+        with visited(browser, images, "lead", **window) as page:
+            show(page, "/bulk")
+            page.locator(".tile").nth(4).click()
+            take(page, f"bulk{ending}")
+    with visited(browser, images, "newcomer", **DESKTOP) as page:
+        show(page, "/tour")
+        page.keyboard.press("3")
+        expect(page.locator("#told")).to_be_visible()
+        take(page, "practice")
+
+
 def main() -> None:
     """Make all pictures."""
     PICTURES.mkdir(exist_ok=True)
@@ -270,6 +286,7 @@ def main() -> None:
         with visited(browser, images, "lead", **PHONE) as page:
             show(page, "/browse?sort=quality")
             take(page, "browse-phone")
+        flow(browser, images)
         for project in (images, table, texts):
             project.close()
         browser.close()

@@ -46,11 +46,13 @@ def test_a_newcomer_practises_sets_a_goal_and_answers_with_remarks_and_in_bulk(
     for turn in range(3):
         said = right(page, "#content") if turn else next(n for n in WORDS if n != right(page, "#content"))
         page.keyboard.press(str(1 + [*WORDS].index(said)))
+        expect(page.locator("#told")).to_be_visible()
         expect(page.locator("#told-title")).to_have_text(
             "That is right." if turn else f"Not quite. The right answer is: {right(page, '#content')}."
         )
         expect(page.locator("#why")).to_contain_text("It says")
         page.keyboard.press("Enter")
+        expect(page.locator("#told")).to_be_visible(visible=turn == 2)
     expect(page.locator("#told-title")).to_have_text("You have passed: 2 of 3 right.")
     page.keyboard.press("Enter")
     expect(page).to_have_url(f"{site.url}/label")

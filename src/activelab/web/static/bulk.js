@@ -14,11 +14,12 @@ let last = 0; // answers of the grid before
 let request = null;
 let busy = false;
 
-const start_of = ({ text, fields }) => text ?? fields.map((field) => `${field.name} ${field.value ?? "–"}`).join(", ");
+const startOf = ({ text, fields }) => text ?? fields.map((field) => `${field.name} ${field.value ?? "–"}`).join(", ");
 
 function tile(item, place) {
   const { content } = item;
-  const parts = [content.image ? picture(content.image) : null, make("span", { class: "words", dir: "auto" }, start_of(content))];
+  const words = startOf(content);
+  const parts = [content.image ? picture(content.image) : null, words ? make("span", { class: "words", dir: "auto" }, words) : null];
   return make(
     "li",
     {},
@@ -91,7 +92,7 @@ const all = () => grid && !$("all").disabled && give(new Set(grid.items.map((ite
 // Answers are single ones: the last of them are taken back, one after the other.
 const undo = () =>
   act(async () => {
-    const number_of = last;
+    const taken = last;
     while (last) {
       await post("undo", { request: requestId() });
       last -= 1;
@@ -99,7 +100,7 @@ const undo = () =>
     }
     $("undo").hidden = true;
     $("count").textContent = "";
-    note(`${number(number_of)} answers are taken back; they wait for you on the page Label.`);
+    note(`${number(taken)} answers are taken back; they wait for you on the page Label.`);
   });
 
 $("all").addEventListener("click", all);

@@ -1,4 +1,4 @@
-"""Answers that were given to many examples at once, seen beside what a model says of them (§22)."""
+"""Answers that were given to many examples at once, seen beside what a model says of them (§23)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 // Similar examples that the model agrees on: one key for all of them, exceptions by a click or their key.
 
-import { page, post, requestId } from "./api.js";
+import { at, page, post, requestId } from "./api.js";
 import { $, capital, make, note, number, picture, start } from "./dom.js";
 
 const KEYS = "123456789abcdefhijkl";
@@ -59,7 +59,7 @@ function show() {
 
 async function more() {
   grid = await post("grid");
-  if (!grid) $("empty").replaceChildren("Nothing to answer in bulk now: the model is not sure of enough examples without a label. The others wait on the page ", make("a", { href: "/label" }, "Label"), ".");
+  if (!grid) $("empty").replaceChildren("Nothing to answer in bulk now: the model is not sure of enough examples without a label. The others wait on the page ", make("a", { href: at("/label") }, "Label"), ".");
   show();
 }
 

@@ -1,6 +1,6 @@
 // The examples newcomers practise on: one after the other, and after each what is right.
 
-import { get, page, post } from "./api.js";
+import { at, get, page, post } from "./api.js";
 import { chooser, onScale, several, words } from "./choose.js";
 import { $, capital, make, note, number, showContent, start } from "./dom.js";
 
@@ -43,7 +43,7 @@ function showCount() {
 }
 
 function show() {
-  const go = () => location.assign("/label");
+  const go = () => location.assign(at("/label"));
   if (now.passed) return tell(`You have passed: ${number(now.right)} of ${number(now.of)} right.`, "From now on your answers count.", "Start labelling", go);
   if (!now.due) return tell("There is nothing to practise.", "", "Go to the page Label", go);
   if (now.passed === false) {

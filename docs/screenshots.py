@@ -319,6 +319,22 @@ def contents(browser: Browser, project: Project) -> None:
             page.keyboard.press("u")
 
 
+def flow(browser: Browser, images: Project) -> None:
+    """Grids, examples to practise on, and the line of the goal; last, since they change the project."""
+    images.change_settings({"bulk": True, "training_examples": 5, "daily_goal": 200})
+    person(images, "newcomer", "annotator")
+    for window, ending in ((DESKTOP, ""), ({**PHONE, "color_scheme": "dark"}, "-phone")):
+        with visited(browser, images, "lead", **window) as page:
+            show(page, "/bulk")
+            page.locator(".tile").nth(4).click()
+            take(page, f"bulk{ending}")
+    with visited(browser, images, "newcomer", **DESKTOP) as page:
+        show(page, "/tour")
+        page.keyboard.press("3")
+        expect(page.locator("#told")).to_be_visible()
+        take(page, "practice")
+
+
 def main() -> None:
     """Make all pictures."""
     PICTURES.mkdir(exist_ok=True)
@@ -375,6 +391,7 @@ def main() -> None:
             take(page, "browse-phone")
         modules = functions(Path(name))
         many_classes(browser, modules)
+        flow(browser, images)
         for project in (images, table, texts, several, modules):
             project.close()
         browser.close()

@@ -20,7 +20,7 @@ from activelab._typing import Bools, Float64s, Floats, Ids, Ints, Models
 from activelab.acquisition import Acquisition, Assessment, ExpectedLoss
 from activelab.classifiers import CrossValidated, FoldModel, cross_val_pred_probs
 from activelab.consensus import check_known
-from activelab.consensus.parts import check_abstentions, told
+from activelab.consensus.parts import alone_seen, check_abstentions, check_bulk, told
 from activelab.helpers import Committee, agreement_note, helper_features, teach_round
 from activelab.kinds import MULTILABEL, ORDINAL, SINGLE
 from activelab.labels import Labels
@@ -338,6 +338,7 @@ class ActiveLearner:
         known: Ints | None = None,
         families: dict[Any, str] | None = None,
         abstentions: Labels | None = None,
+        bulk: Any = None,
         progress: bool | Show | None = None,
     ) -> Batch: ...
 
@@ -370,6 +371,7 @@ class ActiveLearner:
         known: Ints | None = None,
         families: dict[Any, str] | None = None,
         abstentions: Labels | None = None,
+        bulk: Any = None,
         progress: bool | Show | None = None,
     ) -> Batch | QuestionBatch:
         """One round: what to label next.
@@ -404,6 +406,8 @@ class ActiveLearner:
             Family of annotators who err together (see `bayesian_consensus`).
         abstentions : Labels, optional
             Who could not tell of which example (see `bayesian_consensus`), of annotators who have a label.
+        bulk : array-like of bool, shape (n_labels,), optional
+            Which labels were given to many examples at once (see `bayesian_consensus`).
         progress : bool or callable, optional
             In a notebook a bar with the time left shows how far training is; False for none. A function is
             told what is done now, how many fits of classifiers are done, and of how many.
@@ -416,15 +420,15 @@ class ActiveLearner:
         Raises
         ------
         InputError
-            If X, ``pred_probs``, ``eligible``, ``known``, ``families`` or ``abstentions`` does not match
-            ``labels``, the batch size is not positive, or fewer than two examples are labelled.
+            If X, ``pred_probs``, ``eligible``, ``known``, ``families``, ``abstentions`` or ``bulk`` does not
+            match ``labels``, the batch size is not positive, or fewer than two examples are labelled.
         """
         check_batch_size(batch_size)
         if isinstance(labels, LabelSets):
             if candidates is not None or rng is not None:
                 raise InputError("of sets it is left open who is asked: candidates and rng are not for them.")
-            if abstentions is not None:
-                raise InputError("abstentions are for answers that are one class, not for sets.")
+            if abstentions is not None or bulk is not None:
+                raise InputError("abstentions and bulk are for answers that are one class, not for sets.")
             return self._ask_sets(
                 X,
                 labels,
@@ -449,6 +453,9 @@ class ActiveLearner:
             "families": families,
             "abstentions": check_abstentions(abstentions, labels),
         }
+        many = check_bulk(bulk, labels)
+        # No classifier is trained on what classifiers were asked to confirm.
+        taught = labels if many is None else alone_seen(labels, many)
         seed = self.seed + self._next_round
         fold_models: tuple[tuple[FoldModel, ...], ...] = ()
         fit_seconds = 0.0
@@ -457,23 +464,23 @@ class ActiveLearner:
         notes = (*notes, *unhelped)
         strategy = self.strategy if features is not None else self.strategy.without_helpers()
         if pred_probs is not None:
-            target = self._first_target(labels, strategy, seed, evidence)
+            target = self._first_target(taught, strategy, seed, evidence)
         elif self.model is None:
             raise InputError("an ActiveLearner without a model needs pred_probs= in ask.")
         else:
             started = time.perf_counter()
             with shown(progress) as show:
                 if features is None:
-                    target, trained = self._train(X, labels, strategy, seed, evidence, show)
+                    target, trained = self._train(X, taught, strategy, seed, evidence, show)
                 else:
-                    target, trained, committee, prior = self._teach(X, features, labels, seed, evidence, show)
+                    target, trained, committee, prior = self._teach(X, features, taught, seed, evidence, show)
             fit_seconds = time.perf_counter() - started
             fold_models, notes = trained.fold_models, (*notes, *trained.notes)
             models = self._checked(trained, labels)
             if committee is not None:
                 notes = (*notes, agreement_note(labels, models, committee))
                 models = Checked((*models, prior), labels)
-        models = told(labels, models, **evidence)
+        models = told(labels, models, **evidence, bulk=many)
         plan = plan_round(
             labels,
             models,

@@ -9,7 +9,7 @@ import numpy as np
 
 from activelab._errors import InputError, first
 from activelab._frames import as_frame, columns_of, is_frame, row_ids
-from activelab._typing import Float64s, Floats, Ids, Ints, Models
+from activelab._typing import Bools, Float64s, Floats, Ids, Ints, Models
 from activelab._vocabulary import Vocabulary
 from activelab.labels import Labels
 
@@ -40,6 +40,8 @@ class Checked(tuple[Floats, ...]):
         Who could not tell of which example, over the examples and annotators of ``labels``.
     confidence : ndarray of float64, shape (n_labels,), or None
         How sure each label was, NaN where nobody said.
+    bulk : ndarray of bool, shape (n_labels,), or None
+        Which labels were given to many examples at once.
     """
 
     labels: Labels
@@ -47,6 +49,7 @@ class Checked(tuple[Floats, ...]):
     families: Ints | None
     abstentions: Labels | None
     confidence: Float64s | None
+    bulk: Bools | None
     _estimates: dict[Any, Any]
 
     def __new__(
@@ -57,15 +60,16 @@ class Checked(tuple[Floats, ...]):
         families: Ints | None = None,
         abstentions: Labels | None = None,
         confidence: Float64s | None = None,
+        bulk: Bools | None = None,
     ) -> Checked:
         checked = super().__new__(cls, models)
         checked.labels, checked.known, checked.families = labels, known, families
-        checked.abstentions, checked.confidence = abstentions, confidence
+        checked.abstentions, checked.confidence, checked.bulk = abstentions, confidence, bulk
         checked._estimates = {}
         return checked
 
     def __reduce__(self) -> tuple[Any, ...]:
-        beside = (self.known, self.families, self.abstentions, self.confidence)
+        beside = (self.known, self.families, self.abstentions, self.confidence, self.bulk)
         return type(self), (tuple(self), self.labels, *beside)
 
 

@@ -101,7 +101,9 @@ PAGES = {
     },
     "/browse": {"/api/v1/browse": ["rows.[].answers.[].number", "rows.[].content.text", "total"],
                 "/api/v1/browse/facets": ["annotators.[]", "fields.[]", "rounds.[]"]},
-    "/people": {"/api/v1/people": ["[].flags", "[].accuracy.low", "[].days.[]", "[].last_active"]},
+    "/people": {
+        "/api/v1/people": ["[].flags", "[].accuracy.low", "[].days.[]", "[].practice", "[].last_active"]
+    },
     "/adjudicate": {"/api/v1/adjudication": ["[].why", "[].content.text", "[].votes.[].kind"],
                     "/api/v1/decisions": ["[].label", "[].annotator", "[].consensus"]},
     "/audit": {

@@ -145,6 +145,9 @@ def compared(estimate: BayesianEstimate, labels: Labels, models: Models) -> Comp
             exact = truth >= 0
             others[exact] = np.eye(n_classes)[truth[exact]]
             tells |= exact
+        taught = estimate.voices.taught(block)
+        if taught is not None:
+            tells &= taught > 0
         label = block.label
         cell = np.arange(len(label)), label
         accuracy = np.clip(estimate.channels.ability.mean[block.annotator], 1e-3, 1 - 1e-3)

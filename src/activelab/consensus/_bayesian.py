@@ -13,6 +13,7 @@ from activelab._kernels import Block, blocks, most_probable
 from activelab._typing import Bools, Float64s, Ints, Models
 from activelab.consensus._abstentions import Abstaining, AbstentionSums, check_abstentions
 from activelab.consensus._accuracy import accuracies
+from activelab.consensus._bulk import DEFAULT, alone_seen, bulk_weight, check_bulk, find_bulk_share
 from activelab.consensus._chance import chance_notes
 from activelab.consensus._channels import Ability, Channels, ChannelSums, ability_of
 from activelab.consensus._confidence import check_confidence, share_of_voice
@@ -40,6 +41,7 @@ def bayesian_consensus(
     families: dict[Any, str] | None = None,
     abstentions: Labels | None = None,
     confidence: Any = None,
+    bulk: Any = None,
     seed: int = 0,
 ) -> Consensus:
     """Consensus by Bayes' rule, with the models as prior and annotators who err in their own ways.
@@ -71,6 +73,11 @@ def bayesian_consensus(
     families : dict, optional
         Family of annotators who are known to err together, such as the models of one maker; those of no
         family are left out. By default families are looked for.
+    bulk : array-like of bool, shape (n_labels,), optional
+        Which labels, in the order of ``labels``, were given to many examples at once, beside what a model
+        says of them. They count for a share of a voice, which known answers and single labels of others of
+        the same examples tell, and `Consensus.notes` states. Nothing is learnt from them of how annotators
+        err, nor of how right the models are.
     seed : int
         Seed that breaks exact ties.
 
@@ -84,7 +91,7 @@ def bayesian_consensus(
     Raises
     ------
     InputError
-        If ``pred_probs``, ``known`` or ``families`` does not match ``labels``.
+        If ``pred_probs``, ``known``, ``families`` or ``bulk`` does not match ``labels``.
 
     Examples
     --------
@@ -98,7 +105,13 @@ def bayesian_consensus(
     if pred_probs is not None:
         labels, models = joined(labels, pred_probs)
     models = told(
-        labels, models, known=known, families=families, abstentions=abstentions, confidence=confidence
+        labels,
+        models,
+        known=known,
+        families=families,
+        abstentions=abstentions,
+        confidence=confidence,
+        bulk=bulk,
     )
     return consensus_by(bayesian_estimate(labels, models), labels, models, seed=seed)
 
@@ -111,24 +124,27 @@ def told(
     families: dict[Any, str] | None,
     abstentions: Labels | None = None,
     confidence: Any = None,
+    bulk: Any = None,
 ) -> Models:
     """The models with what is known besides them, which every estimate from them then takes.
 
-    Abstentions and confidence that checked predictions carry stay with them.
+    Abstentions, confidence and bulk that checked predictions carry stay with them.
 
     Raises
     ------
     InputError
-        If ``known``, ``families``, ``abstentions`` or ``confidence`` does not match ``labels``.
+        If ``known``, ``families``, ``abstentions``, ``confidence`` or ``bulk`` does not match ``labels``.
     """
     codes, kin = check_known(known, labels), family_codes(families, labels)
     apart, sure = check_abstentions(abstentions, labels), check_confidence(confidence, labels)
-    if codes is None and kin is None and apart is None and sure is None:
+    many = check_bulk(bulk, labels)
+    if codes is None and kin is None and apart is None and sure is None and many is None:
         return models
     before = carried(models, labels)
     apart = before.abstentions if apart is None else apart
     sure = before.confidence if sure is None else sure
-    return Checked(models, labels, codes, kin, apart, sure)
+    many = before.bulk if many is None else many
+    return Checked(models, labels, codes, kin, apart, sure, many)
 
 
 def consensus_by(
@@ -352,7 +368,8 @@ def bayesian_estimate(
         raise InputError(f"steps must be at least 1, got {steps}.")
     if known is not None or families is not None:
         before = carried(models, labels)
-        models = Checked(models, labels, known, families, before.abstentions, before.confidence)
+        beside = before.abstentions, before.confidence, before.bulk
+        models = Checked(models, labels, known, families, *beside)
     return remembered(
         models,
         labels,
@@ -369,7 +386,7 @@ def _estimated(
 ) -> BayesianEstimate:
     given = carried(models, labels)
     known, families = given.known, given.families
-    abstentions, confidence = given.abstentions, given.confidence
+    abstentions, confidence, bulk = given.abstentions, given.confidence, given.bulk
     n_labelled = int(np.count_nonzero(labels.labelled))
     every = -(-n_labelled // SAMPLE) or 1
     channels = Channels.at_first(labels, where)
@@ -382,13 +399,16 @@ def _estimated(
         prior = ModelPrior.fitted_together([labels], [models], [said], [shares])[0]
         base = np.log(shares)
     else:
-        prior, base = ModelPrior.fitted(labels, models), None
+        prior, base = ModelPrior.fitted(labels if bulk is None else alone_seen(labels, bulk), models), None
+    alone = Voices.independent(labels.n_annotators)
+    if bulk is not None:
+        alone = replace(alone, bulk=bulk, share=bulk_weight(labels, bulk, DEFAULT))
     start = BayesianEstimate(
         prior=prior,
         log_shares=None if models else base,
         base=0.0 if base is None else base,
         channels=channels,
-        voices=Voices.independent(labels.n_annotators),
+        voices=alone,
         discount=0.0,
         ability=channels.ability,
         known=known,
@@ -406,12 +426,18 @@ def _estimated(
         if with_shares - without > _EARNED * (labels.n_classes - 1):
             start, estimate = start_of_shares, of_shares
     question = Question(labels, estimate.channels, lambda block: estimate.posterior(block, models))
-    voices = find_voices([question], families)
+    voices = replace(find_voices([question], families), share=alone.share, bulk=alone.bulk)
     if len(voices.dependence):
         # From the start: what copies made look right must not stay so.
         estimate = _improved(labels, models, replace(start, voices=voices), steps - 1, every)
+    if bulk is not None:
+        found = find_bulk_share(estimate, labels, models, bulk)
+        voices = replace(estimate.voices, share=bulk_weight(labels, bulk, found.best), bulk_share=found)
+        estimate = replace(estimate, voices=voices)
     if confidence is not None:
         share = share_of_voice(estimate, labels, models, confidence)
+        if bulk is not None and estimate.voices.share is not None:
+            share = np.where(bulk, estimate.voices.share, share)
         estimate = replace(estimate, voices=replace(estimate.voices, share=share))
     if labels.n_labels:
         # On a scale a family that was found agrees with itself on held-out labels, too.
@@ -490,12 +516,16 @@ def gathered(labels: Labels, models: Models, estimate: BayesianEstimate, every: 
             continue
         # The consensus takes for right what independent annotators would make of the labels.
         confident, calibrated = estimate.confident_and_calibrated(block, models)
-        sums.add(block, confident)
+        taught = estimate.voices.taught(block)
+        sums.add(block, confident, taught)
         of_class += confident.sum(axis=0)
         if abstained is not None:
             abstained.add(block.index, confident)
-        right += np.bincount(block.annotator, calibrated.reshape(-1)[block.cell], labels.n_annotators)
-        given += np.bincount(block.annotator, minlength=labels.n_annotators)
+        agrees = calibrated.reshape(-1)[block.cell]
+        right += np.bincount(
+            block.annotator, agrees if taught is None else agrees * taught, labels.n_annotators
+        )
+        given += np.bincount(block.annotator, taught, labels.n_annotators)
     ability = ability_of(right, given, labels.n_classes)
     return Gathered(sums, of_class, ability, None if abstained is None else abstained.abstaining_by_class())
 

@@ -204,14 +204,20 @@ class ChannelSums:
         self._waiting: list[tuple[Ints, Float64s]] = []
         self._rows = 0
 
-    def add(self, block: Block, posterior: Float64s) -> None:
-        """Count the labels of a block, each as far as the posterior of its example says."""
+    def add(self, block: Block, posterior: Float64s, taught: Float64s | None = None) -> None:
+        """Count the labels of a block, each as far as the posterior of its example says.
+
+        ``taught`` is 0 for labels that are not counted.
+        """
         right = posterior.reshape(-1)[block.cell]
+        told = posterior[block.row]
+        if taught is not None:
+            right, told = right * taught, told * taught[:, None]
         self.right += np.bincount(block.annotator, right, self.n_annotators)
-        self.given += np.bincount(block.annotator, minlength=self.n_annotators)
+        self.given += np.bincount(block.annotator, taught, self.n_annotators)
         if self.pairs is None:
             return
-        self._waiting.append((self.pairs.find(block.annotator, block.label), posterior[block.row]))
+        self._waiting.append((self.pairs.find(block.annotator, block.label), told))
         self._rows += len(right)
         # A sum over few labels would cost a pass over all the counts.
         if self._rows >= len(self.counts):

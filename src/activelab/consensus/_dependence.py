@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from activelab._typing import Bools, Float64s, Ids, Ints
 from activelab._vocabulary import factorize
 from activelab.consensus._channels import Channels
 from activelab.labels import Labels
+
+if TYPE_CHECKING:
+    from activelab.consensus._bulk import BulkShare
 
 _ERROR = 1e-3  # chance that independent annotators are taken for a family anywhere in a pool
 _LEAST_EXCESS = 0.2  # a weaker dependence is what annotators of one crowd share anyway
@@ -42,12 +45,18 @@ class Voices:
     dependence : ndarray of float64 in [0, 1], shape (n_families,)
         ρ of each family: n labels of it count for n / (1 + (n − 1) ρ) voices.
     share : ndarray of float64, shape (n_labels,), or None
-        What each label counts for by how sure it was; 1 if None.
+        What each label counts for by how sure it was, or how it was seen; 1 if None.
+    bulk : ndarray of bool, shape (n_labels,), or None
+        Labels that were seen in bulk, if any was.
+    bulk_share : BulkShare or None
+        For how much each of them counts.
     """
 
     family: Ints
     dependence: Float64s
     share: Float64s | None = None
+    bulk: Bools | None = None
+    bulk_share: BulkShare | None = None
 
     @classmethod
     def independent(cls, n_annotators: int) -> Voices:
@@ -67,6 +76,10 @@ class Voices:
         weight[member] = 1 / (1 + (size - 1) * self.dependence[family[member]])
         return weight if share is None else weight * share
 
+    def taught(self, block: Block) -> Float64s | None:
+        """1 for labels of a block that tell how annotators err, 0 for those seen in bulk; None if all do."""
+        return None if self.bulk is None else (~block.of_labels(self.bulk)).astype(np.float64)
+
     def mean_weight(self, labels: Labels) -> Float64s:
         """Mean `weight` of each annotator's labels; 1 without labels."""
         total, given = np.zeros(labels.n_annotators), np.zeros(labels.n_annotators)
@@ -79,7 +92,7 @@ class Voices:
 
     def notes(self, annotators: Ids) -> tuple[str, ...]:
         """A warning for each family, with its members' names."""
-        notes = []
+        notes = [] if self.bulk_share is None else [self.bulk_share.note()]
         for code, dependence in enumerate(self.dependence.tolist()):
             members = annotators[self.family == code]
             size = len(members)

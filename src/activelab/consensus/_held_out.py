@@ -207,7 +207,7 @@ def held_out(
     prior_voices: float,
 ) -> Held:
     """What is left of each example of a block without each of its labels."""
-    channel = without_example(channels, block, posterior)
+    channel = without_example(channels, block, posterior, voices.taught(block))
     weight = voices.weight(block)
     weight = np.ones(len(channel)) if weight is None else weight
     weighted = np.log(channel) * weight[:, None]
@@ -257,22 +257,30 @@ def _unexpected(exponent: Any) -> Any:
     return ((exponent - EXPECTED) / _SPREAD) ** 2 / 2
 
 
-def without_example(channels: Channels, block: Block, posterior: Float64s) -> Float64s:
-    """P(label given | class) of each label, from counts without the label's own example."""
+def without_example(
+    channels: Channels, block: Block, posterior: Float64s, taught: Float64s | None = None
+) -> Float64s:
+    """P(label given | class) of each label, from counts without the label's own example.
+
+    ``taught`` is 0 for labels that the counts do not hold.
+    """
     if channels.log_confusion is None or channels.observed is None:
-        return _by_accuracy(channels, block, posterior)
+        return _by_accuracy(channels, block, posterior, taught)
     observed = channels.observed[block.annotator]
-    share = posterior[block.row]
+    share = posterior[block.row] if taught is None else posterior[block.row] * taught[:, None]
     counts = np.exp(channels.log_rows(block.annotator, block.label)) * observed - share
     return np.asarray(np.maximum(counts, LEAST) / np.maximum(observed - share, LEAST))
 
 
-def _by_accuracy(channels: Channels, block: Block, posterior: Float64s) -> Float64s:
+def _by_accuracy(channels: Channels, block: Block, posterior: Float64s, taught: Float64s | None) -> Float64s:
     """`without_example` where accuracies are all that is kept: errors are uniform."""
     ability, cell = channels.ability, (np.arange(len(block.label)), block.label)
     own = posterior[block.row, block.label]
+    other = 1 - own
+    if taught is not None:
+        own, other = own * taught, other * taught
     right = ability.right[block.annotator] - own
-    total = right + ability.wrong[block.annotator] - (1 - own)
+    total = right + ability.wrong[block.annotator] - other
     accuracy = np.clip(right / np.maximum(total, LEAST), LEAST, 1 - LEAST)
     wrong = (1 - accuracy) / max(channels.n_classes - 1, 1)
     channel = np.repeat(wrong[:, None], channels.n_classes, axis=1)

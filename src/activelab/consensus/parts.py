@@ -15,6 +15,7 @@ from activelab.consensus._bayesian import (
     hold_out,
     told,
 )
+from activelab.consensus._bulk import alone_seen, check_bulk
 from activelab.consensus._chance import chance_notes
 from activelab.consensus._channels import Channels
 from activelab.consensus._committee import CommitteePool, committee_pool, committee_targets, pooled
@@ -69,11 +70,13 @@ __all__ = [
     "add_consensus_sums",
     "add_label_sums",
     "agreement_with_label",
+    "alone_seen",
     "annotator_table",
     "believed_shares",
     "best_supported",
     "chance_notes",
     "check_abstentions",
+    "check_bulk",
     "check_confidence",
     "committee_pool",
     "committee_targets",

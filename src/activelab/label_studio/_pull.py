@@ -19,7 +19,7 @@ from activelab.label_studio._schema import label_studio_answer, label_studio_tas
 from activelab.project import Project
 from activelab.project.labelling import rounds
 from activelab.project.labelling.class_history import class_version, load_changes, names_now
-from activelab.project.labelling.intake import insert_labels
+from activelab.project.labelling.intake import Beside, Given, insert_labels
 from activelab.project.labelling.naming import codes_of_labels, members_of
 from activelab.project.labelling.queue import Answer, check_version, put_answer, take_back
 from activelab.project.store import accounts
@@ -391,7 +391,7 @@ class _Apply:
         _store_tasks(connection, rows)
         before = _answers_of(connection, list(given))
         there = _answered(connection, list(examples.values()))
-        now, table, fresh = time.time(), label_studio_answer, list[tuple[int, int, int, int]]()
+        now, table, fresh = time.time(), label_studio_answer, list[Given]()
         tally = self.done
         self.done = Pulled()  # a transaction may run twice; its counts are added once
         for number, answers in given.items():
@@ -402,7 +402,7 @@ class _Apply:
                     continue
                 person = self.people[who]
                 if one.class_code is not None and (code, person) not in there:
-                    fresh.append((code, person, one.class_code, WHOLE))
+                    fresh.append((code, person, one.class_code, WHOLE, Beside()))
                 else:
                     put_answer(
                         connection, person, code, Answer(one.kind, one.class_code, source=self.source), now

@@ -19,7 +19,7 @@ from activelab._errors import InputError
 from activelab._set_text import names_in
 from activelab._typing import Floats, Ids, Ints
 from activelab.labels import Labels
-from activelab.project.labelling import audits, decisions, pool, rounds
+from activelab.project.labelling import audits, bulk, decisions, pool, practice, rounds
 from activelab.project.labelling import intake as given
 from activelab.project.labelling import queue as queueing
 from activelab.project.labelling.class_history import (
@@ -117,6 +117,7 @@ class Project:
         self._classes = database.read(_load_classes)
         self._settings_read = time.monotonic()
         self._reading_settings = threading.Lock()
+        self._offered: bulk.Offered | None = None
 
     def __repr__(self) -> str:
         return f"Project({self.database.name!r}, {self.settings.title!r})"
@@ -476,6 +477,17 @@ class Project:
             classes=1,
         )
 
+    def seen_in_bulk(self, up_to_event: int | None = None) -> list[tuple[int, str]]:
+        """Examples and annotators of the labels that were given to many examples at once."""
+        query = (
+            select(answer.c.example_id, annotator.c.name)
+            .join(annotator, annotator.c.id == answer.c.annotator_id)
+            .where(answer.c.bulk, answer.c.kind == "label", answer.c.asked == WHOLE)
+        )
+        if up_to_event is not None:
+            query = query.where(answer.c.event_id <= up_to_event)
+        return self.database.read(lambda c: [tuple(row) for row in c.execute(query)])
+
     def naming(self) -> Naming:
         """What the codes of labels stand for now."""
         return self.database.read(load_naming)
@@ -512,10 +524,13 @@ class Project:
         source: str = "api",
         request: str | None = None,
         then_lease: int = 0,
+        flagged: bool = False,
     ) -> tuple[queueing.Recorded, list[queueing.Lease]]:
         """Store an answer, and lease the next examples in the same transaction.
 
         It is about what the lease asks: of one class, ``label`` is a list of this class, or an empty list.
+        ``reason`` is why an example is skipped, and a note with any other answer; ``flagged`` answers are
+        shown to those who lead.
 
         Raises
         ------
@@ -528,7 +543,9 @@ class Project:
 
         def store(now: _Classes) -> tuple[queueing.Recorded, list[queueing.Lease]]:
             code = None if label is None else self._code(label, now)
-            reply = queueing.Answer(kind, code, reason, seconds, source, request, version=now.version)
+            reply = queueing.Answer(
+                kind, code, reason, seconds, source, request, version=now.version, flagged=flagged
+            )
             return self.database.write(
                 lambda c: queueing.record(
                     c, now.settings, annotator_id, lease_id, reply, time.time(), then_lease=then_lease
@@ -536,6 +553,122 @@ class Project:
             )
 
         return self._with_codes(store)
+
+    def lease_grid(self, annotator_id: int) -> bulk.Grid | None:
+        """Similar examples that the model agrees on, kept for somebody to answer together; None if none are.
+
+        Raises
+        ------
+        ConflictError
+            If the project does not let examples be answered together.
+        InputError
+            If the annotator is unknown or disabled.
+        """
+        settings = self._with_bulk()
+        number = self.database.read(rounds.current_round)
+        if self._offered is None or self._offered.round != number:
+            self._offered = self.database.read(bulk.load_offered)
+        offered = self._offered
+        if offered is None:
+            return None
+        return self.database.write(lambda c: bulk.lease_grid(c, settings, annotator_id, offered, time.time()))
+
+    def record_grid(
+        self,
+        annotator_id: int,
+        leases: Sequence[int],
+        label: str,
+        *,
+        seconds: float | None = None,
+        source: str = "api",
+        request: str | None = None,
+    ) -> list[queueing.Recorded]:
+        """Store the same label of examples of a grid, all or none, as answers seen in bulk.
+
+        Examples that are left out stay with the person, to be answered one by one.
+
+        Raises
+        ------
+        ConflictError
+            If one is not theirs or answered already, or the project does not let examples be answered
+            together.
+        InputError
+            If there is no such class.
+        """
+        self._with_bulk()
+
+        def store(now: _Classes) -> list[queueing.Recorded]:
+            reply = queueing.Answer(
+                "label",
+                self._code(label, now),
+                None,
+                seconds,
+                source,
+                request,
+                version=now.version,
+                bulk=True,
+            )
+            return self.database.write(
+                lambda c: bulk.record_grid(c, now.settings, annotator_id, leases, reply, time.time())
+            )
+
+        return self._with_codes(store)
+
+    # ------------------------------------------------------------------ practising
+
+    def must_practise(self, annotator_id: int) -> bool:
+        """Whether somebody is new and has to practise before they label."""
+        settings = self.refresh()
+        if not settings.training_examples:
+            return False
+        return self.database.read(lambda c: queueing.must_practise(c, settings, annotator_id))
+
+    def practice_of(self, annotator_id: int) -> practice.Practice:
+        """How far somebody is with the examples to practise on."""
+        settings = self.refresh()
+        return self.database.write(lambda c: practice.practice_of(c, settings, annotator_id))
+
+    def practise(self, annotator_id: int, example_id: int, label: Named) -> practice.Feedback:
+        """Store what somebody says of the next example to practise on, and say what is right.
+
+        Raises
+        ------
+        ConflictError
+            If another example is next.
+        InputError
+            If there is no such class.
+        """
+        settings, code = self.refresh(), self.class_code(label)
+        return self.database.write(
+            lambda c: practice.answer_practice(c, settings, annotator_id, example_id, code, time.time())
+        )
+
+    def practise_again(self, annotator_id: int) -> practice.Practice:
+        """Another attempt of somebody who has not passed.
+
+        Raises
+        ------
+        ConflictError
+            If they have passed, or are in the middle of one.
+        """
+        settings = self.refresh()
+        return self.database.write(lambda c: practice.begin_again(c, settings, annotator_id))
+
+    def admit(self, annotator_id: int, by: int | None = None) -> None:
+        """Let somebody label who has not passed.
+
+        Raises
+        ------
+        InputError
+            If there is no such account.
+        """
+        self.database.write(lambda c: practice.admit(c, by, annotator_id, time.time()))
+
+    def _with_bulk(self) -> Settings:
+        settings = self.refresh()
+        if not settings.bulk:
+            raise queueing.ConflictError("in this project examples are answered one by one.")
+        return settings
 
     def undo(
         self, annotator_id: int, *, source: str = "api", request: str | None = None
@@ -584,6 +717,8 @@ class Project:
         asked: str | None = None,
         source: str = "api",
         request: str | None = None,
+        note: str | None = None,
+        flagged: bool | None = None,
     ) -> queueing.Recorded:
         """Change an answer somebody has given, also after a training; the next round knows.
 
@@ -597,6 +732,10 @@ class Project:
             The class it was about, if about one.
         source, request : str
             As of `record`.
+        note : str, optional
+            In place of the one there is; empty for none.
+        flagged : bool, optional
+            By default as before.
 
         Raises
         ------
@@ -607,9 +746,9 @@ class Project:
         """
 
         def store(now: _Classes) -> queueing.Recorded:
-            reply = self._reply(now, kind, label, asked, source=source, request=request)
+            reply = self._reply(now, kind, label, asked, source=source, request=request, reason=note)
             return self.database.write(
-                lambda c: queueing.correct(c, annotator_id, example_id, reply, time.time())
+                lambda c: queueing.correct(c, annotator_id, example_id, reply, time.time(), flagged=flagged)
             )
 
         return self._with_codes(store)

@@ -276,6 +276,26 @@ class Settings(Worded):
     ] = 0.0
     """So many of the examples served are ones whose right answer is known, to see how well people label."""
 
+    training_examples: Annotated[
+        int, Field(title="Examples to practise on first", ge=0, le=1000), Shown(_WHO)
+    ] = 0
+    """So many examples with a known answer each newcomer answers before all others, and is told after each
+    what is right. They are no labels."""
+
+    pass_mark: Annotated[
+        float, Field(title="Share of them that has to be right", ge=0, le=1), Shown(_WHO)
+    ] = 0.8
+    """Whoever has fewer right may repeat, and is held until they pass or somebody who leads lets them in."""
+
+    daily_goal: Annotated[
+        int | None, Field(title="Goal of a day", ge=1, le=100_000), Shown(_WHO, none="none proposed")
+    ] = None
+    """So many answers a day are proposed to annotators, who choose their own goal."""
+
+    bulk: Annotated[bool, Field(title="Answer similar examples together"), Shown(_WHO)] = False
+    """Whether annotators may answer examples together, in a grid of those that lie close to each other and
+    that the model is sure of. Such answers count for less in the consensus."""
+
     lease_seconds: Annotated[
         float, Field(title="Seconds an example is kept for a person", ge=10, le=7 * 86_400), Shown(_WHO)
     ] = 600.0
@@ -345,6 +365,8 @@ class Settings(Worded):
             raise InputError(
                 f"ask {self.ask!r} is for multilabel questions only, not for {self.question} ones."
             )
+        if self.bulk and self.question != "single":
+            raise InputError(f"bulk is for single questions only, not for {self.question} ones.")
         if self.ask == "either" and self.method == "random":
             raise InputError(
                 "ask 'either' compares what questions are worth, which the method random does not."

@@ -29,7 +29,16 @@ from activelab.web._bodies import (
 from activelab.web._content import guidelines_of, pictures_in
 from activelab.web._failures import ERRORS, ErrorBody, Failure
 from activelab.web._media import media_response
-from activelab.web._queries import example_row, items_of, own_answers, progress_of, usual_classes, was_served
+from activelab.web._queries import (
+    answers_since,
+    example_row,
+    items_of,
+    own_answers,
+    pace_of,
+    progress_of,
+    usual_classes,
+    was_served,
+)
 from activelab.web._visitors import Annotator, Here, Visitor
 
 router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["labelling"])
@@ -74,6 +83,7 @@ async def answer(lease_id: BigNumber, body: AnswerIn, site: Here, visitor: Annot
             source=source_of(visitor),
             request=body.request,
             then_lease=body.then_lease,
+            flagged=body.flagged,
         )
         items = items_of(leases, site.project.settings)
         return AnswerOut(event=stored.event_id, repeated=stored.repeated, items=items)
@@ -124,6 +134,8 @@ async def correct(example_id: Number, body: CorrectionIn, site: Here, visitor: A
             asked=body.asked,
             source=source_of(visitor),
             request=body.request,
+            note=body.note,
+            flagged=body.flagged,
         )
         return StoredOut(event=stored.event_id, repeated=stored.repeated)
 
@@ -137,12 +149,29 @@ def usual(site: Here, visitor: Annotator) -> UsualOut:
 
 
 @router.get("/progress", summary="Progress")
-def progress(site: Here, visitor: Annotator) -> ProgressOut:
-    """How many labels there are, by you and in all."""
-    settings = site.project.refresh()
-    yours, spent = site.project.database.read(lambda c: progress_of(c, settings, visitor.account.id))
+def progress(
+    site: Here,
+    visitor: Annotator,
+    since: Annotated[
+        float | None,
+        Query(ge=0, lt=2**40, allow_inf_nan=False, description="When your day began, in seconds since 1970."),
+    ] = None,
+) -> ProgressOut:
+    """How many labels there are, by you and in all; with ``since`` also how your day goes."""
+    settings, who = site.project.refresh(), visitor.account.id
+    yours, spent = site.project.database.read(lambda c: progress_of(c, settings, who))
+    today, pace = (None, None)
+    if since is not None:
+        today, pace = site.project.database.read(lambda c: (answers_since(c, who, since), pace_of(c, who)))
     return ProgressOut(
-        yours=yours, collected=round(spent, 3), price=settings.least_price, budget=settings.budget
+        yours=yours,
+        collected=round(spent, 3),
+        price=settings.least_price,
+        budget=settings.budget,
+        today=today,
+        pace=pace,
+        goal=settings.daily_goal,
+        bulk=settings.bulk,
     )
 
 

@@ -24,6 +24,7 @@ from activelab.web import (
     _api_audit,
     _api_browse,
     _api_data,
+    _api_flow,
     _api_labelling,
     _api_lead,
     _api_people,
@@ -59,6 +60,7 @@ class _Static(StaticFiles):
 _PROJECT = (
     _api_session.router,
     _api_labelling.router,
+    _api_flow.router,
     _api_lead.router,
     _api_browse.router,
     _api_audit.router,

@@ -287,7 +287,8 @@ class AnswerIn(Body):
 
     kind: Literal["label", "skip", "unsure"]
     label: LabelIn | None = None
-    reason: Reason | None = None
+    reason: Reason | None = Field(default=None, description="Of a skip; with any other answer a note.")
+    flagged: bool = Field(default=False, description="Whether those who lead should look at it.")
     seconds: Seconds | None = None
     request: RequestId | None = None
     then_lease: Annotated[int, Field(ge=0, le=20)] = 0
@@ -308,7 +309,8 @@ class OwnAnswer(BaseModel):
     kind: Literal["label", "skip", "unsure"]
     label: Named | None
     asked: str | None = Field(description="The class it is about, if about one.")
-    reason: str | None
+    reason: str | None = Field(description="Of a skip; of any other answer a note.")
+    flagged: bool
     time: float = Field(description="Seconds since 1970.")
 
 
@@ -318,7 +320,61 @@ class CorrectionIn(Body):
     kind: Literal["label", "unsure"]
     label: LabelIn | None = None
     asked: Short | None = Field(default=None, description="The class it is about, if about one.")
+    note: Reason | None = Field(default=None, description="In place of the one there is; empty for none.")
+    flagged: bool | None = Field(default=None, description="As before if left out.")
     request: RequestId | None = None
+
+
+class GridOut(BaseModel):
+    """Similar examples that the model agrees on."""
+
+    label: str = Field(description="The class that is offered.")
+    items: list[Item]
+
+
+class GridIn(Body):
+    """The examples of a grid that are of a class; the others are asked one by one."""
+
+    leases: Annotated[list[Annotated[int, Field(ge=0, lt=2**63)]], Field(max_length=100)]
+    label: Short
+    seconds: Annotated[Seconds | None, Field(description="For all of them.")] = None
+    request: RequestId | None = None
+
+
+class GridStoredOut(BaseModel):
+    """That a grid is stored."""
+
+    number: int = Field(description="Answers.")
+
+
+class PracticeIn(Body):
+    """What an example to practise on is."""
+
+    example: Annotated[int, Field(ge=0, lt=2**31)]
+    label: LabelIn
+
+
+class PracticeOut(BaseModel):
+    """How far you are with the examples to practise on."""
+
+    due: bool = Field(description="Whether you have to, before you label.")
+    attempt: int
+    of: int
+    done: int
+    right: int
+    needed: int = Field(description="How many have to be right.")
+    passed: bool | None = Field(description="Null before all are answered.")
+    example: int | None
+    content: Content | None
+
+
+class FeedbackOut(BaseModel):
+    """What is right for an example to practise on."""
+
+    correct: bool
+    label: Named
+    note: str | None = Field(description="Why, if somebody has written it down.")
+    practice: PracticeOut
 
 
 class UndoIn(Body):
@@ -342,6 +398,12 @@ class ProgressOut(BaseModel):
     )
     price: float = Field(description="The least that a label costs.")
     budget: int | None
+    today: int | None = Field(default=None, description="Your answers since the time that was asked for.")
+    pace: float | None = Field(
+        default=None, description="Answers an hour at the speed of your last 50, without pauses."
+    )
+    goal: int | None = Field(default=None, description="Answers of a day that are proposed.")
+    bulk: bool = Field(default=False, description="Whether examples may be answered together.")
 
 
 class FoundOut(BaseModel):

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
 
 from activelab.project import KINDS, Settings
 from activelab.project.fields import FieldView
@@ -115,8 +116,28 @@ async def home(request: Request) -> Response:
 
 @router.get("/label")
 async def label(request: Request) -> Response:
-    """The annotation page."""
-    return await _page(request, "label", "annotator")
+    """The annotation page, or before it the examples to practise on."""
+    return await _after_practice(request, "label")
+
+
+@router.get("/tour")
+async def tour(request: Request) -> Response:
+    """Examples to practise on."""
+    return await _page(request, "tour", "annotator")
+
+
+@router.get("/bulk")
+async def bulk(request: Request) -> Response:
+    """Similar examples, answered together."""
+    return await _after_practice(request, "bulk", bulk=site_of(request).project.refresh().bulk)
+
+
+async def _after_practice(request: Request, name: str, **values: Any) -> Response:
+    """A page for those who may label; newcomers practise before."""
+    visitor, project = await identify(request), site_of(request).project
+    if visitor is not None and await run_in_threadpool(project.must_practise, visitor.account.id):
+        return RedirectResponse(f"{root_of(request)}/tour", 303)
+    return await _page(request, name, "annotator", **values)
 
 
 @router.get("/dashboard")

@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from statistics import median
 from typing import Any
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, func, or_, select
 
 from activelab.project import Lease
 from activelab.project.labelling.naming import load_naming
-from activelab.project.labelling.queue import labels_spent
+from activelab.project.labelling.queue import COLLECTED, labels_spent
 from activelab.project.settings import Settings, load_settings, load_value
-from activelab.project.store.schema import WHOLE, annotator, answer, event, example, lease
+from activelab.project.store.schema import WHOLE, annotator, answer, event, example, lease, practice
 from activelab.web._bodies import FoundOut, Item, OwnAnswer, UsualOut
 from activelab.web._content import content_of
 from activelab.web._failures import Failure
+
+_PACE_OF, _LEAST_PACE = 50, 5
+_PAUSE = 5.0  # times the median
 
 
 def items_of(leases: Iterable[Lease], settings: Settings) -> list[Item]:
@@ -62,7 +66,7 @@ def labelled_by(connection: Connection, annotator_id: int) -> list[int]:
 
 
 def was_served(connection: Connection, annotator_id: int, example_id: int) -> bool:
-    """Whether an example is kept for somebody now, or was answered by them."""
+    """Whether an example is kept for somebody now, or was answered or practised on by them."""
     held = select(lease.c.id).where(
         lease.c.annotator_id == annotator_id,
         lease.c.example_id == example_id,
@@ -71,7 +75,10 @@ def was_served(connection: Connection, annotator_id: int, example_id: int) -> bo
     answered = select(answer.c.event_id).where(
         answer.c.example_id == example_id, answer.c.annotator_id == annotator_id
     )
-    return connection.execute(held).first() is not None or connection.execute(answered).first() is not None
+    practised = select(practice.c.example_id).where(
+        practice.c.example_id == example_id, practice.c.annotator_id == annotator_id
+    )
+    return any(connection.execute(one).first() is not None for one in (held, answered, practised))
 
 
 def own_answers(connection: Connection, annotator_id: int, words: str, limit: int) -> list[OwnAnswer]:
@@ -97,6 +104,7 @@ def own_answers(connection: Connection, annotator_id: int, words: str, limit: in
                     label=label,
                     asked=None if row.asked == WHOLE else settings.classes[row.asked],
                     reason=row.reason,
+                    flagged=row.flagged,
                     time=row.time,
                 )
             )
@@ -128,6 +136,29 @@ def progress_of(connection: Connection, settings: Settings, annotator_id: int) -
     """Answers of one person that the budget counts, and what it has paid for those of all."""
     yours = connection.execute(select(annotator.c.num_labels).where(annotator.c.id == annotator_id)).scalar()
     return int(yours or 0), labels_spent(connection, settings)
+
+
+def answers_since(connection: Connection, annotator_id: int, since: float) -> int:
+    """How many answers of somebody that stand were given here since a moment."""
+    given = select(func.count()).select_from(answer).join(event, event.c.id == answer.c.event_id)
+    of = (answer.c.annotator_id == annotator_id) & (event.c.time >= since) & event.c.source.in_(COLLECTED)
+    return int(connection.execute(given.where(of)).scalar_one())
+
+
+def pace_of(connection: Connection, annotator_id: int) -> float | None:
+    """Answers an hour by the times of the last 50; None of too few. Far longer times were pauses."""
+    last = (
+        select(event.c.seconds)
+        .join(answer, answer.c.event_id == event.c.id)
+        .where(answer.c.annotator_id == annotator_id, event.c.seconds > 0)
+        .order_by(answer.c.event_id.desc())
+        .limit(_PACE_OF)
+    )
+    times = [*connection.execute(last).scalars()]
+    if len(times) < _LEAST_PACE:
+        return None
+    working = [one for one in times if one <= _PAUSE * median(times)]
+    return round(3600 * len(working) / float(sum(working)), 1)
 
 
 def find_examples(connection: Connection, words: str, limit: int) -> list[FoundOut]:

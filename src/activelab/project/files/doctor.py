@@ -37,7 +37,7 @@ from activelab.project.store.schema import (
     wish,
 )
 
-Answers = dict[tuple[int, int, int], tuple[int, str, int | None]]  # by example, annotator and what was asked
+Answers = dict[tuple[int, int, int], tuple[Any, ...]]  # by example, annotator and what was asked
 Collected = dict[int, tuple[int, int]]  # by annotator: labels, and those of them about one class
 Decisions = dict[int, tuple[int, int, int]]
 
@@ -53,9 +53,12 @@ class Standing(NamedTuple):
     asked: int
     source: str
     undoes: int | None
+    bulk: bool
+    flagged: bool
 
 
 _SHOWN = 3
+_MARKS = ("bulk", "flagged")
 _TO_LEASE = (
     (answer.c.example_id == lease.c.example_id)
     & (answer.c.annotator_id == lease.c.annotator_id)
@@ -303,7 +306,7 @@ def _replay(connection: Connection, changes: list[ClassChange]) -> tuple[Answers
     """Answers, labels of annotators and decisions as the events say, and what became of their classes."""
     standing: dict[int, Any] = {}  # answers and decisions, by event
     counts: Collected = {}
-    columns = ("id", "annotator_id", "example_id", "kind", "class_code", "asked", "source", "undoes")
+    columns = ("id", "annotator_id", "example_id", "kind", "class_code", "asked", "source", "undoes", *_MARKS)
     left, sets = [*changes], load_naming(connection).sets
     for row in connection.execute(select(*(event.c[name] for name in columns)).order_by(event.c.id)):
         while left and row.id > left[0].last_event:
@@ -320,7 +323,13 @@ def _replay(connection: Connection, changes: list[ClassChange]) -> tuple[Answers
         if row.kind == "decision":
             decisions[row.example_id] = row.id, row.annotator_id, row.class_code
             continue
-        answers[row.example_id, row.annotator_id, row.asked] = row.id, row.kind, row.class_code
+        answers[row.example_id, row.annotator_id, row.asked] = (
+            row.id,
+            row.kind,
+            row.class_code,
+            row.bulk,
+            row.flagged,
+        )
         _keep_count(counts, row)
     return answers, counts, decisions
 
@@ -372,13 +381,13 @@ def _decisions(connection: Connection) -> Decisions:
 
 
 def _answers(connection: Connection) -> Answers:
-    columns = ("example_id", "annotator_id", "asked", "event_id", "kind", "class_code")
+    columns = ("example_id", "annotator_id", "asked", "event_id", "kind", "class_code", *_MARKS)
     rows = connection.execute(select(*(answer.c[name] for name in columns)))
-    return {(e, a, asked): (identity, kind, code) for e, a, asked, identity, kind, code in rows}
+    return {(e, a, asked): tuple(said) for e, a, asked, *said in rows}
 
 
 def _by_example(answers: Answers) -> dict[int, int]:
-    return dict(Counter(e for (e, _, _), (_, kind, _) in answers.items() if kind == "label"))
+    return dict(Counter(e for (e, _, _), (_, kind, *_) in answers.items() if kind == "label"))
 
 
 def _numbers(connection: Connection) -> dict[int, int]:
@@ -461,8 +470,10 @@ def _derive(connection: Connection) -> None:
             "event_id": identity,
             "kind": kind,
             "class_code": code,
+            "bulk": bulk,
+            "flagged": flagged,
         }
-        for (e, a, asked), (identity, kind, code) in answers.items()
+        for (e, a, asked), (identity, kind, code, bulk, flagged) in answers.items()
     ]
     for at in range(0, len(rows), BLOCK):
         connection.execute(insert(answer), rows[at : at + BLOCK])

@@ -98,7 +98,7 @@ def _labels(project: Project) -> pa.Table:
         query = (
             select(
                 example.c.name, annotator.c.name, answer.c.class_code, answer.c.kind, event.c.time,
-                event.c.source, answer.c.asked,
+                event.c.source, answer.c.bulk, answer.c.flagged, event.c.reason, answer.c.asked,
             )
             .join(example, example.c.id == answer.c.example_id)
             .join(annotator, annotator.c.id == answer.c.annotator_id)
@@ -110,11 +110,11 @@ def _labels(project: Project) -> pa.Table:
 
     rows, naming = project.database.read(load)
     named = [
-        (e, a, naming.name(code), kind == ABSTENTION, _iso(t), s, _asked(naming, asked))
-        for e, a, code, kind, t, s, asked in rows
+        (e, a, naming.name(code), kind == ABSTENTION, _iso(t), s, *marks, _asked(naming, asked))
+        for e, a, code, kind, t, s, *marks, asked in rows
     ]
     kinds = {"example": str, "annotator": str, "label": str, "abstained": bool, "time": str, "source": str}
-    return _with_asked(named, kinds)
+    return _with_any(named, kinds, {"bulk": bool, "flagged": bool, "note": str, "asked": str})
 
 
 def _asked(naming: Naming, code: int) -> list[str] | None:
@@ -123,11 +123,15 @@ def _asked(naming: Naming, code: int) -> list[str] | None:
     return None if name is None else [name]
 
 
-def _with_asked(rows: list[Any], kinds: dict[str, type]) -> pa.Table:
-    """A table whose last column is what was asked, if that ever was a single class."""
-    if all(row[-1] is None for row in rows):
-        return _table([row[:-1] for row in rows], kinds)
-    return _table(rows, {**kinds, "asked": str})
+def _with_any(rows: list[Any], kinds: dict[str, type], more: dict[str, type]) -> pa.Table:
+    """A table with those of some further columns, the last of each row, that say anything."""
+    every = {**kinds, **more}
+    said = [len(kinds) > place or any(row[place] for row in rows) for place in range(len(every))]
+    kept = [place for place, any_ in enumerate(said) if any_]
+    names = [*every]
+    return _table(
+        [tuple(row[at] for at in kept) for row in rows], {names[at]: every[names[at]] for at in kept}
+    )
 
 
 def _events(project: Project) -> pa.Table:
@@ -137,7 +141,8 @@ def _events(project: Project) -> pa.Table:
         query = (
             select(
                 event.c.id, event.c.time, annotator.c.name, example.c.name, event.c.kind, event.c.class_code,
-                event.c.reason, event.c.seconds, event.c.source, event.c.undoes, event.c.asked,
+                event.c.reason, event.c.seconds, event.c.source, event.c.undoes, event.c.bulk,
+                event.c.flagged, event.c.asked,
             )
             .join(example, example.c.id == event.c.example_id)
             .join(annotator, annotator.c.id == event.c.annotator_id)
@@ -151,7 +156,8 @@ def _events(project: Project) -> pa.Table:
         for row, naming in ((row, then.at(row[0])) for row in rows)
     ]
     kinds = {"id": int, "time": str, "annotator": str, "example": str, "kind": str, "label": str}
-    return _with_asked(named, {**kinds, "reason": str, "seconds": float, "source": str, "undoes": int})
+    kinds |= {"reason": str, "seconds": float, "source": str, "undoes": int}
+    return _with_any(named, kinds, {"bulk": bool, "flagged": bool, "asked": str})
 
 
 def _batch(project: Project) -> pa.Table:
@@ -172,7 +178,7 @@ def _batch(project: Project) -> pa.Table:
         )
         for row in queue_head(project, project.settings.batch_size)
     ]  # fmt: skip
-    return _with_asked(rows, kinds)
+    return _with_any(rows, kinds, {"asked": str})
 
 
 def _checks(project: Project) -> pa.Table:

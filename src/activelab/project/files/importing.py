@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,7 +31,7 @@ from activelab.formats import (
 from activelab.project._project import Project
 from activelab.project.content import MEDIA, TEXT, TURNS, read_turns
 from activelab.project.labelling.class_history import names_now
-from activelab.project.labelling.intake import Asked, add_abstentions, add_gold, add_labels
+from activelab.project.labelling.intake import Asked, Beside, add_abstentions, add_gold, add_labels
 from activelab.project.labelling.naming import codes_of_labels, text_of
 from activelab.project.labelling.pool import BLOCK, add_examples
 from activelab.project.media import media_problem
@@ -213,7 +214,12 @@ def import_files(
             add_gold(project.database, old, progress=tell("Importing gold answers", len(old)))
             done.gold += len(old)
         if votes is not None:
-            counts = add_labels(project.database, labelled, progress=tell("Importing labels", len(labelled)))
+            counts = add_labels(
+                project.database,
+                labelled,
+                progress=tell("Importing labels", len(labelled)),
+                beside=votes.beside,
+            )
             done.labels = sum(counts)
             done.abstentions = add_abstentions(project.database, votes.abstained) if votes.abstained else 0
     except StorageError as error:
@@ -544,9 +550,12 @@ class _Votes(_Answers):
     abstained : list of (str, str, str or None)
         Example, annotator and the class that was asked about, of rows without a label that say so in a column
         ``abstained``.
+    beside : dict
+        What columns ``note``, ``flagged`` and ``bulk`` say of labels.
     """
 
     abstained: Sequence[Asked] = ()
+    beside: Mapping[Asked, Beside] = MappingProxyType({})
 
     def _read(self, columns: Columns, missing: Sequence[str]) -> Counter[str]:
         named = {role: getattr(columns, role) for role in ("example", "annotator", "label")}
@@ -589,6 +598,13 @@ class _Votes(_Answers):
         if self.abstained:
             left_out[EMPTY] -= min(len(abstained), left_out[EMPTY])
             left_out += Counter()
+        rows: dict[Asked, int] = {(e, a, None): line for (e, a), (_, _, line) in latest.items()}
+        rows |= {(e, a, name): one.line for (e, a, name), (one, _) in single.items()}
+        self.beside = {
+            key: about[line].beside
+            for key, line in rows.items()
+            if line in about and about[line].beside != Beside()
+        }
         self.read += [_Row(line, e, label, a) for (e, a), (label, _, line) in latest.items()]
         self.read += [
             _Row(one.line, e, label, a, asked=name) for (e, a, name), (one, label) in single.items()
@@ -598,7 +614,7 @@ class _Votes(_Answers):
         ]
         return left_out
 
-    def _asked(self, row: _Beside | None) -> list[str]:
+    def _asked(self, row: _More | None) -> list[str]:
         """The classes that a row is about; none if it is about all, as always where one class is right."""
         if row is None or not self.project.settings.several:
             return []
@@ -606,7 +622,7 @@ class _Votes(_Answers):
         return [] if {*asked} == {*self.project.settings.classes} else asked
 
 
-class _Beside(NamedTuple):
+class _More(NamedTuple):
     """What a row of a table says beside its label."""
 
     line: int
@@ -614,20 +630,28 @@ class _Beside(NamedTuple):
     annotator: str
     abstained: bool
     asked: str
+    beside: Beside
 
 
-def _beside(path: str | os.PathLike[str], columns: Mapping[str, str | None]) -> Iterator[_Beside]:
-    """What the columns ``abstained`` and ``asked`` of a table say."""
-    if detect_format(path, columns) != "long" or not {"abstained", "asked"} & {*(names := row_columns(path))}:
+def _beside(path: str | os.PathLike[str], columns: Mapping[str, str | None]) -> Iterator[_More]:
+    """What the columns ``abstained``, ``asked``, ``note``, ``flagged`` and ``bulk`` of a table say."""
+    told = {"abstained", "asked", *Beside._fields} - {*columns.values()}
+    if detect_format(path, columns) != "long" or not told & {*(names := row_columns(path))}:
         return
     who, of = (find_column(names, role, columns.get(role)) for role in ("annotator", "example"))
     for line, values, problem in read_rows(path):
-        abstained = str(values.get("abstained")).casefold() in ("true", "yes", "1")
+        abstained, flagged, many = (_is_true(values.get(name)) for name in ("abstained", "flagged", "bulk"))
+        note = None if "note" not in told or is_missing(values.get("note")) else str(values["note"])
+        beside = Beside(note, flagged and "flagged" in told, many and "bulk" in told)
         asked = values.get("asked")
         asked = set_of(asked)[0] if isinstance(asked, list) else "" if is_missing(asked) else str(asked)
         pair = id_text(values.get(of)), id_text(values.get(who))
-        if not problem and (abstained or asked) and None not in pair:
-            yield _Beside(line, str(pair[0]), str(pair[1]), abstained, asked)
+        if not problem and (abstained or asked or beside != Beside()) and None not in pair:
+            yield _More(line, str(pair[0]), str(pair[1]), abstained, asked, beside)
+
+
+def _is_true(value: Any) -> bool:
+    return str(value).casefold() in ("true", "yes", "1")
 
 
 class _Gold(_Answers):

@@ -31,7 +31,18 @@ from activelab.project.labelling import rounds
 from activelab.project.labelling.naming import Naming
 from activelab.project.store.schema import annotator, answer, event, example, unclear
 
-Only = Literal["disagreement", "model", "skipped", "unsure", "unclear", "labelled", "unlabelled"]
+Only = Literal[
+    "disagreement",
+    "model",
+    "skipped",
+    "unsure",
+    "unclear",
+    "labelled",
+    "unlabelled",
+    "flagged",
+    "noted",
+    "bulk",
+]
 Sort = Literal["pool", "quality", "worth", "labels", "latest"]
 
 ONLY: dict[str, str] = {
@@ -42,6 +53,9 @@ ONLY: dict[str, str] = {
     "skipped": "skipped by somebody",
     "unsure": "somebody cannot tell",
     "unclear": "the guidelines do not decide",
+    "flagged": "flagged by an annotator",
+    "noted": "with a note of an annotator",
+    "bulk": "seen in bulk",
 }
 """What examples can be confined to, in words."""
 
@@ -76,7 +90,7 @@ class Search:
         A class that ``annotator``, or anybody, gave.
     at_least, at_most : float, optional
         Bounds on the quality of the label; examples without a label have none.
-    only : {"labelled", "unlabelled", "disagreement", "model", "skipped", "unsure", "unclear"}, optional
+    only : {"labelled", "unlabelled", "disagreement", …}, optional
         See `ONLY`.
     reason : str, optional
         Of a skip.
@@ -240,6 +254,11 @@ def _answered(connection: Connection, naming: Naming, wanted: Search) -> list[Se
         queries.append(given.where(answer.c.kind == {"skipped": "skip", "unsure": "unsure"}[wanted.only]))
     elif wanted.only == "unclear":
         queries.append(select(unclear.c.example_id))
+    elif wanted.only in ("flagged", "bulk"):
+        queries.append(given.where(answer.c[wanted.only]))
+    elif wanted.only == "noted":
+        written = given.join(event, event.c.id == answer.c.event_id).where(event.c.reason.is_not(None))
+        queries.append(written.where(answer.c.kind != "skip", event.c.reason != ""))
     if wanted.reason is not None:
         skipped = given.join(event, event.c.id == answer.c.event_id)
         queries.append(skipped.where(answer.c.kind == "skip", event.c.reason == wanted.reason))

@@ -23,7 +23,7 @@ from activelab.project.labelling.decisions import Truths, load_truths, truth_cha
 from activelab.project.labelling.naming import Named, Naming, load_naming
 from activelab.project.settings import load_settings, load_value
 from activelab.project.store.schema import WHOLE, answer, event, example
-from activelab.project.training.consensus import abstentions_beside, judge
+from activelab.project.training.consensus import abstentions_beside, bulk_beside, judge
 from activelab.project.training.predictions import load_pred_probs
 from activelab.project.training.several import codes_of_sets, judge_sets, known_sets, stored_models
 
@@ -259,6 +259,7 @@ def _estimate_now(project: Project, state: _State, number_now: int) -> _Estimate
         "known": state.truths.label[: labels.n_examples],
         "families": project.families(labels),
         "abstentions": abstentions_beside(project, labels, state.last_event),
+        "bulk": bulk_beside(project, labels, state.last_event),
     }
     if stored and stored[0].shape == (labels.n_examples, labels.n_classes):
         models = told(labels, check_pred_probs(stored, labels), **evidence)

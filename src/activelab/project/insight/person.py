@@ -15,8 +15,11 @@ from activelab._errors import InputError
 from activelab.project._project import Project
 from activelab.project.insight.final import final_labels
 from activelab.project.insight.people import annotator_table
-from activelab.project.insight.results import AnnotatorRow, Confusion, PersonDetail, PersonRow
-from activelab.project.store.schema import WHOLE, answer, event
+from activelab.project.insight.results import AnnotatorRow, Confusion, PersonDetail, PersonRow, PracticeResult
+from activelab.project.labelling.practice import attempts, needed
+from activelab.project.labelling.queue import must_practise
+from activelab.project.settings import Settings
+from activelab.project.store.schema import WHOLE, annotator, answer, event
 
 DAYS = 14
 """Days whose labels are counted, today included."""
@@ -39,11 +42,14 @@ def people_table(project: Project, now: float | None = None) -> list[PersonRow]:
     """
     now = time.time() if now is None else now
     rows = annotator_table(project)
-    days, last, said = project.database.read(lambda c: (labels_by_day(c, now), _last(c), _said(c)))
+    days, last, said, practised = project.database.read(
+        lambda c: (labels_by_day(c, now), _last(c), _said(c), _practised(c, project.settings))
+    )
     usual = _usual(project)
     return [
         PersonRow(
             **dict(row),
+            practice=practised.get(row.id),
             last_active=last.get(row.id),
             days=days.get(row.id, [0] * DAYS),
             flags=_flags(row, [one for one in rows if one.id != row.id], said.get(row.id, Counter()), usual),
@@ -95,6 +101,19 @@ def labels_by_day(connection: Connection, now: float) -> dict[int, list[int]]:
         day = int((when - start) // _DAY)
         if day < DAYS:
             found.setdefault(who, [0] * DAYS)[day] += 1
+    return found
+
+
+def _practised(connection: Connection, settings: Settings) -> dict[int, PracticeResult]:
+    admitted = dict(connection.execute(select(annotator.c.id, annotator.c.admitted)).all())
+    found = {}
+    for who, (turn, right, done, of) in attempts(connection).items():
+        passed = done == of and right >= needed(settings, of)
+        said = f"{right} of {of} right" if done == of else f"{done} of {of} answered, {right} right"
+        tries = "" if turn == 1 else ", tried twice" if turn == 2 else f", tried {turn} times"
+        said = ("passed, " if passed else "let in, " if admitted[who] else "") + said + tries
+        held = must_practise(connection, settings, who)
+        found[who] = PracticeResult(attempts=turn, right=right, done=done, of=of, held=held, words=said)
     return found
 
 

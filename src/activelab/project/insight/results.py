@@ -215,8 +215,21 @@ class AnnotatorRow(Result):
     gold_n: int
 
 
+class PracticeResult(Result):
+    """What somebody did of the examples to practise on, in the last attempt."""
+
+    attempts: int
+    right: int
+    done: int
+    of: int
+    held: bool = Field(description="Whether they may not label yet.")
+    words: str = Field(description="It in words.")
+
+
 class PersonRow(AnnotatorRow):
     """How somebody works."""
+
+    practice: PracticeResult | None = None
 
     last_active: float | None = Field(description="Of answers given here, in seconds since 1970.")
     days: list[int] = Field(description="Labels given here on each of the last 14 days (UTC), today last.")
@@ -274,7 +287,9 @@ class Vote(Result):
     asked: str | None = Field(
         description="The class it is about, which is the label or not; None where it is about all."
     )
-    reason: str | None
+    reason: str | None = Field(description="Of a skip; of any other answer a note.")
+    bulk: bool = Field(default=False, description="Whether it was given to many examples at once.")
+    flagged: bool = Field(default=False, description="Whether they ask for a look at it.")
     seconds: float | None
     time: float = Field(description="Seconds since 1970.")
     source: str

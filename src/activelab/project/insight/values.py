@@ -91,7 +91,8 @@ def votes(connection: Connection, naming: Naming, ids: list[int]) -> dict[int, l
     query = (
         select(
             answer.c.example_id, answer.c.event_id, annotator.c.name, answer.c.kind, answer.c.class_code,
-            answer.c.asked, event.c.reason, event.c.seconds, event.c.time, event.c.source,
+            answer.c.asked, answer.c.bulk, answer.c.flagged, event.c.reason, event.c.seconds,
+            event.c.time, event.c.source,
         )
         .join(annotator, annotator.c.id == answer.c.annotator_id)
         .join(event, event.c.id == answer.c.event_id)
@@ -107,6 +108,8 @@ def votes(connection: Connection, naming: Naming, ids: list[int]) -> dict[int, l
                 label=naming.name(row.class_code),
                 asked=naming.class_name(row.asked),
                 reason=row.reason,
+                bulk=row.bulk,
+                flagged=row.flagged,
                 seconds=None if row.seconds is None else number(row.seconds),
                 time=row.time,
                 source=row.source,

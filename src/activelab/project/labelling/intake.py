@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
 
@@ -33,7 +33,7 @@ CHANGES = 10
 """Labels replaced in one transaction; each takes as long as an answer."""
 
 Result = TypeVar("Result")
-_Given = tuple[int, int, int, int]  # example, annotator, class, and what was asked
+Given = tuple[int, int, int, int, "Beside"]  # example, annotator, class, what was asked, and what is beside
 _Right = tuple[int, int | None]  # example, class
 _AT_A_TIME = 10_000
 _LONGEST_PAUSE = 0.1
@@ -51,11 +51,23 @@ def codes_of(connection: Connection, names: Iterable[str]) -> dict[str, int]:
     return codes
 
 
+class Beside(NamedTuple):
+    """What is said of a label that was given elsewhere: a note, a flag, and whether it was seen in bulk."""
+
+    note: str | None = None
+    flagged: bool = False
+    bulk: bool = False
+
+
+_NOTHING = Beside()
+
+
 def add_labels(
     database: Database,
     labels: Mapping[Asked, Named],
     by: int | None = None,
     progress: Callable[[int], None] = lambda _: None,
+    beside: Mapping[Asked, Beside] | None = None,
 ) -> tuple[int, int]:
     """Store the label of each example and annotator, of all classes or of one.
 
@@ -89,8 +101,9 @@ def add_labels(
             raise InputError(f"the label of example {example_name!r} is {text!r}; only {about!r} was asked.")
     coded = codes_of_labels(database, texts.values(), (about for _, _, about in labels))
     people = database.write(lambda c: _people(c, names))
-    rows = [
-        (codes[e], people[a], coded.labels[text], coded.classes[about])
+    said = beside or {}
+    rows: list[Given] = [
+        (codes[e], people[a], coded.labels[text], coded.classes[about], said.get((e, a, about), _NOTHING))
         for (e, a, about), text in texts.items()
     ]
     new, changed, more = 0, 0, True
@@ -107,6 +120,8 @@ def add_labels(
             more = _in_turn(database, _fill)
         progress(at + BLOCK)
     counts = {"new": new, "changed": changed}
+    if bulk := sum(one.bulk for one in said.values()):
+        counts["bulk"] = bulk
     database.write(lambda c: write_audit(c, by, "labels imported", counts))
     return new, changed
 
@@ -170,7 +185,7 @@ def _hold(connection: Connection, version: int) -> None:
     queueing.check_version(connection, version)
 
 
-def _put_new(connection: Connection, rows: list[_Given], version: int) -> tuple[int, list[_Given]]:
+def _put_new(connection: Connection, rows: list[Given], version: int) -> tuple[int, list[Given]]:
     """Store labels of people who have not answered the example; how many, and labels that differ."""
     _hold(connection, version)
     there = _answers(connection, sorted({row[0] for row in rows}))
@@ -179,10 +194,10 @@ def _put_new(connection: Connection, rows: list[_Given], version: int) -> tuple[
     return len(fresh), [row for row in rows if there.get((row[0], row[1], row[3]), row[2]) != row[2]]
 
 
-def _put_changed(connection: Connection, rows: list[_Given], version: int) -> None:
+def _put_changed(connection: Connection, rows: list[Given], version: int) -> None:
     _hold(connection, version)
-    for e, a, code, about in rows:
-        reply = queueing.Answer("label", code, source="import", asked=about)
+    for e, a, code, about, (note, flagged, bulk) in rows:
+        reply = queueing.Answer("label", code, note, source="import", asked=about, flagged=flagged, bulk=bulk)
         queueing.put_answer(connection, a, e, reply, time.time())
 
 
@@ -257,7 +272,7 @@ def _answers(connection: Connection, codes: list[int]) -> dict[tuple[int, int, i
     return found
 
 
-def insert_labels(connection: Connection, fresh: list[_Given], now: float, source: str = "import") -> None:
+def insert_labels(connection: Connection, fresh: list[Given], now: float, source: str = "import") -> None:
     """Store many labels of people who have not answered these examples yet; slots of the queue are taken."""
     if not fresh:
         return
@@ -268,11 +283,15 @@ def insert_labels(connection: Connection, fresh: list[_Given], now: float, sourc
         connection.execute(select(func.setval(sequence, begin + len(fresh))))
     for at in range(0, len(fresh), _AT_A_TIME):
         rows = [
-            {"example_id": e, "annotator_id": a, "class_code": k, "asked": q, "event_id": begin + at + turn}
-            for turn, (e, a, k, q) in enumerate(fresh[at : at + _AT_A_TIME])
-        ]
+            {
+                "example_id": e, "annotator_id": a, "class_code": k, "asked": q,
+                "event_id": begin + at + turn, "bulk": marks.bulk, "flagged": marks.flagged,
+            }
+            for turn, (e, a, k, q, marks) in enumerate(fresh[at : at + _AT_A_TIME])
+        ]  # fmt: skip
+        notes = [{"reason": one[4].note} for one in fresh[at : at + _AT_A_TIME]]
         stored = insert(event).values(time=now, kind="label", source=source, id=bindparam("event_id"))
-        connection.execute(stored, rows)
+        connection.execute(stored, [row | note for row, note in zip(rows, notes, strict=True)])
         connection.execute(insert(answer).values(kind="label"), rows)
     _raise(connection, example, Counter(row[0] for row in fresh))
     rounds.labels_came(connection, Counter((row[0], row[3]) for row in fresh))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     Connection,
     Float,
     Integer,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     String,
     bindparam,
     case,
+    cast,
     delete,
     exists,
     false,
@@ -57,6 +59,7 @@ from activelab.project.store.schema import (
     example,
     label_set,
     lease,
+    practice,
     queue,
     setting,
 )
@@ -124,6 +127,7 @@ class Answer:
     class_code : int or None
         The class, of a label alone; of one about a single class a set of it, or the empty set.
     reason : str or None
+        Of a skip; of anything else a note.
     seconds : float or None
         Between seeing the example and answering.
     source : {"page", "api", "import", "connector"}
@@ -133,6 +137,10 @@ class Answer:
         Code of the class it is about, or `WHOLE`.
     version : int or None
         Of the classes the codes are of (see `class_history`); None if they were read in this transaction.
+    bulk : bool
+        Whether it was given to many examples at once.
+    flagged : bool
+        Whether whoever leads should look at it.
 
     Raises
     ------
@@ -148,6 +156,8 @@ class Answer:
     request: str | None = None
     asked: int = WHOLE
     version: int | None = None
+    bulk: bool = False
+    flagged: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in ANSWERS:
@@ -342,6 +352,8 @@ _APPEND = (
         seconds=bindparam("seconds"),
         source=bindparam("source"),
         request=bindparam("request"),
+        bulk=bindparam("in_bulk"),
+        flagged=bindparam("flag"),
     )
     .returning(event.c.id)
 )
@@ -351,6 +363,8 @@ _SAID: dict[str, Any] = {
     "kind": bindparam("kind", type_=String),
     "class_code": bindparam("class", type_=Integer),
     "asked": _about,
+    "bulk": cast(bindparam("in_bulk", type_=Boolean), Boolean),
+    "flagged": cast(bindparam("flag", type_=Boolean), Boolean),
 }
 _ANSWER = insert(answer).values(**_SAID, event_id=bindparam("event"))
 # What an answer changes; the lease is none where nobody was asked. A row that stays as it is is not locked.
@@ -394,7 +408,7 @@ def lease_examples(
         If the annotator is unknown or disabled.
     """
     share_round(connection)
-    return _lease(connection, settings, annotator_id, _working(connection, annotator_id), count, now)
+    return _lease(connection, settings, annotator_id, working(connection, settings, annotator_id), count, now)
 
 
 def _lease(
@@ -413,11 +427,11 @@ def _lease(
         wanted = max(min(wanted, int(left / settings.least_price)), 0)
     served = who.num_labels + len(leases)
     share = left_of_share(connection, settings, annotator_id, who.round)
-    known = sum(_gold_is_due(settings, annotator_id, served + turn) for turn in range(wanted))
-    for example_id in _gold_examples(connection, annotator_id, known, served):
+    known = sum(gold_is_due(settings, annotator_id, served + turn) for turn in range(wanted))
+    for example_id in gold_examples(connection, annotator_id, known, served):
         about = _asked_of_gold(settings, annotator_id, example_id)
         if settings.price_of_answer(about) <= left:
-            leases.append(_keep(connection, settings, annotator_id, -1, (example_id, about), True, now))
+            leases.append(keep(connection, settings, annotator_id, -1, (example_id, about), True, now))
             left -= settings.price_of_answer(about)
             wanted -= 1
     wanted = wanted if share is None else min(wanted, share)
@@ -436,6 +450,25 @@ def _lease(
     return leases
 
 
+def must_practise(connection: Connection, settings: Settings, annotator_id: int) -> bool:
+    """Whether somebody is new and has to practise before they label.
+
+    Those who lead, accounts without a password, as programs have, and whoever has labelled here need not; nor
+    does anybody where no answer is known.
+    """
+    if not settings.training_examples:
+        return False
+    new = select(annotator.c.id).where(
+        annotator.c.id == annotator_id,
+        annotator.c.role == "annotator",
+        annotator.c.admitted.is_(None),
+        annotator.c.num_labels == 0,
+        annotator.c.password.is_not(None),
+        exists().where(example.c.gold.is_not(None)),
+    )
+    return connection.execute(new).first() is not None
+
+
 @dataclass(frozen=True)
 class _Working:
     """Somebody who may label, and the round that is served."""
@@ -445,11 +478,13 @@ class _Working:
     version: int
 
 
-def _working(connection: Connection, annotator_id: int) -> _Working:
+def working(connection: Connection, settings: Settings, annotator_id: int) -> _Working:
     """Somebody who may label, kept from their other requests until the transaction ends."""
     row = connection.execute(_WHO, {"who": annotator_id}).one_or_none()
     if row is None or row.disabled:
         raise InputError("this account is disabled; ask whoever leads the project.")
+    if settings.training_examples and must_practise(connection, settings, annotator_id):
+        raise ConflictError("the examples to practise on come first: open the page Label.")
     return _Working(row.num_labels, -1 if row.round is None else int(row.round), row.version)
 
 
@@ -470,7 +505,7 @@ def _take_best(
         return [_leased(row) for row in sorted(rows)]
     taken = connection.execute(_TAKE_BEST, wanted).all()
     return [
-        _keep(connection, settings, annotator_id, number, (example_id, about), False, now)
+        keep(connection, settings, annotator_id, number, (example_id, about), False, now)
         for _, example_id, about in sorted(taken)
     ]
 
@@ -479,7 +514,15 @@ def _leased(row: Any) -> Lease:
     return Lease(row.id, row.example_id, row.asked, row.gold, row.expires, json.loads(row.content))
 
 
-def _take(connection: Connection, number: int, question: Question) -> bool:
+def held_by(connection: Connection, annotator_id: int, *, bulk: bool) -> list[Lease]:
+    """What somebody holds, of a grid or not."""
+    held = select(*_SHOWN).where(
+        lease.c.annotator_id == annotator_id, lease.c.state == "open", lease.c.bulk == bulk
+    )
+    return [_leased(row) for row in connection.execute(held.order_by(lease.c.id))]
+
+
+def take(connection: Connection, number: int, question: Question) -> bool:
     """Take a free slot of a question, if there is one."""
     row = {"round": number, "example": question[0], "about": question[1]}
     return bool(connection.execute(_TAKE, row).rowcount)
@@ -526,7 +569,7 @@ def labels_spent(connection: Connection, settings: Settings) -> float:
     return settings.cost_of(*map(int, connection.execute(select(*sums)).one()))
 
 
-def _gold_is_due(settings: Settings, annotator_id: int, turn: int) -> bool:
+def gold_is_due(settings: Settings, annotator_id: int, turn: int) -> bool:
     """Whether a turn is one for gold: at random with the project's rate, but the same when asked again."""
     if not settings.gold_rate:
         return False
@@ -544,15 +587,17 @@ def _asked_of_gold(settings: Settings, annotator_id: int, example_id: int) -> in
     return draw if draw < size else WHOLE
 
 
-def _gold_examples(connection: Connection, annotator_id: int, count: int, served: int) -> list[int]:
+def gold_examples(connection: Connection, annotator_id: int, count: int, served: int) -> list[int]:
+    """Examples with a known answer that somebody has not met, as many as asked for."""
     if not count:
         return []
     answered = select(answer.c.example_id).where(answer.c.annotator_id == annotator_id)
     held = select(lease.c.example_id).where(lease.c.annotator_id == annotator_id, lease.c.state == "open")
+    told = select(practice.c.example_id).where(practice.c.annotator_id == annotator_id)
     free = (
         connection.execute(
             select(example.c.id)
-            .where(example.c.gold.is_not(None), example.c.id.not_in(answered), example.c.id.not_in(held))
+            .where(example.c.gold.is_not(None), *(example.c.id.not_in(one) for one in (answered, held, told)))
             .order_by(example.c.id)
         )
         .scalars()
@@ -562,7 +607,7 @@ def _gold_examples(connection: Connection, annotator_id: int, count: int, served
     return sorted(free, key=lambda code: hashlib.blake2b(f"{annotator_id}/{code}".encode()).digest())[:count]
 
 
-def _keep(
+def keep(
     connection: Connection,
     settings: Settings,
     annotator_id: int,
@@ -571,6 +616,7 @@ def _keep(
     gold: bool,
     now: float,
 ) -> Lease:
+    """Keep an example for somebody; its slot is taken already."""
     kept = {
         "round": number,
         "example": question[0],
@@ -607,7 +653,7 @@ def record(
         If the annotator is disabled, or a class is named that was not asked about.
     """
     share_round(connection)
-    who = _working(connection, annotator_id)
+    who = working(connection, settings, annotator_id)
     _check_version(reply, who.version)
     row = connection.execute(_LEASED, {"lease": lease_id, "request": reply.request}).one_or_none()
     if row is None or row.annotator_id != annotator_id:
@@ -639,7 +685,7 @@ def _store_answer(
         price = settings.price_of_answer(row.asked)
         if budget is not None and labels_left(connection, settings) < price - _ROUNDING:
             raise ConflictError("it took too long: the budget is spent meanwhile.")
-        if not row.gold and not _take(connection, current, question):
+        if not row.gold and not take(connection, current, question):
             raise ConflictError("it took too long: the example has gone to somebody else.")
     # A lease that had ended is of the round it was taken again in.
     number = current if row.state == "expired" else row.round_id
@@ -697,9 +743,17 @@ def put_answer(
 
 
 def correct(
-    connection: Connection, annotator_id: int, example_id: int, reply: Answer, now: float
+    connection: Connection,
+    annotator_id: int,
+    example_id: int,
+    reply: Answer,
+    now: float,
+    *,
+    flagged: bool | None = None,
 ) -> Recorded:
     """`put_answer` in place of an answer of theirs to the same question, of which there must be one.
+
+    The note stays unless there is another, and so does the flag; an empty note removes it.
 
     Raises
     ------
@@ -708,9 +762,16 @@ def correct(
     """
     question = example_id, reply.asked
     known = known_request(connection, reply.request, annotator_id, question, (reply.kind,))
-    if known is None and connection.execute(_answer_to(annotator_id, question)).first() is None:
+    if known is not None:
+        return known
+    before = connection.execute(_answer_to(annotator_id, question)).one_or_none()
+    if before is None:
         raise ConflictError("you have not answered this, or have taken it back.")
-    return put_answer(connection, annotator_id, example_id, reply, now)
+    note = reply.reason
+    if note is None and before.kind != "skip":
+        note = connection.execute(select(event.c.reason).where(event.c.id == before.event_id)).scalar_one()
+    marked = replace(reply, reason=note or None, flagged=before.flagged if flagged is None else flagged)
+    return put_answer(connection, annotator_id, example_id, marked, now)
 
 
 def _answer_to(annotator_id: int, question: Question) -> Select[Any]:
@@ -758,7 +819,7 @@ def undo(
         If the annotator is disabled.
     """
     share_round(connection)
-    number = _working(connection, annotator_id).round
+    number = working(connection, settings, annotator_id).round
     if request is not None:
         known = known_request(connection, request, annotator_id, None, ("undo",))
         if known is not None:
@@ -791,9 +852,9 @@ def undo(
     )
     # A label had kept its slot; the slot of a skip may have gone to somebody else.
     question = last.example_id, last.asked
-    if not gold and last.kind != "label" and not _take(connection, number, question):
+    if not gold and last.kind != "label" and not take(connection, number, question):
         return None
-    return _keep(connection, settings, annotator_id, -1 if gold else number, question, gold, now)
+    return keep(connection, settings, annotator_id, -1 if gold else number, question, gold, now)
 
 
 def known_request(
@@ -838,6 +899,9 @@ def _append(
         "kind": reply.kind,
         "class": reply.class_code,
         "about": reply.asked,
+        # Under the name of a column, an update of another table would set it.
+        "in_bulk": reply.bulk,
+        "flag": reply.flagged,
     }
     circumstances = {
         "now": now,

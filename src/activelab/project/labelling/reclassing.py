@@ -446,6 +446,7 @@ def _carry(connection: Connection, change: ClassChange, asked_again: set[int]) -
     gone = [code for code, now in enumerate(after) if now is None]
     moved = {code: now for code, now in enumerate(after) if now is not None and now != code}
     singles = _singles(connection) if change.sets is not None else {}
+    marks = _marks(connection) if singles else {}
     if singles:
         connection.execute(delete(answer).where(answer.c.asked != WHOLE))
     for at in range(0, len(gone), _BLOCK):
@@ -461,15 +462,24 @@ def _carry(connection: Connection, change: ClassChange, asked_again: set[int]) -
             connection.execute(update(table).where(column.in_(select(_map.c.was))).values({column: now}))
         _map.drop(connection)
     if change.sets is not None:
-        _carry_sets(connection, change, singles)
+        _carry_sets(connection, change, singles, marks)
     _count(connection, asked_again | {code for code, _ in singles})
     _carry_round(connection, change)
     for row in connection.execute(select(quality_audit.c.id, quality_audit.c.labels)).all():
         _carry_audit(connection, row, after)
 
 
+def _marks(connection: Connection) -> dict[int, dict[str, bool]]:
+    """What was noted with the answers about single classes, by event."""
+    query = select(answer.c.event_id, answer.c.bulk, answer.c.flagged).where(answer.c.asked != WHOLE)
+    return {row.event_id: {"bulk": row.bulk, "flagged": row.flagged} for row in connection.execute(query)}
+
+
 def _carry_sets(
-    connection: Connection, change: ClassChange, singles: dict[tuple[int, int], list[Single]]
+    connection: Connection,
+    change: ClassChange,
+    singles: dict[tuple[int, int], list[Single]],
+    marks: dict[int, dict[str, bool]],
 ) -> None:
     """Store the sets of now, and the answers about single classes, of which some became one."""
     connection.execute(delete(label_set))
@@ -489,6 +499,7 @@ def _carry_sets(
             "event_id": one.event_id,
             "kind": one.kind,
             "class_code": codes[(one.asked,) if one.yes else ()] if one.kind == "label" else None,
+            **marks[one.event_id],
         }
         for (e, a), one in kept
     ]

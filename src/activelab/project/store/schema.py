@@ -36,6 +36,13 @@ def _asked(**options: Any) -> Column[int]:
     return Column("asked", Integer, nullable=False, server_default=text(str(WHOLE)), **options)
 
 
+def _marks() -> list[Column[bool]]:
+    """How an answer was given: to many examples at once, and flagged for whoever leads."""
+    return [
+        Column(name, Boolean, nullable=False, server_default=text("false")) for name in ("bulk", "flagged")
+    ]
+
+
 # SQLite counts rows by itself only in columns of exactly this type.
 _Counted = BigInteger().with_variant(Integer, "sqlite")
 
@@ -82,6 +89,7 @@ annotator = Table(
     Column("session", Integer, nullable=False, server_default="0"),  # raised to end all sessions
     Column("num_labels", Integer, nullable=False, server_default="0"),  # collected here, not imported
     Column("num_single", Integer, nullable=False, server_default="0"),  # of these, about one class each
+    Column("admitted", Float(53)),  # when they passed the practice examples, or were let in
 )
 
 token = Table(
@@ -118,8 +126,9 @@ event = Table(
     Column("kind", String, nullable=False),  # label, skip, unsure, undo, decision
     Column("class_code", Integer),
     _asked(),
-    Column("reason", Text),
+    Column("reason", Text),  # of a skip; of anything else a note
     Column("seconds", Float(53)),  # between seeing the example and answering
+    *_marks(),
     Column("source", String, nullable=False),  # page, api, import, adjudication, connector
     Column("undoes", _Counted),
     Column("request", String, unique=True),  # chosen by the client: sent twice, it counts once
@@ -134,6 +143,7 @@ answer = Table(
     Column("event_id", _Counted, nullable=False),
     Column("kind", String, nullable=False),  # label, skip, unsure
     Column("class_code", Integer),
+    *_marks(),
     Index("answer_of_annotator", "annotator_id", "event_id"),
     Index("answer_by_event", "event_id"),
 )
@@ -231,6 +241,7 @@ lease = Table(
     Column("annotator_id", ForeignKey("annotator.id"), nullable=False),
     _asked(),
     Column("gold", Boolean, nullable=False),
+    Column("bulk", Boolean, nullable=False, server_default=text("false")),  # shown with others like it
     Column("leased", Float(53), nullable=False),
     Column("expires", Float(53), nullable=False),
     Column("state", String, nullable=False),  # open, done, expired
@@ -249,6 +260,19 @@ lease = Table(
         sqlite_where=text("state = 'open'"),
         postgresql_where=text("state = 'open'"),
     ),
+)
+
+# Examples with known answers that newcomers practise on; what they say of them are no labels.
+practice = Table(
+    "practice",
+    metadata,
+    Column("annotator_id", ForeignKey("annotator.id"), primary_key=True, autoincrement=False),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),  # 1, 2, …
+    Column("position", Integer, primary_key=True, autoincrement=False),  # 0, 1, …
+    Column("example_id", ForeignKey("example.id"), nullable=False),
+    Column("class_code", Integer),  # in the classes of then; none before it is answered
+    Column("correct", Boolean),
+    Column("time", Float(53)),
 )
 
 audit = Table(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from activelab._typing import Float64s, Models
+from activelab._typing import Bools, Float64s, Models
 from activelab.consensus import BayesianEstimate, Consensus, OrdinalConsensus, bayesian_estimate
 from activelab.consensus.parts import (
     consensus_by,
@@ -88,6 +88,17 @@ def abstentions_beside(project: Project, labels: Labels, up_to_event: int) -> La
         annotators=labels.annotators,
         classes=1,
     )
+
+
+def bulk_beside(project: Project, labels: Labels, up_to_event: int) -> Bools | None:
+    """Which of some labels were seen in bulk, in their order; None if none was."""
+    seen = project.seen_in_bulk(up_to_event)
+    there = {name: code for code, name in enumerate(labels.annotators.tolist())}
+    keys = [code * labels.n_annotators + there[name] for code, name in seen if name in there]
+    if not keys:
+        return None
+    key = labels.example.astype(np.int64) * labels.n_annotators + labels.annotator
+    return np.asarray(np.isin(key, keys))
 
 
 def mean_rating(labels: Labels) -> Float64s:

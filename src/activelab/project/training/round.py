@@ -20,6 +20,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from activelab._errors import InputError
 from activelab._frames import as_frame
+from activelab._kernels import blocks, normalised
 from activelab._typing import Bools, Float64s, Ids, Ints, Models
 from activelab.consensus import AnnotatorTable, Consensus, OrdinalAnnotatorTable
 from activelab.consensus.parts import label_sums, scale_positions, vote_labels
@@ -36,7 +37,7 @@ from activelab.project.labelling.summary import AnnotatorAccuracy, RoundMetrics,
 from activelab.project.settings import Settings, load_settings, load_value
 from activelab.project.store.database import BusyError, StorageError
 from activelab.project.store.schema import WHOLE, round_, round_array
-from activelab.project.training.consensus import Judged, abstentions_beside, judge, mean_rating
+from activelab.project.training.consensus import Judged, abstentions_beside, bulk_beside, judge, mean_rating
 from activelab.project.training.due import enough
 from activelab.project.training.embedding_map import draw_map
 from activelab.project.training.predictions import load_pred_probs, parts, parts_of, read_predictions
@@ -290,7 +291,7 @@ def _outcome(
     judged = judge(settings, labels, given, seed=settings.seed + begun.id)
     notes = list(dict.fromkeys([*result.notes, *judged.consensus.notes]))
     return _Outcome(
-        _arrays(result, judged, order),
+        _arrays(result, judged, order, given),
         result.pred_probs,
         _metrics(settings, known, result, judged, given, order),
         _summary(settings, judged.consensus, result, models, dealt(result.plan), notes),
@@ -372,6 +373,7 @@ def _ask(
         known=known,
         families=project.families(labels),
         abstentions=abstentions_beside(project, labels, begun.last_event),
+        bulk=bulk_beside(project, labels, begun.last_event),
     )
     left = learner.state()[0]
     if left is not None and left.committee:
@@ -546,15 +548,21 @@ def _mean(values: Any) -> float | None:
 # ------------------------------------------------------------------ what is stored
 
 
-def _arrays(result: RoundResult, judged: Judged, order: Ints) -> dict[str, Any]:
+def _arrays(result: RoundResult, judged: Judged, order: Ints, models: Models) -> dict[str, Any]:
     assessment, consensus = result.assessment, judged.consensus
+    predicted = assessment.predicted_label
+    sure = np.empty(len(predicted), dtype=np.float32)
+    for block in blocks(consensus.labels):
+        believed = normalised(judged.estimate.log_prior(block, models))
+        sure[block.index] = believed[np.arange(block.size), predicted[block.index]]
     arrays = {
         "order": order,
         "scores": assessment.scores.astype(np.float32),
         "consensus": consensus.label.astype(np.int32),
         "quality": consensus.quality.astype(np.float32),
         "target": assessment.consensus_label.astype(np.int32),
-        "predicted": assessment.predicted_label.astype(np.int32),
+        "predicted": predicted.astype(np.int32),
+        "sure": sure,
     }
     if judged.expected_error is not None:
         arrays["expected_error"] = judged.expected_error.astype(np.float32)

@@ -5,8 +5,10 @@ import { call, page, post, requestId } from "./api.js";
 import { chooser, onScale, several, words, yesNo, yesOrNo } from "./choose.js";
 import { begin, built, isBroken, showContent, started } from "./content.js";
 import { $, capital, make, note, number, start } from "./dom.js";
+import * as goal from "./goal.js";
 import { pressed } from "./keys.js";
 import * as mine from "./mine.js";
+import * as remark from "./remark.js";
 import { swipes } from "./swipe.js";
 
 const WANTED = 4;
@@ -109,6 +111,7 @@ function showProgress() {
   } else {
     $("count").textContent = own;
   }
+  goal.show(progress);
 }
 
 // What is read while an answer is under way may count it or not: it is read again when the last is stored.
@@ -117,7 +120,7 @@ async function readProgress() {
   old = true;
   if (outbox.length) return;
   try {
-    const read = await call("GET", "progress");
+    const read = await call("GET", `progress?since=${goal.today()}`);
     if (given !== before) return;
     old = false;
     progress = read;
@@ -136,23 +139,25 @@ function answer(kind, { label = null, reason = null } = {}) {
   items.shift();
   // Whoever passes an example over is asked no more about it.
   while (kind === "skip" && items[0]?.example === item.example) items.shift();
+  const remarks = remark.take(kind, reason);
   const seconds = Math.min(Math.max((performance.now() - shownAt - hidden) / 1000, 0), 86400);
   outbox.push({
     lease: item.lease,
-    body: { kind, label, reason, seconds, request: requestId(), then_lease: WANTED },
+    body: { kind, label, ...remarks, seconds, request: requestId(), then_lease: WANTED },
   });
   given += 1;
+  if (progress) progress.today += 1;
   if (kind === "label") {
     yours += 1;
     if (progress) progress.collected += item.price;
     showProgress();
-  }
+  } else goal.show(progress);
   sending ??= send().finally(() => {
     sending = null;
     if (!items.length) show();
     if (old) readProgress();
   });
-  mine.add({ example: item.example, content: item.content, kind, label, asked: item.asked, reason });
+  mine.add({ example: item.example, content: item.content, kind, label, asked: item.asked, reason: remarks.reason });
   const said = () => (item.asked === null ? words(label) : `${item.asked}: ${yesNo(label)}`);
   const stored = kind === "label" ? said() : kind === "skip" ? "Skipped" : "Stored that you cannot tell";
   $("heard").textContent = `${stored}. ${describe(items[0])}`;
@@ -317,11 +322,16 @@ document.addEventListener("keydown", (event) => {
     });
     return;
   }
-  if (mine.isOpen() || $("keys-dialog").open) return;
+  if (mine.isOpen() || remark.isOpen() || $("keys-dialog").open) return;
   if (event.key === "Escape" && !$("guidelines").hidden) return guidelines(false);
   if (typing) return;
   if (!$("shortcuts").checked) return;
   pressed(event, (key) => {
+    const remarks = remark.actions(items[0]);
+    if (remarks[key]) {
+      remarks[key]();
+      return true;
+    }
     if (!ACTIONS[key]) return !(key === "Enter" && event.target.matches("button, a, summary")) && asker().press(key);
     ACTIONS[key][1]();
     return true;
@@ -335,7 +345,7 @@ function showKeys() {
   const row = (key, ...said) => [make("dt", {}, key ? make("kbd", {}, key) : null), make("dd", { dir: "auto" }, said)];
   const classes = choice.keys().flatMap((one) => row(one.key, make("b", {}, one.label), one.description ? ` ${one.description}` : "", one.example ? make("i", {}, ` e.g. ${one.example}`) : ""));
   const answers = items[0]?.asked ? YES_NO.flatMap(([key, said]) => row(key, said)) : classes;
-  const rest = [...Object.entries(ACTIONS).map(([key, [said]]) => [key === "Backspace" ? "⌫" : key, said]), ["/", "Find a class, where there are many"], [several ? "↵" : "↓", several ? "Store what is ticked" : "Scroll a long example"]];
+  const rest = [...Object.entries(ACTIONS).map(([key, [said]]) => [key === "Backspace" ? "⌫" : key, said]), ...Object.keys(remark.actions(items[0])).map((key) => [key, key === "f" ? "Flag" : "Note"]), ["/", "Find a class, where there are many"], [several ? "↵" : "↓", several ? "Store what is ticked" : "Scroll a long example"]];
   $("keys-list").replaceChildren(...answers, ...rest.flatMap(([key, said]) => row(key, said)));
   $("keys-dialog").showModal();
 }

@@ -129,7 +129,7 @@ async function give(kind, label) {
   const { example, asked } = open;
   try {
     await call("PUT", `answers/${example}`, { kind, label, asked, request: requestId() });
-    const now = { ...open, kind, label, reason: null };
+    const now = { ...open, kind, label, reason: open.kind === "skip" ? null : open.reason };
     last = last.map((one) => (same(one, now) ? now : one));
     showStrip();
     $("mine-dialog").close();

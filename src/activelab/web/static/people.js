@@ -22,6 +22,7 @@ const COLUMNS = [
   ["Last active", (row) => row.last_active ?? 0, (row) => when(row.last_active), "wide-only"],
   ["Known answers right", (row) => row.gold_accuracy ?? -1, (row) => (row.gold_n ? `${percent(row.gold_accuracy, 0)} of ${number(row.gold_n)}` : "–"), "numbers wide-only"],
   ["Agrees with others", (row) => row.agreement ?? -1, (row) => (row.agreement_n ? `${percent(row.agreement, 0)} of ${number(row.agreement_n)}` : "–"), "numbers wide-only"],
+  ["Practice", (row) => row.practice?.right ?? -1, (row) => row.practice?.words ?? "–", "wide-only", "of examples with known answers, before they label"],
   ["Passed", (row) => row.skips + row.unsure, (row) => number(row.skips + row.unsure), "numbers wide-only", "skipped, or could not tell"],
 ];
 
@@ -105,9 +106,11 @@ async function detail(id, focus = true) {
   $("person-facts").textContent = [
     `${number(shown.labels)} labels`,
     `last active ${when(shown.last_active)}`,
+    ...(shown.practice ? [`practice: ${shown.practice.words}`] : []),
     ...shown.flags,
   ].join(" · ");
   $("answers").href = at(`/browse?annotator=${encodeURIComponent(shown.name)}`);
+  $("admit").hidden = !shown.practice?.held;
   if ($("pause")) {
     $("pause").textContent = shown.disabled ? "Let them label again" : "Pause";
     $("pause").hidden = shown.id === page.account.id;
@@ -127,6 +130,17 @@ $("again").addEventListener("click", async () => {
   }
 });
 
+$("admit").addEventListener("click", async () => {
+  try {
+    await post(`people/${shown.id}/admit`);
+    await show();
+    await detail(shown.id, false);
+    note(`${shown.name} may label now.`);
+  } catch (error) {
+    note(capital(error.message), "bad");
+  }
+});
+
 $("pause")?.addEventListener("click", async () => {
   try {
     await call("PATCH", `annotators/${shown.id}`, { disabled: !shown.disabled });
@@ -139,7 +153,7 @@ $("pause")?.addEventListener("click", async () => {
 });
 
 async function show() {
-  people = (await get("people")).filter((one) => one.labels || one.skips || one.unsure || !one.disabled);
+  people = (await get("people")).filter((one) => one.labels || one.practice || one.skips || one.unsure || !one.disabled);
   showTable();
   showSpeed();
 }

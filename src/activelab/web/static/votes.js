@@ -9,6 +9,9 @@ const ANSWERS = {
   skip: (vote) => `skipped${vote.reason ? `: ${vote.reason}` : ""}`,
   unsure: () => "cannot tell",
 };
+// What was noted with an answer, and how it was given.
+export const remarks = (vote) =>
+  [vote.flagged ? "⚑ flagged" : null, vote.bulk ? "seen in bulk" : null, vote.reason && vote.kind !== "skip" ? `“${vote.reason}”` : null].filter(Boolean).join(", ");
 export const said = (vote) => `${vote.asked === null ? "" : `${vote.asked}: `}${ANSWERS[vote.kind](vote)}`;
 
 export function votesOf(votes) {
@@ -20,7 +23,7 @@ export function votesOf(votes) {
       make(
         "li",
         {},
-        make("span", {}, vote.annotator),
+        make("span", {}, vote.annotator, remarks(vote) ? make("small", { class: "quiet" }, ` ${remarks(vote)}`) : null),
         make(
           "span",
           { class: vote.kind === "label" ? "label" : "quiet" },
@@ -38,7 +41,7 @@ export const byAnswer = (votes, words = said) => [...Map.groupBy(votes, words)].
 export function votesByLabel(votes) {
   if (!votes.length) return votesOf(votes);
   const sorted = byAnswer(votes);
-  const person = (vote) => `${vote.annotator}${vote.kind === "label" && vote.accuracy !== null ? ` (${percent(vote.accuracy, 0)} right)` : ""}`;
+  const person = (vote) => `${vote.annotator}${vote.kind === "label" && vote.accuracy !== null ? ` (${percent(vote.accuracy, 0)} right)` : ""}${remarks(vote) ? ` (${remarks(vote)})` : ""}`;
   return make(
     "ul",
     { class: "votes" },

@@ -1,0 +1,124 @@
+"""Beside single answers: grids that are answered together, and the examples newcomers practise on."""
+
+from __future__ import annotations
+
+import json
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+
+from activelab.web._api_labelling import source_of
+from activelab.web._bodies import (
+    FeedbackOut,
+    GridIn,
+    GridOut,
+    GridStoredOut,
+    Number,
+    PracticeIn,
+    PracticeOut,
+)
+from activelab.web._content import content_of
+from activelab.web._failures import ERRORS
+from activelab.web._queries import example_row, items_of
+from activelab.web._site import Site
+from activelab.web._visitors import Adjudicator, Annotator, Here
+
+router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["labelling"])
+
+
+@router.post("/grid", summary="Take similar examples to answer together")
+async def take_grid(site: Here, visitor: Annotator) -> GridOut | None:
+    """Examples that lie close together and that the model is sure of, kept for you; null if there are none.
+
+    A grid that you hold comes again.
+    """
+
+    def work() -> GridOut | None:
+        grid = site.project.lease_grid(visitor.account.id)
+        if grid is None:
+            return None
+        settings = site.project.settings
+        return GridOut(label=settings.classes[grid.label], items=items_of(grid.leases, settings))
+
+    return await run_in_threadpool(work)
+
+
+@router.post("/grid/answer", summary="Answer a grid")
+async def answer_grid(body: GridIn, site: Here, visitor: Annotator) -> GridStoredOut:
+    """Store one label of the examples that are named, as an answer each, marked as seen in bulk: all or none.
+
+    The others of the grid are asked one by one.
+    """
+
+    def work() -> GridStoredOut:
+        stored = site.project.record_grid(
+            visitor.account.id,
+            body.leases,
+            body.label,
+            seconds=body.seconds,
+            source=source_of(visitor),
+            request=body.request,
+        )
+        return GridStoredOut(number=len(stored))
+
+    return await run_in_threadpool(work)
+
+
+@router.get("/practice", summary="The examples to practise on")
+async def read_practice(site: Here, visitor: Annotator) -> PracticeOut:
+    """How far you are, and the next example."""
+    return await run_in_threadpool(lambda: _practice(site, visitor.account.id))
+
+
+@router.post("/practice", summary="Answer an example to practise on")
+async def answer_practice(body: PracticeIn, site: Here, visitor: Annotator) -> FeedbackOut:
+    """Say what an example is, and hear what is right; it is no label."""
+
+    def work() -> FeedbackOut:
+        told = site.project.practise(visitor.account.id, body.example, body.label)
+        naming = site.project.naming()
+        return FeedbackOut(
+            correct=told.correct,
+            label=naming.name(told.label) or [],
+            note=told.note,
+            practice=_practice(site, visitor.account.id),
+        )
+
+    return await run_in_threadpool(work)
+
+
+@router.post("/practice/again", summary="Practise again")
+async def practise_again(site: Here, visitor: Annotator) -> PracticeOut:
+    """Another attempt, first with examples that you have not seen."""
+
+    def work() -> PracticeOut:
+        site.project.practise_again(visitor.account.id)
+        return _practice(site, visitor.account.id)
+
+    return await run_in_threadpool(work)
+
+
+@router.post("/people/{annotator_id}/admit", status_code=204, summary="Let somebody label")
+def admit(annotator_id: Number, site: Here, visitor: Adjudicator) -> None:
+    """Let somebody label who has not passed the examples to practise on."""
+    site.project.admit(annotator_id, visitor.account.id)
+
+
+def _practice(site: Site, annotator_id: int) -> PracticeOut:
+    now = site.project.practice_of(annotator_id)
+    content = None
+    if now.due and now.example_id is not None:
+        code = now.example_id
+        row = site.project.database.read(lambda c: example_row(c, code))
+        content = content_of(code, json.loads(row.content), site.project.settings)
+    return PracticeOut(
+        due=now.due,
+        attempt=now.attempt,
+        of=now.of,
+        done=now.done,
+        right=now.right,
+        needed=now.needed,
+        passed=now.passed,
+        example=now.example_id if now.due else None,
+        content=content,
+    )

@@ -7,7 +7,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -414,8 +414,25 @@ class Project:
 
     # ------------------------------------------------------------------ labelling
 
-    def lease(self, annotator_id: int, count: int = 1) -> list[queueing.Lease]:
+    def lease(
+        self,
+        annotator_id: int,
+        count: int | None = 1,
+        *,
+        have: Collection[int] = (),
+        hold: bool = True,
+    ) -> list[queueing.Lease]:
         """The next examples of an annotator, kept for them (see the settings for how long).
+
+        Parameters
+        ----------
+        annotator_id : int
+        count : int or None
+            None for as many as they may hold ahead.
+        have : collection of int
+            Leases of theirs to leave out.
+        hold : bool
+            Whether to keep them; if not, they are shown, and an answer counts if they are still free then.
 
         Raises
         ------
@@ -424,8 +441,14 @@ class Project:
         """
         settings = self.refresh()
         return self.database.write(
-            lambda c: queueing.lease_examples(c, settings, annotator_id, count, time.time())
+            lambda c: queueing.lease_examples(
+                c, settings, annotator_id, count, time.time(), have=have, hold=hold
+            )
         )
+
+    def held(self, annotator_id: int) -> set[int]:
+        """The leases somebody holds now."""
+        return self.database.read(lambda c: queueing.held_by(c, annotator_id, time.time()))
 
     def record(
         self,
@@ -438,11 +461,13 @@ class Project:
         seconds: float | None = None,
         source: str = "api",
         request: str | None = None,
-        then_lease: int = 0,
+        then_lease: int | None = 0,
+        have: Collection[int] = (),
     ) -> tuple[queueing.Recorded, list[queueing.Lease]]:
         """Store an answer, and lease the next examples in the same transaction.
 
         It is about what the lease asks: of one class, ``label`` is a list of this class, or an empty list.
+        ``then_lease`` and ``have`` are as in `lease`.
 
         Raises
         ------
@@ -456,7 +481,7 @@ class Project:
         reply = queueing.Answer(kind, code, reason, seconds, source, request)
         return self.database.write(
             lambda c: queueing.record(
-                c, settings, annotator_id, lease_id, reply, time.time(), then_lease=then_lease
+                c, settings, annotator_id, lease_id, reply, time.time(), then_lease=then_lease, have=have
             )
         )
 

@@ -9,6 +9,7 @@ from activelab.web._bodies import (
     ProjectOut,
 )
 from activelab.web._failures import ERRORS
+from activelab.web._queries import version_of
 from activelab.web._site import Site
 from activelab.web._visitors import Admin, Annotator, Here, Visitor
 
@@ -25,6 +26,7 @@ def project_out(site: Site, visitor: Visitor) -> ProjectOut:
         classes=list(settings.classes),
         scale_ends=list(settings.scale_ends),
         guidelines=settings.guidelines,
+        version=version_of(settings),
         settings=settings.to_dict() if visitor.may("adjudicator") else None,
     )
 

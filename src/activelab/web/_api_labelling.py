@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Response
 from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
+from activelab.project import insight
 from activelab.web._bodies import (
     AnswerIn,
     AnswerOut,
@@ -26,7 +27,15 @@ from activelab.web._bodies import (
 )
 from activelab.web._failures import ERRORS, Failure
 from activelab.web._media import read_image
-from activelab.web._queries import example_row, items_of, own_answers, progress_of, was_served
+from activelab.web._queries import (
+    example_row,
+    items_of,
+    own_answers,
+    progress_of,
+    version_of,
+    was_served,
+)
+from activelab.web._site import Site
 from activelab.web._visitors import Annotator, Here, Visitor
 
 router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["labelling"])
@@ -45,10 +54,26 @@ async def take(body: LeaseIn, site: Here, visitor: Annotator) -> ItemsOut:
     """
 
     def work() -> ItemsOut:
-        leases = site.project.lease(visitor.account.id, body.count)
-        return ItemsOut(items=items_of(leases, site.project.settings))
+        leases = site.project.lease(visitor.account.id, _number(body.count), have=body.have, hold=body.hold)
+        items = items_of(leases, site.project.settings)
+        return ItemsOut(items=items, lost=_lost(site, visitor, body.have))
 
     return await run_in_threadpool(work)
+
+
+def _number(count: int | str) -> int | None:
+    return None if isinstance(count, str) else count
+
+
+def _lost(site: Site, visitor: Visitor, have: list[int]) -> list[int]:
+    """Of some leases those that somebody does not hold."""
+    return sorted({*have} - site.project.held(visitor.account.id)) if have else []
+
+
+@router.get("/nothing", summary="Why there is nothing to label")
+def nothing(site: Here, visitor: Annotator) -> insight.Nothing:
+    """What keeps you from labelling when there are no examples for you, and when to look again."""
+    return insight.why_nothing(site.project, visitor.account.id)
 
 
 @router.post("/leases/{lease_id}/answer", summary="Answer")
@@ -70,10 +95,12 @@ async def answer(lease_id: BigNumber, body: AnswerIn, site: Here, visitor: Annot
             seconds=body.seconds,
             source=source_of(visitor),
             request=body.request,
-            then_lease=body.then_lease,
+            then_lease=_number(body.then_lease),
+            have=body.have,
         )
         items = items_of(leases, site.project.settings)
-        return AnswerOut(event=stored.event_id, repeated=stored.repeated, items=items)
+        lost = _lost(site, visitor, body.have)
+        return AnswerOut(event=stored.event_id, repeated=stored.repeated, items=items, lost=lost)
 
     return await run_in_threadpool(work)
 
@@ -133,7 +160,11 @@ def progress(site: Here, visitor: Annotator) -> ProgressOut:
     settings = site.project.refresh()
     yours, spent = site.project.database.read(lambda c: progress_of(c, settings, visitor.account.id))
     return ProgressOut(
-        yours=yours, collected=round(spent, 3), price=settings.least_price, budget=settings.budget
+        yours=yours,
+        collected=round(spent, 3),
+        price=settings.least_price,
+        budget=settings.budget,
+        version=version_of(settings),
     )
 
 
@@ -144,7 +175,7 @@ def progress(site: Here, visitor: Annotator) -> ProgressOut:
     responses={200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}},
 )
 def media(example_id: Number, site: Here, visitor: Annotator) -> Response:
-    """The image of an example that is kept for you or that you answered; of any, for adjudicators."""
+    """The image of an example that you were served; of any, for adjudicators."""
 
     def find(connection: Connection) -> Any:
         if not visitor.may("adjudicator") and not was_served(connection, visitor.account.id, example_id):

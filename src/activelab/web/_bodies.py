@@ -153,6 +153,7 @@ class ProjectOut(BaseModel):
     classes: list[str] = Field(description="Of a scale its points, from the lowest to the highest.")
     scale_ends: list[str] = Field(description="What its ends mean; empty if nobody has said it.")
     guidelines: str
+    version: str = Field(description="Another whenever question, classes or guidelines are others.")
     settings: dict[str, Any] | None = None
 
 
@@ -195,16 +196,35 @@ class Item(BaseModel):
     price: float = Field(description="What a label costs of the budget.")
 
 
+Ahead = Literal["ahead"]
+Have = Annotated[
+    list[Annotated[int, Field(ge=0, lt=2**63)]],
+    Field(
+        max_length=1000,
+        description="Leases whose examples you have: they are not sent again, and you hear which are lost.",
+    ),
+]
+
+
 class ItemsOut(BaseModel):
     """Examples to label, the most worth labelling first."""
 
     items: list[Item]
+    lost: list[int] = Field(default=[], description="Of the leases you have, those that keep nothing now.")
 
 
 class LeaseIn(Body):
     """How many examples to keep."""
 
-    count: Annotated[int, Field(ge=1, le=20)] = 1
+    count: Annotated[int, Field(ge=1, le=20)] | Ahead = Field(
+        default=1,
+        description="ahead: as many as the project lets you have ahead, or your share where few are left.",
+    )
+    have: Have = []
+    hold: bool = Field(
+        default=True,
+        description="Whether to keep them. If not, an answer counts if they are still free then.",
+    )
 
 
 class AnswerIn(Body):
@@ -215,7 +235,10 @@ class AnswerIn(Body):
     reason: Reason | None = None
     seconds: Seconds | None = None
     request: RequestId | None = None
-    then_lease: Annotated[int, Field(ge=0, le=20)] = 0
+    then_lease: Annotated[int, Field(ge=0, le=20)] | Ahead = Field(
+        default=0, description="How many examples to keep then, as for leases."
+    )
+    have: Have = []
 
 
 class AnswerOut(ItemsOut):
@@ -267,6 +290,7 @@ class ProgressOut(BaseModel):
     )
     price: float = Field(description="The least that a label costs.")
     budget: int | None
+    version: str = Field(description="That of the project: whether classes or guidelines have changed.")
 
 
 class FoundOut(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Iterable
@@ -85,16 +86,18 @@ def labelled_by(connection: Connection, annotator_id: int) -> list[int]:
 
 
 def was_served(connection: Connection, annotator_id: int, example_id: int) -> bool:
-    """Whether an example is kept for somebody now, or was answered by them."""
-    held = select(lease.c.id).where(
-        lease.c.annotator_id == annotator_id,
-        lease.c.example_id == example_id,
-        lease.c.state == "open",
-    )
+    """Whether an example was ever served to somebody, or was answered by them."""
+    served = select(lease.c.id).where(lease.c.annotator_id == annotator_id, lease.c.example_id == example_id)
     answered = select(answer.c.event_id).where(
         answer.c.example_id == example_id, answer.c.annotator_id == annotator_id
     )
-    return connection.execute(held).first() is not None or connection.execute(answered).first() is not None
+    return any(connection.execute(one.limit(1)).first() for one in (answered, served))
+
+
+def version_of(settings: Settings) -> str:
+    """Another text whenever what annotators have to know of the project is another."""
+    known = settings.question, settings.classes, settings.scale_ends, settings.guidelines
+    return hashlib.blake2b(json.dumps(known).encode(), digest_size=8).hexdigest()
 
 
 def own_answers(connection: Connection, annotator_id: int, words: str, limit: int) -> list[OwnAnswer]:

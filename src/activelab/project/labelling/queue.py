@@ -211,6 +211,23 @@ _EXPIRE = (
     .values(state="expired")
     .returning(lease.c.round_id, lease.c.example_id, lease.c.asked, lease.c.gold)
 )
+_before = lease.alias("before")
+_AHEAD = (
+    select(lease.c.id)
+    .where(
+        lease.c.state == "open",
+        lease.c.example_id == bindparam("example"),
+        lease.c.asked == bindparam("about"),
+        lease.c.annotator_id != bindparam("who"),
+        exists().where(
+            _before.c.annotator_id == lease.c.annotator_id,
+            _before.c.state == "open",
+            _before.c.id < lease.c.id,
+        ),
+    )
+    .order_by(lease.c.id.desc())
+    .limit(1)
+)
 # Whoever has passed an example over is asked nothing more about it.
 _NO_MORE = (
     update(lease)
@@ -244,6 +261,12 @@ _FREE = (
     )
     .order_by(queue.c.position)
     .limit(bindparam("count"))
+)
+# What was shown to others lately, and is not kept for anybody.
+_SHOWN_LATELY = select(lease.c.example_id, lease.c.asked).where(
+    lease.c.id > select(func.max(lease.c.id)).scalar_subquery() - 100,
+    lease.c.state == "expired",
+    lease.c.annotator_id != bindparam("who"),
 )
 _BEST = _FREE.with_for_update(of=queue, skip_locked=True).cte("best")
 _TAKE_BEST = (
@@ -550,8 +573,11 @@ def _take_best(
     """Lease the best of a round that is free and new to somebody; with 0 for ``least`` single classes."""
     wanted = {"round": number, "who": annotator_id, "count": count, "least": least}
     if not hold:
-        free = connection.execute(_FREE, wanted).all()
-        return [_keep(connection, settings, annotator_id, number, (*one,), False, now, hold) for one in free]
+        seen = {(*one,) for one in connection.execute(_SHOWN_LATELY, {"who": annotator_id})}
+        free = [(*one,) for one in connection.execute(_FREE, wanted | {"count": count + len(seen)})]
+        # What others are looking at, and may answer first, comes last.
+        free = sorted(free, key=seen.__contains__)[:count]
+        return [_keep(connection, settings, annotator_id, number, one, False, now, hold) for one in free]
     if connection.dialect.name == "postgresql":
         circumstances = {"now": now, "ends": now + settings.lease_seconds}
         rows = connection.execute(_TAKE_AND_KEEP, wanted | circumstances).all()
@@ -694,8 +720,8 @@ def record(
     """Store the answer to a lease, and lease the next examples as `lease_examples` does.
 
     It is about what the lease asks. One that comes after the lease has ended counts if the example is still
-    to be had: labels of it are wanted, nobody else has it, and the budget is not spent. A request that was
-    stored before is told so and stored once.
+    to be had: labels of it are wanted, nobody else is at it (or has it only ahead, `_take_over`), and the
+    budget is not spent. A request that was stored before is told so and stored once.
 
     Raises
     ------
@@ -733,7 +759,7 @@ def _store_answer(
         row = _leased_again(connection, row)
     if row.state == "done":
         raise ConflictError("this example is answered already; undo to change the answer.")
-    if row.state == "expired":
+    if row.state == "expired" and not _take_over(connection, row):
         budget = settings.budget if reply.kind == "label" else None
         price = settings.price_of_answer(row.asked)
         if budget is not None and labels_left(connection, settings) < price - _ROUNDING:
@@ -761,6 +787,19 @@ def _leased_again(connection: Connection, row: Any) -> Any:
         )
     ).one_or_none()
     return row if again is None else again
+
+
+def _take_over(connection: Connection, row: Any) -> bool:
+    """Let an answer that is there have the place of somebody who has only taken the example ahead.
+
+    They have an older lease, so that another example is before them; their page hears that this one is lost.
+    """
+    asked = {"example": row.example_id, "about": row.asked, "who": row.annotator_id}
+    ahead = None if row.gold else connection.execute(_AHEAD, asked).scalar()
+    if ahead is None:
+        return False
+    taken = update(lease).where(lease.c.id == ahead, lease.c.state == "open").values(state="expired")
+    return bool(connection.execute(taken).rowcount)
 
 
 def put_answer(

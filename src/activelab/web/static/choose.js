@@ -4,7 +4,13 @@ import { page } from "./api.js";
 import { make } from "./dom.js";
 
 const KEYS = "123456789abcdefhijklmnopqrtvwxyz"; // without g, s and u, which do something else
-const { classes, question, scale_ends: ends } = page.project;
+let { classes, scale_ends: ends } = page.project;
+const { question } = page.project;
+
+// The classes as they are now; choosers made from then on have them.
+export function renew(project) {
+  ({ classes, scale_ends: ends } = project);
+}
 
 export const several = question === "multilabel";
 export const onScale = question === "ordinal";

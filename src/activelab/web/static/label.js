@@ -275,6 +275,13 @@ function again(item) {
   show();
 }
 
+// Now and then, and whenever the page comes back: what has changed meanwhile.
+async function look() {
+  out.retry();
+  if ((await out.adopt()).length) out.send();
+  await readProgress();
+}
+
 // What is answered in one tab is asked in no other.
 const tabs = globalThis.BroadcastChannel ? new BroadcastChannel(page.keep) : null;
 tabs?.addEventListener("message", ({ data }) => {
@@ -427,6 +434,7 @@ document.addEventListener("visibilitychange", () => {
     hidden += performance.now() - hiddenSince;
     hiddenSince = null;
     if (!items.length) refill();
+    look();
   }
 });
 
@@ -451,8 +459,5 @@ for (const one of left) {
 }
 out.send();
 await readProgress();
-setInterval(async () => {
-  out.retry();
-  if ((await out.adopt()).length) out.send();
-  await readProgress();
-}, 20000);
+setInterval(look, 20000);
+addEventListener("online", look);

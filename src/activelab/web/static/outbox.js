@@ -134,7 +134,7 @@ const pause = (seconds) =>
 // ---------------------------------------------------------------- what is said of them
 
 const count = () => outbox.filter((one) => !one.undoes).length;
-const kept = () => (count() === 1 ? "1 answer is kept here" : `${number(count())} answers are kept here`);
+const kept = () => (count() === 1 ? "1 answer is kept here" : count() ? `${number(count())} answers are kept here` : "no answer is lost");
 
 about.kept = kept;
 

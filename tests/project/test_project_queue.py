@@ -260,8 +260,10 @@ def test_what_is_looked_at_is_kept_from_nobody_and_goes_to_who_answers_first(pla
 def test_an_answer_after_undo_may_name_the_first_lease(place, make):
     project, (ann, *_) = make(place, 1)
     (one,) = lease(project, ann)
-    answer(project, ann, one.id)
-    project.undo(ann)
+    answer(project, ann, one.id, request="the-first-one")
+    with pytest.raises(ConflictError, match="another answer"):
+        project.undo(ann, of="something-else")
+    project.undo(ann, of="the-first-one")
     answer(project, ann, one.id, class_code=1)
     assert project.labels().label.tolist() == [1]
     assert lease(project, ann) == []

@@ -486,18 +486,22 @@ class Project:
         )
 
     def undo(
-        self, annotator_id: int, *, source: str = "api", request: str | None = None
+        self, annotator_id: int, *, source: str = "api", request: str | None = None, of: str | None = None
     ) -> queueing.Lease | None:
         """Take back the last answer of an annotator and lease its example to them again.
+
+        With ``of``, the request that stored an answer, only if this one is the last.
 
         Raises
         ------
         ConflictError
-            If there is nothing to undo.
+            If there is nothing to undo, or another answer is the last.
         """
         settings = self.refresh()
         return self.database.write(
-            lambda c: queueing.undo(c, settings, annotator_id, time.time(), source=source, request=request)
+            lambda c: queueing.undo(
+                c, settings, annotator_id, time.time(), source=source, request=request, of=of
+            )
         )
 
     def put_label(

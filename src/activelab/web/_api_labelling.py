@@ -113,7 +113,9 @@ async def undo(body: UndoIn, site: Here, visitor: Annotator) -> UndoOut:
     """
 
     def work() -> UndoOut:
-        lease = site.project.undo(visitor.account.id, source=source_of(visitor), request=body.request)
+        lease = site.project.undo(
+            visitor.account.id, source=source_of(visitor), request=body.request, of=body.of
+        )
         items = items_of([] if lease is None else [lease], site.project.settings)
         return UndoOut(item=items[0] if items else None)
 

@@ -273,6 +273,9 @@ class UndoIn(Body):
     """Take back the last answer."""
 
     request: RequestId | None = None
+    of: RequestId | None = Field(
+        default=None, description="The request of the answer: if another is the last, nothing is taken back."
+    )
 
 
 class UndoOut(BaseModel):

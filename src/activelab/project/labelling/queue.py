@@ -878,8 +878,11 @@ def undo(
     *,
     source: str = "api",
     request: str | None = None,
+    of: str | None = None,
 ) -> Lease | None:
     """Take back the last answer of an annotator, and lease its example to them again.
+
+    With ``of``, the request that stored an answer, only if this one is the last.
 
     Returns
     -------
@@ -889,7 +892,8 @@ def undo(
     Raises
     ------
     ConflictError
-        If there is nothing to undo: no answer of theirs is later than the last training.
+        If there is nothing to undo: no answer of theirs is later than the last training; or if another answer
+        than that of ``of`` is the last.
     InputError
         If the annotator is disabled.
     """
@@ -918,6 +922,9 @@ def undo(
     ).one_or_none()
     if last is None or number < 0 or last.event_id <= get_round(connection, number).last_event:
         raise ConflictError("there is nothing to undo: your earlier answers are part of a training.")
+    by = select(event.c.request).where(event.c.id == last.event_id)
+    if of is not None and connection.execute(by).scalar_one() != of:
+        raise ConflictError("another answer of yours is the last; correct this one among your answers.")
     _remove(connection, last, now, source, request)
     gold = (
         connection.execute(select(example.c.gold).where(example.c.id == last.example_id)).scalar() is not None

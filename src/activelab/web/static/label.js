@@ -243,6 +243,8 @@ async function refill() {
   }
 }
 
+const LATER_UNDO = "Offline: what is stored already can be taken back when the network is here again.";
+
 async function undo() {
   if (busy) return;
   const one = out.takeBack();
@@ -252,6 +254,7 @@ async function undo() {
     mine.drop(own(one));
     return again(one.item);
   }
+  if (out.offline()) return note(LATER_UNDO, "bad");
   busy = true;
   try {
     await out.settled();
@@ -262,7 +265,7 @@ async function undo() {
     mine.load(); // the next answer need not wait for it
     await readProgress();
   } catch (error) {
-    note(error.passing ? "Offline: what is stored already can be taken back when the network is here again." : capital(error.message), "bad");
+    note(error.passing ? LATER_UNDO : capital(error.message), "bad");
   } finally {
     busy = false;
   }

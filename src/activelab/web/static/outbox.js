@@ -15,6 +15,7 @@ const refused = [];
 let sending = null;
 let trouble = null; // "offline", "busy", "out": why they wait
 let late = false; // whether some wait since there was trouble
+let looked = false; // whether what others left was taken
 let events = null;
 
 // A tab that lives holds a lock; what others have left is sent by whoever finds it. Where there are no locks, as
@@ -30,7 +31,8 @@ export async function begin(on) {
 
 // Takes what tabs that are gone have left; the answers among it.
 export async function adopt() {
-  if (!navigator.locks && outbox.length) return [];
+  if (!navigator.locks && looked) return []; // nobody knows whether the others live
+  looked = true;
   const alive = new Set(navigator.locks ? (await navigator.locks.query()).held.map((lock) => lock.name) : []);
   const mine = new Set([...outbox, ...refused].map((one) => one.request));
   const left = (await keep.all()).filter((one) => !mine.has(one.request) && one.tab !== TAB && !alive.has(one.tab));
@@ -60,10 +62,13 @@ export function push(one) {
   if (late) show();
 }
 
+// The answers that wait and are not taken back.
+const standing = () => outbox.filter((one) => !one.undoes && !outbox.some((other) => other.undoes === one.request));
+
 // The last answer that is not stored, if there is one. It may have reached the server although nobody has said so:
 // then it is taken back there.
 export function takeBack() {
-  const last = outbox.findLast((one) => !one.undoes && !outbox.some((other) => other.undoes === one.request));
+  const last = standing().at(-1);
   if (!last) return null;
   if (last.tried) push({ undoes: last.request, item: last.item });
   else {
@@ -97,7 +102,7 @@ async function sendAll() {
     let reply = null;
     try {
       reply = await (next.undoes
-        ? post("undo", { request: next.request }, SECONDS)
+        ? post("undo", { request: next.request, of: next.undoes }, SECONDS)
         : post(`leases/${next.item.lease}/answer`, { ...next.body, request: next.request, ...events.ahead() }, SECONDS));
     } catch (error) {
       if (error.passing) {
@@ -116,8 +121,13 @@ async function sendAll() {
     wait = 1;
     trouble = null;
     outbox.shift();
-    if (words !== null && !next.undoes) refuse(next, words);
+    const undone = outbox.find((one) => one.undoes === next.request);
+    if (words !== null && !next.undoes && !undone) refuse(next, words);
     else keep.remove(next.request);
+    if (words !== null && undone) {
+      outbox.splice(outbox.indexOf(undone), 1);
+      keep.remove(undone.request);
+    }
     show();
     if (words === null) events.stored(next, reply);
     else events.refused(next, words);
@@ -133,7 +143,7 @@ const pause = (seconds) =>
 
 // ---------------------------------------------------------------- what is said of them
 
-const count = () => outbox.filter((one) => !one.undoes).length;
+const count = () => standing().length;
 const kept = () => (count() === 1 ? "1 answer is kept here" : count() ? `${number(count())} answers are kept here` : "no answer is lost");
 
 about.kept = kept;

@@ -222,9 +222,11 @@ def ahead(project: Project, who: int, now: float = NOW, **options: Any) -> list[
 
 def test_nobody_takes_more_ahead_than_a_share_of_what_waits(place, make):
     project, people = make(place, 20, 4)
-    assert [len(ahead(project, who)) for who in people] == [10, 7, 3, 0]
-    assert len(ahead(project, people[0])) == 10
-    assert ahead(project, people[0], have=[one.id for one in ahead(project, people[0])]) == []
+    now = time.time()
+    assert [len(ahead(project, who, now)) for who in people] == [10, 7, 3, 0]
+    held = ahead(project, people[0], now)
+    assert len(held) == 10
+    assert ahead(project, people[0], now, have=[one.id for one in held]) == []
 
 
 def test_who_is_heard_of_keeps_what_is_ahead(place, make):
@@ -233,6 +235,21 @@ def test_who_is_heard_of_keeps_what_is_ahead(place, make):
     assert [again.id for again in ahead(project, ann, NOW + 50)] == [one.id, two.id]
     assert project.database.read(lambda c: queueing.held_by(c, ann, NOW + 100)) == {one.id, two.id}
     assert project.database.read(lambda c: queueing.held_by(c, ann, NOW + 110)) == set()
+
+
+def test_what_is_ahead_is_exchanged_when_a_round_knows_better(place, make):
+    project, (ann, bob, _) = make(place, 12)
+    publish(project, [*range(12)])
+    held = [one.id for one in ahead(project, ann, time.time())]
+    assert len(held) == 6
+    publish(project, [*range(11, -1, -1)])
+    more = ahead(project, ann, time.time(), have=held)
+    assert ids(more) == [11, 10, 9, 8, 7]
+    now_held = [held[0], *(one.id for one in more)]
+    assert project.database.read(lambda c: queueing.held_by(c, ann, time.time())) == {*now_held}
+    assert ids(ahead(project, bob, time.time())) == [6, 5, 4, 3]
+    assert ahead(project, ann, time.time(), have=now_held) == []
+    assert not any(check.problem for check in examine(project))
 
 
 def test_what_is_looked_at_is_kept_from_nobody_and_goes_to_who_answers_first(place, make):

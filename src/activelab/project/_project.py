@@ -7,7 +7,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -419,7 +419,7 @@ class Project:
         annotator_id: int,
         count: int | None = 1,
         *,
-        have: Collection[int] = (),
+        have: Sequence[int] = (),
         hold: bool = True,
     ) -> list[queueing.Lease]:
         """The next examples of an annotator, kept for them (see the settings for how long).
@@ -429,8 +429,9 @@ class Project:
         annotator_id : int
         count : int or None
             None for as many as they may hold ahead.
-        have : collection of int
-            Leases of theirs to leave out.
+        have : sequence of int
+            Leases of theirs to leave out, the one they look at first. With None for ``count``, the others go
+            back if a round was trained since, in exchange for what it asks first.
         hold : bool
             Whether to keep them; if not, they are shown, and an answer counts if they are still free then.
 
@@ -462,7 +463,7 @@ class Project:
         source: str = "api",
         request: str | None = None,
         then_lease: int | None = 0,
-        have: Collection[int] = (),
+        have: Sequence[int] = (),
     ) -> tuple[queueing.Recorded, list[queueing.Lease]]:
         """Store an answer, and lease the next examples in the same transaction.
 

@@ -201,7 +201,9 @@ Have = Annotated[
     list[Annotated[int, Field(ge=0, lt=2**63)]],
     Field(
         max_length=1000,
-        description="Leases whose examples you have: they are not sent again, and you hear which are lost.",
+        description="Leases whose examples you have and have not answered, the one that is looked at first: "
+        "they are not sent again, and you hear which are lost. With ahead, all but the first are exchanged "
+        "for what a round asks that was trained since.",
     ),
 ]
 

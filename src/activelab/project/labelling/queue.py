@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -60,6 +60,7 @@ from activelab.project.store.schema import (
     label_set,
     lease,
     queue,
+    round_,
     setting,
 )
 
@@ -186,6 +187,8 @@ _OPEN = (
         lease.c.example_id,
         lease.c.asked,
         lease.c.annotator_id,
+        lease.c.gold,
+        lease.c.leased,
         lease.c.expires,
     )
     .where(
@@ -227,6 +230,13 @@ _AHEAD = (
     )
     .order_by(lease.c.id.desc())
     .limit(1)
+)
+_FINISHED = select(round_.c.finished).where(round_.c.id == bindparam("round"))
+_RETURN = (
+    update(lease)
+    .where(lease.c.id.in_(bindparam("ids", expanding=True)), lease.c.state == "open")
+    .values(state="expired")
+    .returning(lease.c.round_id, lease.c.example_id, lease.c.asked, lease.c.gold)
 )
 # Whoever has passed an example over is asked nothing more about it.
 _NO_MORE = (
@@ -429,7 +439,7 @@ def lease_examples(
     count: int | None,
     now: float,
     *,
-    have: Collection[int] = (),
+    have: Sequence[int] = (),
     hold: bool = True,
 ) -> list[Lease]:
     """The next examples of an annotator, most worth labelling first, kept for them.
@@ -446,8 +456,9 @@ def lease_examples(
         None for as many as they may hold ahead: ``settings.leased_ahead``, but no more than their share of
         what waits, `_share`. Leases that end soon are then kept on.
     now : float
-    have : collection of int
-        Leases to leave out of the answer.
+    have : sequence of int
+        Leases to leave out of the answer, the one that is looked at first. With None for ``count``, the
+        others go back if they are older than the round that is served.
     hold : bool
         Whether to keep them. If not, and nothing is held, they come with leases that have ended already:
         an answer counts if the example is still free, and nobody waits for it meanwhile.
@@ -469,7 +480,7 @@ def _lease(
     who: _Working,
     count: int | None,
     now: float,
-    have: Collection[int] = (),
+    have: Sequence[int] = (),
     hold: bool = True,
 ) -> list[Lease]:
     latest = now + settings.lease_seconds + CLOCK_SECONDS
@@ -481,6 +492,7 @@ def _lease(
     if settings.budget is not None and (count is None or len(own) < count):
         left = labels_left(connection, settings) + _ROUNDING
     if count is None:
+        own = _exchange(connection, who.round, own, have)
         _renew(connection, settings, annotator_id, own, now)
         count = max(_share(connection, settings, annotator_id, who.round, left), len(own))
     own = own[:count]
@@ -535,6 +547,21 @@ def _share(connection: Connection, settings: Settings, annotator_id: int, number
     waits: float = min(row.free, left / settings.least_price) + row.held
     share = max(math.ceil(waits / (int(row.others) + 2)), 2)
     return min(share, settings.leased_ahead)
+
+
+def _exchange(connection: Connection, number: int, own: list[Any], have: Sequence[int]) -> list[Any]:
+    """What somebody still holds when what they took ahead before the last training has gone back.
+
+    The round that is served now knows better what to ask; if it still is the same, it is taken again.
+    """
+    ahead = {*have[1:]}
+    if not ahead:
+        return own
+    finished = connection.execute(_FINISHED, {"round": number}).scalar() or 0.0
+    stale = {row.id for row in own if row.id in ahead and row.leased < finished and not row.gold}
+    if stale:
+        _end(connection, _RETURN, {"ids": [*stale]})
+    return [row for row in own if row.id not in stale]
 
 
 def _renew(connection: Connection, settings: Settings, annotator_id: int, own: list[Any], now: float) -> None:
@@ -715,7 +742,7 @@ def record(
     now: float,
     *,
     then_lease: int | None = 0,
-    have: Collection[int] = (),
+    have: Sequence[int] = (),
 ) -> tuple[Recorded, list[Lease]]:
     """Store the answer to a lease, and lease the next examples as `lease_examples` does.
 

@@ -442,7 +442,8 @@ document.addEventListener("visibilitychange", () => {
 });
 
 const events = {
-  ahead: () => (begun ? { then_lease: "ahead", have: [...items, ...under()].map((item) => item.lease) } : {}),
+  // What is answered and waits behind this one is still to be kept.
+  ahead: () => (begun ? { then_lease: "ahead", have: items.map((item) => item.lease) } : {}),
   stored,
   refused,
   idle: () => {

@@ -179,7 +179,7 @@ RIGHTS = {
     "POST /api/v1/leases/{lease_id}/answer": ANNOTATOR,
     "POST /api/v1/undo": ANNOTATOR,
     "GET /api/v1/progress": ANNOTATOR,
-    "GET /api/v1/nothing": ANNOTATOR,
+    "GET /api/v1/why-nothing": ANNOTATOR,
     "GET /api/v1/answers": ANNOTATOR,
     "PUT /api/v1/answers/{example_id}": ANNOTATOR,
     "GET /api/v1/media/{example_id}": ANNOTATOR,

@@ -70,7 +70,7 @@ def _lost(site: Site, visitor: Visitor, have: list[int]) -> list[int]:
     return sorted({*have} - site.project.held(visitor.account.id)) if have else []
 
 
-@router.get("/nothing", summary="Why there is nothing to label")
+@router.get("/why-nothing", summary="Why there is nothing to label")
 def nothing(site: Here, visitor: Annotator) -> insight.Nothing:
     """What keeps you from labelling when there are no examples for you, and when to look again."""
     return insight.why_nothing(site.project, visitor.account.id)

@@ -84,7 +84,7 @@ async function showNothing() {
   if (out.offline()) say("What was here is answered.", "The next examples come when your answers have been sent.");
   else {
     try {
-      const { reason, seconds, automatic } = await get("nothing");
+      const { reason, seconds, automatic } = await get("why-nothing");
       if (items.length || out.waits()) return;
       say(...NOTHING[reason](seconds, automatic));
       again = Math.min(Math.max(seconds ?? again, 2), again);

@@ -335,6 +335,19 @@ def flow(browser: Browser, images: Project) -> None:
         take(page, "practice")
 
 
+def offline(page: Page) -> None:
+    """Give some answers on the annotation page that only the browser has."""
+    page.keyboard.press("g")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("1")
+    expect(page.locator("#strip button").first).to_be_visible()
+    page.wait_for_timeout(1000)  # what is ahead has come
+    page.context.set_offline(True)
+    for key in "2112":
+        page.keyboard.press(key)
+    expect(page.locator("#unsent")).to_have_text("Offline: 4 answers are kept here")
+
+
 def main() -> None:
     """Make all pictures."""
     PICTURES.mkdir(exist_ok=True)
@@ -372,6 +385,10 @@ def main() -> None:
             show(page, "/label")
             page.keyboard.press("g")
             take(page, "label-text")
+            offline(page)
+            take(page, "label-offline")
+            page.context.set_offline(False)
+            expect(page.locator("#banner")).to_be_hidden()
             show(page, "/adjudicate")
             take(page, "adjudicate")
         with visited(browser, table, "lead", **DESKTOP) as page:

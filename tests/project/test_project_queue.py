@@ -22,8 +22,10 @@ from activelab.project.store import accounts
 NOW = time.time()
 
 
-def lease(project: Project, who: int, count: int = 1, now: float = NOW) -> list[Lease]:
-    return project.database.write(lambda c: queueing.lease_examples(c, project.settings, who, count, now))
+def lease(project: Project, who: int, count: int = 1, now: float = NOW, **options: Any) -> list[Lease]:
+    return project.database.write(
+        lambda c: queueing.lease_examples(c, project.settings, who, count, now, **options)
+    )
 
 
 def answer(
@@ -197,7 +199,91 @@ def test_a_late_answer_in_a_later_round(place, make):
     assert ids(lease(project, bob, 2, now=NOW + 62)) == [1]
 
 
+def test_a_late_answer_to_what_a_later_round_has_not_come_to(place, make, monkeypatch):
+    monkeypatch.setattr(rounds, "CHUNK", 1)
+    project, (ann, bob, _) = make(place, 3, lease_seconds=60)
+    publish(project, [0, 1, 2])
+    (one,) = lease(project, ann)
+    project.database.write(lambda c: queueing.reclaim(c, NOW + 60))
+    publish(project, [1, 2, 0])
+    answer(project, ann, one.id, now=NOW + 61)
+    assert ids(lease(project, bob, 3, now=NOW + 62)) == [1, 2]
+    assert not any(check.problem for check in examine(project))
+
+
+# ---------------------------------------------------------------------- ahead
+
+
+def ahead(project: Project, who: int, now: float = NOW, **options: Any) -> list[Lease]:
+    return project.database.write(
+        lambda c: queueing.lease_examples(c, project.settings, who, None, now, **options)
+    )
+
+
+def test_nobody_takes_more_ahead_than_a_share_of_what_waits(place, make):
+    project, people = make(place, 20, 4)
+    now = time.time()
+    assert [len(ahead(project, who, now)) for who in people] == [10, 7, 3, 0]
+    held = ahead(project, people[0], now)
+    assert len(held) == 10
+    assert ahead(project, people[0], now, have=[one.id for one in held]) == []
+
+
+def test_who_is_heard_of_keeps_what_is_ahead(place, make):
+    project, (ann, *_) = make(place, 4, lease_seconds=60)
+    (one, two) = ahead(project, ann)
+    assert [again.id for again in ahead(project, ann, NOW + 50)] == [one.id, two.id]
+    assert project.database.read(lambda c: queueing.held_by(c, ann, NOW + 100)) == {one.id, two.id}
+    assert project.database.read(lambda c: queueing.held_by(c, ann, NOW + 110)) == set()
+
+
+def test_what_is_ahead_is_exchanged_when_a_round_knows_better(place, make):
+    project, (ann, bob, _) = make(place, 12)
+    publish(project, [*range(12)])
+    held = [one.id for one in ahead(project, ann, time.time())]
+    assert len(held) == 6
+    publish(project, [*range(11, -1, -1)])
+    more = ahead(project, ann, time.time(), have=held)
+    assert ids(more) == [11, 10, 9, 8, 7]
+    now_held = [held[0], *(one.id for one in more)]
+    assert project.database.read(lambda c: queueing.held_by(c, ann, time.time())) == {*now_held}
+    assert ids(ahead(project, bob, time.time())) == [6, 5, 4, 3]
+    assert ahead(project, ann, time.time(), have=now_held) == []
+    assert not any(check.problem for check in examine(project))
+
+
+def test_what_is_looked_at_is_kept_from_nobody_and_goes_to_who_answers_first(place, make):
+    project, (ann, bob, carl) = make(place, 8)
+    shown = lease(project, ann, 2, hold=False)
+    assert project.database.read(lambda c: queueing.held_by(c, ann, NOW)) == set()
+    assert not {*ids(lease(project, bob, 2, hold=False))} & {*ids(shown)}, "others look at others first"
+    held = ahead(project, bob)
+    assert ids(held)[:2] == ids(shown)
+    # Bob is at the first, and has the second only ahead.
+    with pytest.raises(ConflictError, match="gone to somebody else"):
+        answer(project, ann, shown[0].id)
+    answer(project, ann, shown[1].id)
+    with pytest.raises(ConflictError, match="gone to somebody else"):
+        answer(project, bob, held[1].id)
+    answer(project, bob, held[0].id)
+    assert sum(counts(project)) == 2
+    assert not any(check.problem for check in examine(project))
+    assert len(lease(project, carl, 8)) == 8 - 2 - (len(held) - 2)
+
+
 # ---------------------------------------------------------------------- undo
+
+
+def test_an_answer_after_undo_may_name_the_first_lease(place, make):
+    project, (ann, *_) = make(place, 1)
+    (one,) = lease(project, ann)
+    answer(project, ann, one.id, request="the-first-one")
+    with pytest.raises(ConflictError, match="another answer"):
+        project.undo(ann, of="something-else")
+    project.undo(ann, of="the-first-one")
+    answer(project, ann, one.id, class_code=1)
+    assert project.labels().label.tolist() == [1]
+    assert lease(project, ann) == []
 
 
 def test_undo_brings_the_example_back(place, make):

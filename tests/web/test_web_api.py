@@ -361,7 +361,7 @@ def test_the_budget_is_kept(tmp_path):
         replies = [answer(ann, item["lease"], label="cat", then_lease=5).json() for item in items]
         assert replies[-1]["items"] == []
         progress = {"yours": 3, "collected": 3, "price": 1, "budget": 3}
-        assert ann.get("/api/v1/progress").json() == progress
+        assert ann.get("/api/v1/progress").json().items() >= progress.items()
 
 
 def test_a_decision_is_no_vote_costs_nothing_and_can_be_undone(site: RunningSite):

@@ -224,7 +224,7 @@ def test_labelling_goes_on_while_the_network_is_away(site: RunningSite, visit: V
         page.keyboard.press("1")
         expect(page.locator("#example")).not_to_have_text(shown)
         shown = text_of(page)
-    expect(page.locator("#unsent")).to_have_text("3 answers wait to be stored")
+    expect(page.locator("#unsent")).to_have_text("Offline: 3 answers are kept here")
     page.context.set_offline(False)
     expect(page.locator("#unsent")).to_be_empty()
     expect(page.locator("#count")).to_have_text("3 of 100 · 3 by you")

@@ -189,6 +189,7 @@ RIGHTS = {
     "POST /api/v1/practice": ANNOTATOR,
     "POST /api/v1/practice/again": ANNOTATOR,
     "POST /api/v1/people/{annotator_id}/admit": ADJUDICATOR,
+    "GET /api/v1/why-nothing": ANNOTATOR,
     "GET /api/v1/answers": ANNOTATOR,
     "GET /api/v1/classes/usual": ANNOTATOR,
     "PUT /api/v1/answers/{example_id}": ANNOTATOR,

@@ -494,8 +494,26 @@ class Project:
 
     # ------------------------------------------------------------------ labelling
 
-    def lease(self, annotator_id: int, count: int = 1) -> list[queueing.Lease]:
+    def lease(
+        self,
+        annotator_id: int,
+        count: int | None = 1,
+        *,
+        have: Sequence[int] = (),
+        hold: bool = True,
+    ) -> list[queueing.Lease]:
         """The next examples of an annotator, kept for them (see the settings for how long).
+
+        Parameters
+        ----------
+        annotator_id : int
+        count : int or None
+            None for as many as they may hold ahead.
+        have : sequence of int
+            Leases of theirs to leave out, the one they look at first. With None for ``count``, the others go
+            back if a round was trained since, in exchange for what it asks first.
+        hold : bool
+            Whether to keep them; if not, they are shown, and an answer counts if they are still free then.
 
         Raises
         ------
@@ -503,7 +521,11 @@ class Project:
             If the annotator is unknown or disabled.
         """
         settings = self.refresh()
-        return self._leased(lambda c: queueing.lease_examples(c, settings, annotator_id, count, time.time()))
+        return self._leased(
+            lambda c: queueing.lease_examples(
+                c, settings, annotator_id, count, time.time(), have=have, hold=hold
+            )
+        )
 
     def _leased(self, work: Callable[[Connection], Result]) -> Result:
         """Write what returns leases; the settings know the classes they ask about when this returns."""
@@ -511,6 +533,10 @@ class Project:
         if version != self._classes.version:
             self.refresh(0)
         return found
+
+    def held(self, annotator_id: int) -> set[int]:
+        """The leases somebody holds now."""
+        return self.database.read(lambda c: queueing.held_by(c, annotator_id, time.time()))
 
     def record(
         self,
@@ -523,7 +549,8 @@ class Project:
         seconds: float | None = None,
         source: str = "api",
         request: str | None = None,
-        then_lease: int = 0,
+        then_lease: int | None = 0,
+        have: Sequence[int] = (),
         flagged: bool = False,
     ) -> tuple[queueing.Recorded, list[queueing.Lease]]:
         """Store an answer, and lease the next examples in the same transaction.
@@ -531,6 +558,7 @@ class Project:
         It is about what the lease asks: of one class, ``label`` is a list of this class, or an empty list.
         ``reason`` is why an example is skipped, and a note with any other answer; ``flagged`` answers are
         shown to those who lead.
+        ``then_lease`` and ``have`` are as in `lease`.
 
         Raises
         ------
@@ -548,7 +576,14 @@ class Project:
             )
             return self.database.write(
                 lambda c: queueing.record(
-                    c, now.settings, annotator_id, lease_id, reply, time.time(), then_lease=then_lease
+                    c,
+                    now.settings,
+                    annotator_id,
+                    lease_id,
+                    reply,
+                    time.time(),
+                    then_lease=then_lease,
+                    have=have,
                 )
             )
 
@@ -671,18 +706,22 @@ class Project:
         return settings
 
     def undo(
-        self, annotator_id: int, *, source: str = "api", request: str | None = None
+        self, annotator_id: int, *, source: str = "api", request: str | None = None, of: str | None = None
     ) -> queueing.Lease | None:
         """Take back the last answer of an annotator and lease its example to them again.
+
+        With ``of``, the request that stored an answer, only if this one is the last.
 
         Raises
         ------
         ConflictError
-            If there is nothing to undo.
+            If there is nothing to undo, or another answer is the last.
         """
         settings = self.refresh()
         return self._leased(
-            lambda c: queueing.undo(c, settings, annotator_id, time.time(), source=source, request=request)
+            lambda c: queueing.undo(
+                c, settings, annotator_id, time.time(), source=source, request=request, of=of
+            )
         )
 
     def put_label(

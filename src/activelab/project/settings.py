@@ -299,7 +299,13 @@ class Settings(Worded):
     lease_seconds: Annotated[
         float, Field(title="Seconds an example is kept for a person", ge=10, le=7 * 86_400), Shown(_WHO)
     ] = 600.0
-    """After that it goes to somebody else, unless it is answered."""
+    """After that it goes to somebody else, unless it is answered, or the person is still at work."""
+
+    leased_ahead: Annotated[
+        int, Field(title="Examples taken ahead for a person", ge=1, le=200), Shown(_WHO)
+    ] = 20
+    """So many examples the page has at hand, and the work goes on with them while the network is away. Where
+    few are left, nobody gets more than a share of them."""
 
     models: Annotated[
         _Texts,

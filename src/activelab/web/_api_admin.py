@@ -14,6 +14,7 @@ from activelab.web._bodies import (
 )
 from activelab.web._content import guidelines_of
 from activelab.web._failures import ERRORS
+from activelab.web._queries import version_of
 from activelab.web._site import Site
 from activelab.web._visitors import Admin, Annotator, Here, Visitor
 
@@ -33,6 +34,7 @@ def project_out(site: Site, visitor: Visitor) -> ProjectOut:
         guidelines=settings.guidelines,
         guidelines_shown=guidelines_of(settings)[0],
         autoplay=settings.autoplay,
+        version=version_of(settings),
         settings=settings.to_dict() if visitor.may("adjudicator") else None,
     )
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
+from activelab.project import insight
 from activelab.web._bodies import (
     AnswerIn,
     AnswerOut,
@@ -37,8 +38,10 @@ from activelab.web._queries import (
     pace_of,
     progress_of,
     usual_classes,
+    version_of,
     was_served,
 )
+from activelab.web._site import Site
 from activelab.web._visitors import Annotator, Here, Visitor
 
 router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["labelling"])
@@ -57,10 +60,26 @@ async def take(body: LeaseIn, site: Here, visitor: Annotator) -> ItemsOut:
     """
 
     def work() -> ItemsOut:
-        leases = site.project.lease(visitor.account.id, body.count)
-        return ItemsOut(items=items_of(leases, site.project.settings))
+        leases = site.project.lease(visitor.account.id, _number(body.count), have=body.have, hold=body.hold)
+        items = items_of(leases, site.project.settings)
+        return ItemsOut(items=items, lost=_lost(site, visitor, body.have))
 
     return await run_in_threadpool(work)
+
+
+def _number(count: int | str) -> int | None:
+    return None if isinstance(count, str) else count
+
+
+def _lost(site: Site, visitor: Visitor, have: list[int]) -> list[int]:
+    """Of some leases those that somebody does not hold."""
+    return sorted({*have} - site.project.held(visitor.account.id)) if have else []
+
+
+@router.get("/why-nothing", summary="Why there is nothing to label")
+def nothing(site: Here, visitor: Annotator) -> insight.Nothing:
+    """What keeps you from labelling when there are no examples for you, and when to look again."""
+    return insight.why_nothing(site.project, visitor.account.id)
 
 
 @router.post("/leases/{lease_id}/answer", summary="Answer")
@@ -82,11 +101,13 @@ async def answer(lease_id: BigNumber, body: AnswerIn, site: Here, visitor: Annot
             seconds=body.seconds,
             source=source_of(visitor),
             request=body.request,
-            then_lease=body.then_lease,
+            then_lease=_number(body.then_lease),
+            have=body.have,
             flagged=body.flagged,
         )
         items = items_of(leases, site.project.settings)
-        return AnswerOut(event=stored.event_id, repeated=stored.repeated, items=items)
+        lost = _lost(site, visitor, body.have)
+        return AnswerOut(event=stored.event_id, repeated=stored.repeated, items=items, lost=lost)
 
     return await run_in_threadpool(work)
 
@@ -99,7 +120,9 @@ async def undo(body: UndoIn, site: Here, visitor: Annotator) -> UndoOut:
     """
 
     def work() -> UndoOut:
-        lease = site.project.undo(visitor.account.id, source=source_of(visitor), request=body.request)
+        lease = site.project.undo(
+            visitor.account.id, source=source_of(visitor), request=body.request, of=body.of
+        )
         items = items_of([] if lease is None else [lease], site.project.settings)
         return UndoOut(item=items[0] if items else None)
 
@@ -172,6 +195,7 @@ def progress(
         pace=pace,
         goal=settings.daily_goal,
         bulk=settings.bulk,
+        version=version_of(settings),
     )
 
 
@@ -202,7 +226,7 @@ def media(
     place: Annotated[int, Query(ge=0, lt=10_000, description="Which of the pictures inside.")] = 0,
     range_: Annotated[str | None, Header(alias="Range", max_length=100)] = None,
 ) -> Response:
-    """A file of an example that is kept for you or that you answered; of any, for adjudicators."""
+    """A file of an example that you were served; of any, for adjudicators."""
 
     def find(connection: Connection) -> Any:
         if not visitor.may("adjudicator") and not was_served(connection, visitor.account.id, example_id):

@@ -212,6 +212,7 @@ class ProjectOut(BaseModel):
     guidelines: str = Field(description="Markdown.")
     guidelines_shown: list[Node] = Field(description="The same as elements.")
     autoplay: bool = Field(description="Whether audio and video start with their example.")
+    version: str = Field(description="Another whenever question, classes or guidelines are others.")
     settings: dict[str, Any] | None = None
 
 
@@ -270,16 +271,37 @@ class Item(BaseModel):
     price: float = Field(description="What a label costs of the budget.")
 
 
+Ahead = Literal["ahead"]
+Have = Annotated[
+    list[Annotated[int, Field(ge=0, lt=2**63)]],
+    Field(
+        max_length=1000,
+        description="Leases whose examples you have and have not answered, the one that is looked at first: "
+        "they are not sent again, and you hear which are lost. With ahead, all but the first are exchanged "
+        "for what a round asks that was trained since.",
+    ),
+]
+
+
 class ItemsOut(BaseModel):
     """Examples to label, the most worth labelling first."""
 
     items: list[Item]
+    lost: list[int] = Field(default=[], description="Of the leases you have, those that keep nothing now.")
 
 
 class LeaseIn(Body):
     """How many examples to keep."""
 
-    count: Annotated[int, Field(ge=1, le=20)] = 1
+    count: Annotated[int, Field(ge=1, le=20)] | Ahead = Field(
+        default=1,
+        description="ahead: as many as the project lets you have ahead, or your share where few are left.",
+    )
+    have: Have = []
+    hold: bool = Field(
+        default=True,
+        description="Whether to keep them. If not, an answer counts if they are still free then.",
+    )
 
 
 class AnswerIn(Body):
@@ -291,7 +313,10 @@ class AnswerIn(Body):
     flagged: bool = Field(default=False, description="Whether those who lead should look at it.")
     seconds: Seconds | None = None
     request: RequestId | None = None
-    then_lease: Annotated[int, Field(ge=0, le=20)] = 0
+    then_lease: Annotated[int, Field(ge=0, le=20)] | Ahead = Field(
+        default=0, description="How many examples to keep then, as for leases."
+    )
+    have: Have = []
 
 
 class AnswerOut(ItemsOut):
@@ -381,6 +406,9 @@ class UndoIn(Body):
     """Take back the last answer."""
 
     request: RequestId | None = None
+    of: RequestId | None = Field(
+        default=None, description="The request of the answer: if another is the last, nothing is taken back."
+    )
 
 
 class UndoOut(BaseModel):
@@ -404,6 +432,7 @@ class ProgressOut(BaseModel):
     )
     goal: int | None = Field(default=None, description="Answers of a day that are proposed.")
     bulk: bool = Field(default=False, description="Whether examples may be answered together.")
+    version: str = Field(description="That of the project: whether classes or guidelines have changed.")
 
 
 class FoundOut(BaseModel):

@@ -51,6 +51,8 @@ async def _page(
             "role": visitor.account.role,
             "num_labels": visitor.account.num_labels,
         }
+        # Where this browser keeps the answers of this person to this project, until they are stored.
+        data["keep"] = f"{site.cookie}{root}-{visitor.account.id}"
         data["project"] = project_out(site, visitor).model_dump(exclude={"settings"})
     html = templates.get_template(f"{name}.html").render(
         page=name,

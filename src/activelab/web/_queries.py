@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -66,19 +67,23 @@ def labelled_by(connection: Connection, annotator_id: int) -> list[int]:
 
 
 def was_served(connection: Connection, annotator_id: int, example_id: int) -> bool:
-    """Whether an example is kept for somebody now, or was answered or practised on by them."""
-    held = select(lease.c.id).where(
-        lease.c.annotator_id == annotator_id,
-        lease.c.example_id == example_id,
-        lease.c.state == "open",
-    )
+    """Whether an example was ever served to somebody, or was answered or practised on by them."""
+    served = select(lease.c.id).where(lease.c.annotator_id == annotator_id, lease.c.example_id == example_id)
     answered = select(answer.c.event_id).where(
         answer.c.example_id == example_id, answer.c.annotator_id == annotator_id
     )
     practised = select(practice.c.example_id).where(
         practice.c.example_id == example_id, practice.c.annotator_id == annotator_id
     )
-    return any(connection.execute(one).first() is not None for one in (held, answered, practised))
+    return any(connection.execute(one.limit(1)).first() for one in (answered, served, practised))
+
+
+def version_of(settings: Settings) -> str:
+    """Another text whenever what annotators have to know of the project is another."""
+    known = (
+        settings.question, settings.classes, settings.class_notes, settings.scale_ends, settings.guidelines
+    )  # fmt: skip
+    return hashlib.blake2b(json.dumps(known).encode(), digest_size=8).hexdigest()
 
 
 def own_answers(connection: Connection, annotator_id: int, words: str, limit: int) -> list[OwnAnswer]:

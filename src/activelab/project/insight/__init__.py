@@ -23,6 +23,7 @@ from activelab.project.insight.examples import (
 )
 from activelab.project.insight.final import FinalLabels, final_labels
 from activelab.project.insight.headlines import headline
+from activelab.project.insight.nothing import why_nothing
 from activelab.project.insight.people import annotator_table, pair_agreement
 from activelab.project.insight.person import people_table, person
 from activelab.project.insight.plan import plan
@@ -42,6 +43,7 @@ from activelab.project.insight.results import (
     Forecast,
     Headline,
     MapPoints,
+    Nothing,
     Overview,
     PairAgreement,
     PersonDetail,
@@ -78,6 +80,7 @@ __all__ = [
     "Forecast",
     "Headline",
     "MapPoints",
+    "Nothing",
     "Overview",
     "PairAgreement",
     "PersonDetail",
@@ -118,5 +121,6 @@ __all__ = [
     "safe_rows",
     "search",
     "unclear_list",
+    "why_nothing",
     "why_served",
 ]

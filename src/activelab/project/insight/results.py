@@ -22,6 +22,21 @@ class Result(BaseModel):
 # ------------------------------------------------------------------ where the project stands
 
 
+class Nothing(Result):
+    """Why somebody gets no example."""
+
+    reason: Literal["budget", "empty", "training", "share", "held", "seen", "done"] = Field(
+        description="budget: it is spent. empty: there are no examples. training: a round is being trained, "
+        "or is about to be. share: you have labelled what falls to you of this round. held: others are at "
+        "work on what is left. seen: what is left you have answered. done: all of this round is labelled."
+    )
+    seconds: float | None = Field(
+        description="Until there may be more: a training ends, if past ones say how long they take, or the "
+        "first example that others hold comes back at the latest."
+    )
+    automatic: bool = Field(description="Whether the next round is trained without being asked for.")
+
+
 class RoundNow(Result):
     """The round that is served."""
 

@@ -97,7 +97,7 @@ def lease_grid(
     who = queueing.working(connection, settings, annotator_id)
     latest = now + settings.lease_seconds + queueing.CLOCK_SECONDS
     queueing.reclaim(connection, now, latest)
-    held = queueing.held_by(connection, annotator_id, bulk=True)
+    held = queueing.grid_of(connection, annotator_id)
     if held:
         label = {int(offered.label[one.example_id]) for one in held if one.example_id < len(offered.label)}
         if len(label) == 1 and min(label) >= 0:

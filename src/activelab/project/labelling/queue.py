@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,10 +42,12 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from activelab._errors import InputError
 from activelab.project.labelling.class_history import VERSION, class_version
 from activelab.project.labelling.rounds import (
+    CHUNK,
     Question,
     covers,
     extend_queue,
     get_round,
+    is_wanted,
     settle_again,
     share_round,
 )
@@ -61,6 +64,7 @@ from activelab.project.store.schema import (
     lease,
     practice,
     queue,
+    round_,
     setting,
 )
 
@@ -203,19 +207,53 @@ _OPEN = (
         lease.c.asked,
         lease.c.annotator_id,
         lease.c.gold,
+        lease.c.leased,
         lease.c.expires,
-        example.c.content,
     )
-    .join(example, example.c.id == lease.c.example_id)
     .where(
         lease.c.state == "open",
         or_(lease.c.annotator_id == bindparam("who"), _over),
     )
     .order_by(lease.c.id)
 )
+# Whoever is heard of keeps what they hold; each lease is written again at most twice in its time.
+_RENEW = (
+    update(lease)
+    .where(
+        lease.c.annotator_id == bindparam("who"),
+        lease.c.state == "open",
+        lease.c.expires > bindparam("now"),
+        lease.c.expires < bindparam("soon"),
+    )
+    .values(expires=bindparam("ends"))
+)
 _EXPIRE = (
     update(lease)
     .where(lease.c.state == "open", _over)
+    .values(state="expired")
+    .returning(lease.c.round_id, lease.c.example_id, lease.c.asked, lease.c.gold)
+)
+_before = lease.alias("before")
+_AHEAD = (
+    select(lease.c.id)
+    .where(
+        lease.c.state == "open",
+        lease.c.example_id == bindparam("example"),
+        lease.c.asked == bindparam("about"),
+        lease.c.annotator_id != bindparam("who"),
+        exists().where(
+            _before.c.annotator_id == lease.c.annotator_id,
+            _before.c.state == "open",
+            _before.c.id < lease.c.id,
+        ),
+    )
+    .order_by(lease.c.id.desc())
+    .limit(1)
+)
+_FINISHED = select(round_.c.finished).where(round_.c.id == bindparam("round"))
+_RETURN = (
+    update(lease)
+    .where(lease.c.id.in_(bindparam("ids", expanding=True)), lease.c.state == "open")
     .values(state="expired")
     .returning(lease.c.round_id, lease.c.example_id, lease.c.asked, lease.c.gold)
 )
@@ -241,7 +279,7 @@ _HOLDS = exists().where(
     lease.c.state == "open",
     or_(covers(lease.c.asked), queue.c.asked == WHOLE),
 )
-_BEST = (
+_FREE = (
     select(queue.c.example_id, queue.c.asked)
     .where(
         queue.c.round_id == bindparam("round"),
@@ -252,9 +290,14 @@ _BEST = (
     )
     .order_by(queue.c.position)
     .limit(bindparam("count"))
-    .with_for_update(of=queue, skip_locked=True)
-    .cte("best")
 )
+# What was shown to others lately, and is not kept for anybody.
+_SHOWN_LATELY = select(lease.c.example_id, lease.c.asked).where(
+    lease.c.id > select(func.max(lease.c.id)).scalar_subquery() - 100,
+    lease.c.state == "expired",
+    lease.c.annotator_id != bindparam("who"),
+)
+_BEST = _FREE.with_for_update(of=queue, skip_locked=True).cte("best")
 _TAKE_BEST = (
     update(queue)
     .where(
@@ -281,6 +324,23 @@ _GIVE_BACK = (
     .where(queue.c.round_id == bindparam("round"), queue.c.example_id == bindparam("example"), covers(_about))
     .values(remaining=queue.c.remaining + 1)
 )
+# How many others hold something, how much all hold, and how much waits, up to a number that is plenty.
+_AT_WORK = select(
+    select(func.count(lease.c.annotator_id.distinct()))
+    .where(lease.c.state == "open", lease.c.annotator_id != bindparam("who"))
+    .scalar_subquery()
+    .label("others"),
+    select(func.count()).where(lease.c.state == "open").scalar_subquery().label("held"),
+    select(func.count())
+    .select_from(
+        select(literal(1))
+        .where(queue.c.round_id == bindparam("round"), queue.c.remaining > 0)
+        .limit(CHUNK)
+        .subquery()
+    )
+    .scalar_subquery()
+    .label("free"),
+)
 _of_lease = literal_column("lease.example_id", Integer)  # lest the table be searched again
 _SHOWN = (
     lease.c.id,
@@ -300,10 +360,11 @@ _KEEP = (
         gold=bindparam("known"),
         leased=bindparam("now"),
         expires=bindparam("ends"),
-        state="open",
+        state=bindparam("state"),
     )
     .returning(*_SHOWN)
 )
+_CONTENTS = select(*_SHOWN).where(lease.c.id.in_(bindparam("ids", expanding=True))).order_by(lease.c.id)
 # Where a database can take and keep at one stroke.
 _taken = _TAKE_BEST.cte("taken")
 _TAKE_AND_KEEP = (
@@ -395,12 +456,35 @@ _STORE = (
 
 
 def lease_examples(
-    connection: Connection, settings: Settings, annotator_id: int, count: int, now: float
+    connection: Connection,
+    settings: Settings,
+    annotator_id: int,
+    count: int | None,
+    now: float,
+    *,
+    have: Sequence[int] = (),
+    hold: bool = True,
 ) -> list[Lease]:
     """The next examples of an annotator, most worth labelling first, kept for them.
 
     Leases they hold already come first. Fewer than ``count`` if there is nothing else for them, or the
     budget is spent.
+
+    Parameters
+    ----------
+    connection : Connection
+    settings : Settings
+    annotator_id : int
+    count : int or None
+        None for as many as they may hold ahead: ``settings.leased_ahead``, but no more than their share of
+        what waits, `_share`. Leases that end soon are then kept on.
+    now : float
+    have : sequence of int
+        Leases to leave out of the answer, the one that is looked at first. With None for ``count``, the
+        others go back if they are older than the round that is served.
+    hold : bool
+        Whether to keep them. If not, and nothing is held, they come with leases that have ended already:
+        an answer counts if the example is still free, and nobody waits for it meanwhile.
 
     Raises
     ------
@@ -408,46 +492,106 @@ def lease_examples(
         If the annotator is unknown or disabled.
     """
     share_round(connection)
-    return _lease(connection, settings, annotator_id, working(connection, settings, annotator_id), count, now)
+    who = working(connection, settings, annotator_id)
+    return _lease(connection, settings, annotator_id, who, count, now, have, hold)
 
 
 def _lease(
-    connection: Connection, settings: Settings, annotator_id: int, who: _Working, count: int, now: float
+    connection: Connection,
+    settings: Settings,
+    annotator_id: int,
+    who: _Working,
+    count: int | None,
+    now: float,
+    have: Sequence[int] = (),
+    hold: bool = True,
 ) -> list[Lease]:
     latest = now + settings.lease_seconds + CLOCK_SECONDS
     rows = connection.execute(_OPEN, {"who": annotator_id, "now": now, "latest": latest}).all()
     if any(not now < row.expires <= latest for row in rows):
         reclaim(connection, now, latest)
-    leases = [
-        _leased(row) for row in rows if row.annotator_id == annotator_id and now < row.expires <= latest
-    ][:count]
-    wanted, left = count - len(leases), math.inf
-    if settings.budget is not None and wanted:
+    own = [row for row in rows if row.annotator_id == annotator_id and now < row.expires <= latest]
+    left = math.inf
+    if settings.budget is not None and (count is None or len(own) < count):
         left = labels_left(connection, settings) + _ROUNDING
-        wanted = max(min(wanted, int(left / settings.least_price)), 0)
-    served = who.num_labels + len(leases)
+    if count is None:
+        own = _exchange(connection, who.round, own, have)
+        _renew(connection, settings, annotator_id, own, now)
+        count = max(_share(connection, settings, annotator_id, who.round, left), len(own))
+    own = own[:count]
+    missing = [row.id for row in own if row.id not in have]
+    leases = [_leased(row) for row in connection.execute(_CONTENTS, {"ids": missing})] if missing else []
+    wanted = count - len(own) if hold or not own else 0
+    wanted = wanted if left == math.inf else max(min(wanted, int(left / settings.least_price)), 0)
+    served = who.num_labels + len(own)
     share = left_of_share(connection, settings, annotator_id, who.round)
-    known = sum(gold_is_due(settings, annotator_id, served + turn) for turn in range(wanted))
-    for example_id in gold_examples(connection, annotator_id, known, served):
+    due = [turn for turn in range(wanted) if gold_is_due(settings, annotator_id, served + turn)]
+    known = list[Lease]()
+    for example_id in gold_examples(connection, annotator_id, len(due), served):
         about = _asked_of_gold(settings, annotator_id, example_id)
         if settings.price_of_answer(about) <= left:
-            leases.append(keep(connection, settings, annotator_id, -1, (example_id, about), True, now))
+            question = example_id, about
+            known.append(keep(connection, settings, annotator_id, -1, question, True, now, hold))
             left -= settings.price_of_answer(about)
             wanted -= 1
+    fresh = list[Lease]()
     wanted = wanted if share is None else min(wanted, share)
     more = True
     while wanted > 0 and who.round >= 0 and left >= settings.least_price:
         # No question costs more than a label; with less than one left, one class can be asked about.
         some, least = (int(min(wanted, left)), WHOLE) if left >= 1 else (1, 0)
-        taken = _take_best(connection, settings, annotator_id, who.round, some, least, now)
-        leases += taken
+        taken = _take_best(connection, settings, annotator_id, who.round, some, least, now, hold)
+        fresh += taken
         wanted -= len(taken)
         left -= sum(settings.price_of_answer(one.asked) for one in taken)
+        if not hold and taken:
+            break
         if not taken:
             if not more or not extend_queue(connection, settings, who.round):
                 break
             more = least == WHOLE
-    return leases
+    # Each known one at its turn: all of them first would tell which they are.
+    for turn, one in zip(due, known, strict=False):
+        fresh.insert(turn, one)
+    return leases + fresh
+
+
+def _share(connection: Connection, settings: Settings, annotator_id: int, number: int, left: float) -> int:
+    """How many examples somebody may hold, so that enough stays for the others.
+
+    Of n examples that wait or are held, and that the budget has labels for, when m people hold some, the
+    asking one included: n / (m + 1), so that whoever comes next finds something; but two, the one that is
+    shown and the next, and no more than the settings say.
+    """
+    at_work = {"who": annotator_id, "round": number}
+    row = connection.execute(_AT_WORK, at_work).one()
+    if row.free < settings.leased_ahead * (row.others + 2) and extend_queue(connection, settings, number):
+        row = connection.execute(_AT_WORK, at_work).one()
+    waits: float = min(row.free, left / settings.least_price) + row.held
+    share = max(math.ceil(waits / (int(row.others) + 2)), 2)
+    return min(share, settings.leased_ahead)
+
+
+def _exchange(connection: Connection, number: int, own: list[Any], have: Sequence[int]) -> list[Any]:
+    """What somebody still holds when what they took ahead before the last training has gone back.
+
+    The round that is served now knows better what to ask; if it still is the same, it is taken again.
+    """
+    ahead = {*have[1:]}
+    if not ahead:
+        return own
+    finished = connection.execute(_FINISHED, {"round": number}).scalar() or 0.0
+    stale = {row.id for row in own if row.id in ahead and row.leased < finished and not row.gold}
+    if stale:
+        _end(connection, _RETURN, {"ids": [*stale]})
+    return [row for row in own if row.id not in stale]
+
+
+def _renew(connection: Connection, settings: Settings, annotator_id: int, own: list[Any], now: float) -> None:
+    soon = now + settings.lease_seconds / 2
+    if any(row.expires < soon for row in own):
+        times = {"now": now, "soon": soon, "ends": now + settings.lease_seconds}
+        connection.execute(_RENEW, {"who": annotator_id, **times})
 
 
 def must_practise(connection: Connection, settings: Settings, annotator_id: int) -> bool:
@@ -496,9 +640,16 @@ def _take_best(
     count: int,
     least: int,
     now: float,
+    hold: bool = True,
 ) -> list[Lease]:
     """Lease the best of a round that is free and new to somebody; with 0 for ``least`` single classes."""
     wanted = {"round": number, "who": annotator_id, "count": count, "least": least}
+    if not hold:
+        seen = {(*one,) for one in connection.execute(_SHOWN_LATELY, {"who": annotator_id})}
+        free = [(*one,) for one in connection.execute(_FREE, wanted | {"count": count + len(seen)})]
+        # What others are looking at, and may answer first, comes last.
+        free = sorted(free, key=seen.__contains__)[:count]
+        return [keep(connection, settings, annotator_id, number, one, False, now, hold) for one in free]
     if connection.dialect.name == "postgresql":
         circumstances = {"now": now, "ends": now + settings.lease_seconds}
         rows = connection.execute(_TAKE_AND_KEEP, wanted | circumstances).all()
@@ -514,11 +665,9 @@ def _leased(row: Any) -> Lease:
     return Lease(row.id, row.example_id, row.asked, row.gold, row.expires, json.loads(row.content))
 
 
-def held_by(connection: Connection, annotator_id: int, *, bulk: bool) -> list[Lease]:
-    """What somebody holds, of a grid or not."""
-    held = select(*_SHOWN).where(
-        lease.c.annotator_id == annotator_id, lease.c.state == "open", lease.c.bulk == bulk
-    )
+def grid_of(connection: Connection, annotator_id: int) -> list[Lease]:
+    """What somebody holds of a grid."""
+    held = select(*_SHOWN).where(lease.c.annotator_id == annotator_id, lease.c.state == "open", lease.c.bulk)
     return [_leased(row) for row in connection.execute(held.order_by(lease.c.id))]
 
 
@@ -545,6 +694,12 @@ def _end(connection: Connection, which: ReturningUpdate[Any], values: dict[str, 
         if not row.gold:
             _give_back(connection, row.round_id, (row.example_id, row.asked))
     return len(ended)
+
+
+def held_by(connection: Connection, annotator_id: int, now: float) -> set[int]:
+    """The leases somebody holds."""
+    own = lease.c.annotator_id == annotator_id, lease.c.state == "open", lease.c.expires > now
+    return {*connection.execute(select(lease.c.id).where(*own)).scalars()}
 
 
 def labels_left(connection: Connection, settings: Settings) -> float:
@@ -615,8 +770,9 @@ def keep(
     question: Question,
     gold: bool,
     now: float,
+    hold: bool = True,
 ) -> Lease:
-    """Keep an example for somebody; its slot is taken already."""
+    """A new lease; one that has ended already if it is not to hold anything. Its slot is taken already."""
     kept = {
         "round": number,
         "example": question[0],
@@ -624,7 +780,8 @@ def keep(
         "who": annotator_id,
         "known": gold,
         "now": now,
-        "ends": now + settings.lease_seconds,
+        "ends": now + settings.lease_seconds * hold,
+        "state": "open" if hold else "expired",
     }
     return _leased(connection.execute(_KEEP, kept).one())
 
@@ -637,12 +794,14 @@ def record(
     reply: Answer,
     now: float,
     *,
-    then_lease: int = 0,
+    then_lease: int | None = 0,
+    have: Sequence[int] = (),
 ) -> tuple[Recorded, list[Lease]]:
     """Store the answer to a lease, and lease the next examples as `lease_examples` does.
 
-    It is about what the lease asks. One that comes after the lease has ended counts if nobody else has the
-    example meanwhile. A request that was stored before is told so and stored once.
+    It is about what the lease asks. One that comes after the lease has ended counts if the example is still
+    to be had: labels of it are wanted, nobody else is at it (or has it only ahead, `_take_over`), and the
+    budget is not spent. A request that was stored before is told so and stored once.
 
     Raises
     ------
@@ -667,8 +826,9 @@ def record(
         stored = _store_answer(connection, settings, who.round, row, reply, now)
         collected = reply.kind == "label" and reply.source in COLLECTED
         who = replace(who, num_labels=who.num_labels + collected)
-    following = _lease(connection, settings, annotator_id, who, then_lease, now) if then_lease else []
-    return stored, following
+    if then_lease == 0:
+        return stored, []
+    return stored, _lease(connection, settings, annotator_id, who, then_lease, now, have)
 
 
 def _store_answer(
@@ -676,17 +836,17 @@ def _store_answer(
 ) -> Recorded:
     """Store the answer to a lease that is their own."""
     question = row.example_id, row.asked
+    if row.state != "open":
+        row = _leased_again(connection, row)
     if row.state == "done":
         raise ConflictError("this example is answered already; undo to change the answer.")
-    if row.state == "expired":
-        row = _leased_again(connection, row)
-    if row.state == "expired":
+    if row.state == "expired" and not _take_over(connection, row):
         budget = settings.budget if reply.kind == "label" else None
         price = settings.price_of_answer(row.asked)
         if budget is not None and labels_left(connection, settings) < price - _ROUNDING:
-            raise ConflictError("it took too long: the budget is spent meanwhile.")
-        if not row.gold and not take(connection, current, question):
-            raise ConflictError("it took too long: the example has gone to somebody else.")
+            raise ConflictError("the budget is spent meanwhile.")
+        if not (row.gold or take(connection, current, question) or is_wanted(connection, current, question)):
+            raise ConflictError("the example has gone to somebody else meanwhile.")
     # A lease that had ended is of the round it was taken again in.
     number = current if row.state == "expired" else row.round_id
     stored = _append(connection, row.annotator_id, row.example_id, reply, now, row.id, number)
@@ -708,6 +868,19 @@ def _leased_again(connection: Connection, row: Any) -> Any:
         )
     ).one_or_none()
     return row if again is None else again
+
+
+def _take_over(connection: Connection, row: Any) -> bool:
+    """Let an answer that is there have the place of somebody who has only taken the example ahead.
+
+    They have an older lease, so that another example is before them; their page hears that this one is lost.
+    """
+    asked = {"example": row.example_id, "about": row.asked, "who": row.annotator_id}
+    ahead = None if row.gold else connection.execute(_AHEAD, asked).scalar()
+    if ahead is None:
+        return False
+    taken = update(lease).where(lease.c.id == ahead, lease.c.state == "open").values(state="expired")
+    return bool(connection.execute(taken).rowcount)
 
 
 def put_answer(
@@ -803,8 +976,11 @@ def undo(
     *,
     source: str = "api",
     request: str | None = None,
+    of: str | None = None,
 ) -> Lease | None:
     """Take back the last answer of an annotator, and lease its example to them again.
+
+    With ``of``, the request that stored an answer, only if this one is the last.
 
     Returns
     -------
@@ -814,7 +990,8 @@ def undo(
     Raises
     ------
     ConflictError
-        If there is nothing to undo: no answer of theirs is later than the last training.
+        If there is nothing to undo: no answer of theirs is later than the last training; or if another answer
+        than that of ``of`` is the last.
     InputError
         If the annotator is disabled.
     """
@@ -827,16 +1004,13 @@ def undo(
                 select(event.c.example_id, event.c.asked).where(event.c.id == known.event_id)
             ).one()
             held = {"who": annotator_id, "now": now, "latest": math.inf}
-            rows = connection.execute(_OPEN, held).all()
-            return next(
-                (
-                    _leased(row)
-                    for row in rows
-                    if (row.annotator_id, row.example_id, row.asked) == (annotator_id, *undone)
-                    and row.expires > now
-                ),
-                None,
-            )
+            ids = [
+                row.id
+                for row in connection.execute(_OPEN, held)
+                if (row.annotator_id, row.example_id, row.asked) == (annotator_id, *undone)
+                and row.expires > now
+            ]
+            return next((_leased(row) for row in connection.execute(_CONTENTS, {"ids": ids})), None)
     last = connection.execute(
         select(answer)
         .where(answer.c.annotator_id == annotator_id)
@@ -846,6 +1020,9 @@ def undo(
     ).one_or_none()
     if last is None or number < 0 or last.event_id <= get_round(connection, number).last_event:
         raise ConflictError("there is nothing to undo: your earlier answers are part of a training.")
+    by = select(event.c.request).where(event.c.id == last.event_id)
+    if of is not None and connection.execute(by).scalar_one() != of:
+        raise ConflictError("another answer of yours is the last; correct this one among your answers.")
     _remove(connection, last, now, source, request)
     gold = (
         connection.execute(select(example.c.gold).where(example.c.id == last.example_id)).scalar() is not None

@@ -27,6 +27,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    union_all,
     update,
 )
 from sqlalchemy import delete as sql_delete
@@ -35,7 +36,7 @@ from sqlalchemy.exc import IntegrityError
 from activelab._typing import Ints
 from activelab.project.labelling.processes import is_gone
 from activelab.project.labelling.summary import RoundSummary
-from activelab.project.settings import Settings, load_value, store_value
+from activelab.project.settings import Settings, load_settings, load_value, store_value
 from activelab.project.store.database import project_lock
 from activelab.project.store.schema import (
     WHOLE,
@@ -89,6 +90,19 @@ _CAME = (
         covers(bindparam("about", type_=Integer)),
     )
     .values(remaining=queue.c.remaining - bindparam("labels"))
+)
+# That a question is in the queue, or somebody holds it.
+_LISTED = union_all(
+    select(queue.c.example_id).where(
+        queue.c.round_id == bindparam("number"),
+        queue.c.example_id == bindparam("code"),
+        covers(bindparam("about", type_=Integer)),
+    ),
+    select(lease.c.example_id).where(
+        lease.c.state == "open",
+        lease.c.example_id == bindparam("code"),
+        or_(lease.c.asked == bindparam("about"), lease.c.asked == WHOLE),
+    ),
 )
 _BINDABLE = 10_000  # numbers that a statement may list
 _NEVER = -1_000_000  # slots of an example that is not for the queue
@@ -365,6 +379,17 @@ def _done(
         or answers_to(since, *one) >= settings.labels_per_round
         or (most is not None and answers_to(in_all, *one) >= most)
     }
+
+
+def is_wanted(connection: Connection, number: int, question: Question) -> bool:
+    """Whether a round that has not come to a question yet would ask it, and nobody holds it."""
+    row = {"number": number, "code": question[0], "about": question[1]}
+    # Who is first keeps the others waiting here, so that not both are.
+    connection.execute(select(example.c.id).where(example.c.id == question[0]).with_for_update())
+    if number < 0 or connection.execute(_LISTED, row).first() is not None:
+        return False
+    last = get_round(connection, number).last_event
+    return not _done(connection, load_settings(connection), last, [question])
 
 
 def count_answers(connection: Connection, codes: Iterable[int], last_event: int = 0) -> dict[Question, int]:

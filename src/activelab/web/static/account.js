@@ -1,8 +1,18 @@
 import { call, get, page, post } from "./api.js";
 import { $, make, note, start, when } from "./dom.js";
+import * as keep from "./keep.js";
 
+let told = false;
 $("logout").addEventListener("click", async () => {
+  const { length } = await keep.all();
+  if (length && !told) {
+    told = true;
+    const words = length === 1 ? "1 answer is kept in this browser and is" : `${length} answers are kept in this browser and are`;
+    $("logout-kept").textContent = `${words} not stored. Open Label to send what can be sent; or log out all the same, and it stays here until you log in again.`;
+    return;
+  }
   await call("DELETE", "session");
+  await keep.clear();
   location.assign(`${page.home}/login`);
 });
 

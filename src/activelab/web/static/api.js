@@ -15,12 +15,44 @@ export class ApiError extends Error {
 
   // Whether the same request may go through later: nobody answered, too many asked, or the server is in trouble.
   get passing() {
-    return this.status === 0 || this.status === 429 || this.status >= 500;
+    return this.status === 0 || this.status === 429 || this.status >= 500 || this.code === "timeout";
+  }
+
+  // Whether somebody has to log in first, as the person whose page this is.
+  get loggedOut() {
+    return this.status === 401 || this.code === "csrf";
   }
 }
 
-// A request that nobody answered has status 0.
-export async function call(method, path, body) {
+// What a page does when its person is not logged in any more; true if the request is to be sent again. `who` is
+// somebody else who is logged in here now, or null.
+export const session = {
+  ended: async () => {
+    location.assign(`${page.home}/login?next=${encodeURIComponent(location.pathname)}`);
+    return false;
+  },
+};
+
+// A request that nobody answered, within some seconds if they are given, has status 0.
+export async function call(method, path, body, seconds = null) {
+  const sent = page.csrf;
+  try {
+    return await ask(method, path, body, seconds);
+  } catch (error) {
+    if (!page.account || !error.loggedOut || error.code === "wrong_password") throw error;
+    let who = null;
+    if (error.code === "csrf") {
+      // Whoever has logged in again in another tab has another token; somebody else must not answer for them.
+      const now = page.csrf === sent ? await ask("GET", "me") : null;
+      if (now?.account.id === page.account.id) page.csrf = now.csrf;
+      else who = now?.account.name ?? null;
+    }
+    if (page.csrf === sent && !(await session.ended(who))) throw error;
+    return ask(method, path, body, seconds);
+  }
+}
+
+async function ask(method, path, body, seconds) {
   const headers = { Accept: "application/json" };
   if (page.csrf && method !== "GET") headers["X-CSRF-Token"] = page.csrf;
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -32,12 +64,10 @@ export async function call(method, path, body) {
       body: body === undefined ? undefined : JSON.stringify(body),
       credentials: "same-origin",
       redirect: "error",
+      signal: seconds ? AbortSignal.timeout(1000 * seconds) : undefined,
     });
   } catch {
     throw new ApiError(0, {});
-  }
-  if (response.status === 401 && page.account) {
-    location.assign(`${page.home}/login?next=${encodeURIComponent(location.pathname)}`);
   }
   if (response.status === 204) return null;
   const answer = await response.json().catch(() => ({}));
@@ -46,7 +76,7 @@ export async function call(method, path, body) {
 }
 
 export const get = (path) => call("GET", path);
-export const post = (path, body = {}) => call("POST", path, body);
+export const post = (path, body = {}, seconds = null) => call("POST", path, body, seconds);
 
 // Random enough that no two requests are the same.
 export const requestId = () =>

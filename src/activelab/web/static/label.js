@@ -1,17 +1,19 @@
-// The annotation page. Answers are shown as given at once and sent one after the other; the next examples are
-// here before they are needed. A request that fails is repeated under the same id, so that it counts once.
+// The annotation page. Answers are shown as given at once and leave by outbox.js; the next examples are here before
+// they are needed. Until the first answer nothing is kept from others: what is shown then is only looked at.
 
-import { call, page, post, requestId } from "./api.js";
-import { chooser, onScale, several, words, yesNo, yesOrNo } from "./choose.js";
+import { call, get, page, post, requestId } from "./api.js";
+import { chooser, onScale, renew, several, words, yesNo, yesOrNo } from "./choose.js";
 import { begin, built, isBroken, showContent, started } from "./content.js";
 import { $, capital, make, note, number, start } from "./dom.js";
 import * as goal from "./goal.js";
 import { pressed } from "./keys.js";
 import * as mine from "./mine.js";
+import * as out from "./outbox.js";
 import * as remark from "./remark.js";
 import { swipes } from "./swipe.js";
 
-const WANTED = 4;
+const SHOWN = 4; // examples that are looked at before the first answer
+const NEAR = 4; // examples whose images are fetched side by side
 const CANNOT_TELL = "I cannot tell"; // an answer that says something of the example: an abstention, no skip
 const REASONS = [
   "It is damaged or empty",
@@ -21,9 +23,7 @@ const REASONS = [
 ];
 
 const items = []; // the first is shown
-const outbox = [];
-const seen = new Set(); // leases that were shown or wait; they are not added again
-let sending = null;
+const done = new Set(); // leases that were answered here; a late reply brings them once more
 let yours = page.account.num_labels;
 let progress = null;
 let given = 0; // answers that were given or taken back here
@@ -32,6 +32,8 @@ let shownAt = 0;
 let hidden = 0;
 let waiting = null;
 let busy = false;
+let begun = false; // whether anything was answered: only then examples are kept for us
+let fetching = null; // an image far ahead
 
 // ---------------------------------------------------------------- what is shown
 
@@ -41,6 +43,7 @@ function show() {
   clearTimeout(waiting);
   shownAt = performance.now();
   hidden = 0;
+  if (stale) rebuild();
   choice.reset();
   const asked = item?.asked ?? null;
   single.show(asked);
@@ -48,50 +51,98 @@ function show() {
   sayKeys();
   lock();
   if (item) {
+    item.shown ??= showContent(item.content);
     box.replaceChildren(...item.shown);
     started(item.shown);
     box.setAttribute("aria-busy", "false");
     box.scrollTop = 0;
     box.tabIndex = box.scrollHeight > box.clientHeight ? 0 : -1;
     scrollTo(0, 0);
-  } else if (sending) {
+    prefetch();
+  } else if (out.waits()) {
     box.replaceChildren(make("p", { class: "quiet waiting" }, "Loading …"));
     box.setAttribute("aria-busy", "true");
   } else {
-    box.replaceChildren(...nothing());
-    box.setAttribute("aria-busy", "false");
-    waiting = setTimeout(refill, 15000);
+    showNothing();
   }
 }
 
 // What cannot be shown can be skipped only.
 function lock() {
-  const only = items[0] && isBroken(items[0].shown);
+  const only = isBroken(items[0]?.shown ?? []);
   for (const button of document.querySelectorAll(".answers button.answer")) button.disabled = !items[0] || (only && button.id !== "skip");
 }
 $("example").addEventListener("broken", lock);
 
-function nothing() {
-  // What is left may not be enough for a label; sums are rounded.
-  const spent = progress && progress.budget !== null && progress.budget - progress.collected < progress.price - 0.002;
-  return [
-    make("p", { class: "done" }, spent ? "The budget is spent." : "Nothing to label now."),
-    make(
-      "p",
-      { class: "quiet" },
-      spent
-        ? "All labels this project asked for are there. Thank you."
-        : "You have seen everything that waits for a label. More may come; this page looks by itself.",
-    ),
-  ];
+const LATER = " This page looks by itself.";
+const about = (seconds) => (seconds < 90 ? `about ${number(Math.ceil(seconds))} seconds` : `about ${number(Math.ceil(seconds / 60))} minutes`);
+const NOTHING = {
+  budget: () => ["The budget is spent.", "All labels this project asked for are there. Thank you."],
+  empty: () => ["Nothing to label now.", "There are no examples in this project yet."],
+  training: (after) => ["Nothing to label now: a round is being trained.", `It goes on ${after === null ? "when that is done" : `in ${about(after)}`}.${LATER}`],
+  share: () => ["Nothing to label now.", `You have labelled what falls to you of this round.${LATER}`],
+  held: (after) => ["Nothing to label now: others are at work on the rest.", `${after === null ? "What they leave" : `What they have not answered in ${about(after)}`} comes back.${LATER}`],
+  seen: () => ["Nothing to label now: you have seen all that is left.", `Others are asked about it. More may come.${LATER}`],
+  done: (_, automatic) => ["Nothing to label now: all of this round is labelled.", `More comes ${automatic ? "with the next round" : "when whoever leads the project has the next round trained"}.${LATER}`],
+};
+
+async function showNothing() {
+  const box = $("example");
+  const say = (title, more = "") => {
+    box.replaceChildren(make("p", { class: "done" }, title), make("p", { class: "quiet" }, more));
+    box.setAttribute("aria-busy", "false");
+  };
+  let again = 15;
+  box.replaceChildren(make("p", { class: "quiet waiting" }, "Loading …"));
+  box.setAttribute("aria-busy", "true");
+  if (out.offline()) say("What was here is answered.", "The next examples come when your answers have been sent.");
+  else {
+    try {
+      const { reason, seconds, automatic } = await get("why-nothing");
+      if (items.length || out.waits()) return;
+      say(...NOTHING[reason](seconds, automatic));
+      again = Math.min(Math.max(seconds ?? again, 2), again);
+    } catch {
+      if (items.length) return;
+      say("Nothing to label now.", "The server does not answer.");
+    }
+  }
+  clearTimeout(waiting);
+  waiting = setTimeout(refill, 1000 * again);
 }
 
+const key = (one) => `${one.example}/${one.asked ?? ""}`;
+const under = () => out.outbox.filter((one) => !one.undoes).map((one) => one.item);
+
+// What is here already, only looked at so far, may be kept for us now.
 function add(more) {
+  const here = new Map([...items, ...under()].map((one) => [key(one), one]));
   for (const item of more) {
-    if (seen.has(item.lease)) continue;
-    seen.add(item.lease);
+    if (done.has(item.lease)) continue;
+    const known = here.get(key(item));
+    if (known) Object.assign(known, { lease: item.lease, price: item.price });
+    else items.push(item);
+  }
+  prefetch();
+}
+
+// The next images are fetched side by side, the others one after the other, lest answers wait for them.
+function prefetch() {
+  for (const [place, item] of items.entries()) {
+    if (item.shown) continue;
+    if (place >= NEAR && fetching) return;
     item.shown = showContent(item.content);
-    items.push(item);
+    const image = item.shown.map((one) => one.querySelector("img")).find(Boolean);
+    if (place < NEAR || !image) continue;
+    fetching = image;
+    const next = () => {
+      if (fetching !== image) return;
+      fetching = null;
+      prefetch();
+    };
+    image.addEventListener("load", next, { once: true });
+    image.addEventListener("error", next, { once: true });
+    return;
   }
 }
 
@@ -114,13 +165,24 @@ function showProgress() {
   goal.show(progress);
 }
 
+function count(item, by, answers) {
+  given += 1;
+  yours += by;
+  if (progress) {
+    progress.collected += by * item.price;
+    progress.today += answers;
+  }
+  showProgress();
+}
+
 // What is read while an answer is under way may count it or not: it is read again when the last is stored.
 async function readProgress() {
   const before = given;
   old = true;
-  if (outbox.length) return;
+  if (out.outbox.length) return;
   try {
     const read = await call("GET", `progress?since=${goal.today()}`);
+    if (read.version !== page.project.version) await projectChanged();
     if (given !== before) return;
     old = false;
     progress = read;
@@ -133,6 +195,9 @@ async function readProgress() {
 
 // ---------------------------------------------------------------- answers
 
+const said = (one) => (one.body.kind === "label" ? (one.item.asked === null ? words(one.body.label) : `${one.item.asked}: ${yesNo(one.body.label)}`) : one.body.kind === "skip" ? "Skipped" : "Cannot tell");
+const own = ({ item, body }) => ({ example: item.example, content: item.content, asked: item.asked, ...body });
+
 function answer(kind, { label = null, reason = null } = {}) {
   const item = items[0];
   if (!item || busy || (kind !== "skip" && isBroken(item.shown))) return;
@@ -141,112 +206,141 @@ function answer(kind, { label = null, reason = null } = {}) {
   while (kind === "skip" && items[0]?.example === item.example) items.shift();
   const remarks = remark.take(kind, reason);
   const seconds = Math.min(Math.max((performance.now() - shownAt - hidden) / 1000, 0), 86400);
-  outbox.push({
-    lease: item.lease,
-    body: { kind, label, ...remarks, seconds, request: requestId(), then_lease: WANTED },
-  });
-  given += 1;
-  if (progress) progress.today += 1;
-  if (kind === "label") {
-    yours += 1;
-    if (progress) progress.collected += item.price;
-    showProgress();
-  } else goal.show(progress);
-  sending ??= send().finally(() => {
-    sending = null;
-    if (!items.length) show();
-    if (old) readProgress();
-  });
-  mine.add({ example: item.example, content: item.content, kind, label, asked: item.asked, reason: remarks.reason });
-  const said = () => (item.asked === null ? words(label) : `${item.asked}: ${yesNo(label)}`);
-  const stored = kind === "label" ? said() : kind === "skip" ? "Skipped" : "Stored that you cannot tell";
-  $("heard").textContent = `${stored}. ${describe(items[0])}`;
+  const one = { item, body: { kind, label, ...remarks, seconds } };
+  begun = true;
+  done.add(item.lease);
+  out.push(one);
+  tabs?.postMessage(key(item));
+  count(item, Number(kind === "label"), 1);
+  mine.add(own(one));
+  $("heard").textContent = `${kind === "unsure" ? "Stored that you cannot tell" : said(one)}. ${describe(items[0])}`;
   show();
 }
 
-async function send() {
-  for (let wait = 1; outbox.length; ) {
-    const next = outbox[0];
-    try {
-      const reply = await post(`leases/${next.lease}/answer`, next.body);
-      wait = 1;
-      outbox.shift();
-      if ($("unsent").textContent) showUnsent();
-      const empty = !items.length;
-      add(reply.items);
-      if (empty && items.length) show();
-    } catch (error) {
-      if (error.passing) {
-        showUnsent();
-        await pause(wait);
-        wait = Math.min(2 * wait, 30);
-        continue;
-      }
-      outbox.shift();
-      showUnsent();
-      old = true;
-      note(`Not stored: ${error.message}`, "bad");
-      mine.load();
-      if (error.code === "csrf") location.reload();
-      if (!items.length) await refill();
-    }
+// What comes back of an answer, and of one that is taken back.
+function stored(one, reply) {
+  const empty = !items.length;
+  if (one.undoes) {
+    if (reply.item) add([reply.item]);
+    else gone(one.item, "Somebody else has the example now.");
+  } else {
+    add(reply.items);
+    const lost = new Set(reply.lost);
+    for (let place = items.length - 1; place > 0; place--) if (lost.has(items[place].lease)) items.splice(place, 1);
   }
+  if (empty && items.length) show();
 }
 
-// Answers that wait for the server or the network stay in sight until they are stored.
-function showUnsent() {
-  const words = outbox.length === 1 ? "1 answer waits to be stored" : `${number(outbox.length)} answers wait to be stored`;
-  $("unsent").textContent = outbox.length ? words : "";
+function refused(one, why) {
+  old = true;
+  note(one.undoes ? capital(why) : `Not stored: ${why}`, "bad");
+  if (one.undoes) gone(one.item, capital(why));
+  mine.load();
 }
 
-// Seconds go by, or the network is back.
-const pause = (seconds) =>
-  new Promise((resolve) => {
-    setTimeout(resolve, 1000 * seconds);
-    addEventListener("online", resolve, { once: true });
-  });
+function gone(item, why) {
+  const place = items.findIndex((one) => key(one) === key(item));
+  if (place < 0) return;
+  items.splice(place, 1);
+  if (place) return;
+  note(why);
+  show();
+}
 
 async function refill() {
   clearTimeout(waiting);
+  if (out.offline()) return items.length ? null : show();
   try {
-    const reply = await post("leases", { count: WANTED });
+    const have = [...items, ...under()].map((item) => item.lease);
+    const reply = await post("leases", { count: SHOWN, hold: false, have });
     const empty = !items.length;
-    // What is kept for us and was shown before comes back, as after a reload or an answer that was refused.
-    const waits = new Set([...items.map((item) => item.lease), ...outbox.map((one) => one.lease)]);
-    for (const item of reply.items) if (!waits.has(item.lease)) seen.delete(item.lease);
     add(reply.items);
     if (empty) show();
   } catch (error) {
-    note(error.message, "bad");
-    waiting = setTimeout(refill, 15000);
+    if (!items.length) show();
+    if (!error.passing) note(capital(error.message), "bad");
   }
 }
 
+const LATER_UNDO = "Offline: what is stored already can be taken back when the network is here again.";
+
 async function undo() {
   if (busy) return;
+  const one = out.takeBack();
+  if (one) {
+    if (!one.tried) done.delete(one.item.lease);
+    count(one.item, -Number(one.body.kind === "label"), -1);
+    mine.drop(own(one));
+    return again(one.item);
+  }
+  if (out.offline()) return note(LATER_UNDO, "bad");
   busy = true;
   try {
-    await sending;
+    await out.settled();
     given += 1;
-    const { item } = await post("undo", { request: requestId() });
-    if (item) {
-      seen.add(item.lease);
-      item.shown = showContent(item.content);
-      items.unshift(item);
-      $("heard").textContent = `Taken back. ${describe(item).replace("Next", "Again")}`;
-      note("Your last answer is taken back.");
-      show();
-    } else {
-      note("Your last answer is taken back. Somebody else has the example now.");
-    }
+    const { item } = await post("undo", { request: requestId() }, 10);
+    if (item) again(item);
+    else note("Your last answer is taken back. Somebody else has the example now.");
     mine.load(); // the next answer need not wait for it
     await readProgress();
   } catch (error) {
-    note(capital(error.message), "bad");
+    note(error.passing ? LATER_UNDO : capital(error.message), "bad");
   } finally {
     busy = false;
   }
 }
+
+function again(item) {
+  items.unshift(item);
+  $("heard").textContent = `Taken back. ${describe(item).replace("Next", "Again")}`;
+  note("Your last answer is taken back.");
+  show();
+}
+
+// Now and then, and whenever the page comes back: what has changed meanwhile.
+async function look() {
+  out.retry();
+  if ((await out.adopt()).length) out.send();
+  await readProgress();
+}
+
+// What is answered in one tab is asked in no other.
+const tabs = globalThis.BroadcastChannel ? new BroadcastChannel(page.keep) : null;
+tabs?.addEventListener("message", ({ data }) => {
+  const item = items.find((one) => key(one) === data);
+  if (item) gone(item, "You have answered the last example in another tab.");
+});
+
+// ---------------------------------------------------------------- classes and guidelines that change
+
+let stale = false; // whether the buttons are those of earlier classes
+
+async function projectChanged() {
+  const before = page.project;
+  const now = await get("project");
+  if (now.question !== before.question) return location.reload();
+  page.project = now;
+  const list = (classes, one, more) => (classes.length ? [`${classes.length === 1 ? one : `${classes.length} ${more}`}: ${classes.join(", ")}.`] : []);
+  const changes = [
+    ...list(now.classes.filter((label) => !before.classes.includes(label)), "A new class", "new classes"),
+    ...list(before.classes.filter((label) => !now.classes.includes(label)), "A class is gone", "classes are gone"),
+    ...(now.guidelines === before.guidelines ? [] : ["The guidelines have changed."]),
+  ];
+  showGuidelines();
+  stale = true;
+  // What is ticked already stays; the next example has the new buttons.
+  if (!$("classes").querySelector("[role=checkbox][aria-checked=true]")) rebuild();
+  $("news-words").textContent = changes.join(" ");
+  $("news").hidden = !changes.length;
+}
+
+function rebuild() {
+  stale = false;
+  renew(page.project);
+  lock();
+}
+
+$("news-close").addEventListener("click", () => ($("news").hidden = true));
 
 // ---------------------------------------------------------------- buttons and keys
 
@@ -292,8 +386,11 @@ function guidelines(open = $("guidelines").hidden) {
   if (open) $("guidelines-close").focus();
   else $("guide").focus();
 }
-const text = built(page.project.guidelines_shown);
-$("guidelines-text").append(...(text.length ? text : [make("span", { class: "quiet" }, "There are none for this project yet.")]));
+function showGuidelines() {
+  const shown = built(page.project.guidelines_shown);
+  $("guidelines-text").replaceChildren(...(shown.length ? shown : [make("span", { class: "quiet" }, "There are none for this project yet.")]));
+}
+showGuidelines();
 $("guide").addEventListener("click", () => guidelines());
 $("guidelines-close").addEventListener("click", () => guidelines(false));
 $("shortcuts").checked = localStorage.getItem("shortcuts") !== "off";
@@ -322,7 +419,7 @@ document.addEventListener("keydown", (event) => {
     });
     return;
   }
-  if (mine.isOpen() || remark.isOpen() || $("keys-dialog").open) return;
+  if (mine.isOpen() || remark.isOpen() || $("keys-dialog").open || $("login-dialog").open) return;
   if (event.key === "Escape" && !$("guidelines").hidden) return guidelines(false);
   if (typing) return;
   if (!$("shortcuts").checked) return;
@@ -388,13 +485,31 @@ document.addEventListener("visibilitychange", () => {
     hidden += performance.now() - hiddenSince;
     hiddenSince = null;
     if (!items.length) refill();
+    look();
   }
 });
-addEventListener("beforeunload", (event) => {
-  if (outbox.length) event.preventDefault();
-});
+
+const events = {
+  // What is answered and waits behind this one is still to be kept.
+  ahead: () => (begun ? { then_lease: "ahead", have: items.map((item) => item.lease) } : {}),
+  stored,
+  refused,
+  idle: () => {
+    if (!items.length) refill();
+    if (old) readProgress();
+  },
+  said,
+  begins: (one) => mine.begins(one.item).slice(0, 80),
+};
 
 showProgress();
+const left = await out.begin(events); // before examples come: what is answered is not asked again
 await start(() => Promise.all([choice.ready.then(refill), mine.load()]));
+for (const one of left) {
+  done.add(one.item.lease);
+  mine.add(own(one));
+}
+out.send();
 await readProgress();
-setInterval(readProgress, 20000);
+setInterval(look, 20000);
+addEventListener("online", look);

@@ -12,7 +12,7 @@ const SAID = {
   unsure: () => "cannot tell",
 };
 const said = (one) => SAID[one.kind](one);
-const start = (one) => begin(one.content);
+export const begins = (one) => begin(one.content);
 const same = (one, other) => one.example === other.example && one.asked === other.asked;
 
 let last = []; // the latest first
@@ -22,9 +22,14 @@ export function isOpen() {
   return $("mine-dialog").open;
 }
 
-// An answer that was given here just now; `undone` takes the latest away again.
+// An answer that was given here just now, and one that was taken back before it was stored.
 export function add(one) {
   last = [one, ...last.filter((other) => !same(one, other))].slice(0, SHOWN);
+  showStrip();
+}
+
+export function drop(one) {
+  last = last.filter((other) => !same(one, other));
   showStrip();
 }
 
@@ -46,9 +51,9 @@ function showStrip() {
         {},
         make(
           "button",
-          { type: "button", "aria-label": `${said(one)}: ${start(one).slice(0, 80)}. Correct`, onclick: () => correct(one) },
+          { type: "button", "aria-label": `${said(one)}: ${begins(one).slice(0, 80)}. Correct`, onclick: () => correct(one) },
           one.content.image ? thumb(one) : null,
-          make("span", { class: "begin", dir: "auto" }, start(one).slice(0, 60)),
+          make("span", { class: "begin", dir: "auto" }, begins(one).slice(0, 60)),
           make("b", { dir: "auto" }, said(one)),
         ),
       ),
@@ -82,7 +87,7 @@ async function search() {
     const found = await get(`answers?limit=100&words=${encodeURIComponent($("mine-words").value.trim())}`);
     if (now !== turn) return;
     const rows = found.map((one) =>
-      make("li", {}, make("button", { type: "button", class: "plain begin", dir: "auto", onclick: () => correct(one) }, start(one).slice(0, 120)), make("b", { dir: "auto" }, said(one))),
+      make("li", {}, make("button", { type: "button", class: "plain begin", dir: "auto", onclick: () => correct(one) }, begins(one).slice(0, 120)), make("b", { dir: "auto" }, said(one))),
     );
     $("mine-found").replaceChildren(...(rows.length ? rows : [make("li", { class: "quiet" }, "There are none.")]));
   } catch (error) {

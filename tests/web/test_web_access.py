@@ -139,6 +139,10 @@ def test_the_landmarks_of_the_annotation_page(site: RunningSite, visit: Visits):
         - banner:
           - 'link "Tickets: start"'
           - progressbar "Labels of the budget"
+          - group "Text size":
+            - button "Smaller text"
+            - button "Larger text"
+          - button "0 today"
           - navigation "Pages":
             - list:
               - listitem:
@@ -148,7 +152,7 @@ def test_the_landmarks_of_the_annotation_page(site: RunningSite, visit: Visits):
         - main:
           - heading "Label examples" [level=1]
           - region "Example":
-            - paragraph: {shown}
+            - text: {shown}
           - region "Your answer":
             - group "Classes":
               - button "cat"
@@ -157,12 +161,16 @@ def test_the_landmarks_of_the_annotation_page(site: RunningSite, visit: Visits):
             - group "Instead of a class":
               - button "Cannot tell"
               - button "Skip"
+              - button "Flag"
+              - button "Note"
               - button "Undo"
+              - button "My answers"
               - button "Guidelines" [expanded]
+              - button "Keys"
           - complementary "Guidelines":
             - heading "Guidelines" [level=2]
             - button "Close the guidelines"
-            - text: Look twice.
+            - paragraph: Look twice.
             - paragraph:
               - checkbox "Answer with single keys" [checked]
     """)
@@ -212,7 +220,7 @@ def test_the_order_of_the_tab_key(site: RunningSite, visit: Visits):
     page = visit(site, "ann", "/label")
     text_of(page)
     names = []
-    for _ in range(12):
+    for _ in range(18):
         page.keyboard.press("Tab")
         names.append(
             page.evaluate(
@@ -222,8 +230,9 @@ def test_the_order_of_the_tab_key(site: RunningSite, visit: Visits):
             )
         )
     assert names == [
-        "Jump to the content", "Tickets: start", "Label", "ann",
-        "cat", "dog", "eel", "Cannot tell", "Skip", "Undo", "My answers", "Guidelines",
+        "Jump to the content", "Tickets: start", "Smaller text", "Larger text", "0 today", "Label", "ann",
+        "cat", "dog", "eel", "Cannot tell", "Skip", "Flag", "Note", "Undo", "My answers", "Guidelines",
+        "Keys",
     ]  # fmt: skip
 
 

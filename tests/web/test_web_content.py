@@ -259,7 +259,7 @@ def test_every_kind_of_content_is_shown_and_used(tmp_path, folder, visit: Visits
             expect(box).to_contain_text("cannot be shown: the file is no PNG")
             expect(page.locator("#classes button").first).to_be_disabled()
             press("1")
-            press("?")
+            press("c")
             expect(box).to_contain_text("cannot be shown")
             assert page.locator("#unsent").inner_text() == ""
 

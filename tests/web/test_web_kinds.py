@@ -243,7 +243,8 @@ def test_single_classes_by_the_api(tmp_path):
             assert [item["asked"] for item in reply["items"]] == ["delivery", "damage"]
         progress = ann.get("/api/v1/progress").json()
         assert progress.pop("version")
-        assert progress == {"yours": 1, "collected": 0.333, "price": pytest.approx(1 / 3), "budget": 2}
+        assert progress.items() >= {"yours": 1, "collected": 0.333, "budget": 2}.items()
+        assert progress["price"] == pytest.approx(1 / 3)
 
 
 # ---------------------------------------------------------------- those who lead

@@ -91,7 +91,9 @@ def test_one_account_in_two_projects_each_with_its_own_people_and_labels(home):
         # What is not hers tells her nothing, by cookie or token, and neither do the pages of the workspace.
         token = {"Authorization": f"Bearer {ann.post('/api/v1/tokens', json={'name': 't'}).json()['secret']}"}
         program = house.client()
-        assert program.get("/p/pets/api/v1/progress", headers=token).json()["yours"] == 1
+        reply = program.get("/p/pets/api/v1/progress", headers=token)
+        assert reply.status_code == 200, reply.text
+        assert reply.json()["yours"] == 1
         assert program.get("/p/mail/api/v1/progress", headers=token).status_code == 401
         assert ann.get("/p/mail/api/v1/progress").status_code == 401
         assert ann.get("/p/mail/label").headers["location"] == "/labels/"

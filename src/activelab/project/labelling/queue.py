@@ -216,6 +216,26 @@ _OPEN = (
     )
     .order_by(lease.c.id)
 )
+_held = lease.alias("held")
+_SEEN = (
+    select(lease.c.example_id, lease.c.asked, lease.c.gold)
+    .where(
+        lease.c.id.in_(bindparam("ids", expanding=True)),
+        lease.c.annotator_id == bindparam("who"),
+        lease.c.state == "expired",
+        ~exists().where(
+            _held.c.annotator_id == lease.c.annotator_id,
+            _held.c.example_id == lease.c.example_id,
+            _held.c.state == "open",
+        ),
+        ~exists().where(
+            answer.c.annotator_id == lease.c.annotator_id,
+            answer.c.example_id == lease.c.example_id,
+            or_(answer.c.asked == WHOLE, answer.c.asked == lease.c.asked),
+        ),
+    )
+    .order_by(lease.c.id)
+)
 # Whoever is heard of keeps what they hold; each lease is written again at most twice in its time.
 _RENEW = (
     update(lease)
@@ -534,8 +554,17 @@ def _lease(
             known.append(keep(connection, settings, annotator_id, -1, question, True, now, hold))
             left -= settings.price_of_answer(about)
             wanted -= 1
-    fresh = list[Lease]()
     wanted = wanted if share is None else min(wanted, share)
+    # What they see already comes first: what they hold behind it goes to others who answer it before them.
+    seen = (
+        _keep_seen(connection, settings, annotator_id, who.round, have, min(wanted, left), now)
+        if hold
+        else []
+    )
+    fresh = [one for one in seen if not one.gold]
+    leases += [one for one in seen if one.gold]
+    wanted -= len(seen)
+    left -= sum(settings.price_of_answer(one.asked) for one in seen)
     more = True
     while wanted > 0 and who.round >= 0 and left >= settings.least_price:
         # No question costs more than a label; with less than one left, one class can be asked about.
@@ -554,6 +583,27 @@ def _lease(
     for turn, one in zip(due, known, strict=False):
         fresh.insert(turn, one)
     return leases + fresh
+
+
+def _keep_seen(
+    connection: Connection,
+    settings: Settings,
+    annotator_id: int,
+    number: int,
+    have: Sequence[int],
+    most: float,
+    now: float,
+) -> list[Lease]:
+    """Keep for somebody what they were shown and nobody kept for them, as far as it is still to be had."""
+    kept = list[Lease]()
+    if not have or most < 1:
+        return kept
+    for row in connection.execute(_SEEN, {"ids": [*have], "who": annotator_id}):
+        question = row.example_id, row.asked
+        if len(kept) < most and (row.gold or (number >= 0 and take(connection, number, question))):
+            place = -1 if row.gold else number
+            kept.append(keep(connection, settings, annotator_id, place, question, row.gold, now))
+    return kept
 
 
 def _share(connection: Connection, settings: Settings, annotator_id: int, number: int, left: float) -> int:

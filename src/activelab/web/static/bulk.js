@@ -1,7 +1,8 @@
 // Similar examples that the model agrees on: one key for all of them, exceptions by a click or their key.
 
 import { at, page, post, requestId } from "./api.js";
-import { $, capital, make, note, number, picture, start } from "./dom.js";
+import { begin, picture } from "./content.js";
+import { $, capital, make, note, number, start } from "./dom.js";
 
 const KEYS = "123456789abcdefhijkl";
 let grid = null;
@@ -14,11 +15,9 @@ let last = 0; // answers of the grid before
 let request = null;
 let busy = false;
 
-const startOf = ({ text, fields }) => text ?? fields.map((field) => `${field.name} ${field.value ?? "–"}`).join(", ");
-
 function tile(item, place) {
   const { content } = item;
-  const words = startOf(content);
+  const words = begin(content);
   const parts = [content.image ? picture(content.image) : null, words ? make("span", { class: "words", dir: "auto" }, words) : null];
   return make(
     "li",

@@ -57,7 +57,7 @@ export const offline = () => trouble !== null;
 export function push(one) {
   const entry = { request: requestId(), tab: TAB, at: Date.now(), ...one };
   outbox.push(entry);
-  keep.put({ ...entry, item: { ...entry.item, image: undefined } });
+  keep.put({ ...entry, item: { ...entry.item, shown: undefined } });
   send();
   if (late) show();
 }
@@ -170,7 +170,7 @@ $("again").addEventListener("click", async () => {
 function refuse(one, why) {
   one.why = why;
   refused.push(one);
-  keep.put({ ...one, item: { ...one.item, image: undefined } });
+  keep.put({ ...one, item: { ...one.item, shown: undefined } });
   showRefused();
 }
 

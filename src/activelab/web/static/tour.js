@@ -2,14 +2,16 @@
 
 import { at, get, page, post } from "./api.js";
 import { chooser, onScale, several, words } from "./choose.js";
-import { $, capital, make, note, number, showContent, start } from "./dom.js";
+import { built, showContent } from "./content.js";
+import { $, capital, make, note, number, start } from "./dom.js";
 
 let now = null;
 let busy = false;
 let further = null; // what the button does
 
 const choice = chooser($("classes"), give, { name: onScale ? "Rating" : several ? "Classes, as many as fit" : "Classes" });
-$("guidelines").append(page.project.guidelines.trim() || "There are none for this project yet.");
+const guidelines = built(page.project.guidelines_shown);
+$("guidelines").append(...(guidelines.length ? guidelines : ["There are none for this project yet."]));
 
 async function give(label) {
   if (busy || $("ask").hidden) return;

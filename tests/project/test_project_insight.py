@@ -318,6 +318,8 @@ def test_adjudication(sqlite, small):
         "label": None,
         "asked": None,
         "reason": "cut off",
+        "bulk": False,
+        "flagged": False,
         "seconds": 3.0,
         "time": 0,
         "source": "api",

@@ -78,7 +78,8 @@ def test_notes_follow_classes_that_are_renamed_merged_or_gone():
 
 def test_notes_go_with_their_classes(tmp_path):
     settings = Settings(
-        classes=("refund", "spam", "card", "other"), class_notes=("refund | key=r", "spam | Unwanted.", "card | key=k")
+        classes=("refund", "spam", "card", "other"),
+        class_notes=("refund | key=r", "spam | Unwanted.", "card | key=k"),
     )
     with create_project(tmp_path / "p.db", settings) as project:
         project.change_classes(Reclass("rename", ("refund",), ("money back",)))

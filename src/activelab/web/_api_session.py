@@ -96,6 +96,7 @@ async def join(body: JoinIn, request: Request, response: Response, site: Here) -
             return account
 
         account = await run_in_threadpool(site.project.database.write, enter)
+        site.forget_accounts()  # a moment ago they were not in it
         return SessionOut(account=account_out(account), csrf=begin_session(request, response, person))
     account = await site.passwords.hash(address_of(request), make)
     return SessionOut(account=account_out(account), csrf=begin_session(request, response, account))

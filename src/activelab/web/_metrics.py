@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from activelab.project import StorageError
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from activelab.project.files.schedule import Backups
     from activelab.web._site import Site
 
-CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 ANSWERS = ("/api/v1/leases/{lease_id}/answer", "/api/v1/answers/{example_id}")
 LOGIN = "/api/v1/session"

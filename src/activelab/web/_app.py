@@ -119,18 +119,9 @@ def create_app(
         If a trusted proxy is neither an address nor a network, or the prefix is none.
     """
     site = Site(project, secure=secure, trainer=trainer, root=_prefix(root_path))
-
-    def start() -> None:
-        if trainer is not None:
-            trainer.start()
-
-    def stop() -> None:
-        if trainer is not None:
-            trainer.stop()
-
     operation = operation or Operation()
     operation.add(site)
-    app = _assembled(_PROJECT, site, start, stop)
+    app = _assembled(_PROJECT, site, trainer, operation)
     _guard(app, site, allowed_hosts, trusted_proxies, operation)
     return app
 
@@ -169,33 +160,28 @@ def create_workspace_app(
     operation.add(home)
     projects = Projects(_assembled(_PROJECT), home, workspace, trainer, operation)
     home.projects = projects
-    app = _assembled(_WORKSPACE, home, projects.start, projects.stop)
+    app = _assembled(_WORKSPACE, home, projects, operation)
     app.mount("/p", projects)
     _guard(app, home, allowed_hosts, trusted_proxies, operation)
     return app
 
 
-def _assembled(
-    routers: Iterable[APIRouter],
-    site: Site | None = None,
-    start: Callable[[], None] = lambda: None,
-    stop: Callable[[], None] = lambda: None,
-) -> FastAPI:
+def _assembled(routers: Iterable[APIRouter], site: Site | None = None, *at_work: Any) -> FastAPI:
+    """An application; what works beside it is started and stopped with it, in this order."""
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         from anyio.to_thread import current_default_thread_limiter
 
         current_default_thread_limiter().total_tokens = THREADS
-        operation: Operation | None = getattr(app.state, "operation", None)
-        start()
-        if operation is not None:
-            operation.start()
+        running = [one for one in at_work if one is not None]
+        for one in running:
+            one.start()
         try:
             yield
         finally:
-            stop()
-            if operation is not None:
-                operation.stop()
+            for one in running:
+                one.stop()
             if site is not None:
                 site.passwords.close()
 

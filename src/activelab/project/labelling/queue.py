@@ -531,6 +531,7 @@ def _lease(
     if any(not now < row.expires <= latest for row in rows):
         reclaim(connection, now, latest)
     own = [row for row in rows if row.annotator_id == annotator_id and now < row.expires <= latest]
+    bare = [*{*have} - {row.id for row in own}] if hold else []
     left = math.inf
     if settings.budget is not None and (count is None or len(own) < count):
         left = labels_left(connection, settings) + _ROUNDING
@@ -556,11 +557,7 @@ def _lease(
             wanted -= 1
     wanted = wanted if share is None else min(wanted, share)
     # What they see already comes first: what they hold behind it goes to others who answer it before them.
-    seen = (
-        _keep_seen(connection, settings, annotator_id, who.round, have, min(wanted, left), now)
-        if hold
-        else []
-    )
+    seen = _keep_seen(connection, settings, annotator_id, who.round, bare, min(wanted, left), now)
     fresh = [one for one in seen if not one.gold]
     leases += [one for one in seen if one.gold]
     wanted -= len(seen)
@@ -590,15 +587,15 @@ def _keep_seen(
     settings: Settings,
     annotator_id: int,
     number: int,
-    have: Sequence[int],
+    bare: Sequence[int],
     most: float,
     now: float,
 ) -> list[Lease]:
-    """Keep for somebody what they were shown and nobody kept for them, as far as it is still to be had."""
+    """Keep for somebody what bare leases only showed, as far as it is still to be had."""
     kept = list[Lease]()
-    if not have or most < 1:
+    if not bare or most < 1:
         return kept
-    for row in connection.execute(_SEEN, {"ids": [*have], "who": annotator_id}):
+    for row in connection.execute(_SEEN, {"ids": bare, "who": annotator_id}):
         question = row.example_id, row.asked
         if len(kept) < most and (row.gold or (number >= 0 and take(connection, number, question))):
             place = -1 if row.gold else number

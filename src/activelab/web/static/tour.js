@@ -3,7 +3,7 @@
 import { at, get, page, post } from "./api.js";
 import { chooser, onScale, several, words } from "./choose.js";
 import { built, showContent } from "./content.js";
-import { $, capital, make, note, number, start } from "./dom.js";
+import { $, capital, note, number, start } from "./dom.js";
 
 let now = null;
 let busy = false;

@@ -14,6 +14,7 @@ from activelab.project.files.export import export_table
 from activelab.project.files.importing import import_files
 from activelab.project.insight.values import votes
 from activelab.project.labelling.queue import ConflictError
+from activelab.project.labelling.reclassing import Reclass
 from activelab.project.store.schema import annotator, answer
 from activelab.project.training.consensus import bulk_beside
 from activelab.project.training.embedding_map import draw_map
@@ -163,3 +164,23 @@ def test_newcomers_practise_until_they_pass_or_are_let_in(place, make):
     assert (rows[ann].words, rows[ann].held) == ("passed, 3 of 4 right, tried twice", False)
     assert rows[bob].words == "let in, 0 of 4 right"
     assert rows[old] is None
+
+
+def test_a_grid_is_of_the_classes_of_now(place, make):
+    project, (ann, bob, third) = trained(make, place)
+    assert project.lease_grid(ann) is not None
+    project.change_classes(Reclass("merge", ("a", "b"), ("a or b",)))
+    for who in (ann, bob):
+        grid = project.lease_grid(who)
+        right = {
+            project.settings.classes.index("c" if one.example_id % 3 == 2 else "a or b")
+            for one in grid.leases
+        }
+        assert right == {grid.label}
+    # Of a class that was split no model is sure which part it is.
+    project.change_classes(Reclass("split", ("a or b",), ("one", "two")))
+    offered = []
+    while grid := project.lease_grid(third):
+        offered.append(project.settings.classes[grid.label])
+        project.record_grid(third, [one.id for one in grid.leases], offered[-1])
+    assert {*offered} == {"c"}

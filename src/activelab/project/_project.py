@@ -117,7 +117,7 @@ class Project:
         self._classes = database.read(_load_classes)
         self._settings_read = time.monotonic()
         self._reading_settings = threading.Lock()
-        self._offered: bulk.Offered | None = None
+        self._offered: tuple[tuple[int, int], bulk.Offered | None] | None = None  # by round and classes
 
     def __repr__(self) -> str:
         return f"Project({self.database.name!r}, {self.settings.title!r})"
@@ -600,10 +600,10 @@ class Project:
             If the annotator is unknown or disabled.
         """
         settings = self._with_bulk()
-        number = self.database.read(rounds.current_round)
-        if self._offered is None or self._offered.round != number:
-            self._offered = self.database.read(bulk.load_offered)
-        offered = self._offered
+        now = self.database.read(lambda c: (rounds.current_round(c), class_version(c)))
+        if self._offered is None or self._offered[0] != now:
+            self._offered = now, self.database.read(bulk.load_offered)
+        offered = self._offered[1]
         if offered is None:
             return None
         return self.database.write(lambda c: bulk.lease_grid(c, settings, annotator_id, offered, time.time()))

@@ -529,11 +529,16 @@ def _carry_round(connection: Connection, change: ClassChange) -> None:
     if number < 0:
         return
     after = np.array([-1 if now is None else now for now in change.labels_after] + [-1], dtype=np.int32)
-    consensus = rounds.load_array(connection, number, "consensus")
-    for name in ("quality", "exact", "expected_error"):
-        values = rounds.load_array(connection, number, name)
-        if values is not None and consensus is not None:
-            values[after[consensus] < 0] = np.nan
+    # Nothing is known of a label that is gone, nor is a model sure of one.
+    for name, of in (
+        ("quality", "consensus"),
+        ("exact", "consensus"),
+        ("expected_error", "consensus"),
+        ("sure", "predicted"),
+    ):
+        values, labels = (rounds.load_array(connection, number, one) for one in (name, of))
+        if values is not None and labels is not None:
+            values[after[labels] < 0] = np.nan
             rounds.store_array(connection, number, name, values)
     for name in ("consensus", "target", "predicted"):
         labels = rounds.load_array(connection, number, name)

@@ -99,11 +99,7 @@ def _train_on(site: Site, path: Path) -> None:
     """Train in a process of its own, so that nobody who labels waits for the arithmetic."""
     if not path.stat().st_size:
         raise Failure(422, "the body is empty; send the predictions in it.")
-    database = site.project.database
-    place = str(database.url.database)
-    if not database.is_sqlite:
-        place = database.url.render_as_string(hide_password=False)
-    child = process.Child(place, process.command([path], TRAIN_HOURS))
+    child = process.Child(site.project.database.place, process.command([path], TRAIN_HOURS))
     if not child.wait(TRAIN_HOURS * 3600 + process.GRACE_SECONDS):
         child.end()
     try:

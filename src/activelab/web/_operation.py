@@ -66,11 +66,7 @@ class Operation:
         """Look after a project, too."""
         self.metrics.add(site)
         if self.schedule is not None:
-            database = site.project.database
-            place = str(database.url.database)
-            if not database.is_sqlite:
-                place = database.url.render_as_string(hide_password=False)
-            self.backups.append(Backups(place, self.schedule))
+            self.backups.append(Backups(site.project.database.place, self.schedule))
             if self._running:
                 self.backups[-1].start()
 

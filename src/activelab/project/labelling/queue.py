@@ -674,7 +674,7 @@ def working(connection: Connection, settings: Settings, annotator_id: int) -> _W
     row = connection.execute(_WHO, {"who": annotator_id}).one_or_none()
     if row is None or row.disabled:
         raise InputError("this account is disabled; ask whoever leads the project.")
-    if settings.training_examples and must_practise(connection, settings, annotator_id):
+    if must_practise(connection, settings, annotator_id):
         raise ConflictError("the examples to practise on come first: open the page Label.")
     return _Working(row.num_labels, -1 if row.round is None else int(row.round), row.version)
 

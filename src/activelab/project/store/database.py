@@ -128,6 +128,11 @@ class Database:
         return str(self.url.database) if self.is_sqlite else self.url.render_as_string(hide_password=True)
 
     @property
+    def place(self) -> str:
+        """Where it is, with its password: what another process opens it by."""
+        return str(self.url.database) if self.is_sqlite else self.url.render_as_string(hide_password=False)
+
+    @property
     def short_name(self) -> str:
         """The name of the file without folder and ending; of PostgreSQL, of the schema or the database."""
         name = str(self.url.database)

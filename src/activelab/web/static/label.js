@@ -227,7 +227,6 @@ function stored(one, reply) {
     add(reply.items);
     const lost = new Set(reply.lost);
     for (let place = items.length - 1; place > 0; place--) if (lost.has(items[place].lease)) items.splice(place, 1);
-    if (lost.has(items[0]?.lease) && !out.waits()) gone(items[0], "Somebody else has answered the last example meanwhile.");
   }
   if (empty && items.length) show();
 }

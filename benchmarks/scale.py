@@ -5,6 +5,8 @@ files of 500,000 examples; one process and one thread for every contestant, a ba
 reading the Parquet columns that each pass reads, once per pass, with pyarrow. Ratios are of CPU seconds,
 imports included. Memory is the resident memory of the process and its children together, sampled.
 
+--method takes any that runs in parts, such as frugal; SQL is of activelab alone.
+
 --sizes 1e6,1e7,1e8 takes a quarter of an hour, 7 GB of disk and 4 GB of memory; --clusters adds the
 speed-up of two workers of each engine over one process, at the first size.
 """
@@ -49,6 +51,7 @@ def run_scale(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
             str(folder / "labels"),
             str(folder / "probs"),
             size,
+            options.method,
             workers=options.workers,
             memory=options.memory,
             engine=options.engine,
@@ -128,6 +131,7 @@ def main() -> None:
     parser.add_argument("--sizes", default="1e6,1e7", help="examples (default 1e6,1e7)")
     parser.add_argument("--scale", type=float, default=1.0, help="fraction of the examples")
     parser.add_argument("--quick", action="store_true", help="same as --scale 0.1")
+    parser.add_argument("--method", default="activelab", help="what scores the pool (default activelab)")
     parser.add_argument("--clusters", action="store_true", help="two workers of each engine, too")
     parser.add_argument("--data", type=Path, help="folder for the pools (default: a temporary one)")
     parser.add_argument("--run", choices=RUNS, help=argparse.SUPPRESS)
@@ -150,10 +154,10 @@ def main() -> None:
             make_pool(n_examples, folder)
             memory = "4GB" if n_examples > 2e7 else "2GB"
             reading = measure("reading", folder, n_examples)
-            one = measure("scale", folder, n_examples, memory=memory)
+            one = measure("scale", folder, n_examples, memory=memory, method=options.method)
             growth.append((n_examples, one))
             base = unit(one["passes"], reading, "cpu")
-            rows.append(_cells(f"{n_examples:,}", "activelab.scale", one))
+            rows.append(_cells(f"{n_examples:,}", f"activelab.scale, {options.method}", one))
             wall = unit(one["passes"], reading, "wall")
             rows.append([f"{n_examples:,}", "reading once per pass", f"{wall:.2f}", f"{base:.2f}", ""])
             size = f"{n_examples:.0e}".replace("+0", "")
@@ -164,13 +168,14 @@ def main() -> None:
                 Row(f"{size}: peak memory, MB", one["peak"] / 1e6, int(memory[0]) * 1000, "", False)
             )
             for engine in ("processes", "dask", "ray") if options.clusters and n_examples == sizes[0] else ():
-                two = measure("scale", folder, n_examples, memory="8GB", engine=engine, workers=2)
+                how = {"memory": "8GB", "engine": engine, "workers": 2, "method": options.method}
+                two = measure("scale", folder, n_examples, **how)
                 rows.append(_cells(f"{n_examples:,}", f"{engine}, two workers", two))
                 name = f"{engine}, two workers: speed-up over one process"
                 results.append(Row(name, one["wall"] / two["wall"], 1))
                 same = float(two["batch"] == one["batch"])
                 results.append(Row(f"{engine}: the same batch", same, 1, ""))
-            if n_examples <= 2e7:
+            if n_examples <= 2e7 and options.method == "activelab":
                 sql = measure("sql", folder, n_examples, memory=memory)
                 rows.append(_cells(f"{n_examples:,}", "SQL in DuckDB", sql))
                 same = len(set(one["batch"]) & set(sql["batch"])) / len(one["batch"])

@@ -94,21 +94,69 @@ class Block:
         return np.bincount(self.row, values, self.size).astype(np.float64, copy=False)
 
 
-def blocks(labels: Labels, at_least: int = 0, every: int = 1) -> Iterator[Block]:
-    """Walk the examples that have ``at_least`` so many labels, or one in ``every`` of them, in blocks."""
+def blocks(labels: Labels, at_least: int = 0, share: float = 1.0) -> Iterator[Block]:
+    """Walk the examples in blocks, or those that have ``at_least`` so many labels, one or more.
+
+    Of the latter it may be a sample of about a ``share`` of them, chosen by their ids alone, and a smaller
+    sample is part of a larger one. Their blocks do not depend on the examples in between.
+    """
     size = max(_CELLS_A_BLOCK // max(labels.n_classes, 1), 1)
-    stride = max(size, _CELLS_A_BLOCK) if at_least else size
-    for low in range(0, labels.n_examples, stride):
-        counts = np.diff(labels.offsets[low : low + stride + 1])
-        if not at_least and every == 1:
+    if not at_least:
+        for low in range(0, labels.n_examples, size):
+            counts = np.diff(labels.offsets[low : low + size + 1])
             yield Block(labels, slice(low, low + len(counts)), counts)
-            continue
-        chosen = np.flatnonzero(counts >= at_least)[::every]
-        for start in range(0, len(chosen), size):
-            index = chosen[start : start + size]
-            whole = index[-1] - index[0] + 1 == len(index)
-            here = slice(low + int(index[0]), low + int(index[-1]) + 1) if whole else low + index
-            yield Block(labels, here, counts[index])
+        return
+    waiting = np.empty(0, dtype=np.int64)
+    for chosen in _with_labels(labels, at_least) if share >= 1 else [_sample(labels, share)]:
+        if share < 1 and at_least > 1:
+            chosen = chosen[_counts(labels, chosen) >= at_least]
+        waiting = np.concatenate([waiting, chosen])
+        while len(waiting) >= size:
+            yield _block(labels, waiting[:size])
+            waiting = waiting[size:]
+    if len(waiting):
+        yield _block(labels, waiting)
+
+
+def share_of(wanted: int, number: int) -> float:
+    """The share of a sample of about ``wanted`` out of a number."""
+    return min(wanted / max(number, 1), 1.0)
+
+
+def _block(labels: Labels, index: Ints) -> Block:
+    whole = index[-1] - index[0] + 1 == len(index)
+    here = slice(int(index[0]), int(index[-1]) + 1) if whole else index
+    return Block(labels, here, _counts(labels, here))
+
+
+def _counts(labels: Labels, index: Index) -> Ints:
+    return labels.offsets[1:][index] - labels.offsets[:-1][index]
+
+
+def _with_labels(labels: Labels, at_least: int) -> Iterator[Ints]:
+    """Positions of the examples with so many labels, some at a time."""
+    for low in range(0, labels.n_examples, _CELLS_A_BLOCK):
+        counts = np.diff(labels.offsets[low : low + _CELLS_A_BLOCK + 1])
+        yield low + np.flatnonzero(counts >= at_least)
+
+
+def _sample(labels: Labels, share: float) -> Ints:
+    """Positions of the labelled examples of a sample, which are kept: drawing takes a look at every id."""
+    if share not in labels.drawn:
+        larger = [one for one in labels.drawn if one > share]
+        within = [labels.drawn[min(larger)]] if larger else _with_labels(labels, 1)
+        parts = [index[sample_draw(labels, index) < share] for index in within]
+        labels.drawn[share] = np.concatenate([np.empty(0, dtype=np.int64), *parts])
+    return labels.drawn[share]
+
+
+_SAMPLING = 0x5A3D1E
+"""Seed of samples: hardly one of a user, whose random batches would make poor samples."""
+
+
+def sample_draw(labels: Labels, index: Ints) -> Float64s:
+    """A number in [0, 1) for the examples at some positions: a sample of some share holds those below it."""
+    return tie_break(_SAMPLING, labels.tie_keys(index))
 
 
 def ranges(start: Ints, size: Ints) -> Ints:
@@ -120,6 +168,11 @@ def row_sums(values: Float64s) -> Float64s:
     """Sum of each row, in an order that does not depend on the number of rows."""
     total: Float64s = np.einsum("ij->i", values)
     return total
+
+
+def summable(values: Float64s) -> Float64s:
+    """Probabilities rounded to 26 binary places: sums of up to 2^27 of them are exact, in any order."""
+    return np.asarray(np.rint(values * 2.0**26) * 2.0**-26)
 
 
 FIXED_POINT = 52

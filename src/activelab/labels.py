@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -17,9 +17,33 @@ if TYPE_CHECKING:
 
     from activelab._frames import Backend
 
-__all__ = ["Labels"]
+__all__ = ["Labels", "Totals"]
 
 Keep = Literal["error", "first", "last"]
+
+
+class Totals(NamedTuple):
+    """What is counted over all labels of a pool.
+
+    Attributes
+    ----------
+    sizes : ndarray of int, shape (most + 1,)
+        Examples with no label, one, two, and so on.
+    class_counts : ndarray of int, shape (n_classes,)
+        Labels of each class.
+    """
+
+    sizes: Ints
+    class_counts: Ints
+
+    @property
+    def n_labels(self) -> int:
+        """Number of labels."""
+        return int(self.class_counts.sum())
+
+    def n_with(self, at_least: int) -> int:
+        """Number of examples with ``at_least`` so many labels."""
+        return int(self.sizes[at_least:].sum())
 
 
 class Labels:
@@ -62,8 +86,18 @@ class Labels:
     Labels(3 labels, 4 examples (2 without labels), 2 annotators, 2 classes: 0, 1)
     """
 
-    __slots__ = ("_annotators", "_classes", "_examples", "annotator", "label", "offsets")
+    __slots__ = (
+        "_annotators",
+        "_classes",
+        "_examples",
+        "_totals",
+        "annotator",
+        "drawn",
+        "label",
+        "offsets",
+    )
 
+    drawn: dict[float, Ints]  # the samples that `activelab._kernels.blocks` has drawn, by their share
     offsets: Ints
     annotator: Ints
     label: Ints
@@ -116,9 +150,13 @@ class Labels:
         examples: Vocabulary,
         annotators: Vocabulary,
         classes: Vocabulary,
+        totals: Totals | None = None,
     ) -> Labels:
-        """Labels from the arrays that an object like this one holds; nothing is checked."""
-        return cls.__new__(cls)._set(offsets, annotator, label, examples, annotators, classes)
+        """Labels from the arrays that an object like this one holds; nothing is checked.
+
+        ``totals`` are those of the pool these are a sample of.
+        """
+        return cls.__new__(cls)._set(offsets, annotator, label, examples, annotators, classes, totals)
 
     def _set(
         self,
@@ -128,11 +166,13 @@ class Labels:
         examples: Vocabulary,
         annotators: Vocabulary,
         classes: Vocabulary,
+        totals: Totals | None = None,
     ) -> Labels:
         for array in (offsets, annotator, label):
             array.flags.writeable = False
         self.offsets, self.annotator, self.label = offsets, annotator, label
         self._examples, self._annotators, self._classes = examples, annotators, classes
+        self._totals, self.drawn = totals, {}
         return self
 
     # ------------------------------------------------------------------ construction
@@ -378,6 +418,14 @@ class Labels:
         """Mask of the examples that have at least one label, shape (n_examples,)."""
         return self.offsets[1:] > self.offsets[:-1]
 
+    @property
+    def totals(self) -> Totals:
+        """Counts of the whole pool, of which these may be a sample."""
+        if self._totals is None:
+            sizes = np.bincount(self.counts, minlength=1)
+            self._totals = Totals(sizes, np.bincount(self.label, minlength=self.n_classes))
+        return self._totals
+
     def tie_keys(self, index: Ints) -> Ints:
         """What ties between the examples at the given positions are drawn by, int64.
 
@@ -405,7 +453,7 @@ class Labels:
     def __getstate__(self) -> tuple[Any, ...]:
         return tuple(
             getattr(self, name)
-            for name in ("offsets", "annotator", "label", "_examples", "_annotators", "_classes")
+            for name in ("offsets", "annotator", "label", "_examples", "_annotators", "_classes", "_totals")
         )
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
@@ -649,7 +697,7 @@ Labels(3 labels, 3 examples (1 without labels), 2 annotators, 1 class: 'unsure')
 
     def _copy(self, **changes: Any) -> Labels:
         names = ("offsets", "annotator", "label", "examples", "annotators", "classes")
-        old = self.__getstate__()
+        old = self.__getstate__()[: len(names)]
         return Labels.__new__(Labels)._set(*(changes.get(n, o) for n, o in zip(names, old, strict=True)))
 
     # ------------------------------------------------------------------ out

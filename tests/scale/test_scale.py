@@ -22,6 +22,7 @@ from scale_pools import (
     assert_same_columns,
     give_lives,
     lists,
+    plan_of,
     write,
 )
 
@@ -100,8 +101,32 @@ def test_methods_that_rest_on_an_estimate_of_the_labelled(seed, tmp_path):
             found = suggest(arguments, 25, method=method, partitions=partitions, workers=workers)
             assert_same(found, expected)
     plan = scale.plan(*arguments, workers=1, method="expected_loss")
-    assert [name for name, _, _ in plan.passes] == ["partition", "prepare", "gather", "assess"]
+    assert [name for name, _, _ in plan.passes] == ["partition", "prepare", "gather", "learn", "assess"]
     assert found.n_labelled == pool.labels["example"].nunique()
+
+
+def test_an_estimate_of_more_labels_than_are_held_at_once(tmp_path):
+    """The estimate rests on a sample of the labelled, which is drawn by their ids, and on sums of all."""
+    rng = np.random.default_rng(0)
+    size = 120_000
+    truth, counts = rng.integers(2, size=size), rng.integers(0, 3, size)
+    example = np.repeat(np.arange(size), counts)
+    annotator = rng.integers(0, 6, size)[example] + 6 * (np.arange(len(example)) % 2)
+    right = rng.random(len(example)) < 0.6 + annotator / 40
+    label = np.where(right, truth[example], 1 - truth[example])
+    ids = rng.permutation(size)
+    labels = pd.DataFrame({"example": ids[example], "annotator": annotator, "label": label})
+    yes = np.clip(0.3 + 0.4 * truth + rng.normal(0, 0.15, size), 0.02, 0.98)
+    probs = pd.DataFrame({"example": ids, "0": 1 - yes, "1": yes})
+    expected = plan_of(al.Labels.from_long(labels), [probs], 50, "recommended", seed=1)
+    files = write(labels, tmp_path / "labels.parquet"), write(probs, tmp_path / "probs.parquet")
+    for part in range(2):  # files that hold the same range of ids must be cut
+        write(probs[part::2], tmp_path / "probs" / f"{part}.parquet")
+    for arguments, partitions in ((files, 1), ((files[0], str(tmp_path / "probs")), 5)):
+        found = suggest(arguments, 50, method="recommended", partitions=partitions)
+        assert found.plan.partitions == partitions
+        assert_same(found, expected)
+    assert found.n_labelled > 75_000
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from activelab._typing import Float64s, Index, Ints, Models
+from activelab._typing import Float64s, Index, Ints
 from activelab.acquisition._frugal import Frugal
-from activelab.consensus import BayesianEstimate, bayesian_estimate
+from activelab.consensus import BayesianEstimate
 from activelab.consensus.parts import Loss, decide, loss_table, scale_positions
 from activelab.labels import Labels
 
@@ -42,8 +42,8 @@ class ExpectedLoss(Frugal):
         loss_table(loss, scale_positions(Labels([], [], [], examples=0, annotators=0, classes=0)))
         self.loss = loss
 
-    def estimate(self, labels: Labels, models: Models) -> BayesianEstimate:
-        return bayesian_estimate(labels, models, where=scale_positions(labels))
+    def where(self, labels: Labels) -> Float64s:
+        return scale_positions(labels)
 
     def decide(
         self, estimate: BayesianEstimate, posterior: Float64s, index: Index, labels: Labels, seed: int

@@ -80,7 +80,11 @@ class Frugal(Acquisition):
 
     def estimate(self, labels: Labels, models: Models) -> BayesianEstimate:
         """What the posterior rests on."""
-        return bayesian_estimate(labels, models)
+        return bayesian_estimate(labels, models, where=self.where(labels))
+
+    def where(self, labels: Labels) -> Float64s | None:
+        """Positions of the classes, if they are points of a scale."""
+        return None
 
     def decide(
         self, estimate: BayesianEstimate, posterior: Float64s, index: Index, labels: Labels, seed: int

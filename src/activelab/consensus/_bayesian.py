@@ -4,31 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from activelab._errors import InputError
-from activelab._kernels import Block, blocks, most_probable
+from activelab._kernels import Block, blocks, most_probable, share_of, summable
 from activelab._typing import Bools, Float64s, Ints, Models
 from activelab.consensus._abstentions import Abstaining, AbstentionSums, check_abstentions
 from activelab.consensus._accuracy import accuracies
 from activelab.consensus._bulk import DEFAULT, alone_seen, bulk_weight, check_bulk, find_bulk_share
-from activelab.consensus._chance import chance_notes
+from activelab.consensus._chance import chance_notes, chance_share
 from activelab.consensus._channels import Ability, Channels, ChannelSums, ability_of
 from activelab.consensus._confidence import check_confidence, share_of_voice
 from activelab.consensus._consensus import Consensus
-from activelab.consensus._dependence import Question, Voices, family_codes, find_voices
+from activelab.consensus._dependence import (
+    Question,
+    Voices,
+    dependence_share,
+    family_codes,
+    find_voices,
+)
 from activelab.consensus._held_out import HeldOut, discounted
-from activelab.consensus._model_prior import ModelPrior
+from activelab.consensus._model_prior import ModelPrior, calibration_share
 from activelab.consensus._shares import believed_shares, meant_shares, reliability, said_shares
 from activelab.consensus._statistics import label_sums
-from activelab.labels import Labels
+from activelab.labels import Labels, Totals
 from activelab.pred_probs import Checked, carried, joined, remembered
 
 STEPS = 6
-SAMPLE = 50_000  # labelled examples the first steps rest on; the last step takes all
-_HELD_OUT = 10_000  # examples whose labels are held out
+SAMPLE = 50_000  # labelled examples the first steps rest on, about; the last step takes all
+_HELD_OUT = 10_000  # examples whose labels are held out, about
 _LEAST_AGREED = 1e-3
 _EARNED = 10.0  # nats of held-out labels a free class share must be worth
 
@@ -283,6 +289,17 @@ class BayesianEstimate:
         assert self.abstaining is not None
         return replace(self, abstaining=replace(self.abstaining, strength=strength))
 
+    def learnt(self, found: Gathered) -> BayesianEstimate:
+        """The estimate after a step of expectation-maximisation."""
+        free = self.log_shares is not None and self.where is None
+        return replace(
+            self,
+            log_shares=found.log_shares if free else self.log_shares,
+            channels=found.sums.channels(),
+            ability=found.ability,
+            abstaining=found.abstaining,
+        )
+
     def _log_scale(self, block: Block) -> Float64s | None:
         """Logarithm of what the evidence of each example counts for, by who could not tell."""
         if self.abstaining is None or not self.abstaining.strength:
@@ -361,8 +378,8 @@ def bayesian_estimate(
     """Accuracies, confusion matrices and temperatures by expectation-maximisation, then calibrated.
 
     ``known`` are checked codes (`check_known`), ``families`` a code for each annotator, -1 for none; by
-    default what checked predictions carry. All but the last step rest on at most `SAMPLE` labelled examples,
-    evenly spaced. Made once for checked predictions and what they carry.
+    default what checked predictions carry. All but the last step rest on about `SAMPLE` labelled examples,
+    drawn by their ids. Made once for checked predictions and what they carry.
     """
     if steps < 1:
         raise InputError(f"steps must be at least 1, got {steps}.")
@@ -384,11 +401,27 @@ def _estimated(
     steps: int,
     where: Float64s | None,
 ) -> BayesianEstimate:
+    estimate = estimate_of_sample(labels, models, steps=steps, where=where)
+    return estimate.learnt(gathered(labels, models, estimate))
+
+
+def sample_shares(totals: Totals) -> tuple[float, float]:
+    """The shares of the labelled examples, and of those with several labels, in `estimate_of_sample`."""
+    of_any = max(share_of(SAMPLE, totals.n_with(1)), calibration_share(totals), chance_share(totals))
+    return of_any, max(of_any, dependence_share([totals]))
+
+
+def estimate_of_sample(
+    labels: Labels, models: Models, *, steps: int = STEPS, where: Float64s | None = None
+) -> BayesianEstimate:
+    """The estimate before its last step, which alone takes all labels.
+
+    Of a pool in parts, ``labels`` are a sample by `sample_shares` with the totals of the whole.
+    """
     given = carried(models, labels)
     known, families = given.known, given.families
     abstentions, confidence, bulk = given.abstentions, given.confidence, given.bulk
-    n_labelled = int(np.count_nonzero(labels.labelled))
-    every = -(-n_labelled // SAMPLE) or 1
+    share = share_of(SAMPLE, labels.totals.n_with(1))
     channels = Channels.at_first(labels, where)
     on_scale = where is not None and labels.n_classes > 1
     if where is not None and on_scale:
@@ -415,13 +448,13 @@ def _estimated(
         where=where,
         abstaining=None if abstentions is None else Abstaining.fitted(labels, abstentions),
     )
-    estimate = _improved(labels, models, start, steps - 1, every)
+    estimate = _improved(labels, models, start, steps - 1, share)
     if not models and labels.n_classes > 1 and not on_scale:
         # Class shares and one-sided annotators explain the same labels; unneeded shares mislead.
         start_of_shares = replace(start, log_shares=np.zeros(labels.n_classes))
-        of_shares = _improved(labels, models, start_of_shares, steps - 1, every)
+        of_shares = _improved(labels, models, start_of_shares, steps - 1, share)
         with_shares, without = (
-            hold_out(labels, models, each, every).likelihood(0) for each in (of_shares, estimate)
+            hold_out(labels, models, each, share).likelihood(0) for each in (of_shares, estimate)
         )
         if with_shares - without > _EARNED * (labels.n_classes - 1):
             start, estimate = start_of_shares, of_shares
@@ -429,32 +462,32 @@ def _estimated(
     voices = replace(find_voices([question], families), share=alone.share, bulk=alone.bulk)
     if len(voices.dependence):
         # From the start: what copies made look right must not stay so.
-        estimate = _improved(labels, models, replace(start, voices=voices), steps - 1, every)
+        estimate = _improved(labels, models, replace(start, voices=voices), steps - 1, share)
     if bulk is not None:
         found = find_bulk_share(estimate, labels, models, bulk)
         voices = replace(estimate.voices, share=bulk_weight(labels, bulk, found.best), bulk_share=found)
         estimate = replace(estimate, voices=voices)
     if confidence is not None:
-        share = share_of_voice(estimate, labels, models, confidence)
+        counts_for = share_of_voice(estimate, labels, models, confidence)
         if bulk is not None and estimate.voices.share is not None:
-            share = np.where(bulk, estimate.voices.share, share)
-        estimate = replace(estimate, voices=replace(estimate.voices, share=share))
+            counts_for = np.where(bulk, estimate.voices.share, counts_for)
+        estimate = replace(estimate, voices=replace(estimate.voices, share=counts_for))
     if labels.n_labels:
         # On a scale a family that was found agrees with itself on held-out labels, too.
         declared = families is not None or (on_scale and len(voices.dependence) > 0)
-        estimate = _calibrated(labels, models, estimate, every, declared=declared)
-    return _improved(labels, models, estimate, 1, 1)
+        estimate = _calibrated(labels, models, estimate, share, declared=declared)
+    return estimate
 
 
 def _calibrated(
-    labels: Labels, models: Models, estimate: BayesianEstimate, every: int, *, declared: bool
+    labels: Labels, models: Models, estimate: BayesianEstimate, share: float, *, declared: bool
 ) -> BayesianEstimate:
     """The estimate with the discount, and the meaning of abstentions, that held-out labels ask for."""
-    held, strength = hold_out(labels, models, estimate, every), 0.0
+    held, strength = hold_out(labels, models, estimate, share), 0.0
     if estimate.abstaining is not None:
         strength, score = held.strength()
         alike = replace(estimate, abstaining=estimate.abstaining.alike)
-        held_alike = hold_out(labels, models, alike, every)
+        held_alike = hold_out(labels, models, alike, share)
         strength_alike, score_alike = held_alike.strength()
         # Rates of the classes must be worth their number of held-out nats (Akaike's criterion).
         if score_alike >= score - (labels.n_classes - 1):
@@ -465,39 +498,46 @@ def _calibrated(
 
 
 def _improved(
-    labels: Labels, models: Models, estimate: BayesianEstimate, steps: int, every: int
+    labels: Labels, models: Models, estimate: BayesianEstimate, steps: int, share: float
 ) -> BayesianEstimate:
-    """The estimate after some steps of expectation-maximisation over one labelled example in ``every``."""
+    """The estimate after some steps of expectation-maximisation over a share of the labelled examples."""
     for _ in range(steps):
-        found = gathered(labels, models, estimate, every)
-        free = estimate.log_shares is not None and estimate.where is None
-        estimate = replace(
-            estimate,
-            log_shares=found.log_shares if free else estimate.log_shares,
-            channels=found.sums.channels(),
-            ability=found.ability,
-            abstaining=found.abstaining,
-        )
+        estimate = estimate.learnt(gathered(labels, models, estimate, share))
     return estimate
 
 
-class Gathered(NamedTuple):
-    """What a step of expectation-maximisation rests on.
+@dataclass
+class Gathered:
+    """What a step of expectation-maximisation rests on: sums that are exact, in any order.
 
     Attributes
     ----------
     sums : ChannelSums
     of_class : ndarray of float64, shape (n_classes,)
         Expected examples of each class.
-    ability : Ability
+    right, given : ndarray of float64, shape (n_annotators,)
+        Labels of each annotator that are right by the calibrated posterior, in expectation, and all of them.
     abstaining : Abstaining or None
         How often people cannot tell, by class.
     """
 
     sums: ChannelSums
     of_class: Float64s
-    ability: Ability
+    right: Float64s
+    given: Float64s
     abstaining: Abstaining | None = None
+
+    @property
+    def ability(self) -> Ability:
+        """What is known of each annotator's accuracy."""
+        return ability_of(self.right, self.given, self.sums.n_classes)
+
+    def merge(self, other: Gathered) -> None:
+        """Add the sums over another part of the pool, in which nobody abstained."""
+        self.sums.merge(other.sums)
+        self.of_class += other.of_class
+        self.right += other.right
+        self.given += other.given
 
     @property
     def log_shares(self) -> Float64s:
@@ -505,17 +545,17 @@ class Gathered(NamedTuple):
         return np.asarray(np.log((self.of_class + 1) / (self.of_class.sum() + len(self.of_class))))
 
 
-def gathered(labels: Labels, models: Models, estimate: BayesianEstimate, every: int) -> Gathered:
-    """Sums over one labelled example in ``every``."""
+def gathered(labels: Labels, models: Models, estimate: BayesianEstimate, share: float = 1.0) -> Gathered:
+    """Sums over a share of the labelled examples."""
     sums, of_class = ChannelSums(labels, estimate.where), np.zeros(labels.n_classes)
     right, given = np.zeros(labels.n_annotators), np.zeros(labels.n_annotators)
     abstained = None if estimate.abstaining is None else AbstentionSums(estimate.abstaining)
-    for whole in blocks(labels, at_least=1, every=every):
+    for whole in blocks(labels, at_least=1, share=share):
         block = _telling(whole, models, estimate.known)
         if not block.size:
             continue
         # The consensus takes for right what independent annotators would make of the labels.
-        confident, calibrated = estimate.confident_and_calibrated(block, models)
+        confident, calibrated = map(summable, estimate.confident_and_calibrated(block, models))
         taught = estimate.voices.taught(block)
         sums.add(block, confident, taught)
         of_class += confident.sum(axis=0)
@@ -526,8 +566,8 @@ def gathered(labels: Labels, models: Models, estimate: BayesianEstimate, every: 
             block.annotator, agrees if taught is None else agrees * taught, labels.n_annotators
         )
         given += np.bincount(block.annotator, taught, labels.n_annotators)
-    ability = ability_of(right, given, labels.n_classes)
-    return Gathered(sums, of_class, ability, None if abstained is None else abstained.abstaining_by_class())
+    abstaining = None if abstained is None else abstained.abstaining_by_class()
+    return Gathered(sums, of_class, right, given, abstaining)
 
 
 def _telling(block: Block, models: Models, known: Ints | None) -> Block:
@@ -540,12 +580,11 @@ def _telling(block: Block, models: Models, known: Ints | None) -> Block:
     return block if tells.all() else block.select(tells)
 
 
-def hold_out(labels: Labels, models: Models, estimate: BayesianEstimate, every: int) -> HeldOut:
-    """Labels held out of some of the examples, one in ``every``, that the estimate rests on."""
+def hold_out(labels: Labels, models: Models, estimate: BayesianEstimate, share: float) -> HeldOut:
+    """Labels held out of some of the examples, of the share of them that the estimate rests on."""
     held = HeldOut(estimate.channels, estimate.voices)
-    number = -(-int(np.count_nonzero(labels.labelled)) // every)
     # Only an example the channels have seen can be taken out of them.
-    for block in blocks(labels, at_least=1, every=every * (-(-number // _HELD_OUT) or 1)):
+    for block in blocks(labels, at_least=1, share=min(share, share_of(_HELD_OUT, labels.totals.n_with(1)))):
         truth = np.full(block.size, -1) if estimate.known is None else estimate.known[block.index]
         confident, _ = estimate.confident_and_calibrated(block, models)
         held.add(

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from activelab._kernels import blocks
+from activelab._kernels import blocks, share_of
 from activelab._typing import Models
-from activelab.labels import Labels
+from activelab.labels import Labels, Totals
 
 _LEAST = 30  # labelled examples below which a poor model and a good one cannot be told apart
 _SAMPLE = 20_000
 _ERRORS = 2.0  # standard errors
 _ROUNDING = 1e-9
+
+
+def chance_share(totals: Totals) -> float:
+    """The share of the labelled examples that `chance_notes` looks at."""
+    return share_of(_SAMPLE, totals.n_with(1))
 
 
 def chance_notes(labels: Labels, models: Models) -> tuple[str, ...]:
@@ -23,12 +28,11 @@ def chance_notes(labels: Labels, models: Models) -> tuple[str, ...]:
     that by two standard errors. Labels of an example count for one together. Of very many labelled examples
     a part is looked at.
     """
-    n_labelled = int(np.count_nonzero(labels.labelled))
-    if n_labelled < _LEAST or labels.n_classes < 2:
+    if labels.totals.n_with(1) < _LEAST or labels.n_classes < 2:
         return ()
     predicted = np.zeros((len(models), labels.n_classes))
     given, agreeing, size = np.zeros(labels.n_classes), np.zeros(len(models)), 0
-    for block in blocks(labels, at_least=1, every=-(-n_labelled // _SAMPLE)):
+    for block in blocks(labels, at_least=1, share=chance_share(labels.totals)):
         share = 1 / block.counts[block.row]
         given += np.bincount(block.label, share, minlength=labels.n_classes)
         size += block.size

@@ -190,7 +190,7 @@ class ChannelSums:
     """Expected counts of who says what of which class, gathered block by block.
 
     Counts are kept of the annotators and classes that labels name. ``where`` are the positions of the classes
-    on a scale, if they are its points.
+    on a scale, if they are its points. Of posteriors that are `summable`, the sums are exact.
     """
 
     def __init__(self, labels: Labels, where: Float64s | None = None) -> None:
@@ -200,6 +200,7 @@ class ChannelSums:
         self.pairs: Pairs | None = None
         if self.n_annotators * self.n_classes**2 <= MOST_CELLS and self.n_classes > 1:
             self.pairs = Pairs.of(labels.annotator, labels.label, self.n_annotators, self.n_classes)
+        self.named = labels.totals.class_counts > 0
         self.counts = np.zeros((0 if self.pairs is None else len(self.pairs), self.n_classes))
         self._waiting: list[tuple[Ints, Float64s]] = []
         self._rows = 0
@@ -230,6 +231,27 @@ class ChannelSums:
         posterior = np.concatenate([one for _, one in self._waiting])
         self.counts += _group_sums(pair, posterior, len(self.counts))
         self._waiting, self._rows = [], 0
+
+    def merge(self, other: ChannelSums) -> None:
+        """Add the counts of another part of the pool, with the same codes."""
+        self.right += other.right
+        self.given += other.given
+        self.named = self.named | other.named
+        if self.pairs is None or other.pairs is None:
+            return
+        both = (self.pairs, other.pairs)
+        pairs = Pairs.of(
+            np.concatenate([one.annotator for one in both]),
+            np.concatenate([one.label for one in both]),
+            self.n_annotators,
+            self.n_classes,
+        )
+        counts = np.zeros((len(pairs), self.n_classes))
+        for one in (self, other):
+            assert one.pairs is not None
+            one._flush()
+            counts[pairs.find(one.pairs.annotator, one.pairs.label)] += one.counts
+        self.pairs, self.counts = pairs, counts
 
     @property
     def own(self) -> Float64s | None:
@@ -271,7 +293,7 @@ class ChannelSums:
         mean = float((self.right.sum() + PRIOR[0]) / (self.given.sum() + sum(PRIOR)))
         size = self.n_classes
         each = (1 - mean) / (size - 1)
-        named = np.flatnonzero(np.bincount(self.pairs.label, minlength=size))
+        named = np.flatnonzero(self.named)
         row = np.full(size, len(named))
         row[named] = np.arange(len(named))
         cell = np.arange(len(named)), named

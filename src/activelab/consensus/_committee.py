@@ -10,7 +10,12 @@ import numpy as np
 from activelab._kernels import blocks, log_probs, normalised
 from activelab._typing import Float64s, Floats, Ints, Models
 from activelab.consensus._bayesian import bayesian_estimate
-from activelab.consensus._model_prior import ModelPrior, assumed_evidence, every_of, labels_likelihood
+from activelab.consensus._model_prior import (
+    ModelPrior,
+    assumed_evidence,
+    calibration_share,
+    labels_likelihood,
+)
 from activelab.labels import Labels
 from activelab.pred_probs import Checked, remembered
 
@@ -44,8 +49,8 @@ class CommitteePool:
             return cls(ModelPrior((), ()), ())
         prior = ModelPrior.fitted(labels, models, steady=True)
         evidence = assumed_evidence(labels)
-        every, rows, likely = every_of(labels), list[list[Float64s]](), list[Float64s]()
-        for block in blocks(labels, at_least=1, every=every):
+        share, rows, likely = calibration_share(labels.totals), list[list[Float64s]](), list[Float64s]()
+        for block in blocks(labels, at_least=1, share=share):
             rows.append([log_probs(prior.calibrated(h, one[block.index])) for h, one in enumerate(models)])
             likely.append(labels_likelihood(block, evidence))
         if not rows or labels.n_classes < 2:

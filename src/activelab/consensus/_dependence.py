@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from activelab._errors import InputError, first
-from activelab._kernels import Block, blocks
+from activelab._kernels import Block, blocks, share_of
 from activelab._typing import Bools, Float64s, Ids, Ints
 from activelab._vocabulary import factorize
 from activelab.consensus._channels import Channels
-from activelab.labels import Labels
+from activelab.labels import Labels, Totals
 
 if TYPE_CHECKING:
     from activelab.consensus._bulk import BulkShare
@@ -173,21 +173,26 @@ def _declared(family: Ints, pairs: _Pairs | None) -> Voices:
     return Voices(family, np.maximum(excess, DECLARED))
 
 
+def dependence_share(questions: Sequence[Totals]) -> float:
+    """The share of the examples with several labels that the test of dependence looks at."""
+    total = 0
+    for totals in questions:
+        sizes = totals.sizes[: _MOST_LABELS + 1]
+        n = np.arange(len(sizes))
+        total += int(sizes @ (n * (n - 1) // 2)) * len(totals.class_counts)
+    return share_of(_CELLS, total)
+
+
 class _Pairs:
     """Agreement of every two annotators who share examples, observed and expected."""
 
     def __init__(self, questions: Sequence[Question]) -> None:
         labels = questions[0].labels
-        total = 0
-        for question in questions:
-            counts = question.labels.counts
-            counts = counts[(counts > 1) & (counts <= _MOST_LABELS)].astype(np.int64)
-            total += int((counts * (counts - 1) // 2).sum()) * labels.n_classes
-        every = -(-total // _CELLS) or 1
+        share = dependence_share([question.labels.totals for question in questions])
         nothing = (np.empty(0, dtype=np.int64), np.empty(0), np.empty(0))
         columns = [nothing]
         for asked, channels, posterior in questions:
-            for block in blocks(asked, at_least=2, every=every):
+            for block in blocks(asked, at_least=2, share=share):
                 columns += _agreement(asked, channels, block, posterior(block))
         key, equal, expected = (np.concatenate(parts) for parts in zip(*columns, strict=True))
         pair, vocabulary = factorize(key, "pair")

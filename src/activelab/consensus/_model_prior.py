@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from activelab._kernels import Block, blocks, log_probs, normalised
+from activelab._kernels import Block, blocks, log_probs, normalised, share_of
 from activelab._typing import Float64s, Floats, Models
 from activelab.consensus._pooled import first_confusion
-from activelab.labels import Labels
+from activelab.labels import Labels, Totals
 
 _BETAS = np.concatenate([[1.0], np.geomspace(0.05, 5.0, 25)])
 _LAPSES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7)
@@ -94,7 +94,7 @@ class ModelPrior:
         shares of the classes that one leaves which knows nothing. What is not certain of β and ε is averaged
         over: of few examples a model is believed little.
         """
-        number = np.array([np.count_nonzero(labels.labelled) for labels in questions], dtype=np.float64)
+        number = np.array([labels.totals.n_with(1) for labels in questions], dtype=np.float64)
         lapses: list[list[float]] = [[] for _ in questions]
         evidence: list[list[Evidence]] = [[] for _ in questions]
         for of_questions in zip(*models, strict=True):
@@ -129,7 +129,7 @@ class ModelPrior:
         if not models or self.base is None:
             return 0.0
         total, number = 0.0, 0
-        for block in blocks(labels, at_least=1, every=every_of(labels)):
+        for block in blocks(labels, at_least=1, share=calibration_share(labels.totals)):
             apart = np.exp(self.log(block, models)) / len(models) - self.base
             total += float((apart**2).sum())
             number += block.size
@@ -141,7 +141,7 @@ class ModelPrior:
         if not models or labels.n_classes < 2:
             return 0.0
         total, number = 0.0, 0
-        for block in blocks(labels, at_least=1, every=every_of(labels)):
+        for block in blocks(labels, at_least=1, share=calibration_share(labels.totals)):
             log_prior = self.log(block, models)
             total += float(np.exp(log_prior.max(axis=1)).sum())
             number += block.size
@@ -171,9 +171,9 @@ class ModelPrior:
         return part
 
 
-def every_of(labels: Labels) -> int:
-    """One of how many labelled examples the calibration takes."""
-    return -(-int(np.count_nonzero(labels.labelled)) * labels.n_classes // _CELLS) or 1
+def calibration_share(totals: Totals) -> float:
+    """The share of the labelled examples that the calibration takes."""
+    return share_of(_CELLS, totals.n_with(1) * len(totals.class_counts))
 
 
 def labels_likelihood(block: Block, evidence: Float64s) -> Float64s:
@@ -191,8 +191,8 @@ def assumed_evidence(labels: Labels) -> Float64s:
     Errors are even, but fewer on a class with less than half its even share of the labels, as long as it has
     few: even ones would explain all its labels as errors.
     """
-    count = np.bincount(labels.label, minlength=labels.n_classes)
-    share = (count + 1) / (labels.n_labels + labels.n_classes)
+    count = labels.totals.class_counts
+    share = (count + 1) / (count.sum() + labels.n_classes)
     fewer = np.minimum(2 * labels.n_classes * share, 1) ** (2 * _FEW / (_FEW + count))
     errors = (1 - _ASSUMED) / max(labels.n_classes - 1, 1) * fewer
     return np.asarray(np.log(_ASSUMED / errors))
@@ -239,7 +239,7 @@ def _scores(
     place of 1/K. ``evidence`` is as for `labels_likelihood`.
     """
     logs, likely = [], []
-    for block in blocks(labels, at_least=1, every=every_of(labels)):
+    for block in blocks(labels, at_least=1, share=calibration_share(labels.totals)):
         logs.append(log_probs(model[block.index]))
         likely.append(labels_likelihood(block, evidence))
     score = np.zeros((len(_BETAS), len(_LAPSES)))
@@ -260,6 +260,6 @@ def _scores(
 def _log_mean(labels: Labels, model: Floats) -> Float64s:
     """Logarithm of the mean probabilities on labelled examples, on a sample."""
     total = np.full(labels.n_classes, _LEAST_SUM)
-    for block in blocks(labels, at_least=1, every=every_of(labels)):
+    for block in blocks(labels, at_least=1, share=calibration_share(labels.totals)):
         total += model[block.index].sum(axis=0)
     return np.asarray(np.log(total / total.sum()))

@@ -12,7 +12,7 @@ import numpy as np
 
 from activelab._kernels import blocks
 from activelab._typing import Float64s, Ints, Models
-from activelab.consensus._model_prior import every_of
+from activelab.consensus._model_prior import calibration_share
 from activelab.labels import Labels
 
 _EXPECTED = 0.4  # reliability before any two labels are compared
@@ -22,7 +22,7 @@ _MEANT = 5.0  # labels of a class that mean it, before known answers
 
 def said_shares(labels: Labels) -> Float64s:
     """Share of the labels that each class has."""
-    count = np.bincount(labels.label, minlength=labels.n_classes)
+    count = labels.totals.class_counts
     return np.asarray((count + 1) / (count.sum() + labels.n_classes))
 
 
@@ -60,13 +60,13 @@ def reliability(questions: Sequence[Labels], models: Sequence[Models], where: Fl
     for labels, theirs in zip(questions, models, strict=True):
         if not labels.n_labels:
             continue
-        count = np.bincount(labels.label, minlength=labels.n_classes)
-        middle = float(count @ where) / labels.n_labels
-        variance = float(count @ (where - middle) ** 2) / labels.n_labels
+        count = labels.totals.class_counts
+        middle = float(count @ where) / labels.totals.n_labels
+        variance = float(count @ (where - middle) ** 2) / labels.totals.n_labels
         within, compared = 0.0, 0
         products, sums = np.zeros((n_models, 3)), np.zeros((n_models, 2))
         given = 0
-        for block in blocks(labels, at_least=1, every=every_of(labels)):
+        for block in blocks(labels, at_least=1, share=calibration_share(labels.totals)):
             value = where[block.label] - middle
             total = np.bincount(block.row, value, block.size)
             square = np.bincount(block.row, value**2, block.size)

@@ -12,7 +12,7 @@ import numpy as np
 from activelab import _html
 from activelab._errors import InputError, first
 from activelab._frames import Backend, make_frame
-from activelab._kernels import Block, blocks
+from activelab._kernels import Block, blocks, share_of
 from activelab._typing import Float64s, Ids, Ints, Models
 from activelab._vocabulary import factorize
 from activelab.consensus._bayesian import BayesianEstimate, bayesian_estimate, told
@@ -378,8 +378,8 @@ def _held(
     """
     found = []
     least = 1 if models else 2
-    number_of = int(np.count_nonzero(labels.counts >= least))
-    for block in blocks(labels, at_least=least, every=-(-number_of // _HELD_OUT) or 1):
+    share = share_of(_HELD_OUT, labels.totals.n_with(least))
+    for block in blocks(labels, at_least=least, share=share):
         confident, _ = estimate.confident_and_calibrated(block, models)
         log_prior = estimate.log_prior(block, models)
         out = held_out(block, estimate.channels, estimate.voices, log_prior, confident, estimate.prior.voices)

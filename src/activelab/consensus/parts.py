@@ -11,8 +11,10 @@ from activelab.consensus._bayesian import (
     STEPS,
     Gathered,
     consensus_by,
+    estimate_of_sample,
     gathered,
     hold_out,
+    sample_shares,
     told,
 )
 from activelab.consensus._bulk import alone_seen, check_bulk
@@ -85,6 +87,7 @@ __all__ = [
     "crowdlab_consensus",
     "crowdlab_estimate",
     "decide",
+    "estimate_of_sample",
     "estimate_trust",
     "family_codes",
     "find_voices",
@@ -104,6 +107,7 @@ __all__ = [
     "predicted_classes",
     "reliability",
     "said_shares",
+    "sample_shares",
     "scale_positions",
     "told",
     "vote_labels",

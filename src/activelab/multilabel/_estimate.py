@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from activelab._kernels import Block
+from activelab._kernels import Block, share_of
 from activelab._typing import Float64s, Ints, Models
 from activelab.consensus import BayesianEstimate
 from activelab.consensus.parts import (
@@ -100,7 +100,7 @@ def multilabel_estimate(
     size = sets.n_classes
     questions = [sets.of_class(code) for code in range(size)]
     of_class = [yes_no(models, code) for code in range(size)]
-    every = -(-int(np.count_nonzero(sets.labelled)) // SAMPLE) or 1
+    share = share_of(SAMPLE, int(np.count_nonzero(sets.labelled)))
     said = [said_shares(labels) for labels in questions]
     first = np.stack([first_confusion(one) for one in said])
     exponent = reliability(questions, of_class, _YES_NO) ** _POWER
@@ -119,7 +119,7 @@ def multilabel_estimate(
         )
         for code in range(size)
     ]
-    estimates = _improved(questions, of_class, first, start, STEPS - 1, every)
+    estimates = _improved(questions, of_class, first, start, STEPS - 1, share)
     voices = find_voices(
         [
             Question(labels, one.channels, partial(_of_block, one, theirs))
@@ -129,17 +129,17 @@ def multilabel_estimate(
     )
     if len(voices.dependence):
         start = [replace(one, voices=voices) for one in start]
-        estimates = _improved(questions, of_class, first, start, STEPS - 1, every)
+        estimates = _improved(questions, of_class, first, start, STEPS - 1, share)
     if sets.n_answers:
         held = HeldOut(estimates[0].channels, voices)
         for labels, theirs, one in zip(questions, of_class, estimates, strict=True):
-            held.merge(hold_out(labels, theirs, one, every))
+            held.merge(hold_out(labels, theirs, one, share))
         together = families is not None or len(voices.dependence) > 0
         found = held.exponent(declared=together)
         estimates = [
             replace(one, discount=found.best, discount_range=(found.low, found.high)) for one in estimates
         ]
-    return MultilabelEstimate(tuple(_improved(questions, of_class, first, estimates, 1, 1)))
+    return MultilabelEstimate(tuple(_improved(questions, of_class, first, estimates, 1, 1.0)))
 
 
 def _of_block(estimate: BayesianEstimate, models: Models, block: Block) -> Float64s:
@@ -152,12 +152,12 @@ def _improved(
     first: Float64s,
     estimates: list[BayesianEstimate],
     steps: int,
-    every: int,
+    share: float,
 ) -> list[BayesianEstimate]:
-    """The estimates after some steps over one answered example in ``every``."""
+    """The estimates after some steps over a share of the answered examples."""
     for _ in range(steps):
         found = [
-            gathered(labels, theirs, one, every)
+            gathered(labels, theirs, one, share)
             for labels, theirs, one in zip(questions, models, estimates, strict=True)
         ]
         own = [one.sums.own for one in found]

@@ -1,7 +1,8 @@
-"""Passes of what rests on one estimate: of the labelled examples alone, which are few beside the pool.
+"""Passes of what rests on one estimate of the labelled examples.
 
-The first pass gathers them; the estimate is made from them in one go, as in memory; the second scores each
-partition by it.
+The first gathers those that the steps of the estimate see: for one class a sample whose size does not grow
+with the pool, for sets all of them. The estimate is made from these in one go, as in memory. For one class a
+second pass sums what its last step asks of all labels; the last scores each partition.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from activelab._kernels import ranges
+from activelab._kernels import ranges, sample_draw
 from activelab._typing import Bools, Ids, Ints, Models
 from activelab._vocabulary import Vocabulary
 from activelab.acquisition import Frugal
 from activelab.consensus import BayesianEstimate
-from activelab.labels import Labels
+from activelab.consensus.parts import Gathered, gathered
+from activelab.labels import Labels, Totals
 from activelab.multilabel import LabelSets, QuestionBatch
 from activelab.multilabel.parts import Asking
 from activelab.planning import Batch
@@ -38,12 +40,35 @@ class Labelled:
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """The labelled examples to gather: a share of those with one label, and of those with several."""
+
+    annotators: Ids
+    of_one: float = 1.0
+    of_several: float = 1.0
+
+
+@dataclass(frozen=True)
 class Judged:
     """What scores rest on: annotators, the estimate, and how many are asked for."""
 
     annotators: Ids
     estimate: BayesianEstimate | Asking
-    batch_size: int
+    batch_size: int = 0
+
+
+@dataclass
+class Sums:
+    """Those of all partitions, which add up in any order."""
+
+    total: Gathered | None = None
+
+    def add(self, part: Gathered) -> None:
+        """Take the sums over one partition."""
+        if self.total is None:
+            self.total = part
+        else:
+            self.total.merge(part)
 
 
 def load_sets(job: Job, partition: Partition, annotators: Ids) -> tuple[LabelSets, Models]:
@@ -62,28 +87,33 @@ def load_sets(job: Job, partition: Partition, annotators: Ids) -> tuple[LabelSet
     return sets, tuple(read_model(job, partition, number, rows) for number, rows in enumerate(kept.order))
 
 
-def gather(job: Job, partition: Partition, annotators: Ids, hint: None) -> Labelled:
-    """The labelled examples of a partition."""
-    pool: Labels | LabelSets
+def gather(job: Job, partition: Partition, wanted: Wanted, hint: None) -> Labelled:
+    """The labelled examples of a partition that are wanted."""
     label: Ints | Bools
     if job.several:
-        pool, models = load_sets(job, partition, annotators)
-        label = pool.chosen
+        sets, models = load_sets(job, partition, wanted.annotators)
+        rows = np.flatnonzero(sets.labelled)
+        ids, counts, annotator, label = sets.examples[rows], sets.counts[rows], sets.annotator, sets.chosen
     else:
-        pool, models, _ = load(job, partition, annotators)
-        label = pool.label
-    rows = np.flatnonzero(pool.labelled)
-    return Labelled(
-        ids=pool.examples[rows],
-        counts=pool.counts[rows],
-        annotator=pool.annotator,
-        label=label,
-        models=tuple(model[rows] for model in models),
-    )
+        labels, models, _ = load(job, partition, wanted.annotators)
+        rows = np.flatnonzero(labels.labelled)
+        counts = labels.counts[rows]
+        if wanted.of_one < 1:
+            share = np.where(counts > 1, wanted.of_several, wanted.of_one)
+            rows = rows[sample_draw(labels, rows) < share]
+            counts = labels.counts[rows]
+        place = ranges(labels.offsets[rows], counts)
+        ids, annotator, label = labels.examples[rows], labels.annotator[place], labels.label[place]
+    return Labelled(ids, counts, annotator, label, tuple(model[rows] for model in models))
 
 
-def together(parts: Sequence[Labelled], annotators: Ids, job: Job) -> tuple[Labels | LabelSets, Models]:
-    """The labelled examples of all partitions, sorted by their ids as a pool in memory has them."""
+def together(
+    parts: Sequence[Labelled], annotators: Ids, job: Job, totals: Totals
+) -> tuple[Labels | LabelSets, Models]:
+    """The gathered examples of all partitions, sorted by their ids as a pool in memory has them.
+
+    ``totals`` are those of the whole pool.
+    """
     ids = np.concatenate([one.ids for one in parts])
     order = np.argsort(ids, kind="stable")
     counts = np.concatenate([one.counts for one in parts])
@@ -103,7 +133,14 @@ def together(parts: Sequence[Labelled], annotators: Ids, job: Job) -> tuple[Labe
     if job.several:
         return LabelSets(np.repeat(np.arange(len(ids)), counts), annotator, label, **vocabularies), models
     offsets = np.concatenate([[0], np.cumsum(counts)])
-    return Labels.of_sorted(offsets, annotator, label, **vocabularies), models
+    return Labels.of_sorted(offsets, annotator, label, **vocabularies, totals=totals), models
+
+
+def learn(job: Job, partition: Partition, known: Judged, hint: None) -> Gathered:
+    """What the labels of a partition say of those who gave them."""
+    labels, models, _ = load(job, partition, known.annotators)
+    assert isinstance(known.estimate, BayesianEstimate)
+    return gathered(labels, models, known.estimate)
 
 
 def assess(job: Job, partition: Partition, known: Judged, at_most: float) -> Batch:

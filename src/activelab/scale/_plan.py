@@ -11,7 +11,6 @@ import numpy as np
 
 from activelab._errors import InputError
 from activelab.acquisition import Acquisition, ActiveLab, Frugal
-from activelab.consensus.parts import LabelSums
 from activelab.scale._inputs import Inputs
 from activelab.scale._job import Partition
 
@@ -99,19 +98,30 @@ def bytes_per_row(inputs: Inputs, n_classes: int, several: bool = False) -> floa
     return max(first_pass, last_pass)
 
 
-def check_gathered(memory: int, sums: LabelSums, cell_bytes: Sequence[int], n_classes: int) -> None:
-    """Raise unless the labelled examples, gathered and judged in one go, fit the budget.
+def check_gathered(
+    memory: int,
+    n_examples: int,
+    n_labels: int,
+    cell_bytes: Sequence[int],
+    n_classes: int,
+    several: bool,
+) -> None:
+    """Raise unless labelled examples, gathered and judged in one go, fit the budget.
 
     ``cell_bytes`` are the bytes of a probability of each model.
     """
-    # Probabilities as they come and sorted, as yes and no, and posteriors.
-    example = n_classes * (sum(3 * size + 16 for size in cell_bytes) + 40) + 60
-    need = sums.n_labelled * example + sums.n_labels * (n_classes + 60)
+    # Probabilities as they come and sorted; of sets also as yes and no, with posteriors.
+    example = 3 * n_classes * sum(cell_bytes) + 60
+    label = 60
+    if several:
+        example += n_classes * (16 * len(cell_bytes) + 40)
+        label += n_classes
+    need = n_examples * example + n_labels * label
     if need > memory - PROCESS:
         raise InputError(
-            f"this method judges the labelled examples in one go: {sums.n_labelled:,} of them with "
-            f"{n_classes:,} classes take about {need / 1e6:,.0f} MB, and the budget leaves "
-            f"{(memory - PROCESS) / 1e6:,.0f} MB.",
+            f"this method judges {'the' if several else 'a sample of the'} labelled examples in one go: "
+            f"{n_examples:,} of them with {n_classes:,} classes take about {need / 1e6:,.0f} MB, and the "
+            f"budget leaves {(memory - PROCESS) / 1e6:,.0f} MB.",
             advice="memory",
         )
 
@@ -156,7 +166,10 @@ def passes_of(
     found = [] if aligned else [("partition", label_bytes + prob_bytes, "hash-partition by example")]
     found.append(("prepare", label_bytes + prob_bytes, "check, count, agreement of annotators"))
     if several or isinstance(method, Frugal):
-        found.append(("gather", prob_bytes, "the labelled examples, on which the consensus rests"))
+        what = "the labelled examples" if several else "a sample of the labelled examples"
+        found.append(("gather", prob_bytes, f"{what}, on which the consensus rests"))
+        if not several:
+            found.append(("learn", prob_bytes, "how annotators err, by all labels"))
         last = ("ask", prob_bytes, "worth of the questions, best of each partition")
         found.append(last if several else ("assess", prob_bytes, "scores, best of each partition"))
         return tuple(found)

@@ -51,6 +51,7 @@ class Prepared:
 
     n_examples: int
     sums: LabelSums
+    sizes: Ints
     annotators: Ids
     sample: Sample | None
     lowest: tuple[float, ...]
@@ -94,6 +95,7 @@ def prepare(job: Job, partition: Partition, _: None, hint: None) -> Prepared:
     return Prepared(
         labels.n_examples,
         label_sums(labels),
+        labels.totals.sizes,
         annotators,
         sample,
         tuple(lowest),

@@ -29,12 +29,12 @@ from activelab.consensus.parts import (
     add_consensus_sums,
     add_label_sums,
     chance_notes,
+    estimate_of_sample,
     estimate_trust,
-    label_sums,
     lone_annotators_note,
-    overlap_notes,
+    sample_shares,
 )
-from activelab.labels import Labels
+from activelab.labels import Labels, Totals
 from activelab.multilabel import SET_LOSSES, LabelSets, QuestionBatch
 from activelab.multilabel.parts import (
     Asking,
@@ -45,7 +45,7 @@ from activelab.multilabel.parts import (
 )
 from activelab.planning import Batch, why_fewer
 from activelab.scale import _passes as passes
-from activelab.scale._estimated import Judged, ask, assess, gather, together
+from activelab.scale._estimated import Judged, Sums, Wanted, ask, assess, gather, learn, together
 from activelab.scale._job import Job, digest
 from activelab.scale._layout import Request
 from activelab.scale._passes import Known
@@ -156,15 +156,21 @@ class Run:
     def _estimated(self, prepared: Sequence[Prepared], dropped: int, method: Frugal) -> Suggestion[Batch]:
         """By a method that scores by an estimate of the labelled examples."""
         known = self._count(prepared)
-        labels, models = self._labelled(known)
+        totals = _totals(prepared, known)
+        wanted = Wanted(known.annotators, *sample_shares(totals))
+        labels, models = self._labelled(wanted, totals)
         assert isinstance(labels, Labels)
-        estimate = method.estimate(labels, models)
+        estimate = estimate_of_sample(labels, models, where=method.where(labels))
+        learnt = Sums()
+        self.runner.run(self.job, learn, Judged(known.annotators, estimate), seen=learnt.add)
+        assert learnt.total is not None
+        estimate = estimate.learnt(learnt.total)
         best = _Best(Batch, self.request.batch_size, self._batch_order, self.request.seed)
         judged = Judged(known.annotators, estimate, self.request.batch_size)
         self.runner.run(self.job, assess, judged, hint=lambda: best.at_most, seen=best.add)
         batch, asked = best.result(), self.request.batch_size
-        trust = method.assess_by(estimate, labels, models, seed=self.job.seed)
-        notes = (*overlap_notes(labels, label_sums(labels)), *chance_notes(labels, models))
+        alone = known.annotators[~known.sums.verified]
+        notes = (*lone_annotators_note(known.sums, alone), *chance_notes(labels, models))
         if len(batch) < asked:
             n_examples = sum(one.n_examples for one in prepared)
             notes = (why_fewer(len(batch), asked, n_examples, len(batch)), *notes)
@@ -173,10 +179,10 @@ class Run:
             dropped,
             known,
             batch=replace(batch, notes=notes),
-            temperature=trust.temperature,
-            model_weight=trust.model_weight,
-            annotator_weight=trust.annotator_weight,
-            annotator_accuracy=trust.annotator_accuracy,
+            temperature=1 / np.array(estimate.betas),
+            model_weight=np.ones(len(models)),
+            annotator_weight=estimate.ability.mean,
+            annotator_accuracy=estimate.ability.overall if known.sums.n_labels else float("nan"),
             notes=notes,
         )
 
@@ -184,7 +190,7 @@ class Run:
         """The questions about sets that are worth most."""
         prepared, dropped = self._prepare()
         known = self._count(prepared)
-        sets, models = self._labelled(known)
+        sets, models = self._labelled(Wanted(known.annotators), _totals(prepared, known))
         assert isinstance(sets, LabelSets)
         estimate = multilabel_estimate(sets, models)
         rates = mean_rates(estimate, sets)
@@ -207,11 +213,20 @@ class Run:
             notes=(*notes, *estimate.notes(sets)),
         )
 
-    def _labelled(self, known: Known) -> tuple[Labels | LabelSets, Models]:
-        """The labelled examples of the pool, if the budget has room for them."""
-        sizes = [np.dtype(one.dtype).itemsize for one in self.job.models]
-        check_gathered(self.request.memory, known.sums, sizes, len(self.job.classes))
-        return together(self.runner.run(self.job, gather, known.annotators), known.annotators, self.job)
+    def _labelled(self, wanted: Wanted, totals: Totals) -> tuple[Labels | LabelSets, Models]:
+        """The labelled examples that are wanted, if the budget has room for them."""
+        job = self.job
+        one, several = int(totals.sizes[1:2].sum()), totals.n_with(2)
+        labels = int(totals.sizes @ np.arange(len(totals.sizes))) - one
+        check_gathered(
+            self.request.memory,
+            int(wanted.of_one * one + wanted.of_several * several),
+            int(wanted.of_one * one + wanted.of_several * labels),
+            [np.dtype(model.dtype).itemsize for model in job.models],
+            len(job.classes),
+            job.several,
+        )
+        return together(self.runner.run(job, gather, wanted), wanted.annotators, job, totals)
 
     def _batch_order(self, columns: dict[str, Any]) -> tuple[Float64s, Ints]:
         return columns["score"], id_keys(columns["examples"])
@@ -321,6 +336,14 @@ class _Best(Generic[Asked]):
     def result(self) -> Asked:
         """The batch."""
         return self._merge()
+
+
+def _totals(prepared: Sequence[Prepared], known: Known) -> Totals:
+    """What is counted over the labels of all partitions."""
+    sizes = np.zeros(max(len(one.sizes) for one in prepared), dtype=np.int64)
+    for one in prepared:
+        sizes[: len(one.sizes)] += one.sizes
+    return Totals(sizes, known.sums.class_counts.astype(np.int64))
 
 
 def _refuse(unmatched: Unmatched, what: str) -> None:

@@ -63,8 +63,9 @@ def suggest(
     batch_size : int
     method : str or Acquisition
         A method that scores each example by itself, ActiveLab or a baseline; or one that scores by an
-        estimate of the labelled examples, as "frugal" and, of ratings, "expected_loss" do. For these the
-        labelled examples and their probabilities are held in memory at once.
+        estimate of the labelled examples, as "frugal" (which "recommended" is without features) and, of
+        ratings, "expected_loss" do. For these a sample of the labelled examples, whose size does not grow
+        with the pool, is held in memory with its probabilities.
     classes : sequence, optional
         Every class. By default the columns of the first model, or the labels that occur, sorted.
     example_column, annotator_column, label_column : str, optional
@@ -302,7 +303,9 @@ def _names(value: Any) -> list[Any]:
 
 
 def _check_method(method: Acquisition) -> None:
-    by_estimate = isinstance(method, Frugal) and type(method).assess_models is Frugal.assess_models
+    by_estimate = isinstance(method, Frugal) and all(
+        getattr(type(method), name) is getattr(Frugal, name) for name in ("assess_models", "estimate")
+    )
     if not method.by_example and not by_estimate:
         raise InputError(
             f"{type(method).__name__} may need the whole pool at once, so that it cannot score it in parts. "

@@ -8,14 +8,15 @@ are undecided the label tells nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from activelab._kernels import blocks
+from activelab._kernels import blocks, summable
 from activelab._typing import Float64s, Ints, Models
-from activelab.consensus._channels import PRIOR
+from activelab.consensus._channels import PRIOR, Ability
 from activelab.consensus._held_out import discounted, held_out
 from activelab.labels import Labels
 
@@ -60,32 +61,35 @@ def accuracies(estimate: BayesianEstimate, labels: Labels, models: Models) -> Ac
     expectation-maximisation; for the width of the interval it counts as the share of an exact comparison that
     its Fisher information is, (dp/da)² a (1 − a) / (p (1 − p)).
     """
+    found = compared(estimate, labels, models) if labels.n_classes > 1 else None
+
+    def ask(sums: ComparedSums, accuracy: Float64s) -> Float64s:
+        assert found is not None
+        return sums(found, accuracy, labels.n_classes)
+
+    return accuracies_by(estimate.ability, labels.n_classes, ask)
+
+
+def accuracies_by(
+    ability: Ability, n_classes: int, ask: Callable[[ComparedSums, Float64s], Float64s]
+) -> Accuracies:
+    """`accuracies` of what sums of the compared labels tell, which ``ask`` takes over the whole pool."""
     from scipy.special import betaincinv  # on first use
 
-    size, n_classes = labels.n_annotators, labels.n_classes
+    size = len(ability.right)
     if n_classes < 2:
         return Accuracies.unknown(size)
-    who, right, wrong, sure, _ = compared(estimate, labels, models)
-    strength, mean = sum(PRIOR), estimate.ability.overall
-    number = np.bincount(who, minlength=size)
-    accuracy = np.clip(estimate.ability.mean, 1e-3, 1 - 1e-3)
+    strength, mean = sum(PRIOR), ability.overall
+    accuracy = np.clip(ability.mean, 1e-3, 1 - 1e-3)
+    number, doubted = ask(compared_number, accuracy)
     for _ in range(_STEPS):
-        of_label = accuracy[who]
-        share = of_label * right
-        share /= np.maximum(share + (1 - of_label) * wrong, 1e-300)
-        before, accuracy = (
-            accuracy,
-            (strength * mean + np.bincount(who, share, size)) / (strength + number),
-        )
+        before = accuracy
+        accuracy = (strength * mean + ask(compared_right, accuracy)) / (strength + number)
         if np.abs(accuracy - before).max(initial=0) < _CLOSE:
             break
-    of_label = accuracy[who]
-    slope = sure - (1 - sure) / (n_classes - 1)
-    agrees = sure * of_label + (1 - sure) * (1 - of_label) / (n_classes - 1)
-    told = slope**2 * of_label * (1 - of_label) / np.maximum(agrees * (1 - agrees), 1e-12)
-    comparisons = np.bincount(who, told, size).astype(np.float64)
+    comparisons = ask(compared_told, accuracy)
     # Whom an annotator is compared with is only estimated, too, but for known answers.
-    doubt = np.bincount(who, sure < 1, size) / np.maximum(number, 1)
+    doubt = doubted / np.maximum(number, 1)
     variance = accuracy * (1 - accuracy) / (strength + comparisons + 1)
     variance += doubt**2 * mean * (1 - mean) / (strength + comparisons.sum())
     total = np.maximum(accuracy * (1 - accuracy) / variance - 1, 1e-3)
@@ -94,6 +98,33 @@ def accuracies(estimate: BayesianEstimate, labels: Labels, models: Models) -> Ac
     nobody = number == 0
     accuracy, low, high = (np.where(nobody, np.nan, value) for value in (accuracy, low, high))
     return Accuracies(accuracy, low, high, comparisons)
+
+
+def compared_number(found: Compared, accuracy: Float64s, n_classes: int) -> Float64s:
+    """Labels of each annotator that can be compared, and those compared with what is only likely."""
+    of_those = (None, found.sure < 1)
+    return np.stack([_by_annotator(found, one, len(accuracy)) for one in of_those])
+
+
+def compared_right(found: Compared, accuracy: Float64s, n_classes: int) -> Float64s:
+    """How many labels of each annotator are right, in expectation at these accuracies."""
+    of_label = accuracy[found.who]
+    share = of_label * found.right
+    share /= np.maximum(share + (1 - of_label) * found.wrong, 1e-300)
+    return _by_annotator(found, summable(share), len(accuracy))
+
+
+def compared_told(found: Compared, accuracy: Float64s, n_classes: int) -> Float64s:
+    """How many exact comparisons would tell as much of each annotator."""
+    of_label, sure = accuracy[found.who], found.sure
+    slope = sure - (1 - sure) / (n_classes - 1)
+    agrees = sure * of_label + (1 - sure) * (1 - of_label) / (n_classes - 1)
+    told = slope**2 * of_label * (1 - of_label) / np.maximum(agrees * (1 - agrees), 1e-12)
+    return _by_annotator(found, summable(told), len(accuracy))
+
+
+def _by_annotator(found: Compared, values: Any, size: int) -> Float64s:
+    return np.bincount(found.who, values, size).astype(np.float64)
 
 
 class Compared(NamedTuple):
@@ -116,6 +147,10 @@ class Compared(NamedTuple):
     wrong: Float64s
     sure: Float64s
     position: Ints
+
+
+ComparedSums = Callable[[Compared, Float64s, int], Float64s]
+"""Sums of compared labels at some accuracies of the annotators, which add up over the parts of a pool."""
 
 
 def compared(estimate: BayesianEstimate, labels: Labels, models: Models) -> Compared:

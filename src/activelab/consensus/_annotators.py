@@ -9,10 +9,10 @@ import numpy as np
 
 from activelab import _html
 from activelab._frames import Backend, make_frame
-from activelab._kernels import blocks
+from activelab._kernels import blocks, summable
 from activelab._typing import Bools, Float64s, Ids, Ints
-from activelab._vocabulary import factorize
 from activelab.consensus._accuracy import LEAST_COMPARISONS, Accuracies
+from activelab.consensus._pairs import Pairs
 from activelab.consensus._statistics import LabelSums
 from activelab.labels import Labels
 
@@ -123,67 +123,129 @@ def annotator_table(
     accuracy
         Accuracies with intervals; NaN by default.
     """
+    about = annotator_sums(labels, consensus, quality, label_quality)
+    names = labels.annotators, labels.classes
+    return table_of(about, *names, sums, weight, model_weight=model_weight, voice=voice, accuracy=accuracy)
+
+
+@dataclass
+class AnnotatorSums:
+    """Sums about a consensus that the statistics of annotators follow from; exact, in any order.
+
+    Attributes
+    ----------
+    n_labels, n_shared, right, right_shared : ndarray of float64, shape (n_annotators,)
+        Labels, those on shared examples, and how many of either equal the consensus.
+    believed : ndarray of float64, shape (n_annotators,), or None
+        Sum of the posteriors of the labels given.
+    pairs : Pairs
+        Annotators and the classes they used.
+    by_pair : ndarray of float64, shape (n_pairs, 3)
+        Labels, those that equal the consensus, and the qualities of the consensus of their examples.
+    """
+
+    n_labels: Float64s
+    n_shared: Float64s
+    right: Float64s
+    right_shared: Float64s
+    believed: Float64s | None
+    pairs: Pairs
+    by_pair: Float64s
+
+    def merge(self, other: AnnotatorSums) -> None:
+        """Add the sums over another part of the pool, with the same codes."""
+        for name in ("n_labels", "n_shared", "right", "right_shared"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        if self.believed is not None and other.believed is not None:
+            self.believed = self.believed + other.believed
+        pairs = self.pairs.merged(other.pairs)
+        by_pair = np.zeros((len(pairs), 3))
+        for one in (self, other):
+            by_pair[pairs.find(one.pairs.annotator, one.pairs.label)] += one.by_pair
+        self.pairs, self.by_pair = pairs, by_pair
+
+
+def annotator_sums(
+    labels: Labels, consensus: Ints, quality: Float64s, label_quality: Float64s | None = None
+) -> AnnotatorSums:
+    """The sums about a consensus; parameters as of `annotator_table`."""
     size = labels.n_annotators
-    n_labels, n_shared = np.zeros(size), np.zeros(size)
-    right, right_shared = np.zeros(size), np.zeros(size)
+    pairs = Pairs.of(labels.annotator, labels.label, size, labels.n_classes)
+    none = (np.zeros(size), np.zeros(size), np.zeros(size), np.zeros(size))
+    sums = AnnotatorSums(*none, None, pairs, np.zeros((len(pairs), 3)))
     for block in blocks(labels, at_least=1):
         equal = block.label == consensus[block.index][block.row]
         shared = block.counts[block.row] > 1
-        n_labels += np.bincount(block.annotator, minlength=size)
-        n_shared += np.bincount(block.annotator, shared, minlength=size)
-        right += np.bincount(block.annotator, equal, minlength=size)
-        right_shared += np.bincount(block.annotator, equal & shared, minlength=size)
-    overall = _ratio(right_shared, n_shared)
-    if label_quality is not None and model_weight is not None:
-        total = np.bincount(labels.annotator, label_quality, size).astype(np.float64)
+        sums.n_labels += np.bincount(block.annotator, minlength=size)
+        sums.n_shared += np.bincount(block.annotator, shared, minlength=size)
+        sums.right += np.bincount(block.annotator, equal, minlength=size)
+        sums.right_shared += np.bincount(block.annotator, equal & shared, minlength=size)
+        pair = pairs.find(block.annotator, block.label)
+        of_example = summable(quality[block.index])[block.row]
+        for column, values in enumerate((None, equal, of_example)):
+            sums.by_pair[:, column] += np.bincount(pair, values, len(pairs))
+    if label_quality is not None:
+        believed = np.bincount(labels.annotator, summable(label_quality), size)
+        sums.believed = believed.astype(np.float64, copy=False)
+    return sums
+
+
+def table_of(
+    about: AnnotatorSums,
+    annotators: Ids,
+    classes: Ids,
+    sums: LabelSums,
+    weight: Float64s,
+    *,
+    model_weight: Float64s | None = None,
+    voice: Float64s | None = None,
+    accuracy: Accuracies | None = None,
+) -> AnnotatorTable:
+    """`annotator_table` from sums, of the annotators and classes with these ids."""
+    size = len(annotators)
+    overall = _ratio(about.right_shared, about.n_shared)
+    if about.believed is not None and model_weight is not None:
         mean_weight = float(model_weight.mean())
         share = mean_weight / (mean_weight + weight.sum() * sums.mean_labels / max(size, 1))
-        overall = share * _ratio(total, n_labels) + (1 - share) * overall
+        overall = share * _ratio(about.believed, about.n_labels) + (1 - share) * overall
     accuracy = Accuracies.unknown(size) if accuracy is None else accuracy
     return AnnotatorTable(
-        annotator=labels.annotators,
+        annotator=annotators,
         quality=overall,
-        agreement_with_consensus=_ratio(right, n_labels),
+        agreement_with_consensus=_ratio(about.right, about.n_labels),
         accuracy=accuracy.accuracy,
         accuracy_low=accuracy.low,
         accuracy_high=accuracy.high,
         comparisons=accuracy.comparisons,
         weight=weight,
-        num_labels=n_labels.astype(np.int64),
-        num_overlapping=n_shared.astype(np.int64),
+        num_labels=about.n_labels.astype(np.int64),
+        num_overlapping=about.n_shared.astype(np.int64),
         voice=np.ones(size) if voice is None else voice,
-        worst_class=_class_ids(worst_class(labels, consensus, quality), labels),
+        worst_class=_class_ids(worst_class(about, size), classes),
     )
 
 
-def worst_class(labels: Labels, consensus: Ints, quality: Float64s) -> Ints:
+def worst_class(about: AnnotatorSums, n_annotators: int) -> Ints:
     """Code of each annotator's worst class, -1 without labels.
 
     Lowest accuracy against the consensus; then most labels; then highest mean quality of the consensus
     of the examples so labelled; then lowest class (mathematics.md §5).
     """
-    worst = np.full(labels.n_annotators, -1, dtype=np.int64)
-    if not labels.n_labels:
-        return worst
-    key = labels.annotator.astype(np.int64) * labels.n_classes + labels.label
-    pair, pairs = factorize(key, "pair")
-    example = labels.example
-    used = np.bincount(pair)
-    right = np.bincount(pair, consensus[example] == labels.label)
-    mean_quality = np.bincount(pair, quality[example]) / used
-    annotator, label = np.divmod(pairs.values, labels.n_classes)
-    order = np.lexsort((label, -mean_quality, -used, right / used, annotator))
+    worst = np.full(n_annotators, -1, dtype=np.int64)
+    used, right, quality = about.by_pair.T
+    annotator, label = about.pairs.annotator, about.pairs.label
+    order = np.lexsort((label, -quality / used, -used, right / used, annotator))
     first = np.ones(len(order), dtype=bool)
     first[1:] = annotator[order][1:] != annotator[order][:-1]
     worst[annotator[order][first]] = label[order][first]
     return worst
 
 
-def _class_ids(codes: Ints, labels: Labels) -> Ids:
+def _class_ids(codes: Ints, classes: Ids) -> Ids:
     if (codes >= 0).all():
-        return labels.classes[codes]
+        return classes[codes]
     ids = np.full(len(codes), None, dtype=object)
-    ids[codes >= 0] = labels.classes[codes[codes >= 0]]
+    ids[codes >= 0] = classes[codes[codes >= 0]]
     return ids
 
 

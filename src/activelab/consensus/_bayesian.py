@@ -168,14 +168,8 @@ def consensus_by(
     probable class. With ``untold`` every example is judged by labels and models, as if its own answer were
     not known; how annotators err is learnt from the known answers all the same.
     """
-    known = None if untold else estimate.known
-    judge = replace(estimate, known=known)
-    posterior = np.empty((labels.n_examples, labels.n_classes))
-    for block in blocks(labels):
-        posterior[block.index] = judge.posterior(block, models)
-    whole = slice(0, labels.n_examples)
-    label = most_probable(posterior, whole, labels, seed) if decision is None else decision(posterior, whole)
-    label[~labels.labelled if known is None else ~labels.labelled & (known < 0)] = -1
+    judge = replace(estimate, known=None) if untold else estimate
+    label, posterior = judge.decided(labels, models, seed, decision)
     return Consensus.build(
         labels,
         label,
@@ -315,6 +309,25 @@ class BayesianEstimate:
             support += self.channels.evidence(block, weight)
         given = block.counts.astype(np.float64) if weight is None else block.total(weight)
         return predicted, support, given + self.prior.voices
+
+    def decided(
+        self,
+        labels: Labels,
+        models: Models,
+        seed: int,
+        decision: Callable[[Float64s, slice], Ints] | None = None,
+    ) -> tuple[Ints, Float64s]:
+        """Consensus label of every example, -1 without labels, and its posterior; as `consensus_by`."""
+        posterior = np.empty((labels.n_examples, labels.n_classes))
+        for block in blocks(labels):
+            posterior[block.index] = self.posterior(block, models)
+        whole = slice(0, labels.n_examples)
+        if decision is None:
+            label = most_probable(posterior, whole, labels, seed)
+        else:
+            label = decision(posterior, whole)
+        label[~labels.labelled if self.known is None else ~labels.labelled & (self.known < 0)] = -1
+        return label, posterior
 
     def expected_right(self, labels: Labels, models: Models) -> tuple[float, float]:
         """Bounds on the share of consensus labels that is right, by `discount_range`; NaN without labels.

@@ -239,13 +239,7 @@ class ChannelSums:
         self.named = self.named | other.named
         if self.pairs is None or other.pairs is None:
             return
-        both = (self.pairs, other.pairs)
-        pairs = Pairs.of(
-            np.concatenate([one.annotator for one in both]),
-            np.concatenate([one.label for one in both]),
-            self.n_annotators,
-            self.n_classes,
-        )
+        pairs = self.pairs.merged(other.pairs)
         counts = np.zeros((len(pairs), self.n_classes))
         for one in (self, other):
             assert one.pairs is not None

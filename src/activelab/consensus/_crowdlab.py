@@ -127,19 +127,24 @@ def crowdlab_consensus(
         trust = estimate_trust(sums, consensus_sums(labels, predicted, label), conventions)
         estimate = Estimate(label, trust, sums, predicted)
     trust = estimate.trust
-    posterior = np.empty((labels.n_examples, labels.n_classes))
-    for block in blocks(labels):
-        posterior[block.index] = block_posterior(block, models, betas, trust)
     return Consensus.build(
         labels,
         estimate.label,
-        posterior,
+        crowdlab_posterior(labels, models, betas, trust),
         estimate.sums,
         annotator_weight=trust.annotator_weight,
         model_weight=trust.model_weight,
         use_label_quality=True,
         notes=chance_notes(labels, models),
     )
+
+
+def crowdlab_posterior(labels: Labels, models: Models, betas: Betas, trust: Trust) -> Float64s:
+    """q of mathematics.md §4 of every example, shape (n_examples, n_classes)."""
+    posterior = np.empty((labels.n_examples, labels.n_classes))
+    for block in blocks(labels):
+        posterior[block.index] = block_posterior(block, models, betas, trust)
+    return posterior
 
 
 def crowdlab_estimate(

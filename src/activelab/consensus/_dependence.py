@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from activelab._errors import InputError, first
-from activelab._kernels import Block, blocks, share_of
+from activelab._kernels import Block, blocks, share_of, summable
 from activelab._typing import Bools, Float64s, Ids, Ints
 from activelab._vocabulary import factorize
 from activelab.consensus._channels import Channels
@@ -82,13 +82,19 @@ class Voices:
 
     def mean_weight(self, labels: Labels) -> Float64s:
         """Mean `weight` of each annotator's labels; 1 without labels."""
-        total, given = np.zeros(labels.n_annotators), np.zeros(labels.n_annotators)
         if not len(self.dependence) and self.share is None:
             return np.ones(labels.n_annotators)
-        for block in blocks(labels, at_least=1):
-            total += np.bincount(block.annotator, self.weight(block), labels.n_annotators)
-            given += np.bincount(block.annotator, minlength=labels.n_annotators)
+        total, given = self.weight_sums(labels), np.bincount(labels.annotator, minlength=labels.n_annotators)
         return np.divide(total, given, out=np.ones(len(given)), where=given > 0)
+
+    def weight_sums(self, labels: Labels) -> Float64s:
+        """Sum of the `weight` of each annotator's labels; exact, so that those of parts of a pool add up."""
+        total = np.zeros(labels.n_annotators)
+        for block in blocks(labels, at_least=1):
+            weight = self.weight(block)
+            each = None if weight is None else summable(weight)
+            total += np.bincount(block.annotator, each, labels.n_annotators)
+        return total
 
     def notes(self, annotators: Ids) -> tuple[str, ...]:
         """A warning for each family, with its members' names."""

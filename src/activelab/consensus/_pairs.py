@@ -45,6 +45,12 @@ class Pairs:
             keys = np.unique(key)
         return cls(*np.divmod(keys, max(n_classes, 1)), n_annotators, n_classes, position)
 
+    def merged(self, other: Pairs) -> Pairs:
+        """The pairs of either, of the same annotators and classes."""
+        annotator = np.concatenate([self.annotator, other.annotator])
+        label = np.concatenate([self.label, other.label])
+        return Pairs.of(annotator, label, self.n_annotators, self.n_classes)
+
     def __len__(self) -> int:
         return len(self.annotator)
 

@@ -5,7 +5,8 @@ returns the tables of another library; everybody else calls the methods themselv
 """
 
 from activelab.consensus._abstentions import check_abstentions
-from activelab.consensus._annotators import annotator_table
+from activelab.consensus._accuracy import Compared, ComparedSums, accuracies_by, compared
+from activelab.consensus._annotators import AnnotatorSums, annotator_sums, annotator_table, table_of
 from activelab.consensus._bayesian import (
     SAMPLE,
     STEPS,
@@ -29,6 +30,7 @@ from activelab.consensus._crowdlab import (
     best_supported,
     crowdlab_consensus,
     crowdlab_estimate,
+    crowdlab_posterior,
     estimate_trust,
     likelihood,
     mixture,
@@ -56,9 +58,12 @@ __all__ = [
     "LOSSES",
     "SAMPLE",
     "STEPS",
+    "AnnotatorSums",
     "Betas",
     "Channels",
     "CommitteePool",
+    "Compared",
+    "ComparedSums",
     "ConsensusSums",
     "Gathered",
     "HeldOut",
@@ -69,10 +74,12 @@ __all__ = [
     "Question",
     "Trust",
     "Voices",
+    "accuracies_by",
     "add_consensus_sums",
     "add_label_sums",
     "agreement_with_label",
     "alone_seen",
+    "annotator_sums",
     "annotator_table",
     "believed_shares",
     "best_supported",
@@ -82,10 +89,12 @@ __all__ = [
     "check_confidence",
     "committee_pool",
     "committee_targets",
+    "compared",
     "consensus_by",
     "consensus_sums",
     "crowdlab_consensus",
     "crowdlab_estimate",
+    "crowdlab_posterior",
     "decide",
     "estimate_of_sample",
     "estimate_trust",
@@ -109,6 +118,7 @@ __all__ = [
     "said_shares",
     "sample_shares",
     "scale_positions",
+    "table_of",
     "told",
     "vote_labels",
 ]

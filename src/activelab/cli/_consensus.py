@@ -216,11 +216,10 @@ def _predicted(labels: Labels, models: Models) -> Ids:
     """Class the mean of the models predicts for each labelled example; None without models."""
     import numpy as np
 
+    from activelab.consensus.parts import predicted_together
+
     given = labels.labelled
     if not models:
         return np.full(int(given.sum()), None, dtype=object)
-    total: Any = models[0][given].astype(np.float64)
-    for model in models[1:]:
-        total += model[given]
-    predicted: Ids = labels.classes[total.argmax(axis=1)]
+    predicted: Ids = labels.classes[predicted_together(tuple(model[given] for model in models))]
     return predicted

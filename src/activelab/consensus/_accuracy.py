@@ -123,6 +123,9 @@ def compared_told(found: Compared, accuracy: Float64s, n_classes: int) -> Float6
     return _by_annotator(found, summable(told), len(accuracy))
 
 
+COMPARED_SUMS = {sums.__name__: sums for sums in (compared_number, compared_right, compared_told)}
+
+
 def _by_annotator(found: Compared, values: Any, size: int) -> Float64s:
     return np.bincount(found.who, values, size).astype(np.float64)
 
@@ -148,6 +151,12 @@ class Compared(NamedTuple):
     sure: Float64s
     position: Ints
 
+    @classmethod
+    def of_nothing(cls) -> Compared:
+        """No labels."""
+        none = np.empty(0, dtype=np.int64)
+        return cls(none, np.empty(0), np.empty(0), np.empty(0), none)
+
 
 ComparedSums = Callable[[Compared, Float64s, int], Float64s]
 """Sums of compared labels at some accuracies of the annotators, which add up over the parts of a pool."""
@@ -160,8 +169,7 @@ def compared(estimate: BayesianEstimate, labels: Labels, models: Models) -> Comp
     channels, right is what annotators who err independently would make of the labels.
     """
     n_classes = labels.n_classes
-    none = np.empty(0, dtype=np.int64)
-    columns: list[tuple[Any, ...]] = [(none, np.empty(0), np.empty(0), np.empty(0), none)]
+    columns: list[tuple[Any, ...]] = [Compared.of_nothing()]
     places = np.arange(labels.n_labels)
     for block in blocks(labels, at_least=1):
         confident, _ = estimate.confident_and_calibrated(block, models)

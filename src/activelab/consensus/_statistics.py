@@ -131,6 +131,14 @@ def consensus_sums(labels: Labels, predicted: Sequence[Ints], consensus: Ints) -
     return sums
 
 
+def predicted_together(models: Models) -> Ints:
+    """Most probable class of each example by the mean of the models."""
+    total: Float64s = models[0].astype(np.float64)
+    for model in models[1:]:
+        total += model
+    return np.asarray(total.argmax(axis=1))
+
+
 def predicted_classes(models: Models) -> tuple[Ints, ...]:
     """Most probable class of each example by each model, int32; a temperature does not change it."""
     return tuple(model.argmax(axis=1).astype(np.int32) for model in models)

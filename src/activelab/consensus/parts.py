@@ -5,7 +5,13 @@ returns the tables of another library; everybody else calls the methods themselv
 """
 
 from activelab.consensus._abstentions import check_abstentions
-from activelab.consensus._accuracy import Compared, ComparedSums, accuracies_by, compared
+from activelab.consensus._accuracy import (
+    COMPARED_SUMS,
+    Compared,
+    ComparedSums,
+    accuracies_by,
+    compared,
+)
 from activelab.consensus._annotators import AnnotatorSums, annotator_sums, annotator_table, table_of
 from activelab.consensus._bayesian import (
     SAMPLE,
@@ -52,9 +58,11 @@ from activelab.consensus._statistics import (
     consensus_sums,
     label_sums,
     predicted_classes,
+    predicted_together,
 )
 
 __all__ = [
+    "COMPARED_SUMS",
     "LOSSES",
     "SAMPLE",
     "STEPS",
@@ -114,6 +122,7 @@ __all__ = [
     "pooled",
     "pooled_effects",
     "predicted_classes",
+    "predicted_together",
     "reliability",
     "said_shares",
     "sample_shares",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -57,18 +57,33 @@ class Judged:
     batch_size: int = 0
 
 
-@dataclass
-class Sums:
-    """Those of all partitions, which add up in any order."""
+class Mergeable(Protocol):
+    """Sums over a partition."""
 
-    total: Gathered | None = None
+    def merge(self, other: Any, /) -> None:
+        """Add those of another one."""
 
-    def add(self, part: Gathered) -> None:
-        """Take the sums over one partition."""
-        if self.total is None:
-            self.total = part
+
+Part = TypeVar("Part", bound=Mergeable)
+
+
+class Merged(Generic[Part]):
+    """The sums of all partitions, which add up in any order."""
+
+    def __init__(self) -> None:
+        self._total: list[Part] = []
+
+    def add(self, part: Part) -> None:
+        """Take those of one partition."""
+        if self._total:
+            self._total[0].merge(part)
         else:
-            self.total.merge(part)
+            self._total.append(part)
+
+    @property
+    def total(self) -> Part:
+        """Of all that were taken, one or more."""
+        return self._total[0]
 
 
 def load_sets(job: Job, partition: Partition, annotators: Ids) -> tuple[LabelSets, Models]:

@@ -42,6 +42,7 @@ class Request:
     unmatched: OnUnmatched = "error"
     seed: int = 0
     several: bool = False
+    consensus: str | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def lay_out(request: Request, store: Store) -> Layout:
         request.several,
     )
     found = aligned_partitions(inputs) or []
-    row_bytes = bytes_per_row(inputs, len(classes), request.several)
+    row_bytes = bytes_per_row(inputs, len(classes), request.several, request.consensus)
     workers, rows = fit(row_bytes, memory, request.workers, found)
     if any(max(partition.rows) > rows for partition in found):
         found = []
@@ -94,7 +95,9 @@ def lay_out(request: Request, store: Store) -> Layout:
         n_models=len(inputs.models),
         label_bytes=label_bytes,
         prob_bytes=prob_bytes,
-        passes=passes_of(request.method, bool(found), label_bytes, prob_bytes, request.several),
+        passes=passes_of(
+            request.method, bool(found), label_bytes, prob_bytes, request.several, request.consensus
+        ),
     )
     return Layout(plan, job, tuple(found))
 

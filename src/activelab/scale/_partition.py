@@ -10,16 +10,20 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from fsspec.core import url_to_fs
 
 from activelab._errors import InputError
 from activelab._set_text import SEPARATOR
+from activelab._whole import whole_path
 from activelab.scale._files import File, Store, disk_full, is_url
 from activelab.scale._job import digest
 
 _MANIFEST = "shuffle/manifest.json"
 _BUCKET = re.compile(r"bucket=(\d+)")
 _LEAST_MEMORY = 200 << 20
+_ROWS_AT_ONCE = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,28 @@ class Shuffle:
                 f"FROM read_parquet({_texts(urls)}{options})) TO {_text(target)} "
                 "(FORMAT parquet, PARTITION_BY (bucket), COMPRESSION lz4_raw)"
             )
+
+
+def sorted_together(store: Store, urls: Sequence[str], by: str, memory: int, output: str) -> None:
+    """One Parquet file of the rows of several, sorted by a column whose values are distinct."""
+    with _database(store, memory, 1, urls) as database, whole_path(output) as partial:
+        found = database.sql(f"SELECT * FROM read_parquet({_texts(urls)}) ORDER BY {quoted(by)}")
+        read = found.to_arrow_reader if hasattr(found, "to_arrow_reader") else found.fetch_record_batch
+        rows = read(_ROWS_AT_ONCE)
+        with pq.ParquetWriter(partial, rows.schema) as file:
+            for group in _groups(rows):
+                file.write_table(group)
+
+
+def _groups(rows: pa.RecordBatchReader) -> Iterator[pa.Table]:
+    """Tables of so many rows, so that the same rows give the same file."""
+    waiting = rows.schema.empty_table()
+    for batch in rows:
+        waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch])])
+        while len(waiting) >= _ROWS_AT_ONCE:
+            yield waiting.slice(0, _ROWS_AT_ONCE).combine_chunks()
+            waiting = waiting.slice(_ROWS_AT_ONCE)
+    yield waiting.combine_chunks()
 
 
 def id_sql(name: str, kind: str, as_text: bool) -> str:

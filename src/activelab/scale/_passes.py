@@ -99,16 +99,19 @@ def _consensus_file(known: Known, partition: Partition) -> str:
     return f"consensus/{known.consensus}-{partition.digest}.bin"
 
 
+def consensus_of(job: Job, partition: Partition, known: Known, labels: Labels, models: Models) -> Ints:
+    """The consensus by CROWDLAB that `agree` kept; the vote where no trust can be estimated."""
+    if known.consensus:
+        return np.frombuffer(job.store.read(_consensus_file(known, partition)), dtype=np.int32)
+    return vote_labels(labels, known.sums, models, known.betas, seed=job.seed)
+
+
 def score(job: Job, partition: Partition, known: Known, at_most: float) -> Batch:
     """The best of a partition, among those with a score of ``at_most`` so much."""
     labels, models, predicted = load(job, partition, known.annotators)
     trust = known.final_trust
     assert trust is not None
-    if known.consensus:
-        data = job.store.read(_consensus_file(known, partition))
-        consensus = np.frombuffer(data, dtype=np.int32)
-    else:
-        consensus = vote_labels(labels, known.sums, models, known.betas, seed=job.seed)
+    consensus = consensus_of(job, partition, known, labels, models)
     scored = score_pool(labels, models, known.betas, trust, consensus, predicted[0])
     scores = scored.scores
     if not isinstance(job.method, ActiveLab):

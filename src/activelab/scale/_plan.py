@@ -85,7 +85,9 @@ _SCORED = 90
 """Bytes that scoring an example takes for each class, where labels are sets."""
 
 
-def bytes_per_row(inputs: Inputs, n_classes: int, several: bool = False) -> float:
+def bytes_per_row(
+    inputs: Inputs, n_classes: int, several: bool = False, consensus: str | None = None
+) -> float:
     """Estimated memory of a task for each example of its partition, labels included."""
     cells = [n_classes * np.dtype(one.dtype).itemsize for one in inputs.prob_columns]
     text = 150 if inputs.examples_as_text else 0
@@ -95,6 +97,9 @@ def bytes_per_row(inputs: Inputs, n_classes: int, several: bool = False) -> floa
     last_pass = 1.1 * sum(cells) + 80 + labels * 16
     if several:
         last_pass += (_SCORED + labels) * n_classes
+    if consensus is not None:
+        # Posteriors, what is kept of the labels that are compared, and the table.
+        last_pass += 8 * n_classes + labels * 100 + 120 + text
     return max(first_pass, last_pass)
 
 
@@ -160,23 +165,33 @@ def fit(row: float, memory: int, workers: int | None, aligned: Sequence[Partitio
 
 
 def passes_of(
-    method: Acquisition, aligned: bool, label_bytes: int, prob_bytes: int, several: bool = False
+    method: Acquisition,
+    aligned: bool,
+    label_bytes: int,
+    prob_bytes: int,
+    several: bool = False,
+    consensus: str | None = None,
 ) -> tuple[tuple[str, int, str], ...]:
     """Name, bytes of input and purpose of each pass."""
     found = [] if aligned else [("partition", label_bytes + prob_bytes, "hash-partition by example")]
     found.append(("prepare", label_bytes + prob_bytes, "check, count, agreement of annotators"))
-    if several or isinstance(method, Frugal):
+    bayesian = consensus == "bayesian" or (consensus is None and isinstance(method, Frugal))
+    if several or bayesian:
         what = "the labelled examples" if several else "a sample of the labelled examples"
         found.append(("gather", prob_bytes, f"{what}, on which the consensus rests"))
         if not several:
             found.append(("learn", prob_bytes, "how annotators err, by all labels"))
+        if consensus is not None:
+            return (*found, ("decide", prob_bytes, "consensus, kept as tables, and statistics of annotators"))
         last = ("ask", prob_bytes, "worth of the questions, best of each partition")
         found.append(last if several else ("assess", prob_bytes, "scores, best of each partition"))
         return tuple(found)
-    if isinstance(method, ActiveLab) and method.calibrate:
+    if consensus is None and isinstance(method, ActiveLab) and method.calibrate:
         found += [("calibrate", prob_bytes, "temperature: a step of the search")] * 2
     found.append(("vote", prob_bytes, "majority vote, first weights"))
     found.append(("agree", prob_bytes, "CROWDLAB consensus, final weights"))
+    if consensus is not None:
+        return (*found, ("decide", prob_bytes, "consensus, kept as tables, and statistics of annotators"))
     found.append(("score", prob_bytes, "scores, best of each partition"))
     return tuple(found)
 

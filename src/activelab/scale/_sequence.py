@@ -10,8 +10,9 @@ import numpy as np
 
 from activelab._conventions import PAPER
 from activelab._errors import InputError, first
+from activelab._kernels import FIXED_POINT
 from activelab._typing import Float64s, Ids, Ints, Models
-from activelab._vocabulary import id_keys
+from activelab._vocabulary import Vocabulary, id_keys
 from activelab.acquisition import ActiveLab, Frugal
 from activelab.calibration import (
     BOUNDS,
@@ -24,8 +25,12 @@ from activelab.calibration import (
     temperature_of,
     with_notes,
 )
+from activelab.consensus import AnnotatorTable, BayesianEstimate
 from activelab.consensus.parts import (
+    ComparedSums,
     ConsensusSums,
+    Gathered,
+    accuracies_by,
     add_consensus_sums,
     add_label_sums,
     chance_notes,
@@ -33,6 +38,7 @@ from activelab.consensus.parts import (
     estimate_trust,
     lone_annotators_note,
     sample_shares,
+    table_of,
 )
 from activelab.labels import Labels, Totals
 from activelab.multilabel import SET_LOSSES, LabelSets, QuestionBatch
@@ -45,11 +51,13 @@ from activelab.multilabel.parts import (
 )
 from activelab.planning import Batch, why_fewer
 from activelab.scale import _passes as passes
-from activelab.scale._estimated import Judged, Sums, Wanted, ask, assess, gather, learn, together
+from activelab.scale._decided import Accuracy, Decided, Deciding, compare, decide, table_file
+from activelab.scale._estimated import Judged, Merged, Wanted, ask, assess, gather, learn, together
 from activelab.scale._job import Job, digest
 from activelab.scale._layout import Request
+from activelab.scale._partition import sorted_together
 from activelab.scale._passes import Known
-from activelab.scale._plan import Plan, check_gathered
+from activelab.scale._plan import PROCESS, Plan, check_gathered
 from activelab.scale._prepare import Prepared, Unmatched, prepare
 from activelab.scale._run import Runner
 from activelab.selection import batch_order
@@ -101,6 +109,42 @@ class Suggestion(Generic[Asked]):
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class ConsensusSummary:
+    """What is to be said of a consensus that was written as a table.
+
+    Attributes
+    ----------
+    method : {"bayesian", "crowdlab"}
+    annotators : AnnotatorTable
+        As `Consensus.annotators`.
+    mean_quality, mean_agreement : float in [0, 1]
+        Means over the labelled examples; NaN without any.
+    model_weight : ndarray of float64, shape (n_models,)
+        Empty if models are a prior.
+    n_examples, n_labelled, n_labels : int
+    classes : tuple
+    dropped, computed : int
+    plan : Plan
+    notes : tuple of str
+        As of `Suggestion`.
+    """
+
+    method: str
+    annotators: AnnotatorTable
+    mean_quality: float
+    mean_agreement: float
+    model_weight: Float64s
+    n_examples: int
+    n_labelled: int
+    n_labels: int
+    classes: tuple[Any, ...]
+    dropped: int
+    computed: int
+    plan: Plan
+    notes: tuple[str, ...]
+
+
 class Run:
     """One run: each method is a step, and rests on those before it."""
 
@@ -119,9 +163,9 @@ class Run:
         known = self._trust(replace(known, betas=betas, temperature=temperature))
         n_examples = sum(one.n_examples for one in prepared)
         batch, asked = self._best(known), self.request.batch_size
-        trust, sums = known.final_trust, known.sums
+        trust = known.final_trust
         assert trust is not None
-        notes = (*notes, *lone_annotators_note(sums, known.annotators[~sums.verified]))
+        notes = (*notes, *_overlap_notes(known))
         if len(batch) < asked:
             notes = (why_fewer(len(batch), asked, n_examples, len(batch)), *notes)
         return self._suggestion(
@@ -156,21 +200,12 @@ class Run:
     def _estimated(self, prepared: Sequence[Prepared], dropped: int, method: Frugal) -> Suggestion[Batch]:
         """By a method that scores by an estimate of the labelled examples."""
         known = self._count(prepared)
-        totals = _totals(prepared, known)
-        wanted = Wanted(known.annotators, *sample_shares(totals))
-        labels, models = self._labelled(wanted, totals)
-        assert isinstance(labels, Labels)
-        estimate = estimate_of_sample(labels, models, where=method.where(labels))
-        learnt = Sums()
-        self.runner.run(self.job, learn, Judged(known.annotators, estimate), seen=learnt.add)
-        assert learnt.total is not None
-        estimate = estimate.learnt(learnt.total)
+        estimate, noted = self._estimate(prepared, known, method)
         best = _Best(Batch, self.request.batch_size, self._batch_order, self.request.seed)
         judged = Judged(known.annotators, estimate, self.request.batch_size)
         self.runner.run(self.job, assess, judged, hint=lambda: best.at_most, seen=best.add)
         batch, asked = best.result(), self.request.batch_size
-        alone = known.annotators[~known.sums.verified]
-        notes = (*lone_annotators_note(known.sums, alone), *chance_notes(labels, models))
+        notes = (*_overlap_notes(known), *noted)
         if len(batch) < asked:
             n_examples = sum(one.n_examples for one in prepared)
             notes = (why_fewer(len(batch), asked, n_examples, len(batch)), *notes)
@@ -180,11 +215,80 @@ class Run:
             known,
             batch=replace(batch, notes=notes),
             temperature=1 / np.array(estimate.betas),
-            model_weight=np.ones(len(models)),
+            model_weight=np.ones(len(self.job.models)),
             annotator_weight=estimate.ability.mean,
             annotator_accuracy=estimate.ability.overall if known.sums.n_labels else float("nan"),
             notes=notes,
         )
+
+    def _estimate(
+        self, prepared: Sequence[Prepared], known: Known, method: Frugal
+    ) -> tuple[BayesianEstimate, tuple[str, ...]]:
+        """The estimate that a Bayesian consensus rests on, and notes on the models."""
+        totals = _totals(prepared, known)
+        wanted = Wanted(known.annotators, *sample_shares(totals))
+        labels, models = self._labelled(wanted, totals)
+        assert isinstance(labels, Labels)
+        estimate = estimate_of_sample(labels, models, where=method.where(labels))
+        learnt = Merged[Gathered]()
+        self.runner.run(self.job, learn, Judged(known.annotators, estimate), seen=learnt.add)
+        return estimate.learnt(learnt.total), chance_notes(labels, models)
+
+    def consensus(self, method: str, output: str | None) -> ConsensusSummary:
+        """The consensus of all labelled examples, written as one table."""
+        prepared, dropped = self._prepare()
+        known, noted = self._count(prepared), tuple[str, ...]()
+        estimate, weight = None, np.empty(0)
+        if method == "bayesian":
+            estimate, noted = self._estimate(prepared, known, Frugal())
+            deciding = Deciding(known.annotators, estimate)
+        else:
+            known = self._trust(replace(known, betas=(None,) * len(self.job.models)))
+            deciding = Deciding(known.annotators, known)
+        decided = Merged[Decided]()
+        self.runner.run(self.job, decide, deciding, seen=decided.add)
+        key, total = digest(self.job, deciding), decided.total
+        if output is not None:
+            files = [self.job.store.url(table_file(key, one)) for one in self.runner.partitions]
+            memory = int(0.6 * (self.request.memory - PROCESS))
+            sorted_together(self.job.store, files, "example", memory, output)
+        how: dict[str, Any] = {}
+        if estimate is not None:
+            given = np.maximum(total.about.n_labels, 1)
+            how["voice"] = total.voices / given
+            how["accuracy"] = accuracies_by(
+                estimate.ability, len(self.job.classes), lambda *asked: self._compare(key, *asked)
+            )
+            noted = (*estimate.voices.notes(known.annotators), *noted)
+            of_annotators = estimate.ability.mean
+        else:
+            assert known.final_trust is not None
+            weight, of_annotators = known.final_trust.model_weight, known.final_trust.annotator_weight
+            how["model_weight"] = weight
+        names = known.annotators, Vocabulary(self.job.classes, "class").values
+        table = table_of(total.about, *names, known.sums, of_annotators, **how)
+        self.runner.finish(self.job, prepare)
+        n_labelled = known.sums.n_labelled
+        return ConsensusSummary(
+            method=method,
+            annotators=table,
+            mean_quality=total.quality / 2.0**FIXED_POINT / n_labelled if n_labelled else float("nan"),
+            mean_agreement=total.agreement / 2.0**FIXED_POINT / n_labelled if n_labelled else float("nan"),
+            model_weight=weight,
+            n_examples=sum(one.n_examples for one in prepared),
+            n_labelled=n_labelled,
+            n_labels=known.sums.n_labels,
+            classes=self.job.classes,
+            dropped=dropped,
+            computed=self.runner.computed,
+            plan=self.plan,
+            notes=(*noted, *_overlap_notes(known)),
+        )
+
+    def _compare(self, key: str, sums: ComparedSums, accuracy: Float64s) -> Float64s:
+        asked = Accuracy(key, sums.__name__, accuracy)
+        total: Float64s = np.sum(self.runner.run(self.job, compare, asked), axis=0)
+        return total
 
     def questions(self, ask_for: str, price: float) -> Suggestion[QuestionBatch]:
         """The questions about sets that are worth most."""
@@ -336,6 +440,10 @@ class _Best(Generic[Asked]):
     def result(self) -> Asked:
         """The batch."""
         return self._merge()
+
+
+def _overlap_notes(known: Known) -> tuple[str, ...]:
+    return lone_annotators_note(known.sums, known.annotators[~known.sums.verified])
 
 
 def _totals(prepared: Sequence[Prepared], known: Known) -> Totals:

@@ -125,7 +125,7 @@ def suggest(
     _check_method(chosen)
     check_batch_size(batch_size)
     request = Request(
-        inputs=_inputs(labels, pred_probs, example_column, annotator_column, label_column),
+        inputs=inputs_of(labels, pred_probs, example_column, annotator_column, label_column),
         batch_size=batch_size,
         method=chosen,
         classes=classes,
@@ -136,7 +136,7 @@ def suggest(
         memory=parse_memory(memory),
         seed=seed,
     )
-    with _running(request, engine, address, work_dir, progress, planned) as run:
+    with running(request, engine, address, work_dir, progress, planned) as run:
         return run.result()
 
 
@@ -210,7 +210,7 @@ def suggest_questions(
     >>> folder.cleanup()
     """
     request = Request(
-        inputs=_inputs(labels, pred_probs, example_column, annotator_column, label_column, several=True),
+        inputs=inputs_of(labels, pred_probs, example_column, annotator_column, label_column, several=True),
         batch_size=batch_size,
         classes=classes,
         keep=keep,
@@ -222,12 +222,12 @@ def suggest_questions(
         several=True,
     )
     check_asking(batch_size, ask, class_price, 0)
-    with _running(request, engine, address, work_dir, progress, planned) as run:
+    with running(request, engine, address, work_dir, progress, planned) as run:
         return run.questions(ask, check_asking(batch_size, ask, class_price, len(run.job.classes)))
 
 
 @contextmanager
-def _running(
+def running(
     request: Request,
     engine: str | MakeExecutor,
     address: str | None,
@@ -271,7 +271,7 @@ def plan(
 
     With ``several`` it is that of `suggest_questions`.
     """
-    inputs = _inputs(labels, pred_probs, example_column, annotator_column, label_column, several=several)
+    inputs = inputs_of(labels, pred_probs, example_column, annotator_column, label_column, several=several)
     request = Request(
         inputs=inputs,
         method=Strategy.of(method).acquisition,
@@ -285,7 +285,7 @@ def plan(
         return lay_out(request, store).plan
 
 
-def _inputs(
+def inputs_of(
     labels: Any,
     pred_probs: Any,
     example: str | None,

@@ -1,0 +1,118 @@
+"""Passes of a consensus: labels, qualities, and what they say of annotators."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from activelab._kernels import fixed_sum
+from activelab._typing import Float64s, Ids
+from activelab.consensus import BayesianEstimate
+from activelab.consensus.parts import (
+    COMPARED_SUMS,
+    AnnotatorSums,
+    Compared,
+    agreement_with_label,
+    annotator_sums,
+    compared,
+    crowdlab_posterior,
+    predicted_together,
+)
+from activelab.scale._job import Job, Partition, digest
+from activelab.scale._passes import Known, consensus_of, load
+from activelab.tables import to_arrow
+
+
+@dataclass(frozen=True)
+class Deciding:
+    """What the consensus rests on: the Bayesian estimate, or what CROWDLAB has found."""
+
+    annotators: Ids
+    known: BayesianEstimate | Known
+
+
+@dataclass
+class Decided:
+    """Sums over the consensus of a partition, in fixed point or exact in any order."""
+
+    about: AnnotatorSums
+    voices: Float64s | None
+    quality: int
+    agreement: int
+
+    def merge(self, other: Decided) -> None:
+        """Add those of another partition."""
+        self.about.merge(other.about)
+        if self.voices is not None and other.voices is not None:
+            self.voices = self.voices + other.voices
+        self.quality += other.quality
+        self.agreement += other.agreement
+
+
+def table_file(key: str, partition: Partition) -> str:
+    """Where the consensus of a partition is kept, by example; ``key`` is the digest of what it rests on."""
+    return f"consensus/table-{key}-{partition.digest}.parquet"
+
+
+def _compared_file(key: str, partition: Partition) -> str:
+    return f"consensus/compared-{key}-{partition.digest}"
+
+
+def decide(job: Job, partition: Partition, deciding: Deciding, hint: None) -> Decided:
+    """The consensus of a partition, kept as a table sorted by example, and its sums."""
+    labels, models, _ = load(job, partition, deciding.annotators)
+    known, key = deciding.known, digest(job, deciding)
+    label_quality, voices = None, None
+    if isinstance(known, BayesianEstimate):
+        label, posterior = known.decided(labels, models, job.seed)
+        voices = known.voices.weight_sums(labels)
+        found = compared(known, labels, models) if labels.n_classes > 1 else Compared.of_nothing()
+        found = found._replace(who=found.who.astype(np.int32), position=np.empty(0, dtype=np.int64))
+        job.store.save(_compared_file(key, partition), found)
+    else:
+        assert known.final_trust is not None
+        label = consensus_of(job, partition, known, labels, models)
+        posterior = crowdlab_posterior(labels, models, known.betas, known.final_trust)
+        label_quality = posterior[labels.example, labels.label]
+    rows = np.flatnonzero(labels.labelled)
+    quality, agreement = np.full(labels.n_examples, np.nan), agreement_with_label(labels, label)
+    quality[rows] = posterior[rows, label[rows]]
+    _keep(
+        job,
+        table_file(key, partition),
+        {
+            "example": labels.examples[rows],
+            "consensus_label": labels.classes[label[rows]],
+            "quality": quality[rows],
+            "agreement": agreement[rows],
+            "num_labels": labels.counts[rows],
+            "predicted_label": labels.classes[predicted_together(tuple(model[rows] for model in models))],
+        },
+    )
+    about = annotator_sums(labels, label, quality, label_quality)
+    return Decided(about, voices, fixed_sum(quality[rows]), fixed_sum(agreement[rows]))
+
+
+def _keep(job: Job, name: str, columns: dict[str, Ids]) -> None:
+    order = np.argsort(columns["example"], kind="stable")
+    data = io.BytesIO()
+    pq.write_table(to_arrow({name: values[order] for name, values in columns.items()}), data)
+    job.store.write(name, data.getvalue())
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """What is asked of the labels that `decide` compared: which sums, at which accuracies."""
+
+    key: str
+    sums: str
+    accuracy: Float64s
+
+
+def compare(job: Job, partition: Partition, asked: Accuracy, hint: None) -> Float64s:
+    """Sums of the compared labels of a partition; reads nothing but those."""
+    found: Compared = job.store.load(_compared_file(asked.key, partition))
+    return COMPARED_SUMS[asked.sums](found, asked.accuracy, len(job.classes))

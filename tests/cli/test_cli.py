@@ -682,8 +682,34 @@ def test_the_plan_of_a_large_pool(large):
     assert plan["bytes_read"] == sum(size for _, size, _ in plan["passes"])
 
 
+@pytest.mark.parametrize("method", ["auto", "crowdlab"])
+def test_consensus_and_annotators_of_a_large_pool(large, method):
+    one = f"all-labels.parquet -p all-probs.parquet -m {method} --seed 0"
+    several = f"labels/*.parquet -p probs-0 -m {method} --workers 1 --seed 0"
+    run(f"consensus {one} -o expected.parquet")
+    said = summary(f"consensus {several} -o found.parquet")
+    expected, found = (pd.read_parquet(f"{name}.parquet") for name in ("expected", "found"))
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    assert said["mean_quality"] == pytest.approx(expected["quality"].mean())
+    assert (said["method"], said["partitions"]) == ({"auto": "bayesian"}.get(method, method), 1)
+    pd.testing.assert_frame_equal(table(f"annotators {several}"), table(f"annotators {one}"))
+    assert "agree beyond chance" in summary(f"annotators {several} -o a.csv")["notes"][-1]
+    assert "decide" in run(f"consensus {several} --explain").stdout
+
+
 def test_errors_of_large_pools(large):
     for command, message in (
+        ("consensus labels -p probs-0", "error: the consensus of a pool in several files needs a file"),
+        ("consensus labels -p probs-0 -o c.csv", "error: c.csv: a consensus of a pool beyond memory is"),
+        (
+            "consensus labels -p probs-0 -m glad -o c.parquet",
+            "error: the consensus 'glad' cannot be",
+        ),
+        ("consensus labels -o c.parquet", "error: a pool in several files needs --pred-probs"),
+        (
+            "annotators labels -p probs-0 --kind ordinal",
+            "error: the consensus of --kind ordinal is",
+        ),
         ("suggest labels -p none/*.parquet", "error: none/*.parquet: matches no Parquet file."),
         ("suggest labels -p probs-0 --memory 1MB", "error: a memory budget of 1 MB is too small"),
         ("suggest labels -p probs-0 --examples x", "error: --examples is for arrays"),

@@ -129,6 +129,30 @@ def test_an_estimate_of_more_labels_than_are_held_at_once(tmp_path):
     assert found.n_labelled > 75_000
 
 
+@pytest.mark.parametrize("method", [al.bayesian_consensus, al.crowdlab])
+def test_any_cut_gives_the_consensus_of_the_core(method, tmp_path):
+    pool = Pool(5, n=200, k=4, models=2, text=True, coarse=10, dtype=np.float32)
+    copied = pool.labels[pool.labels["annotator"] == 0].assign(annotator=99)  # a voice that is none
+    pool.labels = pd.concat([pool.labels, copied])
+    expected = method(al.Labels.from_long(pool.labels, classes=pool.classes), pool.probs, seed=1)
+    arguments, files = pool.write(tmp_path, 2, 3), set()
+    name = method.__name__.partition("_")[0]
+    for partitions, workers in CUTS if name == "bayesian" else CUTS[:2]:
+        target = tmp_path / f"{partitions}-{workers}.parquet"
+        options = {"partitions": partitions, "workers": workers, "seed": 1}
+        found = scale.consensus(*arguments, target, name, **options)
+        assert_same_columns(found.annotators, expected.annotators)
+        np.testing.assert_array_equal(found.model_weight, expected.model_weight)
+        assert found.notes == expected.notes
+        files.add(target.read_bytes())
+    assert len(files) == 1
+    assert any("2 annotators agree with each other" in note for note in found.notes) == (name == "bayesian")
+    table = pd.read_parquet(target)
+    for column, values in expected.to_dict().items():
+        assert table[column].tolist() == values.tolist()
+    assert found.mean_quality == pytest.approx(np.nanmean(expected.quality), abs=1e-12)
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 def test_sets_of_classes(seed, tmp_path):
     pool = SetPool(seed, models=1 + seed, text=bool(seed))

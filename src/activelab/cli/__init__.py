@@ -22,7 +22,7 @@ from activelab.cli._convert import convert
 from activelab.cli._demo import demo
 from activelab.cli._errors import CommandGroup
 from activelab.cli._label_studio import label_studio
-from activelab.cli._large import SuggestCommand
+from activelab.cli._large import LargeCommand
 from activelab.cli._people import annotator
 from activelab.cli._plot import plot
 from activelab.cli._project import import_, init, settings
@@ -95,8 +95,9 @@ _COMMANDS: dict[str, tuple[Any, str]] = {
     "backup": (backup, "Copy a project to a file."),
     "restore": (restore, "Make a project of such a copy."),
 }
+_LARGE = ("suggest", "consensus", "annotators")
 for _name, (_command, _line) in _COMMANDS.items():
-    app.command(_name, cls=SuggestCommand if _name == "suggest" else None, short_help=_line)(_command)
+    app.command(_name, cls=LargeCommand if _name in _LARGE else None, short_help=_line)(_command)
 app.add_typer(classes, short_help="Rename, merge, split and retire the classes of a project.")
 app.add_typer(audit, short_help="How many labels are right, from some that are checked.")
 app.add_typer(annotator, short_help="The people of a project.")

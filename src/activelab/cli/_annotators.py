@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,28 +11,32 @@ from activelab._errors import InputError
 from activelab.cli._consensus import ConsensusMethod, check_method, run_method
 from activelab.cli._inputs import read_inputs
 from activelab.cli._kind import KindOption, Scale, kind_in, kind_of
+from activelab.cli._large import Large, check_for_consensus, consensus_in_parts, files_of
 from activelab.cli._multilabel import annotators_of_sets
 from activelab.cli._options import (
     Json,
-    LabelsFile,
-    OptionalPredProbsFiles,
+    ManyLabelsFiles,
+    OptionalManyPredProbsFiles,
     Output,
     Seed,
     TableFormat,
 )
 from activelab.cli._output import deliver, working
 from activelab.cli._reading import Reading, reads_files
-from activelab.cli._streams import target
+from activelab.cli._streams import source, target
 
 if TYPE_CHECKING:
     from activelab.agreement import Agreement
     from activelab.consensus import AnnotatorTable
 
 
+_NO_AGREEMENT = "how far annotators agree beyond chance is computed of pools that fit the memory alone."
+
+
 @reads_files
 def annotators(
-    labels: LabelsFile,
-    pred_probs: OptionalPredProbsFiles = None,
+    labels: ManyLabelsFiles,
+    pred_probs: OptionalManyPredProbsFiles = None,
     method: ConsensusMethod = "auto",
     kind: KindOption = None,
     scale: Scale = None,
@@ -46,6 +51,7 @@ def annotators(
     as_json: Json = False,
     output: Output = None,
     format_: TableFormat = None,
+    large: Large = Large(),  # noqa: B008
 ) -> None:
     """How far each annotator can be trusted; the summary says how far annotators agree beyond chance.
 
@@ -55,7 +61,11 @@ def annotators(
       activelab annotators labels.csv --pred-probs probs.csv -o annotators.csv
       activelab annotators ratings.csv --scale 1,2,3,4,5 -o annotators.csv
       activelab annotators topics.csv --kind multilabel --by-class -o annotators.csv
+      activelab annotators labels/ -p probs/ --memory 4GB -o annotators.csv
       activelab annotators labels.csv --json | jq '.agreement[0].value'
+
+    Several files, patterns, folders, URLs and the options of large pools read Parquet in parts that fit
+    the memory, for one class; the table is the same, and the summary leaves out the agreement.
 
     The table has a row an annotator, the lowest quality first, with the columns annotator, quality,
     agreement_with_consensus, accuracy with its 95 % interval (accuracy_low, accuracy_high), comparisons
@@ -68,7 +78,20 @@ def annotators(
     from activelab.tables import to_arrow
 
     answers, reading = kind_of(kind, scale, reading)
-    request = reading.request(labels, pred_probs)
+    models = files_of(pred_probs)
+    files = [source(one) for one in labels]
+    if large.asked(files, models):
+        check_for_consensus(models, answers, reading)
+        if large.explain:
+            large.print_plan(files, models, reading, as_json, consensus=method)
+            return
+        output = target(output, format_, [*files, *(name for names in models for name in names)])
+        found, summary = consensus_in_parts(files, models, method, answers, reading, large, seed)
+        summary["notes"] = [*summary["notes"], *_too_few(found.annotators), _NO_AGREEMENT]
+        table = to_arrow(_worst_first(found.annotators.to_dict()))
+        deliver(table, summary, output=output, as_json=as_json, absent="not estimable")
+        return
+    request = reading.request(Path(files[0]), [Path(names[0]) for names in models])
     answers, shown = kind_in(request.labels, answers, kind, scale, reading)
     request.notes.extend(shown)
     check_method(method, with_models=bool(pred_probs), kind=answers)
@@ -81,10 +104,10 @@ def annotators(
     if by_class:
         raise InputError("--by-class goes with --kind multilabel.")
     with working("Reading the files"):
-        pool, models = read_inputs(request)
+        pool, probs = read_inputs(request)
     notes = answers.check(pool)
     with working("Estimating consensus and agreement"):
-        result, used, reason = run_method(method, pool, models, seed, kind=answers)
+        result, used, reason = run_method(method, pool, probs, seed, kind=answers)
         agreement = answers.agreement(pool, n_bootstrap=bootstrap, seed=seed)
     summary = {
         "method": used,
@@ -93,7 +116,7 @@ def annotators(
         "n_labels": pool.n_labels,
         "labelled": int(pool.labelled.sum()),
         "classes": pool.n_classes,
-        "n_models": len(models),
+        "n_models": len(probs),
         "model_weight": result.model_weight,
         "agreement": [_statistic(one) for one in agreement],
         "notes": list(dict.fromkeys([*request.notes, *notes, *result.notes, *_too_few(result.annotators)])),

@@ -10,18 +10,19 @@ import typer
 from activelab._errors import InputError
 from activelab.cli._inputs import read_groups, read_inputs
 from activelab.cli._kind import KindOption, LossOption, Scale, kind_in, kind_of
+from activelab.cli._large import Large, check_for_consensus, consensus_in_parts, files_of
 from activelab.cli._multilabel import consensus_of_sets
 from activelab.cli._options import (
     Json,
-    LabelsFile,
-    OptionalPredProbsFiles,
+    ManyLabelsFiles,
+    OptionalManyPredProbsFiles,
     Output,
     Seed,
     TableFormat,
 )
 from activelab.cli._output import deliver, working
 from activelab.cli._reading import Reading, reads_files
-from activelab.cli._streams import target
+from activelab.cli._streams import source, target
 
 if TYPE_CHECKING:
     from activelab._typing import Ids, Models
@@ -91,8 +92,8 @@ def run_method(
 
 @reads_files
 def consensus(
-    labels: LabelsFile,
-    pred_probs: OptionalPredProbsFiles = None,
+    labels: ManyLabelsFiles,
+    pred_probs: OptionalManyPredProbsFiles = None,
     method: ConsensusMethod = "auto",
     kind: KindOption = None,
     scale: Scale = None,
@@ -121,6 +122,7 @@ def consensus(
     as_json: Json = False,
     output: Output = None,
     format_: TableFormat = None,
+    large: Large = Large(),  # noqa: B008
 ) -> None:
     """The most likely label of every labelled example, and how far it can be trusted.
 
@@ -132,7 +134,11 @@ def consensus(
       activelab consensus labels.csv --abstain "cannot tell" --confidence sure -o consensus.csv
       activelab consensus labels.csv --soft soft.csv --groups language -o consensus.csv
       activelab consensus topics.csv --kind multilabel --loss f1 -o consensus.csv
+      activelab consensus 'labels/*.parquet' -p s3://bucket/probs/ --memory 4GB -o consensus.parquet
       activelab consensus labels.csv --method glad --label-column answer | sort -t, -k3 -g | head
+
+    Several files, patterns, folders, URLs and the options of large pools read Parquet in parts that fit
+    the memory, for one class, and write Parquet, sorted by example; the consensus is the same.
 
     The table has the columns example, consensus_label, quality, agreement, num_labels and
     predicted_label, which is empty without probabilities. Of ratings it also has the mean of the posterior,
@@ -144,7 +150,14 @@ def consensus(
     from activelab.tables import to_arrow
 
     answers, reading = kind_of(kind, scale, reading)
-    request = reading.request(labels, pred_probs)
+    models = files_of(pred_probs)
+    files = [source(one) for one in labels]
+    if large.asked(files, models):
+        if soft is not None or groups is not None:
+            raise InputError("--soft and --groups are for pools that fit the memory.")
+        _in_parts(files, models, method, answers, reading, large, seed, as_json, output, format_)
+        return
+    request = reading.request(Path(files[0]), [Path(names[0]) for names in models])
     answers, shown = kind_in(request.labels, answers, kind, scale, reading)
     request.notes.extend(shown)
     check_method(method, with_models=bool(pred_probs), kind=answers, loss=loss)
@@ -159,12 +172,12 @@ def consensus(
         return
     soft = target(soft, inputs=(*request.files, str(output)))
     with working("Reading the files"):
-        pool, models = read_inputs(request)
+        pool, probs = read_inputs(request)
         members = None if groups is None else read_groups(groups, request, pool)
-    notes = (*answers.check(pool), *_unused(method, models))
+    notes = (*answers.check(pool), *_unused(method, probs))
     with working("Estimating the consensus"):
-        result, used, reason = run_method(method, pool, models, seed, kind=answers, loss=loss)
-    columns = {**result.to_dict(), "predicted_label": _predicted(pool, models)}
+        result, used, reason = run_method(method, pool, probs, seed, kind=answers, loss=loss)
+    columns = {**result.to_dict(), "predicted_label": _predicted(pool, probs)}
     table = to_arrow(columns)
     table = to_arrow(columns, {"predicted_label": table["consensus_label"].type})
     summary = {
@@ -175,16 +188,46 @@ def consensus(
         "n_labels": pool.n_labels,
         "annotators": pool.n_annotators,
         "classes": pool.n_classes,
-        "n_models": len(models),
+        "n_models": len(probs),
         "mean_quality": float(columns["quality"].mean()),
         "mean_agreement": float(columns["agreement"].mean()),
         "model_weight": result.model_weight,
         "notes": list(dict.fromkeys([*request.notes, *notes, *result.notes])),
     }
     if soft is not None:
-        _write_soft(soft, pool, models, members)
+        _write_soft(soft, pool, probs, members)
         summary["soft"] = str(soft)
     deliver(table, summary, output=output, as_json=as_json)
+
+
+def _in_parts(
+    labels: list[str],
+    models: list[list[str]],
+    method: str,
+    kind: Kind,
+    reading: Reading,
+    large: Large,
+    seed: int,
+    as_json: bool,
+    output: Path | None,
+    format_: str | None,
+) -> None:
+    """The consensus of a pool that is read in parts."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    output = target(output, format_, [*labels, *(name for names in models for name in names)])
+    check_for_consensus(models, kind, reading)
+    if large.explain:
+        large.print_plan(labels, models, reading, as_json, consensus=method)
+        return
+    if output is None:
+        raise InputError("the consensus of a pool in several files needs a file to go to: -o FILE.parquet.")
+    found, summary = consensus_in_parts(labels, models, method, kind, reading, large, seed, output)
+    summary |= {"mean_quality": found.mean_quality, "mean_agreement": found.mean_agreement}
+    head = next(pq.ParquetFile(output).iter_batches(10), None)
+    shown = pq.read_schema(output).empty_table() if head is None else pa.Table.from_batches([head])
+    deliver(shown, summary, output=output, as_json=as_json, written=found.n_labelled)
 
 
 def _unused(method: str, models: Checked) -> list[str]:

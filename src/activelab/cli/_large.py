@@ -1,10 +1,11 @@
-"""``activelab suggest`` on pools in many files: when it is, its plan, its progress."""
+"""Pools in many files, for the commands that take them: when they are, options, plan, progress."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,24 @@ from typer.core import TyperCommand
 
 from activelab._errors import InputError
 from activelab._progress import Show
+from activelab.cli._inputs import class_names
+from activelab.cli._options import (
+    Address,
+    EngineOption,
+    Explain,
+    Memory,
+    UnmatchedOption,
+    WorkDir,
+    Workers,
+)
 from activelab.cli._output import progress_bar
+from activelab.cli._reading import Reading
+from activelab.cli._streams import source
 
 if TYPE_CHECKING:
+    from activelab.kinds import Kind
     from activelab.planning import Batch
-    from activelab.scale import Plan, Suggestion
+    from activelab.scale import ConsensusSummary, Plan, Suggestion
 
 SEPARATOR = "\n"
 """Between the files of one model that a shell made of one pattern."""
@@ -26,7 +40,7 @@ _PROBS = ("--pred-probs", "-p")
 _ENDINGS = (".parquet", ".pq")
 
 
-class SuggestCommand(TyperCommand):
+class LargeCommand(TyperCommand):
     """A command in which ``--pred-probs probs/*.parquet`` may be expanded by the shell."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -51,20 +65,105 @@ def joined(args: Sequence[str]) -> list[str]:
     return result
 
 
-def is_large(labels: Sequence[str], models: Sequence[Sequence[str]], options: Sequence[Any]) -> bool:
-    """Whether the files, or an option that only makes sense there, ask for `activelab.scale`."""
-    if any(option not in (None, False) for option in options):
-        return True
-    tables = [labels, *models]
-    return any(len(names) > 1 or _stands_for_several(names[0]) for names in tables)
+@dataclass(frozen=True)
+class Large:
+    """How pools in many files are computed; each field is an option of the commands that take them."""
+
+    unmatched: UnmatchedOption = None
+    engine: EngineOption = None
+    address: Address = None
+    workers: Workers = None
+    memory: Memory = None
+    work_dir: WorkDir = None
+    explain: Explain = False
+
+    def asked(self, labels: Sequence[str], models: Sequence[Sequence[str]]) -> bool:
+        """Whether the files, or an option that only makes sense there, ask for `activelab.scale`."""
+        if any(getattr(self, field.name) not in (None, False) for field in fields(self)):
+            return True
+        tables = [labels, *models]
+        return any(len(names) > 1 or _stands_for_several(names[0]) for names in tables)
+
+    def how(self, reading: Reading, seed: int) -> dict[str, Any]:
+        """How a pool is read and computed in parts, as `activelab.scale` takes it."""
+        chosen = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "explain"}
+        given = {name: value for name, value in chosen.items() if value is not None}
+        return {**_named(reading), **given, "keep": reading.keep.value, "seed": seed}
+
+    def print_plan(
+        self, labels: list[str], models: list[list[str]], reading: Reading, as_json: bool, **what: Any
+    ) -> None:
+        """Print the plan of a run, for ``--explain``."""
+        budget = {"workers": self.workers, "memory": self.memory}
+        given = {name: value for name, value in budget.items() if value is not None}
+        _print_plan(require_scale().plan(labels, models, **_named(reading), **given, **what), as_json)
+
+
+def files_of(models: Sequence[str] | None) -> list[list[str]]:
+    """The files of each model, as ``--pred-probs`` names them."""
+    return [[source(name) for name in one.split(SEPARATOR)] for one in models or ()]
+
+
+def check_readable_in_parts(reading: Reading) -> None:
+    """Refuse what says how a file is read that is read into memory."""
+    if reading.missing or reading.fold:
+        raise InputError(
+            "--missing and --fold are for pools that fit the memory. Clean the labels first, with: "
+            "activelab convert LABELS labels.parquet --missing WORD --fold --classes LIST"
+        )
+    if reading.abstain or reading.confidence:
+        raise InputError("--abstain and --confidence are for pools that fit the memory.")
+    if reading.examples is not None:
+        raise InputError("--examples is for arrays; a pool in several files lists its examples itself.")
+
+
+def consensus_in_parts(
+    labels: list[str],
+    models: list[list[str]],
+    method: str,
+    kind: Kind,
+    reading: Reading,
+    large: Large,
+    seed: int,
+    output: Path | None = None,
+) -> tuple[ConsensusSummary, dict[str, Any]]:
+    """The consensus of a pool that is read in parts, written to ``output``, and its summary."""
+    check_for_consensus(models, kind, reading)
+    how = large.how(reading, seed)
+    with bar() as shown:
+        found = require_scale().consensus(
+            labels, models, output, method, progress=shown.advance, planned=shown.planned, **how
+        )
+    chosen = "with --pred-probs" if method == "auto" else "chosen with --method"
+    return found, {"method": found.method, "method_reason": chosen, **facts_of(found)}
+
+
+def check_for_consensus(models: list[list[str]], kind: Kind, reading: Reading) -> None:
+    """Refuse what a consensus in parts has no place for."""
+    if not models:
+        raise InputError("a pool in several files needs --pred-probs, which list its examples.")
+    if kind.name != "single":
+        raise InputError(
+            f"the consensus of --kind {kind.name} is for pools that fit the memory, in one file of labels."
+        )
+    check_readable_in_parts(reading)
+
+
+def _named(reading: Reading) -> dict[str, Any]:
+    """Classes and columns as `activelab.scale` takes them."""
+    return {
+        "classes": None if reading.classes is None else class_names(reading.classes),
+        "example_column": reading.example_column,
+        "annotator_column": reading.annotator_column,
+        "label_column": reading.label_column,
+    }
 
 
 def _stands_for_several(name: str) -> bool:
     return "://" in name or Path(name).is_dir() or (any(m in name for m in "*?[") and not Path(name).exists())
 
 
-def print_plan(plan: Plan, as_json: bool) -> None:
-    """The plan of a run, for ``--explain``."""
+def _print_plan(plan: Plan, as_json: bool) -> None:
     if as_json:
         import json
 
@@ -107,11 +206,11 @@ class Bar:
 
     def _total(self) -> int:
         assert self._plan is not None
-        # The search for the temperature takes two passes most often; more show as they come.
-        expected = [name for name, _, _ in self._plan.passes if name != "partition"]
-        size = self._plan.n_examples
-        more = max(0, -(-self._rows.get("calibrate", 0) // size) - expected.count("calibrate"))
-        return (len(expected) + more) * size
+        # How often a search goes over the pool shows as it does.
+        expected = Counter(name for name, _, _ in self._plan.passes if name != "partition")
+        size = max(self._plan.n_examples, 1)
+        so_far = {name: -(-rows // size) for name, rows in self._rows.items()}
+        return sum(max(expected[name], so_far.get(name, 0)) for name in {*expected, *so_far}) * size
 
     def advance(self, name: str, rows: int) -> None:
         """Count the rows of a partition that a pass is done with."""
@@ -137,8 +236,9 @@ def summary_of(found: Suggestion[Batch]) -> dict[str, Any]:
     }
 
 
-def facts_of(found: Suggestion[Any]) -> dict[str, Any]:
+def facts_of(found: Suggestion[Any] | ConsensusSummary) -> dict[str, Any]:
     """What there is to say of a run, whatever is asked for."""
+    temperature = getattr(found, "temperature", None)
     return {
         "pool": found.n_examples,
         "labelled": found.n_labelled,
@@ -146,7 +246,7 @@ def facts_of(found: Suggestion[Any]) -> dict[str, Any]:
         "annotators": len(found.annotators),
         "classes": len(found.classes),
         "n_models": found.plan.n_models,
-        "temperature": found.temperature,
+        **({} if temperature is None else {"temperature": temperature}),
         "model_weight": found.model_weight,
         "notes": found.notes,
         "partitions": found.plan.partitions,

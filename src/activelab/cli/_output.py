@@ -81,7 +81,13 @@ def tell(notes: Iterable[str]) -> None:
 
 
 def deliver(
-    table: pa.Table, summary: dict[str, Any], *, output: Path | None, as_json: bool, absent: str = "–"
+    table: pa.Table,
+    summary: dict[str, Any],
+    *,
+    output: Path | None,
+    as_json: bool,
+    absent: str = "–",
+    written: int | None = None,
 ) -> None:
     """Write the table and say what is in it.
 
@@ -97,17 +103,19 @@ def deliver(
         Print the summary as JSON and nothing else.
     absent : str
         How a null looks in the table on a terminal.
+    written : int, optional
+        Rows of ``output``, if it is written already: then ``table`` is how it begins.
     """
     from activelab.tables import csv_blocks, write_table
 
     summary = _plain({**summary, "output": None if output is None else str(output)})
-    if output is not None:
+    if output is not None and written is None:
         write_table(output, table)
     if as_json:
         say("", summary, as_json)
         return
     if sys.stdout.isatty() and not _streams.takes_stdout():
-        _show(table, summary, absent)
+        _show(table, summary, absent, table.num_rows if written is None else written)
     elif output is None:
         for block in csv_blocks(table):
             typer.echo(block, nl=False)
@@ -125,12 +133,12 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _show(table: pa.Table, summary: Mapping[str, Any], absent: str) -> None:
+def _show(table: pa.Table, summary: Mapping[str, Any], absent: str, rows: int) -> None:
     from rich.console import Console
 
     console = Console()
     console.print(_rich_table(table.column_names, table.slice(0, _ROWS_SHOWN).to_pylist(), absent))
-    hidden = table.num_rows - _ROWS_SHOWN
+    hidden = rows - _ROWS_SHOWN
     if hidden > 0:
         advice = "" if summary["output"] else "; -o FILE writes them all"
         console.print(f"… {hidden:,} more rows{advice}", style="dim", highlight=False)

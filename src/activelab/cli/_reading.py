@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -69,18 +69,28 @@ class Reading:
 
 
 def reads_files(command: Callable[..., None]) -> Callable[..., None]:
-    """A command that takes the fields of `Reading` as options, in the place of its parameter ``reading``."""
-    options = inspect.signature(Reading, eval_str=True).parameters
+    """A command that takes the fields of `Reading` as options, in the place of its parameter ``reading``.
+
+    So with every parameter whose default is such an object.
+    """
     signature = inspect.signature(command, eval_str=True)
+    groups = {
+        name: type(one.default)
+        for name, one in signature.parameters.items()
+        if is_dataclass(one.default) and not isinstance(one.default, type)
+    }
+    options = {name: inspect.signature(group, eval_str=True).parameters for name, group in groups.items()}
 
     @functools.wraps(command)
     def run(**given: Any) -> None:
-        reading = Reading(**{name: given.pop(name) for name in options})
-        command(reading=reading, **given)
+        made = {
+            name: group(**{one: given.pop(one) for one in options[name]}) for name, group in groups.items()
+        }
+        command(**made, **given)
 
     parameters: list[inspect.Parameter] = []
-    for parameter in signature.parameters.values():
-        parameters += options.values() if parameter.name == "reading" else [parameter]
+    for name, parameter in signature.parameters.items():
+        parameters += options[name].values() if name in options else [parameter]
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run

@@ -9,25 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from activelab._errors import InputError
-from activelab.cli._inputs import Request, class_names, read_inputs, with_features
+from activelab.cli._inputs import Request, read_inputs, with_features
 from activelab.cli._kind import Ask, ClassPrice, KindOption, LossOption, Scale, kind_in, kind_of
-from activelab.cli._large import SEPARATOR, bar, is_large, print_plan, require_scale, summary_of
+from activelab.cli._large import Large, bar, check_readable_in_parts, files_of, require_scale, summary_of
 from activelab.cli._multilabel import questions, questions_in_parts
 from activelab.cli._options import (
-    Address,
-    EngineOption,
-    Explain,
     Features,
     Json,
     ManyLabelsFiles,
-    Memory,
     OptionalManyPredProbsFiles,
     Output,
     Seed,
     TableFormat,
-    UnmatchedOption,
-    WorkDir,
-    Workers,
 )
 from activelab.cli._output import deliver, working
 from activelab.cli._reading import Reading, reads_files
@@ -111,13 +104,7 @@ def suggest(
     as_json: Json = False,
     output: Output = None,
     format_: TableFormat = None,
-    unmatched: UnmatchedOption = None,
-    engine: EngineOption = None,
-    address: Address = None,
-    workers: Workers = None,
-    memory: Memory = None,
-    work_dir: WorkDir = None,
-    explain: Explain = False,
+    large: Large = Large(),  # noqa: B008
 ) -> None:
     """What to label next: new examples, and labelled ones that deserve another opinion, best first.
 
@@ -149,14 +136,6 @@ def suggest(
     labels, shown = [source(one) for one in labels], list[str]()
     if len(labels) == 1:
         answers, shown = kind_in(Path(labels[0]), answers, kind, scale, reading)
-    large = {
-        "unmatched": unmatched,
-        "engine": engine,
-        "address": address,
-        "workers": workers,
-        "memory": memory,
-        "work_dir": work_dir,
-    }
     if answers.name != "multilabel":
         if ask != "either" or class_price is not None:
             raise InputError("--ask and --class-price go with --kind multilabel.")
@@ -164,7 +143,7 @@ def suggest(
             raise InputError("give either --pred-probs or --features.")
     if loss is not None and answers.name == "single":
         raise InputError("--loss goes with --kind ordinal and --kind multilabel.")
-    models = [[source(name) for name in one.split(SEPARATOR)] for one in pred_probs or ()]
+    models = files_of(pred_probs)
     features = None if features is None else source(features)
     prices = None if prices is None else source(prices)
     method = method or (answers.strategy if features is None else answers.with_features)
@@ -185,17 +164,17 @@ def suggest(
                 "--loss, --ask, --class-price and options that say how files are read."
             )
         strategy.check_sets()
-        if is_large(labels, models, [*large.values(), explain]):
+        if large.asked(labels, models):
             if not models:
                 raise InputError("a pool in several files needs --pred-probs, which list its examples.")
             if features is not None or loss or method != answers.strategy:
                 raise InputError("--features, --method and --loss of sets are for pools that fit memory.")
-            _check_large(reading)
-            if explain:
-                _explain(labels, models, reading, large, as_json, several=True)
+            check_readable_in_parts(reading)
+            if large.explain:
+                large.print_plan(labels, models, reading, as_json, several=True)
                 return
             output = target(output, format_, [*labels, *(name for names in models for name in names)])
-            how = _how(reading, large, seed)
+            how = large.how(reading, seed)
             table, summary = questions_in_parts(labels, models, batch_size, ask, class_price, **how)
         else:
             request = reading.request(Path(labels[0]), [Path(names[0]) for names in models])
@@ -209,7 +188,7 @@ def suggest(
         raise InputError("--prices go with --assignment thompson.")
     others = [str(one) for one in (features, prices, reading.examples) if one is not None]
     output = target(output, format_, [*labels, *(name for names in models for name in names), *others])
-    if is_large(labels, models, [*large.values(), explain]):
+    if large.asked(labels, models):
         if strategy.assignment is not None or strategy.skip_settled or strategy.batching != "top":
             raise InputError("--assignment, --skip-settled and --batching are for pools that fit the memory.")
         if features is not None:
@@ -217,58 +196,17 @@ def suggest(
                 "--features are for pools that fit the memory. Train a classifier on them, and give its "
                 "out-of-sample probabilities with --pred-probs."
             )
-        _check_large(reading)
-        if explain:
-            _explain(labels, models, reading, large, as_json, method=strategy)
+        check_readable_in_parts(reading)
+        if large.explain:
+            large.print_plan(labels, models, reading, as_json, method=strategy)
             return
-        how = _how(reading, large, seed)
+        how = large.how(reading, seed)
         batch, summary = _in_parts(labels, models, batch_size, strategy, answers, **how)
     else:
         request = reading.request(Path(labels[0]), [Path(names[0]) for names in models])
         classifier = (features, model) if features is not None else None
         batch, summary = _in_memory(request, answers, strategy, batch_size, prices, seed, classifier)
     deliver(_table(batch), {"method": method, **summary}, output=output, as_json=as_json)
-
-
-def _check_large(reading: Reading) -> None:
-    """Refuse what says how a file is read that is read into memory."""
-    if reading.missing or reading.fold:
-        raise InputError(
-            "--missing and --fold are for pools that fit the memory. Clean the labels first, with: "
-            "activelab convert LABELS labels.parquet --missing WORD --fold --classes LIST"
-        )
-    if reading.abstain or reading.confidence:
-        raise InputError("--abstain and --confidence are for pools that fit the memory.")
-    if reading.examples is not None:
-        raise InputError("--examples is for arrays; a pool in several files lists its examples itself.")
-
-
-def _named(reading: Reading) -> dict[str, Any]:
-    """Classes and columns as `activelab.scale` takes them."""
-    return {
-        "classes": None if reading.classes is None else class_names(reading.classes),
-        "example_column": reading.example_column,
-        "annotator_column": reading.annotator_column,
-        "label_column": reading.label_column,
-    }
-
-
-def _how(reading: Reading, large: dict[str, Any], seed: int) -> dict[str, Any]:
-    """How a pool is read and computed in parts."""
-    chosen = {name: value for name, value in large.items() if value is not None}
-    return {**_named(reading), **chosen, "keep": reading.keep.value, "seed": seed}
-
-
-def _explain(
-    labels: list[str],
-    models: list[list[str]],
-    reading: Reading,
-    large: dict[str, Any],
-    as_json: bool,
-    **what: Any,
-) -> None:
-    budget = {name: large[name] for name in ("workers", "memory") if large[name] is not None}
-    print_plan(require_scale().plan(labels, models, **_named(reading), **budget, **what), as_json)
 
 
 def _in_parts(

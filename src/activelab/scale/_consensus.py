@@ -7,16 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from activelab._errors import InputError
-from activelab.consensus import AUTO
 from activelab.scale._engines import MakeExecutor
 from activelab.scale._layout import Keep, OnUnmatched, Request
 from activelab.scale._plan import Plan, parse_memory
 from activelab.scale._run import Progress
 from activelab.scale._sequence import ConsensusSummary
-from activelab.scale._suggest import inputs_of, running
+from activelab.scale._suggest import check_consensus, inputs_of, running
 from activelab.tables import check_output, format_of
-
-METHODS = ("bayesian", "crowdlab")
 
 
 def consensus(
@@ -85,12 +82,7 @@ def consensus(
     ['x', 'y']
     >>> folder.cleanup()
     """
-    chosen = AUTO if method == "auto" else method
-    if chosen not in METHODS:
-        raise InputError(
-            f"the consensus {method!r} cannot be computed in parts; {' and '.join(METHODS)} can; "
-            "others need a pool that fits the memory."
-        )
+    chosen = check_consensus(method)
     if output is not None:
         check_output(output)
         if format_of(output).kind != "parquet":

@@ -11,6 +11,7 @@ from typing import Any
 from activelab._conventions import PAPER
 from activelab._errors import InputError
 from activelab.acquisition import Acquisition, ActiveLab, Frugal
+from activelab.consensus import AUTO
 from activelab.multilabel import Ask, QuestionBatch
 from activelab.multilabel.parts import check_asking
 from activelab.planning import Batch
@@ -266,16 +267,18 @@ def plan(
     memory: int | str = "2GB",
     method: str | Acquisition | Strategy = "activelab",
     several: bool = False,
+    consensus: str | None = None,
 ) -> Plan:
     """The `Plan` of a run, from the footers of the files; arguments and errors are those of `suggest`.
 
-    With ``several`` it is that of `suggest_questions`.
+    With ``several`` it is that of `suggest_questions`, with ``consensus`` that of `consensus` by this method.
     """
     inputs = inputs_of(labels, pred_probs, example_column, annotator_column, label_column, several=several)
     request = Request(
         inputs=inputs,
         method=Strategy.of(method).acquisition,
         several=several,
+        consensus=None if consensus is None else check_consensus(consensus),
         classes=classes,
         workers=workers,
         partitions=partitions,
@@ -313,6 +316,26 @@ def _check_method(method: Acquisition) -> None:
         )
     if isinstance(method, ActiveLab) and method.conventions != PAPER:
         raise InputError("only the conventions of the paper can be computed in parts.")
+
+
+CONSENSUS = ("bayesian", "crowdlab")
+
+
+def check_consensus(method: str) -> str:
+    """The name of a consensus that can be computed in parts.
+
+    Raises
+    ------
+    InputError
+        If it cannot.
+    """
+    chosen = AUTO if method == "auto" else method
+    if chosen not in CONSENSUS:
+        raise InputError(
+            f"the consensus {method!r} cannot be computed in parts; {' and '.join(CONSENSUS)} can. Give it a "
+            "pool that fits the memory, in one file of labels."
+        )
+    return chosen
 
 
 @contextmanager

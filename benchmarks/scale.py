@@ -67,6 +67,27 @@ def run_scale(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def run_consensus(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """One run of `scale.consensus`, its file included."""
+    from activelab import scale
+
+    rows: Counter[str] = Counter()
+    took, found = timed_once(
+        lambda: scale.consensus(
+            str(folder / "labels"),
+            str(folder / "probs"),
+            folder / "consensus.parquet",
+            options.method,
+            workers=options.workers,
+            memory=options.memory,
+            engine=options.engine,
+            progress=lambda name, n: rows.update({name: n}),
+        )
+    )
+    passes = {name: n / found.n_examples for name, n in rows.items()}
+    return {**took, "passes": passes, "partitions": found.plan.partitions}
+
+
 def run_reading(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Reading each table once."""
     return {kind: timed_once(lambda kind=kind: read_once(folder, kind))[0] for kind in ("labels", "probs")}
@@ -80,7 +101,7 @@ def run_sql(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     return {**took, "batch": sorted(batch)}
 
 
-RUNS = {"scale": run_scale, "reading": run_reading, "sql": run_sql}
+RUNS = {"scale": run_scale, "consensus": run_consensus, "reading": run_reading, "sql": run_sql}
 
 
 def measure(
@@ -123,7 +144,9 @@ def _resident(process: psutil.Process) -> int:
 
 def unit(passes: dict[str, float], reading: dict[str, Any], clock: str) -> float:
     """Reading what each pass reads: labels in the first alone, probabilities in each."""
-    return reading["labels"][clock] + sum(passes.values()) * reading["probs"][clock]
+    # What `compare` reads is what `decide` left: no probabilities.
+    times = sum(count for name, count in passes.items() if name != "compare")
+    return reading["labels"][clock] + times * reading["probs"][clock]
 
 
 def main() -> None:
@@ -132,6 +155,7 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="fraction of the examples")
     parser.add_argument("--quick", action="store_true", help="same as --scale 0.1")
     parser.add_argument("--method", default="activelab", help="what scores the pool (default activelab)")
+    parser.add_argument("--consensus", help="also the consensus by this method, bayesian or crowdlab")
     parser.add_argument("--clusters", action="store_true", help="two workers of each engine, too")
     parser.add_argument("--data", type=Path, help="folder for the pools (default: a temporary one)")
     parser.add_argument("--run", choices=RUNS, help=argparse.SUPPRESS)
@@ -161,6 +185,11 @@ def main() -> None:
             wall = unit(one["passes"], reading, "wall")
             rows.append([f"{n_examples:,}", "reading once per pass", f"{wall:.2f}", f"{base:.2f}", ""])
             size = f"{n_examples:.0e}".replace("+0", "")
+            if options.consensus:
+                found = measure("consensus", folder, n_examples, memory=memory, method=options.consensus)
+                rows.append(_cells(f"{n_examples:,}", f"consensus, {options.consensus}", found))
+                against = found["cpu"] / unit(found["passes"], reading, "cpu")
+                results.append(Row(f"{size}: consensus against reading", against, 2, at_least=False))
             results.append(
                 Row(f"{size}: against reading once per pass", one["cpu"] / base, 2, at_least=False)
             )

@@ -250,7 +250,8 @@ def plan_round(
     notes = (*assessment.notes, *chance_notes(labels, models))
     if size < batch_size:
         considered = int(np.isfinite(possible).sum())
-        notes = (why_fewer(size, batch_size, labels.n_examples, considered, plan), *notes)
+        skipped = plan.n_settled or 0, plan.n_ambiguous or 0
+        notes = (why_fewer(size, batch_size, labels.n_examples, considered, *skipped), *notes)
     return replace(plan, notes=notes)
 
 
@@ -330,7 +331,9 @@ def plan_questions(
     return QuestionPlan(batch, consensus, estimate)
 
 
-def why_fewer(size: int, asked: int, n_examples: int, considered: int, plan: Plan | None = None) -> str:
+def why_fewer(
+    size: int, asked: int, n_examples: int, considered: int, n_settled: int = 0, n_ambiguous: int = 0
+) -> str:
     """Why a batch is smaller than asked for: the pool has no more, or not all of it is asked about.
 
     ``considered`` are the examples that are eligible and that the method scores, settled or not.
@@ -338,10 +341,10 @@ def why_fewer(size: int, asked: int, n_examples: int, considered: int, plan: Pla
     why = []
     if considered < n_examples:
         why.append(f"{n_examples - considered:,} are not to be asked about")
-    if plan is not None and plan.n_settled:
-        why.append(f"{plan.n_settled:,} are settled")
-    if plan is not None and plan.n_ambiguous:
-        why.append(f"{plan.n_ambiguous:,} are ambiguous")
+    if n_settled:
+        why.append(f"{n_settled:,} are settled")
+    if n_ambiguous:
+        why.append(f"{n_ambiguous:,} are ambiguous")
     reason = f"of the {n_examples:,} in the pool {' and '.join(why)}" if why else "the pool has no more"
     return f"{size:,} examples in place of {asked:,}: {reason}."
 

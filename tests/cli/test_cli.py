@@ -670,6 +670,9 @@ def test_an_ensemble_of_folders(large):
     assert found["n_models"] == 2
     assert found["pool"] == 200
     assert found["dropped"] == 0
+    how = "-n 20 -m recommended --skip-settled --assignment thompson --seed 0"
+    expected = table(f"suggest all-labels.parquet -p all-probs.parquet {how}")
+    pd.testing.assert_frame_equal(table(f"suggest labels -p probs-0 --workers 1 {how}"), expected)
 
 
 def test_the_plan_of_a_large_pool(large):
@@ -699,6 +702,7 @@ def test_consensus_and_annotators_of_a_large_pool(large, method):
 
 def test_errors_of_large_pools(large):
     for command, message in (
+        ("suggest labels -p probs-0 --batching diverse", "error: --batching and --prices are for pools that"),
         ("consensus labels -p probs-0", "error: the consensus of a pool in several files needs a file"),
         ("consensus labels -p probs-0 -o c.csv", "error: c.csv: a consensus of a pool beyond memory is"),
         (

@@ -142,7 +142,7 @@ def assert_same(found: scale.Suggestion, expected):
     np.testing.assert_array_equal(found.model_weight, assessment.model_weight)
     np.testing.assert_array_equal(found.annotator_weight, assessment.annotator_weight)
     np.testing.assert_array_equal(found.annotator_accuracy, assessment.annotator_accuracy)
-    assert found.notes == assessment.notes
+    assert found.notes == batch.notes
 
 
 class Counting(SerialExecutor):

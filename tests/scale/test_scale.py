@@ -29,6 +29,7 @@ from scale_pools import (
 import activelab as al
 from activelab import InputError, scale
 from activelab._kernels import fixed_sum
+from activelab.planning import plan_round
 from activelab.scale._engines import make_engine
 
 
@@ -127,6 +128,35 @@ def test_an_estimate_of_more_labels_than_are_held_at_once(tmp_path):
         assert found.plan.partitions == partitions
         assert_same(found, expected)
     assert found.n_labelled > 75_000
+
+
+@pytest.mark.parametrize("method", ["activelab", "frugal"])
+def test_a_model_in_another_order_is_noticed(method, tmp_path):
+    pool = Pool(4, n=200)
+    pool.probs[0]["example"] = np.roll(pool.ids, 1)
+    arguments = pool.write(tmp_path, 2, 2)
+    found = suggest(arguments, method=method, partitions=3)
+    assert "the model is no better than chance" in found.notes[-1]
+    assert_same(found, pool.in_memory(10, method, seed=1))
+    assert scale.consensus(*arguments, method="crowdlab", workers=1).notes == found.notes
+
+
+@pytest.mark.parametrize("method", ["activelab", "frugal", "expected_loss"])
+def test_who_labels_what_is_not_settled(method, tmp_path):
+    pool = Pool(2, n=150, k=3, m=5, coarse=20, dtype=np.float32)
+    strategy = al.Strategy(method, skip_settled=True, assignment="thompson", max_share=0.3)
+    labels = al.Labels.from_long(pool.labels, classes=pool.classes).with_examples(pool.ids)
+    plan = plan_round(labels, pool.probs, strategy, 149, seed=1)
+    for partitions in (1, 3):
+        files = pool.write(tmp_path / f"{partitions}", 2, 3)
+        found = suggest(files, 149, method=strategy, partitions=partitions)
+        assert_same_columns(found.batch, plan.batch)
+        assert found.notes == plan.notes
+        assert (found.n_settled, found.n_ambiguous) == (plan.n_settled, plan.n_ambiguous)
+        assert found.annotator.tolist() == labels.annotators[plan.annotator].tolist()
+    assert found.n_settled
+    with pytest.raises(InputError, match="the batching 'diverse' compares examples of the whole pool"):
+        suggest(("labels", "probs"), method=al.Strategy(method, batching="diverse"))
 
 
 @pytest.mark.parametrize("method", [al.bayesian_consensus, al.crowdlab])

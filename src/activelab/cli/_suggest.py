@@ -189,8 +189,8 @@ def suggest(
     others = [str(one) for one in (features, prices, reading.examples) if one is not None]
     output = target(output, format_, [*labels, *(name for names in models for name in names), *others])
     if large.asked(labels, models):
-        if strategy.assignment is not None or strategy.skip_settled or strategy.batching != "top":
-            raise InputError("--assignment, --skip-settled and --batching are for pools that fit the memory.")
+        if strategy.batching != "top" or prices is not None:
+            raise InputError("--batching and --prices are for pools that fit the memory.")
         if features is not None:
             raise InputError(
                 "--features are for pools that fit the memory. Train a classifier on them, and give its "
@@ -228,8 +228,13 @@ def _in_parts(
     if kind.name == "ordinal":
         points = Labels([], [], [], examples=0, annotators=0, classes=found.classes)
         checked = kind.check(points)
-    notes = (*checked, *found.notes, *_without_helpers(strategy))
-    return found.batch.to_dict(), {**summary_of(found), "notes": notes}
+    columns = found.batch.to_dict()
+    if found.annotator is not None:
+        columns["annotator"] = found.annotator
+    summary = {**summary_of(found), "notes": (*checked, *found.notes, *_without_helpers(strategy))}
+    if found.n_settled is not None:
+        summary |= {"settled": found.n_settled, "ambiguous": found.n_ambiguous}
+    return columns, summary
 
 
 def _in_memory(

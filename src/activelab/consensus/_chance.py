@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from activelab._kernels import blocks, share_of
-from activelab._typing import Models
+from activelab._kernels import blocks, share_of, summable
+from activelab._typing import Float64s, Models
 from activelab.labels import Labels, Totals
 
 _LEAST = 30  # labelled examples below which a poor model and a good one cannot be told apart
@@ -28,25 +30,64 @@ def chance_notes(labels: Labels, models: Models) -> tuple[str, ...]:
     that by two standard errors. Labels of an example count for one together. Of very many labelled examples
     a part is looked at.
     """
-    if labels.totals.n_with(1) < _LEAST or labels.n_classes < 2:
-        return ()
-    predicted = np.zeros((len(models), labels.n_classes))
-    given, agreeing, size = np.zeros(labels.n_classes), np.zeros(len(models)), 0
-    for block in blocks(labels, at_least=1, share=chance_share(labels.totals)):
-        share = 1 / block.counts[block.row]
-        given += np.bincount(block.label, share, minlength=labels.n_classes)
-        size += block.size
+    return chance_sums(labels, models, chance_share(labels.totals)).notes(labels.totals)
+
+
+@dataclass
+class ChanceSums:
+    """What `chance_notes` rests on, exact, in any order.
+
+    Attributes
+    ----------
+    size : int
+        Labelled examples that were looked at.
+    given : ndarray of float64, shape (n_classes,)
+        Labels of each class, those of an example together for one.
+    predicted : ndarray of float64, shape (n_models, n_classes)
+        Examples of each class, as each model has it.
+    agreeing : ndarray of float64, shape (n_models,)
+        Labels that each model agrees with, counted as ``given``.
+    """
+
+    size: int
+    given: Float64s
+    predicted: Float64s
+    agreeing: Float64s
+
+    def __add__(self, other: ChanceSums) -> ChanceSums:
+        return ChanceSums(
+            self.size + other.size,
+            self.given + other.given,
+            self.predicted + other.predicted,
+            self.agreeing + other.agreeing,
+        )
+
+    def notes(self, totals: Totals) -> tuple[str, ...]:
+        """`chance_notes` of a pool with these totals."""
+        if totals.n_with(1) < _LEAST or len(self.given) < 2 or not self.size:
+            return ()
+        observed, p, q = self.agreeing / self.size, self.predicted / self.size, self.given / self.size
+        by_chance = p @ q
+        variance = (by_chance + by_chance**2 - ((p + q) * p) @ q) / self.size
+        least = by_chance + _ERRORS * np.sqrt(np.maximum(variance, 0)) + _ROUNDING
+        return tuple(
+            f"{'the model' if len(p) == 1 else f'model {number}'} is no better than chance: it agrees with "
+            f"{observed[number]:.0%} of the labels, and chance alone with {by_chance[number]:.0%}. Are its "
+            "features or probabilities in the order of the pool?"
+            for number in np.flatnonzero((observed <= least) & (by_chance < 1 - _ROUNDING)).tolist()
+        )
+
+
+def chance_sums(labels: Labels, models: Models, share: float) -> ChanceSums:
+    """Sums over a share of the labelled examples."""
+    n_classes = labels.n_classes
+    sums = ChanceSums(0, np.zeros(n_classes), np.zeros((len(models), n_classes)), np.zeros(len(models)))
+    for block in blocks(labels, at_least=1, share=share):
+        each = summable(1 / block.counts)[block.row]
+        sums.given += np.bincount(block.label, each, n_classes)
+        sums.size += block.size
         for number, model in enumerate(models):
             best = model[block.index].argmax(axis=1)
-            predicted[number] += np.bincount(best, minlength=labels.n_classes)
-            agreeing[number] += share[block.label == best[block.row]].sum()
-    observed, p, q = agreeing / size, predicted / size, given / size
-    by_chance = p @ q
-    variance = (by_chance + by_chance**2 - ((p + q) * p) @ q) / size
-    least = by_chance + _ERRORS * np.sqrt(np.maximum(variance, 0)) + _ROUNDING
-    return tuple(
-        f"{'the model' if len(models) == 1 else f'model {number}'} is no better than chance: it agrees with "
-        f"{observed[number]:.0%} of the labels, and chance alone with {by_chance[number]:.0%}. Are its "
-        "features or probabilities in the order of the pool?"
-        for number in np.flatnonzero((observed <= least) & (by_chance < 1 - _ROUNDING)).tolist()
-    )
+            sums.predicted[number] += np.bincount(best, minlength=n_classes)
+            sums.agreeing[number] += each[block.label == best[block.row]].sum()
+    return sums

@@ -25,7 +25,7 @@ from activelab.consensus._bayesian import (
     told,
 )
 from activelab.consensus._bulk import alone_seen, check_bulk
-from activelab.consensus._chance import chance_notes
+from activelab.consensus._chance import ChanceSums, chance_notes, chance_share, chance_sums
 from activelab.consensus._channels import Channels
 from activelab.consensus._committee import CommitteePool, committee_pool, committee_targets, pooled
 from activelab.consensus._confidence import check_confidence
@@ -68,6 +68,7 @@ __all__ = [
     "STEPS",
     "AnnotatorSums",
     "Betas",
+    "ChanceSums",
     "Channels",
     "CommitteePool",
     "Compared",
@@ -92,6 +93,8 @@ __all__ = [
     "believed_shares",
     "best_supported",
     "chance_notes",
+    "chance_share",
+    "chance_sums",
     "check_abstentions",
     "check_bulk",
     "check_confidence",

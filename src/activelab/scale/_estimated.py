@@ -8,7 +8,7 @@ second pass sums what its last step asks of all labels; the last scores each par
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -22,10 +22,9 @@ from activelab.consensus.parts import Gathered, gathered
 from activelab.labels import Labels, Totals
 from activelab.multilabel import LabelSets, QuestionBatch
 from activelab.multilabel.parts import Asking
-from activelab.planning import Batch
 from activelab.scale._job import Job, Partition, PartitionIds
 from activelab.scale._kept import Kept, read_model
-from activelab.scale._passes import best_of, load
+from activelab.scale._passes import Best, Choosing, best_of, load
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Judged:
 
     annotators: Ids
     estimate: BayesianEstimate | Asking
-    batch_size: int = 0
+    choosing: Choosing = field(default_factory=Choosing)
 
 
 class Mergeable(Protocol):
@@ -158,17 +157,17 @@ def learn(job: Job, partition: Partition, known: Judged, hint: None) -> Gathered
     return gathered(labels, models, known.estimate)
 
 
-def assess(job: Job, partition: Partition, known: Judged, at_most: float) -> Batch:
+def assess(job: Job, partition: Partition, known: Judged, at_most: float) -> Best:
     """The best of a partition, among those with a score of ``at_most`` so much."""
     labels, models, _ = load(job, partition, known.annotators)
     assert isinstance(job.method, Frugal)
     assert isinstance(known.estimate, BayesianEstimate)
     assessment = job.method.assess_by(known.estimate, labels, models, seed=job.seed)
-    return best_of(job, labels, assessment, known.batch_size, at_most)
+    return best_of(job, labels, models, assessment, known.choosing, at_most)
 
 
 def ask(job: Job, partition: Partition, known: Judged, at_most: float) -> QuestionBatch:
     """The best questions of a partition, among those whose worth, negated, is ``at_most`` so much."""
     sets, models = load_sets(job, partition, known.annotators)
     assert isinstance(known.estimate, Asking)
-    return known.estimate.best(sets, models, known.batch_size, at_least=-at_most)
+    return known.estimate.best(sets, models, known.choosing.batch_size, at_least=-at_most)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from activelab.acquisition import Acquisition, ActiveLab
+from activelab.acquisition import Acquisition, Frugal
+from activelab.assignment import get_rule
 from activelab.calibration import sampling_step
 from activelab.scale._aligned import aligned_partitions
 from activelab.scale._files import File, Store
@@ -22,6 +23,7 @@ from activelab.scale._plan import (
     passes_of,
 )
 from activelab.scale._schema import read_footers
+from activelab.strategies import Strategy
 
 Keep = Literal["error", "first", "last"]
 OnUnmatched = Literal["error", "drop"]
@@ -37,12 +39,26 @@ class Request:
     workers: int | None = None
     partitions: int | None = None
     batch_size: int = 1
-    method: Acquisition = field(default_factory=ActiveLab)
+    strategy: Strategy = field(default_factory=Strategy)
     keep: Keep = "error"
     unmatched: OnUnmatched = "error"
     seed: int = 0
     several: bool = False
     consensus: str | None = None
+
+    @property
+    def method(self) -> Acquisition:
+        """What scores the pool."""
+        return self.strategy.acquisition
+
+    @property
+    def estimated(self) -> bool:
+        """Whether something rests on the Bayesian consensus."""
+        if self.several or self.consensus is not None:
+            return self.several or self.consensus == "bayesian"
+        rule = None if self.strategy.assignment is None else get_rule(self.strategy.assignment)
+        by_ability = rule is not None and rule.needs_ability
+        return isinstance(self.method, Frugal) or self.strategy.skip_settled or by_ability
 
 
 @dataclass(frozen=True)
@@ -96,7 +112,13 @@ def lay_out(request: Request, store: Store) -> Layout:
         label_bytes=label_bytes,
         prob_bytes=prob_bytes,
         passes=passes_of(
-            request.method, bool(found), label_bytes, prob_bytes, request.several, request.consensus
+            request.method,
+            bool(found),
+            label_bytes,
+            prob_bytes,
+            request.several,
+            request.consensus,
+            request.estimated,
         ),
     )
     return Layout(plan, job, tuple(found))

@@ -7,6 +7,7 @@ partition, what the passes before it found, and a hint.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,12 +15,15 @@ from activelab._typing import Float64s, Ids, Ints, Models
 from activelab._vocabulary import Vocabulary
 from activelab.acquisition import ActiveLab, Assessment, score_pool
 from activelab.calibration import DerivativeSums, derivative_sums
+from activelab.consensus import BayesianEstimate
 from activelab.consensus.parts import (
     Betas,
+    ChanceSums,
     ConsensusSums,
     LabelSums,
     Trust,
     best_supported,
+    chance_sums,
     consensus_sums,
     vote_labels,
 )
@@ -28,6 +32,41 @@ from activelab.planning import Batch, explain_batch
 from activelab.scale._job import Job, Partition, PartitionIds
 from activelab.scale._kept import Kept, read_model
 from activelab.selection import select_batch
+from activelab.stopping import AMBIGUOUS, OPEN, SETTLED, states_of
+
+
+@dataclass(frozen=True)
+class Choosing:
+    """How the best of a partition are chosen.
+
+    Attributes
+    ----------
+    batch_size : int
+    skipping : BayesianEstimate or None
+        By what it is judged which examples are settled or ambiguous, if they are left out.
+    who : bool
+        Whether it is told who has labelled each, so that others can be asked.
+    """
+
+    batch_size: int = 0
+    skipping: BayesianEstimate | None = None
+    who: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen(Batch):
+    """A batch with the annotators of each example's labels; None where nobody wants to know."""
+
+    asked: Ids = field(default_factory=lambda: np.empty(0, dtype=object))
+
+
+class Best(NamedTuple):
+    """The best of a partition, and how many examples there are to be asked about, are settled, ambiguous."""
+
+    batch: Chosen
+    considered: int
+    settled: int
+    ambiguous: int
 
 
 @dataclass(frozen=True)
@@ -40,7 +79,8 @@ class Known:
     trust: Trust | None = None
     final_trust: Trust | None = None
     consensus: str = ""
-    batch_size: int = 0
+    looked_at: float = 1.0  # share of the labelled examples by which it is judged what models know
+    choosing: Choosing = field(default_factory=Choosing)
     temperature: Float64s = field(default_factory=lambda: np.empty(0))
 
 
@@ -73,11 +113,11 @@ def calibrate(job: Job, partition: Partition, known: Known, hint: None) -> tuple
     return tuple(found)
 
 
-def vote(job: Job, partition: Partition, known: Known, hint: None) -> ConsensusSums:
-    """Majority vote, and its sums."""
+def vote(job: Job, partition: Partition, known: Known, hint: None) -> tuple[ConsensusSums, ChanceSums]:
+    """Majority vote, its sums, and how far the models agree with the labels."""
     labels, models, predicted = load(job, partition, known.annotators)
     label = vote_labels(labels, known.sums, models, known.betas, seed=job.seed)
-    return consensus_sums(labels, predicted, label)
+    return consensus_sums(labels, predicted, label), chance_sums(labels, models, known.looked_at)
 
 
 def agree(job: Job, partition: Partition, known: Known, hint: None) -> ConsensusSums:
@@ -106,7 +146,7 @@ def consensus_of(job: Job, partition: Partition, known: Known, labels: Labels, m
     return vote_labels(labels, known.sums, models, known.betas, seed=job.seed)
 
 
-def score(job: Job, partition: Partition, known: Known, at_most: float) -> Batch:
+def score(job: Job, partition: Partition, known: Known, at_most: float) -> Best:
     """The best of a partition, among those with a score of ``at_most`` so much."""
     labels, models, predicted = load(job, partition, known.annotators)
     trust = known.final_trust
@@ -127,14 +167,26 @@ def score(job: Job, partition: Partition, known: Known, at_most: float) -> Batch
         annotator_accuracy=trust.annotator_accuracy,
         notes=(),
     )
-    return best_of(job, labels, assessment, known.batch_size, at_most)
+    return best_of(job, labels, models, assessment, known.choosing, at_most)
 
 
-def best_of(job: Job, labels: Labels, assessment: Assessment, batch_size: int, at_most: float) -> Batch:
+def best_of(
+    job: Job, labels: Labels, models: Models, assessment: Assessment, choosing: Choosing, at_most: float
+) -> Best:
     """The lowest scores of a partition, of those of ``at_most`` so much."""
-    scores = np.where(assessment.scores <= at_most, assessment.scores, np.inf)
-    size = min(batch_size, int(np.isfinite(scores).sum()))
+    scores, settled, ambiguous = assessment.scores, 0, 0
+    considered = int(np.isfinite(scores).sum())
+    if choosing.skipping is not None:
+        states = states_of(labels, models, choosing.skipping)
+        settled, ambiguous = (int((states == state).sum()) for state in (SETTLED, AMBIGUOUS))
+        scores = np.where(states == OPEN, scores, np.inf)
+    scores = np.where(scores <= at_most, scores, np.inf)
+    size = min(choosing.batch_size, int(np.isfinite(scores).sum()))
     chosen = np.zeros(0, dtype=np.int64)
     if size:
         chosen = select_batch(scores, size, seed=job.seed, labels=labels)
-    return explain_batch(labels, assessment, chosen)
+    asked = np.full(size, None, dtype=object)
+    for place, row in enumerate(chosen.tolist() if choosing.who else ()):
+        asked[place] = labels.annotator[labels.offsets[row] : labels.offsets[row + 1]]
+    batch = explain_batch(labels, assessment, chosen)
+    return Best(Chosen(**vars(batch), asked=asked), considered, settled, ambiguous)

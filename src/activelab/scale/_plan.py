@@ -171,29 +171,32 @@ def passes_of(
     prob_bytes: int,
     several: bool = False,
     consensus: str | None = None,
+    estimated: bool = False,
 ) -> tuple[tuple[str, int, str], ...]:
-    """Name, bytes of input and purpose of each pass."""
-    found = [] if aligned else [("partition", label_bytes + prob_bytes, "hash-partition by example")]
+    """Name, bytes of input and purpose of each pass.
+
+    ``several`` is whether labels are sets, ``estimated`` whether something rests on the Bayesian consensus.
+    """
+    found = [("partition", label_bytes + prob_bytes, "hash-partition by example")]
     found.append(("prepare", label_bytes + prob_bytes, "check, count, agreement of annotators"))
-    bayesian = consensus == "bayesian" or (consensus is None and isinstance(method, Frugal))
-    if several or bayesian:
+    by_estimate = several or (estimated and consensus is not None) or isinstance(method, Frugal)
+    if not by_estimate:
+        if consensus is None and isinstance(method, ActiveLab) and method.calibrate:
+            found += [("calibrate", prob_bytes, "temperature: a step of the search")] * 2
+        found.append(("vote", prob_bytes, "majority vote, first weights"))
+        found.append(("agree", prob_bytes, "CROWDLAB consensus, final weights"))
+    if estimated:
         what = "the labelled examples" if several else "a sample of the labelled examples"
         found.append(("gather", prob_bytes, f"{what}, on which the consensus rests"))
         if not several:
             found.append(("learn", prob_bytes, "how annotators err, by all labels"))
-        if consensus is not None:
-            return (*found, ("decide", prob_bytes, "consensus, kept as tables, and statistics of annotators"))
-        last = ("ask", prob_bytes, "worth of the questions, best of each partition")
-        found.append(last if several else ("assess", prob_bytes, "scores, best of each partition"))
-        return tuple(found)
-    if consensus is None and isinstance(method, ActiveLab) and method.calibrate:
-        found += [("calibrate", prob_bytes, "temperature: a step of the search")] * 2
-    found.append(("vote", prob_bytes, "majority vote, first weights"))
-    found.append(("agree", prob_bytes, "CROWDLAB consensus, final weights"))
     if consensus is not None:
-        return (*found, ("decide", prob_bytes, "consensus, kept as tables, and statistics of annotators"))
-    found.append(("score", prob_bytes, "scores, best of each partition"))
-    return tuple(found)
+        found.append(("decide", prob_bytes, "consensus, kept as tables, and statistics of annotators"))
+    elif several:
+        found.append(("ask", prob_bytes, "worth of the questions, best of each partition"))
+    else:
+        found.append(("assess" if by_estimate else "score", prob_bytes, "scores, best of each partition"))
+    return tuple(found[1:] if aligned else found)
 
 
 def bucket_count(inputs: Inputs, rows: int, at_least: int) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import reduce
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -14,6 +16,7 @@ from activelab._kernels import FIXED_POINT
 from activelab._typing import Float64s, Ids, Ints, Models
 from activelab._vocabulary import Vocabulary, id_keys
 from activelab.acquisition import ActiveLab, Frugal
+from activelab.assignment import assign
 from activelab.calibration import (
     BOUNDS,
     NOTHING_TO_ESTIMATE,
@@ -34,6 +37,7 @@ from activelab.consensus.parts import (
     add_consensus_sums,
     add_label_sums,
     chance_notes,
+    chance_share,
     estimate_of_sample,
     estimate_trust,
     lone_annotators_note,
@@ -56,18 +60,19 @@ from activelab.scale._estimated import Judged, Merged, Wanted, ask, assess, gath
 from activelab.scale._job import Job, digest
 from activelab.scale._layout import Request
 from activelab.scale._partition import sorted_together
-from activelab.scale._passes import Known
+from activelab.scale._passes import Best, Choosing, Chosen, Known
 from activelab.scale._plan import PROCESS, Plan, check_gathered
 from activelab.scale._prepare import Prepared, Unmatched, prepare
 from activelab.scale._run import Runner
 from activelab.selection import batch_order
 
-Asked = TypeVar("Asked", Batch, QuestionBatch)
+Asked = TypeVar("Asked", Chosen, QuestionBatch)
+Kind = TypeVar("Kind", Batch, QuestionBatch)
 Order = Callable[[dict[str, Any]], tuple[Float64s, Ints]]
 
 
 @dataclass(frozen=True, eq=False)
-class Suggestion(Generic[Asked]):
+class Suggestion(Generic[Kind]):
     """A batch and what it rests on.
 
     Attributes
@@ -91,9 +96,13 @@ class Suggestion(Generic[Asked]):
     plan : Plan
     notes : tuple of str
         What could not be estimated, in words.
+    annotator : ndarray, shape (batch_size,), or None
+        Who should label each example of the batch, if the strategy assigns; None where everybody has.
+    n_settled, n_ambiguous : int or None
+        Examples that were left out, if the strategy skips them.
     """
 
-    batch: Asked
+    batch: Kind
     temperature: Float64s
     model_weight: Float64s
     annotators: Ids
@@ -107,6 +116,9 @@ class Suggestion(Generic[Asked]):
     computed: int
     plan: Plan
     notes: tuple[str, ...]
+    annotator: Ids | None = None
+    n_settled: int | None = None
+    n_ambiguous: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,25 +172,105 @@ class Run:
         temperature, notes = self._temperature(known, prepared)
         calibrated = isinstance(self.job.method, ActiveLab) and self.job.method.calibrate
         betas = tuple((1 / temperature).tolist()) if calibrated else (None,) * len(self.job.models)
-        known = self._trust(replace(known, betas=betas, temperature=temperature))
-        n_examples = sum(one.n_examples for one in prepared)
-        batch, asked = self._best(known), self.request.batch_size
+        known, noted = self._trust(replace(known, betas=betas, temperature=temperature), prepared)
+        estimate = self._estimate(prepared, known, Frugal())[0] if self.request.estimated else None
+        known = replace(known, choosing=self._choosing(estimate))
+        notes = (*notes, *_overlap_notes(known), *noted)
         trust = known.final_trust
         assert trust is not None
-        notes = (*notes, *_overlap_notes(known))
-        if len(batch) < asked:
-            notes = (why_fewer(len(batch), asked, n_examples, len(batch)), *notes)
         return self._suggestion(
             prepared,
             dropped,
             known,
-            batch=replace(batch, notes=notes),
+            **self._batch(passes.score, known, estimate, prepared, notes),
             temperature=temperature,
             model_weight=trust.model_weight,
             annotator_weight=trust.annotator_weight,
             annotator_accuracy=trust.annotator_accuracy,
-            notes=notes,
         )
+
+    def _estimated(self, prepared: Sequence[Prepared], dropped: int, method: Frugal) -> Suggestion[Batch]:
+        """By a method that scores by an estimate of the labelled examples."""
+        known = self._count(prepared)
+        estimate, noted = self._estimate(prepared, known, method)
+        skipping = estimate
+        if estimate.where is not None and self.request.strategy.skip_settled:
+            # What is settled is judged by classes without an order, as in memory.
+            skipping, _ = self._estimate(prepared, known, Frugal())
+        judged = Judged(known.annotators, estimate, self._choosing(skipping))
+        return self._suggestion(
+            prepared,
+            dropped,
+            known,
+            **self._batch(assess, judged, estimate, prepared, (*_overlap_notes(known), *noted)),
+            temperature=1 / np.array(estimate.betas),
+            model_weight=np.ones(len(self.job.models)),
+            annotator_weight=estimate.ability.mean,
+            annotator_accuracy=estimate.ability.overall if known.sums.n_labels else float("nan"),
+        )
+
+    def _choosing(self, estimate: BayesianEstimate | None) -> Choosing:
+        strategy = self.request.strategy
+        skipping = estimate if strategy.skip_settled else None
+        return Choosing(self.request.batch_size, skipping, strategy.assignment is not None)
+
+    def _batch(
+        self,
+        function: Any,
+        known: Known | Judged,
+        estimate: BayesianEstimate | None,
+        prepared: Sequence[Prepared],
+        notes: tuple[str, ...],
+    ) -> dict[str, Any]:
+        """The batch by the last pass, who labels it, and what has been left out."""
+        strategy, asked = self.request.strategy, self.request.batch_size
+        best, counts = _Best(Chosen, asked, self._batch_order, self.request.seed), np.zeros(3, dtype=np.int64)
+
+        def take(found: Best) -> None:
+            best.add(found.batch)
+            counts[:] += found[1:]
+
+        self.runner.run(self.job, function, known, hint=lambda: best.at_most, seen=take)
+        chosen = best.result()
+        considered, settled, ambiguous = counts.tolist()
+        if len(chosen) < asked:
+            n_examples = sum(one.n_examples for one in prepared)
+            notes = (why_fewer(len(chosen), asked, n_examples, considered, settled, ambiguous), *notes)
+        columns = {field.name: getattr(chosen, field.name) for field in fields(Batch)}
+        skips = strategy.skip_settled
+        return {
+            "batch": Batch(**{**columns, "notes": notes}),
+            "notes": notes,
+            "annotator": self._who(chosen, known.annotators, estimate),
+            "n_settled": settled if skips else None,
+            "n_ambiguous": ambiguous if skips else None,
+        }
+
+    def _who(self, chosen: Chosen, annotators: Ids, estimate: BayesianEstimate | None) -> Ids | None:
+        """Who should label each example of the batch, None where everybody has."""
+        strategy = self.request.strategy
+        if strategy.assignment is None:
+            return None
+        counts = np.array([len(one) for one in chosen.asked], dtype=np.int64)
+        people = np.concatenate([np.empty(0, dtype=np.int32), *chosen.asked])
+        batch = Labels.of_sorted(
+            np.concatenate([[0], np.cumsum(counts)]),
+            people,
+            np.zeros_like(people),
+            examples=Vocabulary(len(chosen), "example"),
+            annotators=Vocabulary.of_distinct(annotators, "annotator"),
+            classes=Vocabulary(self.job.classes, "class"),
+        )
+        rule = strategy.rule(batch)
+        assert rule is not None
+        ability = None if estimate is None else estimate.ability
+        order = np.arange(len(chosen))
+        codes = assign(
+            batch, order, rule, ability=ability, max_share=strategy.max_share, seed=self.request.seed
+        )
+        names: Ids = np.full(len(codes), None, dtype=object)
+        names[codes >= 0] = annotators[codes[codes >= 0]]
+        return names
 
     def _suggestion(
         self, prepared: Sequence[Prepared], dropped: int, known: Known, **found: Any
@@ -195,30 +287,6 @@ class Run:
             computed=self.runner.computed,
             plan=self.plan,
             **found,
-        )
-
-    def _estimated(self, prepared: Sequence[Prepared], dropped: int, method: Frugal) -> Suggestion[Batch]:
-        """By a method that scores by an estimate of the labelled examples."""
-        known = self._count(prepared)
-        estimate, noted = self._estimate(prepared, known, method)
-        best = _Best(Batch, self.request.batch_size, self._batch_order, self.request.seed)
-        judged = Judged(known.annotators, estimate, self.request.batch_size)
-        self.runner.run(self.job, assess, judged, hint=lambda: best.at_most, seen=best.add)
-        batch, asked = best.result(), self.request.batch_size
-        notes = (*_overlap_notes(known), *noted)
-        if len(batch) < asked:
-            n_examples = sum(one.n_examples for one in prepared)
-            notes = (why_fewer(len(batch), asked, n_examples, len(batch)), *notes)
-        return self._suggestion(
-            prepared,
-            dropped,
-            known,
-            batch=replace(batch, notes=notes),
-            temperature=1 / np.array(estimate.betas),
-            model_weight=np.ones(len(self.job.models)),
-            annotator_weight=estimate.ability.mean,
-            annotator_accuracy=estimate.ability.overall if known.sums.n_labels else float("nan"),
-            notes=notes,
         )
 
     def _estimate(
@@ -243,7 +311,7 @@ class Run:
             estimate, noted = self._estimate(prepared, known, Frugal())
             deciding = Deciding(known.annotators, estimate)
         else:
-            known = self._trust(replace(known, betas=(None,) * len(self.job.models)))
+            known, noted = self._trust(replace(known, betas=(None,) * len(self.job.models)), prepared)
             deciding = Deciding(known.annotators, known)
         decided = Merged[Decided]()
         self.runner.run(self.job, decide, deciding, seen=decided.add)
@@ -300,7 +368,7 @@ class Run:
         rates = mean_rates(estimate, sets)
         asking = Asking(estimate, rates, ask_for, price, SET_LOSSES[0], self.job.seed)
         best = _Best(QuestionBatch, self.request.batch_size, self._question_order, self.request.seed)
-        judged = Judged(known.annotators, asking, self.request.batch_size)
+        judged = Judged(known.annotators, asking, Choosing(self.request.batch_size))
         self.runner.run(self.job, ask, judged, hint=lambda: best.at_most, seen=best.add)
         batch = best.result()
         notes = fewer_questions(len(batch), self.request.batch_size)
@@ -390,23 +458,24 @@ class Run:
                     found[number], wanted[number] = float(end.value), None
         return found
 
-    def _trust(self, known: Known) -> Known:
-        if not known.sums.n_multiple:
+    def _trust(self, known: Known, prepared: Sequence[Prepared]) -> tuple[Known, tuple[str, ...]]:
+        """With the trust CROWDLAB has in annotators and models, and notes on these."""
+        if not known.sums.n_labels:
             none = ConsensusSums(
                 0, np.zeros(1), np.zeros(len(self.job.classes)), np.zeros(len(self.job.models))
             )
-            return replace(known, final_trust=estimate_trust(known.sums, none, PAPER))
-        votes = add_consensus_sums(self.runner.run(self.job, passes.vote, known))
-        known = replace(known, trust=estimate_trust(known.sums, votes, PAPER))
+            return replace(known, final_trust=estimate_trust(known.sums, none, PAPER)), ()
+        totals = _totals(prepared, known)
+        known = replace(known, looked_at=chance_share(totals))
+        votes, chances = zip(*self.runner.run(self.job, passes.vote, known), strict=True)
+        noted = reduce(operator.add, chances).notes(totals)
+        trust = estimate_trust(known.sums, add_consensus_sums(votes), PAPER)
+        if not known.sums.n_multiple:
+            return replace(known, final_trust=trust), noted
+        known = replace(known, trust=trust)
         known = replace(known, consensus=digest(self.job, known))
         agreed = add_consensus_sums(self.runner.run(self.job, passes.agree, known))
-        return replace(known, final_trust=estimate_trust(known.sums, agreed, PAPER))
-
-    def _best(self, known: Known) -> Batch:
-        best = _Best(Batch, self.request.batch_size, self._batch_order, self.request.seed)
-        known = replace(known, batch_size=self.request.batch_size)
-        self.runner.run(self.job, passes.score, known, hint=lambda: best.at_most, seen=best.add)
-        return best.result()
+        return replace(known, final_trust=estimate_trust(known.sums, agreed, PAPER)), noted
 
 
 class _Best(Generic[Asked]):

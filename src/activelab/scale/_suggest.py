@@ -62,11 +62,12 @@ def suggest(
         Files of the models' probabilities, each item as ``labels`` is: the example and one column a
         class, or one column of lists in the order of ``classes``.
     batch_size : int
-    method : str or Acquisition
+    method : str, Acquisition or Strategy
         A method that scores each example by itself, ActiveLab or a baseline; or one that scores by an
         estimate of the labelled examples, as "frugal" (which "recommended" is without features) and, of
         ratings, "expected_loss" do. For these a sample of the labelled examples, whose size does not grow
-        with the pool, is held in memory with its probabilities.
+        with the pool, is held in memory with its probabilities. Of a strategy skip_settled and assignment
+        count as well.
     classes : sequence, optional
         Every class. By default the columns of the first model, or the labels that occur, sorted.
     example_column, annotator_column, label_column : str, optional
@@ -122,13 +123,13 @@ def suggest(
     ['c']
     >>> folder.cleanup()
     """
-    chosen = Strategy.of(method).acquisition
-    _check_method(chosen)
+    strategy = Strategy.of(method)
+    _check_strategy(strategy)
     check_batch_size(batch_size)
     request = Request(
         inputs=inputs_of(labels, pred_probs, example_column, annotator_column, label_column),
         batch_size=batch_size,
-        method=chosen,
+        strategy=strategy,
         classes=classes,
         keep=keep,
         unmatched=unmatched,
@@ -276,7 +277,7 @@ def plan(
     inputs = inputs_of(labels, pred_probs, example_column, annotator_column, label_column, several=several)
     request = Request(
         inputs=inputs,
-        method=Strategy.of(method).acquisition,
+        strategy=Strategy.of(method),
         several=several,
         consensus=None if consensus is None else check_consensus(consensus),
         classes=classes,
@@ -305,7 +306,13 @@ def _names(value: Any) -> list[Any]:
     return [os.fspath(value)] if isinstance(value, str | os.PathLike) else list(value)
 
 
-def _check_method(method: Acquisition) -> None:
+def _check_strategy(strategy: Strategy) -> None:
+    method = strategy.acquisition
+    if strategy.batching != "top":
+        raise InputError(
+            f"the batching {strategy.batching!r} compares examples of the whole pool: it is for pools that "
+            "fit the memory. In parts there is top."
+        )
     by_estimate = isinstance(method, Frugal) and all(
         getattr(type(method), name) is getattr(Frugal, name) for name in ("assess_models", "estimate")
     )

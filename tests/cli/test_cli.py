@@ -469,7 +469,7 @@ def test_bad_options_are_one_clear_line(options: str, expected: str) -> None:
     [
         ("sugest labels.csv", "'suggest'"),
         ("suggest labels.csv", "give either --pred-probs or --features"),
-        ("consensus", "Missing argument 'LABELS'"),
+        ("consensus", "Missing argument 'LABELS...'"),
         ("consensus labels.csv --method crowdlb", "Did you mean 'crowdlab'?"),
         ("consensus labels.csv --method crowdlab", "give --pred-probs"),
         ("annotators labels.csv --method crowdlab", "give --pred-probs"),

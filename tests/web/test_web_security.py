@@ -189,6 +189,10 @@ RIGHTS = {
     "POST /api/v1/practice": ANNOTATOR,
     "POST /api/v1/practice/again": ANNOTATOR,
     "POST /api/v1/people/{annotator_id}/admit": ADJUDICATOR,
+    "POST /api/v1/people/{annotator_id}/practise": ADJUDICATOR,
+    "POST /api/v1/messages": ADJUDICATOR,
+    "GET /api/v1/messages": ANNOTATOR,
+    "POST /api/v1/messages/{message_id}/read": ANNOTATOR,
     "GET /api/v1/why-nothing": ANNOTATOR,
     "GET /api/v1/answers": ANNOTATOR,
     "GET /api/v1/classes/usual": ANNOTATOR,
@@ -250,7 +254,7 @@ RIGHTS = {
     "PATCH /api/v1/project": ADMIN,
     "POST /api/v1/annotators": ADMIN,
     "PATCH /api/v1/annotators/{annotator_id}": ADMIN,
-    "POST /api/v1/annotators/{annotator_id}/reset": ADMIN,
+    "POST /api/v1/annotators/{annotator_id}/reset": ADJUDICATOR,
     "GET /api/v1/invites": ADMIN,
     "POST /api/v1/invites": ADMIN,
     "DELETE /api/v1/invites/{invite_id}": ADMIN,
@@ -432,7 +436,7 @@ def test_no_secret_travels_in_an_address(site: RunningSite):
         for parameter in operation.get("parameters", [])
     }
     assert names == {
-        "lease_id", "token_id", "invite_id", "annotator_id", "example_id",
+        "lease_id", "token_id", "invite_id", "message_id", "annotator_id", "example_id",
         "limit", "name", "what", "format", "width", "request", "audit_id", "after", "epsilon", "delta",
         "checker_error", "words", "label", "source", "annotator", "said", "at_least", "at_most", "only",
         "reason", "round", "sort", "offset", "most", "since", "part", "place", "Range",

@@ -105,13 +105,20 @@ def _with_link(connection: Connection, secret: str) -> InviteOut:
 
 
 @router.post("/annotators/{annotator_id}/reset", status_code=201, summary="A new password for somebody")
-def reset_password(annotator_id: Number, site: Here, visitor: Admin) -> InviteOut:
-    """An invitation with which somebody chooses a new password; the old one and all sessions end."""
-    name = _found(site, annotator_id).name
+def reset_password(annotator_id: Number, site: Here, visitor: Adjudicator) -> InviteOut:
+    """An invitation with which somebody chooses a new password; the old one and all sessions end.
+
+    Adjudicators make one for annotators alone: whoever has the link is who it is for.
+    """
+    account = _found(site, annotator_id)
     if site.home is not site:
         raise Failure(403, "passwords are those of the workspace; an admin of it resets them there.")
     if annotator_id == visitor.account.id:
         raise Failure(409, "your own password is changed on the page that bears your name.")
+    # Who is an annotator of a workspace may be an admin in its projects.
+    if not visitor.may("admin") and (account.role != "annotator" or site.workspace is not None):
+        raise Failure(403, f"the password of {account.name} is reset by an admin.")
+    name = account.name
 
     def reset(connection: Connection) -> InviteOut:
         secret = accounts.reset_password(connection, annotator_id, time.time())

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from activelab.project import Settings
 from activelab.project.fields import change_of
 from activelab.project.insight import BrowseFacts, CaseFacts, Decision, Vote
+from activelab.project.labelling.messages import LONGEST
 from activelab.project.labelling.naming import Named
 from activelab.project.labelling.reclassing import Reclass
 from activelab.project.labelling.summary import RoundSummary
@@ -391,6 +392,7 @@ class PracticeOut(BaseModel):
     passed: bool | None = Field(description="Null before all are answered.")
     example: int | None
     content: Content | None
+    again: bool = Field(description="Whether you were sent to practise once more.")
 
 
 class FeedbackOut(BaseModel):
@@ -400,6 +402,28 @@ class FeedbackOut(BaseModel):
     label: Named
     note: str | None = Field(description="Why, if somebody has written it down.")
     practice: PracticeOut
+
+
+class MessageIn(Body):
+    """What to write to some people."""
+
+    to: Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1, max_length=1000)]
+    text: Annotated[str, Field(min_length=1, max_length=LONGEST), _Storable]
+
+
+class MessageOut(BaseModel):
+    """What somebody who leads wrote to you."""
+
+    id: int
+    text: str
+    by: str | None = Field(description="Their name.")
+    sent: float = Field(description="Seconds since 1970.")
+
+
+class SentOut(BaseModel):
+    """That a message is sent."""
+
+    number: int = Field(description="To how many people.")
 
 
 class UndoIn(Body):
@@ -433,6 +457,8 @@ class ProgressOut(BaseModel):
     goal: int | None = Field(default=None, description="Answers of a day that are proposed.")
     bulk: bool = Field(default=False, description="Whether examples may be answered together.")
     version: str = Field(description="That of the project: whether classes or guidelines have changed.")
+    messages: int = Field(description="Messages to you that you have not read.")
+    practise: bool = Field(description="Whether you have to practise before more examples come.")
 
 
 class FoundOut(BaseModel):

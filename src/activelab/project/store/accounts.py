@@ -120,9 +120,13 @@ def set_disabled(connection: Connection, name: str, disabled: bool) -> None:
         .values(disabled=disabled, session=annotator.c.session + 1)
     )
     if disabled:
-        # What they hold goes back to the queue with the next lease of anybody.
-        held = (lease.c.annotator_id == found.id) & (lease.c.state == "open")
-        connection.execute(update(lease).where(held).values(expires=0.0))
+        let_go(connection, found.id)
+
+
+def let_go(connection: Connection, account_id: int) -> None:
+    """What somebody holds goes back to the queue with the next lease of anybody."""
+    held = (lease.c.annotator_id == account_id) & (lease.c.state == "open")
+    connection.execute(update(lease).where(held).values(expires=0.0))
 
 
 def set_role(connection: Connection, name: str, role: str) -> None:

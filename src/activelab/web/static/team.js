@@ -1,11 +1,12 @@
-import { at, call, get, page, post } from "./api.js";
+import { call, get, page, post } from "./api.js";
 import { $, make, note, number, start, when } from "./dom.js";
+import { showLink } from "./links.js";
 
 $("invite-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   try {
     const invite = await post("invites", { role: $("role").value, name: $("invited").value.trim() || null });
-    showLink(invite.link, "Copy the link now; it is not shown again:");
+    showLink($("invite-link"), invite.link, "Copy the link now; it is not shown again:");
     event.target.reset();
     await showInvites();
   } catch (error) {
@@ -13,26 +14,10 @@ $("invite-form").addEventListener("submit", async (event) => {
   }
 });
 
-function showLink(path, words) {
-  const link = location.origin + at(path);
-  const copied = async () => {
-    await navigator.clipboard.writeText(link);
-    note("The link is copied.");
-  };
-  $("invite-link").hidden = false;
-  $("invite-link").replaceChildren(
-    make("span", {}, words),
-    make("code", {}, link),
-    // Browsers let pages copy over HTTPS and on this machine alone; elsewhere a click marks the whole link.
-    navigator.clipboard ? make("button", { type: "button", class: "small", onclick: copied }, "Copy") : "",
-  );
-  $("invite-link").scrollIntoView({ block: "nearest" });
-}
-
 async function reset(person) {
   try {
     const invite = await post(`annotators/${person.id}/reset`);
-    showLink(invite.link, `${person.name} is logged out, and chooses a new password here, once, within seven days:`);
+    showLink($("invite-link"), invite.link, `${person.name} is logged out, and chooses a new password here, once, within seven days:`);
   } catch (error) {
     note(error.message, "bad");
   }

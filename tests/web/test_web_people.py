@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 from test_web_access import complaints
 from web_browser import Visits, eventually, settled, text_of
-from web_site import RunningSite, running
+from web_site import PASSWORD, RunningSite, running
 
 pytestmark = pytest.mark.slow
 
@@ -81,3 +82,56 @@ def test_who_decides_resets_the_password_of_who_labels_and_of_nobody_else(site: 
             assert reply.status_code == status, reply.text
         ada.patch(f"/api/v1/annotators/{site.people['bob']}", json={"role": "adjudicator"})
         assert jude.post(f"/api/v1/annotators/{site.people['bob']}/reset").status_code == 403
+
+
+PEOPLE = """name;role;e-mail
+Zoë Å;;zoe@example.org
+lea;Adjudicator;=HYPERLINK("x")
+
+lea;annotator;
+ann;annotator;ann@example.org
+Jude;annotator;
+max;boss;
+\u200bmax;;
+"""
+
+
+def test_many_people_are_invited_from_a_list(visit: Visits, site: RunningSite):
+    page = visit(site, "ada", "/team")
+    page.get_by_label("Choose a file").set_input_files(
+        {"name": "people.csv", "mimeType": "text/csv", "buffer": PEOPLE.encode("utf-8-sig")}
+    )
+    expect(page.locator("#roster-told")).to_contain_text("5 of 7 lines cannot be used yet")
+    rows = [row.split("\t") for row in page.locator("#roster-list").inner_text().split("\n") if "\t" in row]
+    said = {int(line): problem for line, _, _, problem in rows[1:]}
+    assert (said[2], said[3]) == ("Ready", "Ready")
+    for line, words in ((5, "line 3"), (6, "already"), (7, "'jude'"), (8, "no role"), (9, "invisible")):
+        assert words in said[line], said
+    expect(page.locator("#roster-go")).to_be_hidden()
+    assert not complaints(page)
+    page.get_by_label("A line each").fill("\n".join(PEOPLE.splitlines()[:3]))
+    page.get_by_role("button", name="Look at the list").click()
+    page.get_by_role("button", name="Invite 2 people").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download names and links").click()
+    expect(page.get_by_role("button", name="Copy the link of lea")).to_be_visible()
+    assert not complaints(page)
+    header, *lines = [*csv.reader(download.value.path().read_text(encoding="utf-8").splitlines())]
+    assert header == ["name", "role", "e-mail", "link"]
+    assert [line[:3] for line in lines] == [
+        ["Zoë Å", "annotator", "zoe@example.org"],
+        ["lea", "adjudicator", '\'=HYPERLINK("x")'],
+    ]
+    # The name stands on the page of the invitation, and is the only one that may use it.
+    guest = visit(site, None, lines[0][3])
+    expect(guest.get_by_label("Name")).to_have_value("Zoë Å")
+    guest.get_by_label("Password").fill(PASSWORD)
+    guest.keyboard.press("Enter")
+    expect(guest).to_have_url(f"{site.url}/label")
+    with site.browser("ada") as ada:
+        assert "e-mail" not in ada.get("/api/v1/invites").text
+        reply = ada.post("/api/v1/invites/several", json={"text": "max\nann", "url": site.url})
+        assert (reply.status_code, "line 2" in reply.text) == (422, True)
+        assert [one["name"] for one in ada.get("/api/v1/invites").json()] == ["lea", "Zoë Å"]
+        again = ada.post("/api/v1/invites/preview", json={"text": "lea"}).json()["people"]
+        assert [one["note"] for one in again] == ["the link made before ends"]

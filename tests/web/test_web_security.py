@@ -172,6 +172,8 @@ RIGHTS = {
     "GET /label": ANNOTATOR,
     "GET /account": ANNOTATOR,
     "DELETE /api/v1/session": ANNOTATOR,
+    "GET /api/v1/sessions": ANNOTATOR,
+    "DELETE /api/v1/sessions/{session_id}": ANNOTATOR,
     "GET /api/v1/me": ANNOTATOR,
     "POST /api/v1/me/password": ANNOTATOR,
     "GET /api/v1/tokens": ANNOTATOR,
@@ -257,6 +259,8 @@ RIGHTS = {
     "POST /api/v1/annotators/{annotator_id}/reset": ADJUDICATOR,
     "GET /api/v1/invites": ADMIN,
     "POST /api/v1/invites": ADMIN,
+    "POST /api/v1/invites/preview": ADMIN,
+    "POST /api/v1/invites/several": ADMIN,
     "DELETE /api/v1/invites/{invite_id}": ADMIN,
     "POST /api/v1/train": ADMIN,
     "DELETE /api/v1/train": ADMIN,
@@ -436,7 +440,7 @@ def test_no_secret_travels_in_an_address(site: RunningSite):
         for parameter in operation.get("parameters", [])
     }
     assert names == {
-        "lease_id", "token_id", "invite_id", "message_id", "annotator_id", "example_id",
+        "lease_id", "token_id", "invite_id", "message_id", "session_id", "annotator_id", "example_id",
         "limit", "name", "what", "format", "width", "request", "audit_id", "after", "epsilon", "delta",
         "checker_error", "words", "label", "source", "annotator", "said", "at_least", "at_most", "only",
         "reason", "round", "sort", "offset", "most", "since", "part", "place", "Range",

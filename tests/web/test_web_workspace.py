@@ -211,7 +211,7 @@ def test_from_the_first_link_to_the_first_label_below_a_prefix_by_https(tmp_path
         page.get_by_role("button", name="Delete for ever").click()
         expect(page.get_by_text("ete-cats-dogs is deleted.")).to_be_visible()
         page.get_by_role("link", name="ada").click()
-        page.get_by_role("button", name="Log out").click()
+        page.get_by_role("button", name="Log out", exact=True).click()
         page.wait_for_url(f"{house.url}/login")
         page.goto(f"{house.url}/team")
         assert page.url == f"{house.url}/login?next=/labels/team"

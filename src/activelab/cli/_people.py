@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from activelab._errors import InputError
+from activelab._whole import whole_file
 from activelab.cli._options import Json
 from activelab.cli._output import say
-from activelab.cli._place import Place, people_at, place_of, split_place
+from activelab.cli._place import Place, check_report, people_at, place_of, split_place
 
 annotator = typer.Typer(name="annotator", rich_markup_mode=None)
 
@@ -83,17 +85,35 @@ def invite(
     name: Annotated[
         str | None, typer.Option(help="For this person alone, who may be known from imported labels.")
     ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="CSV of people to invite, with the columns name and role.", show_default=False),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="CSV with their links; else it is printed.", show_default=False),
+    ] = None,
     url: _Url = "http://127.0.0.1:8080",
     days: _Days = 7,
     as_json: Json = False,
 ) -> None:
     """Make a link with which somebody makes an account of their own; it works once.
 
+    Of a list of people (--file) one for each; columns beside name and role come back beside the links.
+
     \b
     Examples:
       activelab annotator invite tickets.db
       activelab annotator invite tickets.db --name ann --days 1
+      activelab annotator invite tickets.db --file people.csv -o links.csv
     """
+    if file is not None:
+        if name is not None:
+            raise InputError("--file says who is invited; leave --name out.")
+        _invite_list(place_of(place), file, output, role, url, days, as_json)
+        return
+    if output is not None:
+        raise InputError("-o is for a list of people, --file.")
     with people_at(place_of(place)) as project:
         from activelab.project.store import accounts
 
@@ -105,6 +125,46 @@ def invite(
         )
     link = url.rstrip("/") + accounts.join_path(secret, name)
     say(link, {"name": name, "role": role, "link": link}, as_json)
+
+
+def _invite_list(
+    place: str, file: Path, output: Path | None, role: str, url: str, days: float, as_json: bool
+) -> None:
+    if output is not None:
+        check_report(output)  # what is made once must not be lost
+    with people_at(place) as project:
+        from activelab.project.store import accounts, rosters
+
+        try:
+            roster = rosters.read_roster(file.read_text(encoding="utf-8-sig"), role)
+        except OSError as error:
+            raise InputError(f"{file} cannot be read: {error.strerror}.") from None
+        except UnicodeDecodeError:
+            raise InputError(f"{file} is no UTF-8 text; save it as CSV UTF-8.") from None
+        except InputError as error:
+            raise InputError(f"{file}: {error}") from None
+        secrets = _audited(
+            project,
+            lambda c: rosters.invite_roster(c, roster, time.time(), days),
+            "invited",
+            {"names": [one.name for one in roster.people]},
+        )
+    people = zip(roster.people, secrets, strict=True)
+    links = [url.rstrip("/") + accounts.join_path(secret, one.name) for one, secret in people]
+    table = rosters.links_table(roster, links)
+    values = [
+        {"name": one.name, "role": one.role, "link": link}
+        for one, link in zip(roster.people, links, strict=True)
+    ]
+    if output is not None:
+        with whole_file(output) as out:
+            out.write(table.encode())
+    if as_json:
+        typer.echo(json.dumps(values, ensure_ascii=False))
+    elif output is None:
+        typer.echo(table, nl=False)
+    else:
+        typer.echo(f"Invited {len(links)} people; their links, once each, within {days:g} days: {output}")
 
 
 @annotator.command()

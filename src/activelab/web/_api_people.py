@@ -9,15 +9,20 @@ from sqlalchemy import Connection, select
 
 from activelab.project.store import accounts
 from activelab.project.store.audit import write_audit
+from activelab.project.store.rosters import check_roster, invite_roster, links_table, read_roster
 from activelab.project.store.schema import invite
 from activelab.web._api_session import account_out
 from activelab.web._bodies import (
     AccountOut,
     AnnotatorIn,
     AnnotatorPatch,
+    InvitedOut,
     InviteIn,
     InviteOut,
+    InvitesIn,
     Number,
+    RosterIn,
+    RosterOut,
 )
 from activelab.web._failures import ERRORS, Failure
 from activelab.web._site import Site
@@ -94,6 +99,33 @@ def make_invite(body: InviteIn, site: Here, visitor: Admin) -> InviteOut:
         return _with_link(connection, secret)
 
     return site.project.database.write(make)
+
+
+@router.post("/invites/preview", summary="Look at a list of people to invite")
+def preview_invites(body: RosterIn, site: Here, _: Admin) -> RosterOut:
+    """What is wrong with a list of people, by line; nobody is invited."""
+    roster = read_roster(body.text)
+    checked = site.project.database.read(lambda c: check_roster(c, roster, time.time()))
+    return RosterOut(people=[InvitedOut.model_validate(one) for one in checked.people])
+
+
+@router.post("/invites/several", status_code=201, summary="Invite several people")
+def make_invites(body: InvitesIn, site: Here, visitor: Admin) -> RosterOut:
+    """An invitation for each of a list, or for nobody if a line is wrong; links are in this answer alone."""
+    roster = read_roster(body.text)
+
+    def make(connection: Connection) -> list[str]:
+        made = invite_roster(connection, roster, time.time(), body.days)
+        write_audit(connection, visitor.account.id, "invited", {"names": [one.name for one in roster.people]})
+        return made
+
+    secrets = site.project.database.write(make)
+    paths = [accounts.join_path(one, who.name) for one, who in zip(secrets, roster.people, strict=True)]
+    rows = zip(roster.people, paths, strict=True)
+    return RosterOut(
+        people=[InvitedOut.model_validate(one).model_copy(update={"link": path}) for one, path in rows],
+        table=links_table(roster, [body.url.rstrip("/") + path for path in paths]),
+    )
 
 
 def _with_link(connection: Connection, secret: str) -> InviteOut:

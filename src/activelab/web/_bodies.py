@@ -106,6 +106,16 @@ class LoginIn(Body):
     password: Password
 
 
+class LoginOut(BaseModel):
+    """Where you are logged in."""
+
+    id: int
+    browser: str = Field(description="In words, as it calls itself.")
+    begun: float = Field(description="Seconds since 1970.")
+    used: float = Field(description="When something was last stored from there, to the hour.")
+    here: bool = Field(description="Whether it is the session that asks.")
+
+
 class JoinIn(Body):
     """An invitation, and the account to make of it."""
 
@@ -593,6 +603,45 @@ class InviteOut(BaseModel):
     expires: float
     used: float | None
     link: str | None = Field(default=None, description="Only in the answer that makes it.")
+
+
+class RosterIn(Body):
+    """People to invite."""
+
+    text: Annotated[
+        Long,
+        Field(
+            description="A line each: name and role, with commas, semicolons or tabs between them. A first "
+            "line may name the columns; those beside name and role come back beside the links, not stored."
+        ),
+    ]
+
+
+class InvitesIn(RosterIn):
+    """People to invite now."""
+
+    url: Annotated[Short, Field(pattern="^https?://", description="What links in the table begin with.")]
+    days: Annotated[float, Field(gt=0, le=90, allow_inf_nan=False)] = 7.0
+
+
+class InvitedOut(BaseModel):
+    """Somebody of a list."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    line: int
+    name: str
+    role: str
+    problem: str = Field(description="Why nobody can be invited so; empty if somebody can.")
+    note: str
+    link: str | None = Field(default=None, description="Only in the answer that makes it.")
+
+
+class RosterOut(BaseModel):
+    """A list of people that are invited, or could be."""
+
+    people: list[InvitedOut]
+    table: str | None = Field(default=None, description="The list with links, as CSV, when they are made.")
 
 
 class AnnotatorIn(Body):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -357,6 +358,11 @@ def revoke_invite(connection: Connection, invite_id: int, now: float) -> bool:
 def _end(connection: Connection, now: float, which: ColumnElement[bool]) -> bool:
     live = which & invite.c.used.is_(None) & (invite.c.expires > now)
     return bool(connection.execute(update(invite).where(live).values(expires=now)).rowcount)
+
+
+def end_invites(connection: Connection, names: Sequence[str], now: float) -> None:
+    """End invitations in some names that were not used yet."""
+    _end(connection, now, invite.c.name.in_(names))
 
 
 def add_person(connection: Connection, name: str, stored: str, now: float) -> Account:

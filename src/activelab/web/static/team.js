@@ -1,6 +1,7 @@
 import { call, get, page, post } from "./api.js";
 import { $, make, note, number, start, when } from "./dom.js";
 import { showLink } from "./links.js";
+import * as several from "./several.js";
 
 $("invite-form").addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -93,4 +94,5 @@ async function showInvites() {
   $("invites").replaceChildren(...(rows.length ? rows : [make("li", { class: "quiet" }, "There are none.")]));
 }
 
+several.about.invited = () => Promise.all([showPeople(), showInvites()]);
 await start(() => Promise.all([showPeople(), showInvites()]));

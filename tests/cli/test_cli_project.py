@@ -234,7 +234,7 @@ def test_people(tickets):
     assert run(f"annotator disable {tickets} bob").stdout == "bob is disabled.\n"
     assert "bob  annotator    disabled" in run(f"annotator list {tickets}").stdout
     assert told(f"annotator enable {tickets} bob") == {"name": "bob", "state": "enabled"}
-    assert "Add, invite, list and disable" in run("annotator").stdout
+    assert "Add, invite, list, disable and remove" in run("annotator").stdout
     with open_project(tickets) as project:
         log = project.database.read(lambda c: c.execute(text("SELECT action FROM audit")).scalars().all())
     assert log[-6:] == ["annotator added"] * 2 + [

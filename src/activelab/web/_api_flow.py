@@ -107,12 +107,14 @@ async def practise_again(site: Here, visitor: Annotator) -> PracticeOut:
 def admit(annotator_id: Number, site: Here, visitor: Adjudicator) -> None:
     """Let somebody label who has not passed the examples to practise on."""
     site.project.admit(annotator_id, visitor.account.id)
+    site.forget("people")
 
 
 @router.post("/people/{annotator_id}/practise", status_code=204, summary="Send somebody to practise again")
 def send_to_practise(annotator_id: Number, site: Here, visitor: Adjudicator) -> None:
     """Have somebody practise again, on examples with known answers, before they get new ones."""
     site.project.send_to_practise(annotator_id, visitor.account.id)
+    site.forget("people")
 
 
 @router.post("/messages", status_code=201, summary="Write to people")

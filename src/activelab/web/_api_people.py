@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
+from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from sqlalchemy import Connection, select
+from starlette.concurrency import run_in_threadpool
 
+from activelab.project.files.personal import personal_data, remove_person
 from activelab.project.store import accounts
 from activelab.project.store.audit import write_audit
 from activelab.project.store.rosters import check_roster, invite_roster, links_table, read_roster
@@ -21,12 +25,14 @@ from activelab.web._bodies import (
     InviteOut,
     InvitesIn,
     Number,
+    RemovedOut,
+    RemoveIn,
     RosterIn,
     RosterOut,
 )
 from activelab.web._failures import ERRORS, Failure
 from activelab.web._site import Site
-from activelab.web._visitors import Adjudicator, Admin, Here
+from activelab.web._visitors import Adjudicator, Admin, Annotator, Here
 
 router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["administration"])
 
@@ -68,7 +74,67 @@ def change_annotator(annotator_id: Number, body: AnnotatorPatch, site: Here, vis
 
     site.project.database.write(change)
     site.forget_accounts()
+    site.forget("people")
     return _found(site, annotator_id)
+
+
+_JSON: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/json": {"schema": {"type": "object"}}}}
+}
+
+
+@router.get(
+    "/annotators/{annotator_id}/data", summary="What is stored of somebody", response_class=Response,
+    responses=_JSON,
+)  # fmt: skip
+async def person_data(annotator_id: Number, site: Here, _: Admin) -> Response:
+    """All that is stored of a person, as a JSON file without secrets; of a workspace in all its projects."""
+    account = await run_in_threadpool(_found, site, annotator_id)
+    return await _data(site, account, own=False)
+
+
+@router.get("/me/data", summary="What is stored of you", response_class=Response, responses=_JSON)
+async def own_data(site: Here, visitor: Annotator) -> Response:
+    """All that is stored of you, in a workspace in all its projects.
+
+    What you should not know while you label is left out: ids of examples, known answers, estimates.
+    """
+    return await _data(site, account_out(visitor.account), own=True)
+
+
+async def _data(site: Site, account: AccountOut, *, own: bool) -> Response:
+    def load() -> str:
+        if site.workspace is not None:
+            data = site.workspace.personal_data(account.name, own=own)
+        else:
+            data = personal_data(site.project, account.id, own=own)
+        return json.dumps(data, ensure_ascii=False, indent=1)
+
+    async with site.export_turn:  # much memory, as exports
+        text = await run_in_threadpool(load)
+    return Response(
+        text,
+        media_type="application/json",
+        headers={"Content-Disposition": 'attachment; filename="person.json"'},
+    )
+
+
+@router.delete("/annotators/{annotator_id}", summary="Remove a person")
+def remove(annotator_id: Number, body: RemoveIn, site: Here, visitor: Admin) -> RemovedOut:
+    """Remove account, sessions, tokens, invitations and name of a person; of a workspace in all its projects.
+
+    Answers stay under a pseudonym, so that no consensus changes, or are taken back as well.
+    """
+    account = _found(site, annotator_id)
+    if body.confirm != account.name:
+        raise Failure(422, "the name given is another.", field="confirm")
+    if site.workspace is not None:
+        done = site.workspace.remove_person(account.name, visitor.account, answers=body.answers)
+    else:
+        done = remove_person(site.project, annotator_id, visitor.account.id, answers=body.answers)
+    site.forget_accounts()
+    site.forget("people")
+    return RemovedOut(name=done.name, answers=done.answers)
 
 
 def _found(site: Site, annotator_id: int) -> AccountOut:

@@ -169,6 +169,21 @@ class AccountOut(BaseModel):
     disabled: bool
     num_labels: int = Field(description="Labels collected here; imported ones do not count.")
     has_password: bool
+    removed: bool = Field(description="Whether all that names them was removed.")
+
+
+class RemoveIn(Body):
+    """The answer to the second question."""
+
+    confirm: Annotated[Name, Field(description="Their name, once more.")]
+    answers: Annotated[bool, Field(description="Whether their answers are taken back as well.")] = False
+
+
+class RemovedOut(BaseModel):
+    """What was done with what is stored of a person."""
+
+    name: str = Field(description="The pseudonym that stands for them.")
+    answers: int = Field(description="Answers that were taken back.")
 
 
 class SessionOut(BaseModel):

@@ -182,6 +182,10 @@ class Site:
 
     # ------------------------------------------------------------------ what many ask for at once
 
+    def forget(self, name: str) -> None:
+        """Make a value anew when it is asked for next."""
+        self._kept.pop(name, None)
+
     def shared(self, name: str, make: Callable[[], Result], seconds: float = 2.0) -> Result:
         """A value that is made at most every few seconds, however many ask for it."""
         lock = self._making.setdefault(name, threading.Lock())

@@ -1013,11 +1013,13 @@ def _answer_to(annotator_id: int, question: Question) -> Select[Any]:
     )
 
 
-def take_back(connection: Connection, annotator_id: int, example_id: int, now: float, *, source: str) -> bool:
-    """Undo an answer about a whole example that was deleted elsewhere; False if there is none."""
+def take_back(
+    connection: Connection, annotator_id: int, example_id: int, now: float, *, source: str, asked: int = WHOLE
+) -> bool:
+    """Undo an answer that was deleted elsewhere, or whose person is removed; False if there is none."""
     share_round(connection)
     connection.execute(_WHO, {"who": annotator_id})
-    before = connection.execute(_answer_to(annotator_id, (example_id, WHOLE))).one_or_none()
+    before = connection.execute(_answer_to(annotator_id, (example_id, asked))).one_or_none()
     if before is None:
         return False
     _remove(connection, before, now, source)

@@ -57,6 +57,15 @@ def _unseen(character: str) -> bool:
     return category in _UNSEEN or character in _BLANK or (category == "Zs" and character != " ")
 
 
+def rename_in(text: str, name: str, instead: str) -> str:
+    """A text that names somebody alone, in name=family, quoted, or after "by" at the end, renamed."""
+    if text == name or text.startswith(f"{name}="):
+        return instead + text[len(name) :]
+    if text.endswith(f" by {name}"):
+        return text[: -len(name)] + instead
+    return text.replace(repr(name), repr(instead))
+
+
 def folded(name: str) -> str:
     """What two names have in common that could be taken for each other."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())

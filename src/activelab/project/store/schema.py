@@ -146,7 +146,7 @@ event = Table(
     Column("reason", Text),  # of a skip; of anything else a note
     Column("seconds", Float(53)),  # between seeing the example and answering
     *_marks(),
-    Column("source", String, nullable=False),  # page, api, import, adjudication, connector
+    Column("source", String, nullable=False),  # page, api, import, adjudication, connector, removal
     Column("undoes", _Counted),
     Column("request", String, unique=True),  # chosen by the client: sent twice, it counts once
 )

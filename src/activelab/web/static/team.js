@@ -1,4 +1,4 @@
-import { call, get, page, post } from "./api.js";
+import { at, call, get, page, post } from "./api.js";
 import { $, make, note, number, start, when } from "./dom.js";
 import { showLink } from "./links.js";
 import * as several from "./several.js";
@@ -54,6 +54,8 @@ function row(person) {
     own || person.disabled || !person.has_password
       ? null
       : make("button", { type: "button", class: "small", onclick: () => reset(person), "aria-label": `Reset the password of ${person.name}` }, "Reset password");
+  const data = make("a", { class: "button small", href: at(`/api/v1/annotators/${person.id}/data`), download: "person.json", "aria-label": `Data of ${person.name}` }, "Data");
+  const away = own ? null : make("button", { type: "button", class: "small", onclick: () => askRemoval(person), "aria-label": `Remove ${person.name}` }, "Remove …");
   return make(
     "tr",
     {},
@@ -61,12 +63,39 @@ function row(person) {
     make("td", {}, role),
     make("td", { class: "numbers" }, number(person.num_labels)),
     make("td", { class: person.disabled ? "problem" : "quiet" }, state),
-    make("td", { class: "end" }, make("div", { class: "row" }, again, toggle)),
+    make("td", { class: "end" }, make("div", { class: "row" }, again, toggle, data, away)),
   );
 }
 
+let leaves = null; // who is to be removed
+
+function askRemoval(person) {
+  leaves = person;
+  $("remove-title").textContent = `Remove ${person.name}?`;
+  $("remove-name").value = $("remove-problem").textContent = "";
+  $("remove-kept").checked = true;
+  $("remove-dialog").showModal();
+  $("remove-name").focus();
+}
+$("remove-cancel").addEventListener("click", () => $("remove-dialog").close());
+$("remove-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const answers = $("remove-taken").checked;
+  $("remove-go").disabled = true; // many answers take a while
+  try {
+    const done = await call("DELETE", `annotators/${leaves.id}`, { confirm: $("remove-name").value.trim(), answers });
+    $("remove-dialog").close();
+    note(answers ? `Removed; ${number(done.answers)} answers are taken back.` : `Removed; their answers are those of “${done.name}” now.`);
+    await Promise.all([showPeople(), showInvites()]);
+  } catch (error) {
+    $("remove-problem").textContent = error.field === "confirm" ? `Type the name as it is written: ${leaves.name}` : error.message;
+  } finally {
+    $("remove-go").disabled = false;
+  }
+});
+
 async function showPeople() {
-  $("people").replaceChildren(...(await get("annotators")).map(row));
+  $("people").replaceChildren(...(await get("annotators")).filter((one) => !one.removed).map(row));
 }
 
 async function showInvites() {

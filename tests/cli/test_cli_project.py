@@ -245,6 +245,26 @@ def test_people(tickets):
     ]
 
 
+def test_people_are_invited_from_a_list_exported_and_removed(tickets):
+    Path("people.csv").write_text("name,role,e-mail\nlea,adjudicator,lea@example.org\nmax,,\n")
+    assert "2 people" in run(f"annotator invite {tickets} --file people.csv -o links.csv").stdout
+    links = pd.read_csv("links.csv")
+    assert links.columns.tolist() == ["name", "role", "e-mail", "link"]
+    assert links["link"].str.endswith(("/lea", "/max")).all()
+    Path("people.csv").write_text("ann\nbob,boss\n")
+    assert "line 2: 'boss' is no role" in error_of(f"annotator invite {tickets} --file people.csv")
+    run(f"annotator export ann {tickets} -o ann.json")
+    answers = json.loads(Path("ann.json").read_text())["answers"]
+    assert answers
+    assert answers[0]["example"].startswith("t")
+    assert "Did you mean 'ann'" in error_of(f"annotator remove anm {tickets} --yes")
+    done = told(f"annotator remove ann {tickets} --yes --answers")
+    assert done["answers"] == len(answers)
+    states = {one["name"]: one["state"] for one in told(f"annotator list {tickets}")}
+    assert (states[done["name"]], "ann" in states) == ("removed", False)
+    assert told(f"doctor {tickets}")["repaired"] == {}
+
+
 def test_the_doctor(tickets):
     assert told(f"doctor {tickets}")["repaired"] == {}
     with open_project(tickets) as project:

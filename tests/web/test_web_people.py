@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import re
 from typing import Any
 
 import pytest
@@ -24,7 +26,7 @@ def site(tmp_path):
         yield one
 
 
-def test_a_lead_writes_to_people_and_has_one_practise_again(visit: Visits, site: RunningSite):
+def test_a_lead_writes_to_people_and_has_one_practise_again(site: RunningSite, visit: Visits):
     page, lead = visit(site, "ann", "/label"), visit(site, "jude", "/people")
     text_of(page)
     page.keyboard.press("1")
@@ -96,7 +98,7 @@ max;boss;
 """
 
 
-def test_many_people_are_invited_from_a_list(visit: Visits, site: RunningSite):
+def test_many_people_are_invited_from_a_list(site: RunningSite, visit: Visits):
     page = visit(site, "ada", "/team")
     page.get_by_label("Choose a file").set_input_files(
         {"name": "people.csv", "mimeType": "text/csv", "buffer": PEOPLE.encode("utf-8-sig")}
@@ -135,3 +137,37 @@ def test_many_people_are_invited_from_a_list(visit: Visits, site: RunningSite):
         assert [one["name"] for one in ada.get("/api/v1/invites").json()] == ["lea", "Zoë Å"]
         again = ada.post("/api/v1/invites/preview", json={"text": "lea"}).json()["people"]
         assert [one["note"] for one in again] == ["the link made before ends"]
+
+
+def test_a_person_sees_what_is_stored_and_is_removed(site: RunningSite, visit: Visits):
+    site.project.add_labels([("e9", "ann", "cat"), ("e9", "bob", "dog")])
+    page = visit(site, "ada", "/team")
+    own = visit(site, "ann", "/account")
+    with own.expect_download() as download:
+        own.get_by_role("link", name="Download it").click()
+    data = json.loads(download.value.path().read_text(encoding="utf-8"))
+    assert (data["account"]["name"], data["answers"][0]["label"]) == ("ann", "cat")
+    page.get_by_role("button", name="Remove ann").click()
+    assert not complaints(page)
+    visit.expected = "422|401"
+    page.get_by_label("Type the name").fill("bob")
+    page.get_by_role("button", name="Remove for good").click()
+    expect(page.get_by_role("alert").filter(has_text="ann")).to_contain_text(
+        "Type the name as it is written: ann"
+    )
+    page.get_by_label("Type the name").fill("ann")
+    page.keyboard.press("Enter")
+    expect(page.locator("#notes")).to_contain_text("removed person")
+    expect(page.get_by_role("button", name="Remove ann")).to_have_count(0)
+    with site.browser("bob") as bob, site.browser("ada") as ada:
+        assert bob.get("/api/v1/me").status_code == 200
+        assert [one["removed"] for one in ada.get("/api/v1/annotators").json()].count(True) == 1
+        own.goto("/label")
+        expect(own).to_have_url(re.compile("/login"))
+        address = f"/api/v1/annotators/{site.people['bob']}"
+        done = ada.request("DELETE", address, json={"confirm": "bob", "answers": True}).json()
+        assert done["answers"] == 1
+        assert ada.patch(address, json={"disabled": False}).status_code == 422
+        ada_ = f"/api/v1/annotators/{site.people['ada']}"
+        assert ada.request("DELETE", ada_, json={"confirm": "ada"}).status_code == 422
+    assert site.project.labels().n_labels == 1

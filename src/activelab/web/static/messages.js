@@ -4,8 +4,9 @@ import { get, post } from "./api.js";
 import { $, capital, make, note, when } from "./dom.js";
 
 export async function showMessages() {
+  const unread = await get("messages");
   const there = new Set([...$("messages").children].map((one) => Number(one.dataset.id)));
-  for (const one of await get("messages")) {
+  for (const one of unread) {
     if (there.has(one.id)) continue;
     const button = make("button", { type: "button", class: "small" }, "I have read it");
     const box = make(

@@ -131,7 +131,7 @@ async function detail(id, focus = true) {
   $("person-facts").textContent = [
     `${number(shown.labels)} labels`,
     `last active ${when(shown.last_active)}`,
-    ...(shown.practice ? [`practice: ${practised(shown.practice)}`] : []),
+    ...(shown.practice ? [shown.practice.held ? practised(shown.practice) : `practice: ${practised(shown.practice)}`] : []),
     ...shown.flags,
   ].join(" · ");
   $("answers").href = at(`/browse?annotator=${encodeURIComponent(shown.name)}`);

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, delete, or_, select, update
+from sqlalchemy import Connection, delete, or_, select, text, update
 from sqlalchemy.sql.selectable import FromClause
 
 from activelab._errors import InputError
@@ -20,12 +20,11 @@ from activelab.project.labelling.queue import take_back
 from activelab.project.settings import load_settings, store_settings
 from activelab.project.store import accounts
 from activelab.project.store.accounts import find_account, let_go
-from activelab.project.store.audit import rename_in_audit, write_audit
+from activelab.project.store.audit import entries_of, rename_in_audit, write_audit
 from activelab.project.store.names import rename_in
 from activelab.project.store.schema import (
     annotator,
     answer,
-    audit,
     class_change,
     decision,
     event,
@@ -44,6 +43,9 @@ from activelab.project.store.schema import (
 
 FORMAT = "activelab person 1"
 SOURCE = "removal"
+
+# The tables of Label Studio are of a layer further out.
+_USERS = text("SELECT user_id FROM label_studio_user WHERE annotator_id = :who")
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,7 @@ def _data(connection: Connection, account_id: int, own: bool) -> dict[str, Any]:
         "set_aside": rows(unclear, "time", "example_id", "note"),
         "audits_drawn": rows(quality_audit, "time", "drawn"),
         "changes_of_classes": rows(class_change, "time", "action", "why"),
+        "label_studio": [*connection.execute(_USERS, {"who": account_id}).scalars()],
         "log": _log(connection, account, own),
     }
     return data if own else data | {"estimates": _estimates(connection, account.name)}
@@ -180,15 +183,12 @@ def _answers(connection: Connection, account_id: int, named: Any) -> list[dict[s
 
 def _log(connection: Connection, account: accounts.Account, own: bool) -> list[dict[str, Any]]:
     """What the audit log says that they did, and of them."""
-    written = json.dumps(account.name, ensure_ascii=False)
-    about = audit.c.detail.contains(written, autoescape=True)
-    query = select(audit).where(or_(audit.c.annotator_id == account.id, about)).order_by(audit.c.id)
     found = []
-    for one in connection.execute(query):
-        detail, theirs = json.loads(one.detail), one.annotator_id == account.id
-        if own and not theirs and "names" in detail:
-            detail["names"] = [account.name]
-        found.append({"time": one.time, "action": one.action, "by_them": theirs, "detail": detail})
+    for when, by, action, detail in entries_of(connection, account.id, account.name):
+        if own and by != account.id:
+            detail = {part: value for part, value in detail.items() if part != "families"}
+            detail |= {"names": [account.name]} if "names" in detail else {}
+        found.append({"time": when, "action": action, "by_them": by == account.id, "detail": detail})
     return found
 
 
@@ -290,8 +290,8 @@ def _rename(connection: Connection, name: str, pseudonym: str) -> None:
         if before.get("notes"):
             after["notes"] = [rename_in(note, name, pseudonym) for note in before["notes"]]
         if after != before:
-            text = json.dumps(after, ensure_ascii=False)
-            connection.execute(update(round_).where(round_.c.id == one.id).values(summary=text))
+            said = json.dumps(after, ensure_ascii=False)
+            connection.execute(update(round_).where(round_.c.id == one.id).values(summary=said))
     rename_in_audit(connection, name, pseudonym)
 
 

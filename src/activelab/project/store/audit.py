@@ -35,6 +35,24 @@ def write_audit(connection: Connection, by: int | None, action: str, detail: Map
     )
 
 
+def entries_of(
+    connection: Connection, account_id: int, name: str
+) -> list[tuple[float, int | None, str, Any]]:
+    """What the log says that somebody did, and what it says of them: time, by whom, action, detail."""
+    written = json.dumps(name, ensure_ascii=False)[1:-1]
+    about = audit.c.detail.contains(written, autoescape=True)
+    query = select(audit).where((audit.c.annotator_id == account_id) | about).order_by(audit.c.id)
+    rows = [
+        (row.time, row.annotator_id, row.action, json.loads(row.detail)) for row in connection.execute(query)
+    ]
+    return [one for one in rows if one[1] == account_id or _is_named(one[3], name)]
+
+
+def _is_named(detail: Mapping[str, Any], name: str) -> bool:
+    families = [text.rpartition("=")[0] for text in detail.get("families") or ()]
+    return name in (detail.get("name"), *detail.get("names", ()), *families)
+
+
 def rename_in_audit(connection: Connection, name: str, instead: str) -> None:
     """Put a pseudonym where the log names somebody who is removed: the one change of it that there is.
 

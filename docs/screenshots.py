@@ -25,6 +25,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from sklearn.datasets import load_digits, load_sample_image, load_wine
 
 from activelab.project import Project, Settings, create_project
+from activelab.project.labelling.messages import send_message
 from activelab.project.store import accounts
 from activelab.project.training.embedding_map import draw_map
 from activelab.project.training.round import train_round
@@ -367,6 +368,12 @@ def content(page: Page, wanted: str) -> None:
     page.evaluate(LOADED)
 
 
+def written(page: Page) -> None:
+    """What somebody who leads has written to who labels."""
+    show(page, "/label")
+    expect(page.locator(".message")).to_be_visible()
+
+
 def practice(page: Page) -> None:
     """An example to practise on, answered."""
     show(page, "/tour")
@@ -471,6 +478,10 @@ def main() -> None:
             (offline, texts),
         ):
             everywhere(browser, project, f"page-{scene.__name__.replace('_', '-')}", scene)
+        newcomer = person(texts, "newcomer", "annotator")
+        words = "Please read again what the guidelines say of files: archives are files, too."
+        texts.database.write(lambda c: send_message(c, None, [newcomer], words, time.time()))
+        everywhere(browser, texts, "page-written", written, "newcomer")
         images.change_settings({"bulk": True, "training_examples": 5, "daily_goal": 200})
         everywhere(browser, images, "page-grid", grid)
         everywhere(browser, images, "page-practice", practice, "newcomer")

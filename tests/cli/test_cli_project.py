@@ -234,7 +234,7 @@ def test_people(tickets):
     assert run(f"annotator disable {tickets} bob").stdout == "bob is disabled.\n"
     assert "bob  annotator    disabled" in run(f"annotator list {tickets}").stdout
     assert told(f"annotator enable {tickets} bob") == {"name": "bob", "state": "enabled"}
-    assert "Add, invite, list and disable" in run("annotator").stdout
+    assert "Add, invite, list, disable and remove" in run("annotator").stdout
     with open_project(tickets) as project:
         log = project.database.read(lambda c: c.execute(text("SELECT action FROM audit")).scalars().all())
     assert log[-6:] == ["annotator added"] * 2 + [
@@ -243,6 +243,26 @@ def test_people(tickets):
         "annotator disabled",
         "annotator enabled",
     ]
+
+
+def test_people_are_invited_from_a_list_exported_and_removed(tickets):
+    Path("people.csv").write_text("name,role,e-mail\nlea,adjudicator,lea@example.org\nmax,,\n")
+    assert "2 people" in run(f"annotator invite {tickets} --file people.csv -o links.csv").stdout
+    links = pd.read_csv("links.csv")
+    assert links.columns.tolist() == ["name", "role", "e-mail", "link"]
+    assert links["link"].str.endswith(("/lea", "/max")).all()
+    Path("people.csv").write_text("ann\nbob,boss\n")
+    assert "line 2: 'boss' is no role" in error_of(f"annotator invite {tickets} --file people.csv")
+    run(f"annotator export ann {tickets} -o ann.json")
+    answers = json.loads(Path("ann.json").read_text())["answers"]
+    assert answers
+    assert answers[0]["example"].startswith("t")
+    assert "Did you mean 'ann'" in error_of(f"annotator remove anm {tickets} --yes")
+    done = told(f"annotator remove ann {tickets} --yes --answers")
+    assert done["answers"] == len(answers)
+    states = {one["name"]: one["state"] for one in told(f"annotator list {tickets}")}
+    assert (states[done["name"]], "ann" in states) == ("removed", False)
+    assert told(f"doctor {tickets}")["repaired"] == {}
 
 
 def test_the_doctor(tickets):

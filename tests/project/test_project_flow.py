@@ -8,6 +8,7 @@ import pyarrow.csv
 import pytest
 from sqlalchemy import update
 
+from activelab._errors import InputError
 from activelab.project import insight
 from activelab.project.files.doctor import examine, repair
 from activelab.project.files.export import export_table
@@ -164,6 +165,49 @@ def test_newcomers_practise_until_they_pass_or_are_let_in(place, make):
     assert (rows[ann].words, rows[ann].held) == ("passed, 3 of 4 right, tried twice", False)
     assert rows[bob].words == "let in, 0 of 4 right"
     assert rows[old] is None
+
+
+def test_who_is_sent_to_practise_again_gets_nothing_new_before_they_pass(place, make):
+    project, (ann, bob, _) = make(place, 30, leased_ahead=4)
+    project.database.write(lambda c: c.execute(update(annotator).values(password="x")))
+    first, second, third = project.lease(ann, 3)
+    project.record(ann, first.id, "label", label="a")
+    for who, problem in ((10**6, "no annotator"), (ann, "activelab import --gold")):
+        with pytest.raises(InputError, match=problem):
+            project.send_to_practise(who, bob)
+    held = {one.example_id for one in (first, second, third)}
+    project.set_gold({f"e{i}": "a" for i in [*({*range(30)} - held)][:10]})
+    assert project.send_to_practise(ann, bob) == 10
+    with pytest.raises(ConflictError, match="already"):
+        project.send_to_practise(ann, bob)
+    # What was on their page is stored when it comes; nothing new comes with it, and others get the rest.
+    assert project.record(ann, second.id, "label", label="b", then_lease=2)[1] == []
+    assert third.example_id in {lease.example_id for lease in project.lease(bob, 30)}
+    with pytest.raises(ConflictError, match="has gone"):
+        project.record(ann, third.id, "label", label="b")
+    with pytest.raises(ConflictError, match="practise"):
+        project.lease(ann)
+    assert insight.why_nothing(project, ann).reason == "practice"
+
+    def practice():
+        row = next(row for row in insight.people_table(project) if row.id == ann)
+        return row.practice
+
+    for turn in range(10):
+        project.practise(ann, project.practice_of(ann).example_id, "a" if turn < 5 else "b")
+    failed = practice()
+    assert (failed.words, failed.held, failed.passed) == ("practising: 5 of 10 right", True, None)
+    project.practise_again(ann)
+    for _ in range(10):
+        project.practise(ann, project.practice_of(ann).example_id, "a")
+    done = practice()
+    assert (done.words, done.held) == ("passed, 10 of 10 right, tried twice", False)
+    assert done.passed > done.sent
+    assert project.labels().n_labels == 2
+    # All known answers are told by now; sent once more, the attempts are counted anew.
+    assert project.send_to_practise(ann) == 10
+    assert (practice().attempts, practice().words) == (1, "practising: 0 of 10 answered, 0 right")
+    assert all(not one.problem for one in examine(project))
 
 
 def test_a_grid_is_of_the_classes_of_now(place, make):

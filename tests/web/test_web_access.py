@@ -242,7 +242,7 @@ def test_the_jump_to_the_content(site: RunningSite, visit: Visits):
     page.keyboard.press("Enter")
     expect(page.get_by_role("main")).to_be_focused()
     page.keyboard.press("Tab")
-    expect(page.get_by_role("button", name="Log out everywhere")).to_be_focused()
+    expect(page.get_by_role("button", name="Log out", exact=True)).to_be_focused()
 
 
 def test_the_dialog_keeps_the_focus_and_gives_it_back(site: RunningSite, visit: Visits):

@@ -232,6 +232,27 @@ def test_login_and_logout(site: RunningSite):
         refused(client.get("/api/v1/me"), 401, "not_logged_in")
 
 
+def test_one_of_several_sessions_can_be_ended(site: RunningSite):
+    body, firefox = (
+        {"name": "ann", "password": PASSWORD},
+        "Mozilla/5.0 (Windows NT 10.0; rv:140.0) Firefox/140",
+    )
+    with site.browser(**{"User-Agent": firefox}) as one, site.browser() as two, site.browser("bob") as bob:
+        for client in (one, two):
+            client.headers["X-CSRF-Token"] = client.post("/api/v1/session", json=body).json()["csrf"]
+        there, here = sorted(two.get("/api/v1/sessions").json(), key=lambda row: row["here"])
+        assert (there["browser"], there["here"], here["here"]) == ("Firefox on Windows", False, True)
+        refused(bob.delete(f"/api/v1/sessions/{there['id']}"), 404, "not_found")
+        assert two.delete(f"/api/v1/sessions/{there['id']}").status_code == 204
+        refused(one.get("/api/v1/me"), 401, "not_logged_in")
+        refused(two.delete(f"/api/v1/sessions/{there['id']}"), 404, "not_found")
+        assert [row["id"] for row in two.get("/api/v1/sessions").json()] == [here["id"]]
+        kept = {**two.cookies}  # somebody who has copied it has nothing of it
+        assert two.delete(f"/api/v1/sessions/{here['id']}").status_code == 204
+        two.cookies.update(kept)
+        refused(two.get("/api/v1/me"), 401, "not_logged_in")
+
+
 def test_an_invitation_makes_an_account_once(site: RunningSite):
     with site.browser("ada") as ada, site.browser() as newcomer, site.browser() as other:
         invite = ada.post("/api/v1/invites", json={"role": "adjudicator"}).json()

@@ -199,7 +199,7 @@ def test_nobody_s_answers_are_sent_by_somebody_else(site: RunningSite, visit: Vi
     expect(page.locator("#unsent")).to_have_text("You were logged out: 1 answer is kept here")
     press(page, "2")
     assert len(given(site)) == 1
-    other.get_by_role("button", name="Log out").click()
+    other.get_by_role("button", name="Log out", exact=True).click()
     expect(other.locator("#logout-kept")).to_contain_text("2 answers are kept in this browser")
     page.get_by_role("button", name="Log in").click()
     dialog.get_by_label("Password").fill("wrong one")

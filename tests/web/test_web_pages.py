@@ -12,6 +12,7 @@ from web_browser import WINDOWS, Visits, eventually, settled, text_of
 from web_site import PASSWORD, PNG, RunningSite, running
 
 from activelab.project import insight
+from activelab.project.labelling.messages import send_message
 from activelab.project.labelling.rounds import begin_round
 from activelab.project.store import accounts
 from activelab.project.training.round import train_round
@@ -671,6 +672,7 @@ def hostile(tmp_path):
                 number = accounts.add_annotator(connection, attack, 0.0)
                 accounts.create_invite(connection, 4e9, role="annotator", name=attack)
                 accounts.create_token(connection, site.people["ada"], attack, 4e9)
+                send_message(connection, site.people["ada"], [site.people["ann"]], attack, 4e9)
                 assert number
 
         site.project.database.write(people)
@@ -693,7 +695,7 @@ def hostile(tmp_path):
 @pytest.mark.parametrize(
     ("name", "path", "shown"),
     [
-        ("ann", "/label", "#example, #classes, #guidelines-text"),
+        ("ann", "/label", "#example, #classes, #guidelines-text, #messages"),
         ("ada", "/account", "#tokens"),
         ("ada", "/dashboard", "#people, #queue, #pairs"),
         ("ada", "/adjudicate", "#list"),
@@ -707,6 +709,8 @@ def test_what_others_wrote_is_text(hostile: RunningSite, visit: Visits, name, pa
     visit.expected = "404"  # their images are not there
     code = hostile.project.example_codes([ATTACKS[0]])[ATTACKS[0]]
     page = visit(hostile, name, path.format(code))
+    if path == "/label":
+        expect(page.locator(".message")).to_have_count(len(ATTACKS))
     for place in shown.split(", "):
         words = page.locator(place).evaluate(
             "(one) => one.textContent + [...one.querySelectorAll('input, textarea')].map((two) => two.value)"

@@ -119,6 +119,18 @@ def test_one_account_in_two_projects_each_with_its_own_people_and_labels(home):
         who = {one["name"]: one["id"] for one in ada.get("/api/v1/annotators").json()}
         ada.patch(f"/api/v1/annotators/{who['ann']}", json={"disabled": True})
         assert ann.get("/p/pets/api/v1/progress").status_code == 401
+        # What is stored of her is in all projects, and so is what is removed.
+        data = ada.get(f"/api/v1/annotators/{who['ann']}/data").json()
+        assert {name: len(one["answers"]) for name, one in data["projects"].items()} == {"pets": 1, "mail": 0}
+        gone = {"confirm": "ann", "answers": True}
+        assert ada.request("DELETE", f"/api/v1/annotators/{who['ann']}", json=gone).json()["answers"] == 1
+        for name in ("pets", "mail", None):
+            found = workspace.people if name is None else workspace.open(name)
+            names = {one.name for one in found.database.read(accounts.list_accounts)}
+            assert "ann" not in names
+            assert any(one.startswith("removed person") for one in names)
+            if name is not None:
+                found.close()
 
 
 def test_archived_deleted_copied_and_entered(home):
@@ -211,7 +223,7 @@ def test_from_the_first_link_to_the_first_label_below_a_prefix_by_https(tmp_path
         page.get_by_role("button", name="Delete for ever").click()
         expect(page.get_by_text("ete-cats-dogs is deleted.")).to_be_visible()
         page.get_by_role("link", name="ada").click()
-        page.get_by_role("button", name="Log out").click()
+        page.get_by_role("button", name="Log out", exact=True).click()
         page.wait_for_url(f"{house.url}/login")
         page.goto(f"{house.url}/team")
         assert page.url == f"{house.url}/login?next=/labels/team"

@@ -652,10 +652,8 @@ class Project:
     # ------------------------------------------------------------------ practising
 
     def must_practise(self, annotator_id: int) -> bool:
-        """Whether somebody is new and has to practise before they label."""
+        """Whether somebody has to practise before they get examples."""
         settings = self.refresh()
-        if not settings.training_examples:
-            return False
         return self.database.read(lambda c: queueing.must_practise(c, settings, annotator_id))
 
     def practice_of(self, annotator_id: int) -> practice.Practice:
@@ -688,6 +686,21 @@ class Project:
         """
         settings = self.refresh()
         return self.database.write(lambda c: practice.begin_again(c, settings, annotator_id))
+
+    def send_to_practise(self, annotator_id: int, by: int | None = None) -> int:
+        """Have somebody practise again before they get new examples; on how many.
+
+        Raises
+        ------
+        ConflictError
+            If they have to practise already.
+        InputError
+            If there is no such account, it is of somebody who does not practise, or no answer is known.
+        """
+        settings = self.refresh()
+        return self.database.write(
+            lambda c: practice.send_to_practise(c, settings, by, annotator_id, time.time())
+        )
 
     def admit(self, annotator_id: int, by: int | None = None) -> None:
         """Let somebody label who has not passed.

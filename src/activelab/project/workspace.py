@@ -11,6 +11,7 @@ import os
 import re
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from sqlalchemy.schema import DropSchema
 
 from activelab._errors import InputError
 from activelab.project._project import Project, create_project, open_project
+from activelab.project.files.personal import Removed, personal_data, remove_person
 from activelab.project.labelling.rounds import hold_round
 from activelab.project.settings import Settings, load_value, store_value
 from activelab.project.store import accounts
@@ -207,6 +209,65 @@ class Workspace:
         self.people.database.write(forget)
         self._note(by, "project deleted", {"project": name})
 
+    # ------------------------------------------------------------------ people
+
+    def personal_data(self, name: str, *, own: bool = False) -> dict[str, Any]:
+        """All that is stored of a person here and in all projects; see `files.personal.personal_data`.
+
+        Raises
+        ------
+        InputError
+            If there is no account of this name.
+        """
+        person = self._person(name)
+        found = {}
+        for where in self.names():
+            with open_project(self.place_of(where)) as project:
+                known = _known(project, name)
+                if known is not None:
+                    found[where] = personal_data(project, known.id, own=own)
+        return personal_data(self.people, person.id, own=own) | {"projects": found}
+
+    def remove_person(
+        self, name: str, by: accounts.Account | None = None, *, answers: bool = False
+    ) -> Removed:
+        """Remove a person here and from all projects, archived ones too; see `files.personal.remove_person`.
+
+        Should this be stopped half-way, the account cannot log in any more, and the same again does the rest.
+
+        Raises
+        ------
+        InputError
+            If there is no account of this name, or it is the last admin, here or of a project, or the one who
+            asks.
+        """
+        person = self._person(name)
+        if by is not None and by.id == person.id:
+            raise InputError("another admin removes you; nobody removes themselves.")
+        there = []
+        for where in self.names():
+            with open_project(self.place_of(where)) as project:
+                known = _known(project, name)
+                if known is not None:
+                    if project.database.write(partial(accounts.is_last_admin, account=known)):
+                        raise InputError(
+                            f"{name!r} is the last admin of {where!r}; enter it, to be one there."
+                        )
+                    there.append((where, known.id))
+        self.people.database.write(lambda c: accounts.set_disabled(c, name, True))
+        taken = 0
+        for where, number in there:
+            with open_project(self.place_of(where)) as project:
+                taken += remove_person(project, number, answers=answers).answers
+        done = remove_person(self.people, person.id, None if by is None else by.id)
+        return Removed(done.name, taken)
+
+    def _person(self, name: str) -> accounts.Account:
+        found = _known(self.people, name)
+        if found is None:
+            raise InputError(f"there is no account {name!r} in this workspace.")
+        return found
+
     # ------------------------------------------------------------------ places
 
     def _where(self, name: str) -> str:
@@ -224,6 +285,10 @@ class Workspace:
 
     def _note(self, by: accounts.Account | None, what: str, about: Mapping[str, Any]) -> None:
         self.people.database.write(lambda c: write_audit(c, None if by is None else by.id, what, dict(about)))
+
+
+def _known(project: Project, name: str) -> accounts.Account | None:
+    return project.database.read(lambda c: accounts.find_account(c, name=name))
 
 
 def is_workspace(place: str | os.PathLike[str]) -> bool:

@@ -1,24 +1,29 @@
-"""Beside single answers: grids that are answered together, and the examples newcomers practise on."""
+"""Beside single answers: grids that are answered together, examples to practise on, messages."""
 
 from __future__ import annotations
 
 import json
+import time
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 
+from activelab.project.labelling import messages
 from activelab.web._api_labelling import source_of
 from activelab.web._bodies import (
     FeedbackOut,
     GridIn,
     GridOut,
     GridStoredOut,
+    MessageIn,
+    MessageOut,
     Number,
     PracticeIn,
     PracticeOut,
+    SentOut,
 )
 from activelab.web._content import content_of
-from activelab.web._failures import ERRORS
+from activelab.web._failures import ERRORS, Failure
 from activelab.web._queries import example_row, items_of
 from activelab.web._site import Site
 from activelab.web._visitors import Adjudicator, Annotator, Here
@@ -102,6 +107,37 @@ async def practise_again(site: Here, visitor: Annotator) -> PracticeOut:
 def admit(annotator_id: Number, site: Here, visitor: Adjudicator) -> None:
     """Let somebody label who has not passed the examples to practise on."""
     site.project.admit(annotator_id, visitor.account.id)
+    site.forget("people")
+
+
+@router.post("/people/{annotator_id}/practise", status_code=204, summary="Send somebody to practise again")
+def send_to_practise(annotator_id: Number, site: Here, visitor: Adjudicator) -> None:
+    """Have somebody practise again, on examples with known answers, before they get new ones."""
+    site.project.send_to_practise(annotator_id, visitor.account.id)
+    site.forget("people")
+
+
+@router.post("/messages", status_code=201, summary="Write to people")
+def send(body: MessageIn, site: Here, visitor: Adjudicator) -> SentOut:
+    """A message on the labelling pages of some people, until they have read it."""
+    by, now = visitor.account.id, time.time()
+    number = site.project.database.write(lambda c: messages.send_message(c, by, body.to, body.text, now))
+    return SentOut(number=number)
+
+
+@router.get("/messages", summary="Messages to you")
+def read_messages(site: Here, visitor: Annotator) -> list[MessageOut]:
+    """What those who lead wrote to you and you have not read, oldest first."""
+    rows = site.project.database.read(lambda c: messages.unread(c, visitor.account.id))
+    return [MessageOut(**row) for row in rows]
+
+
+@router.post("/messages/{message_id}/read", status_code=204, summary="Have read a message")
+def mark_read(message_id: Number, site: Here, visitor: Annotator) -> None:
+    """Say that you have read a message; it does not come again."""
+    who, now = visitor.account.id, time.time()
+    if not site.project.database.write(lambda c: messages.mark_read(c, who, message_id, now)):
+        raise Failure(404, "you have no such message.")
 
 
 def _practice(site: Site, annotator_id: int) -> PracticeOut:
@@ -121,4 +157,5 @@ def _practice(site: Site, annotator_id: int) -> PracticeOut:
         passed=now.passed,
         example=now.example_id if now.due else None,
         content=content,
+        again=now.again,
     )

@@ -11,6 +11,8 @@ from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
 from activelab.project import insight
+from activelab.project.labelling.messages import count_unread
+from activelab.project.labelling.queue import must_practise
 from activelab.web._bodies import (
     AnswerIn,
     AnswerOut,
@@ -183,6 +185,9 @@ def progress(
     """How many labels there are, by you and in all; with ``since`` also how your day goes."""
     settings, who = site.project.refresh(), visitor.account.id
     yours, spent = site.project.database.read(lambda c: progress_of(c, settings, who))
+    written, practise = site.project.database.read(
+        lambda c: (count_unread(c, who), must_practise(c, settings, who))
+    )
     today, pace = (None, None)
     if since is not None:
         today, pace = site.project.database.read(lambda c: (answers_since(c, who, since), pace_of(c, who)))
@@ -196,6 +201,8 @@ def progress(
         goal=settings.daily_goal,
         bulk=settings.bulk,
         version=version_of(settings),
+        messages=written,
+        practise=practise,
     )
 
 

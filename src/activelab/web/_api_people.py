@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import json
 import time
+from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from sqlalchemy import Connection, select
+from starlette.concurrency import run_in_threadpool
 
+from activelab.project.files.personal import personal_data, remove_person
 from activelab.project.store import accounts
 from activelab.project.store.audit import write_audit
+from activelab.project.store.rosters import check_roster, invite_roster, links_table, read_roster
 from activelab.project.store.schema import invite
 from activelab.web._api_session import account_out
 from activelab.web._bodies import (
     AccountOut,
     AnnotatorIn,
     AnnotatorPatch,
+    InvitedOut,
     InviteIn,
     InviteOut,
+    InvitesIn,
     Number,
+    RemovedOut,
+    RemoveIn,
+    RosterIn,
+    RosterOut,
 )
 from activelab.web._failures import ERRORS, Failure
 from activelab.web._site import Site
-from activelab.web._visitors import Adjudicator, Admin, Here
+from activelab.web._visitors import Adjudicator, Admin, Annotator, Here
 
 router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["administration"])
 
@@ -63,7 +74,67 @@ def change_annotator(annotator_id: Number, body: AnnotatorPatch, site: Here, vis
 
     site.project.database.write(change)
     site.forget_accounts()
+    site.forget("people")
     return _found(site, annotator_id)
+
+
+_JSON: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/json": {"schema": {"type": "object"}}}}
+}
+
+
+@router.get(
+    "/annotators/{annotator_id}/data", summary="What is stored of somebody", response_class=Response,
+    responses=_JSON,
+)  # fmt: skip
+async def person_data(annotator_id: Number, site: Here, _: Admin) -> Response:
+    """All that is stored of a person, as a JSON file without secrets; of a workspace in all its projects."""
+    account = await run_in_threadpool(_found, site, annotator_id)
+    return await _data(site, account, own=False)
+
+
+@router.get("/me/data", summary="What is stored of you", response_class=Response, responses=_JSON)
+async def own_data(site: Here, visitor: Annotator) -> Response:
+    """All that is stored of you, in a workspace in all its projects.
+
+    What you should not know while you label is left out: ids of examples, known answers, estimates.
+    """
+    return await _data(site, account_out(visitor.account), own=True)
+
+
+async def _data(site: Site, account: AccountOut, *, own: bool) -> Response:
+    def load() -> str:
+        if site.workspace is not None:
+            data = site.workspace.personal_data(account.name, own=own)
+        else:
+            data = personal_data(site.project, account.id, own=own)
+        return json.dumps(data, ensure_ascii=False, indent=1)
+
+    async with site.export_turn:  # much memory, as exports
+        text = await run_in_threadpool(load)
+    return Response(
+        text,
+        media_type="application/json",
+        headers={"Content-Disposition": 'attachment; filename="person.json"'},
+    )
+
+
+@router.delete("/annotators/{annotator_id}", summary="Remove a person")
+def remove(annotator_id: Number, body: RemoveIn, site: Here, visitor: Admin) -> RemovedOut:
+    """Remove account, sessions, tokens, invitations and name of a person; of a workspace in all its projects.
+
+    Answers stay under a pseudonym, so that no consensus changes, or are taken back as well.
+    """
+    account = _found(site, annotator_id)
+    if body.confirm != account.name:
+        raise Failure(422, "the name given is another.", field="confirm")
+    if site.workspace is not None:
+        done = site.workspace.remove_person(account.name, visitor.account, answers=body.answers)
+    else:
+        done = remove_person(site.project, annotator_id, visitor.account.id, answers=body.answers)
+    site.forget_accounts()
+    site.forget("people")
+    return RemovedOut(name=done.name, answers=done.answers)
 
 
 def _found(site: Site, annotator_id: int) -> AccountOut:
@@ -96,6 +167,33 @@ def make_invite(body: InviteIn, site: Here, visitor: Admin) -> InviteOut:
     return site.project.database.write(make)
 
 
+@router.post("/invites/preview", summary="Look at a list of people to invite")
+def preview_invites(body: RosterIn, site: Here, _: Admin) -> RosterOut:
+    """What is wrong with a list of people, by line; nobody is invited."""
+    roster = read_roster(body.text)
+    checked = site.project.database.read(lambda c: check_roster(c, roster, time.time()))
+    return RosterOut(people=[InvitedOut.model_validate(one) for one in checked.people])
+
+
+@router.post("/invites/several", status_code=201, summary="Invite several people")
+def make_invites(body: InvitesIn, site: Here, visitor: Admin) -> RosterOut:
+    """An invitation for each of a list, or for nobody if a line is wrong; links are in this answer alone."""
+    roster = read_roster(body.text)
+
+    def make(connection: Connection) -> list[str]:
+        made = invite_roster(connection, roster, time.time(), body.days)
+        write_audit(connection, visitor.account.id, "invited", {"names": [one.name for one in roster.people]})
+        return made
+
+    secrets = site.project.database.write(make)
+    paths = [accounts.join_path(one, who.name) for one, who in zip(secrets, roster.people, strict=True)]
+    rows = zip(roster.people, paths, strict=True)
+    return RosterOut(
+        people=[InvitedOut.model_validate(one).model_copy(update={"link": path}) for one, path in rows],
+        table=links_table(roster, [body.url.rstrip("/") + path for path in paths]),
+    )
+
+
 def _with_link(connection: Connection, secret: str) -> InviteOut:
     number = connection.execute(
         select(invite.c.id).where(invite.c.digest == accounts.digest(secret))
@@ -105,13 +203,20 @@ def _with_link(connection: Connection, secret: str) -> InviteOut:
 
 
 @router.post("/annotators/{annotator_id}/reset", status_code=201, summary="A new password for somebody")
-def reset_password(annotator_id: Number, site: Here, visitor: Admin) -> InviteOut:
-    """An invitation with which somebody chooses a new password; the old one and all sessions end."""
-    name = _found(site, annotator_id).name
+def reset_password(annotator_id: Number, site: Here, visitor: Adjudicator) -> InviteOut:
+    """An invitation with which somebody chooses a new password; the old one and all sessions end.
+
+    Adjudicators make one for annotators alone: whoever has the link is who it is for.
+    """
+    account = _found(site, annotator_id)
     if site.home is not site:
         raise Failure(403, "passwords are those of the workspace; an admin of it resets them there.")
     if annotator_id == visitor.account.id:
         raise Failure(409, "your own password is changed on the page that bears your name.")
+    # Who is an annotator of a workspace may be an admin in its projects.
+    if not visitor.may("admin") and (account.role != "annotator" or site.workspace is not None):
+        raise Failure(403, f"the password of {account.name} is reset by an admin.")
+    name = account.name
 
     def reset(connection: Connection) -> InviteOut:
         secret = accounts.reset_password(connection, annotator_id, time.time())

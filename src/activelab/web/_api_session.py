@@ -12,19 +12,22 @@ from starlette.concurrency import run_in_threadpool
 from activelab.project.labelling.rounds import hold_round
 from activelab.project.store import accounts
 from activelab.project.store.audit import write_audit
+from activelab.project.store.logins import end_login, list_logins
 from activelab.project.store.schema import annotator
 from activelab.web._bodies import (
     AccountOut,
     BigNumber,
     JoinIn,
     LoginIn,
+    LoginOut,
+    Number,
     PasswordIn,
     SessionOut,
     TokenIn,
     TokenOut,
 )
 from activelab.web._failures import ERRORS, Failure
-from activelab.web._site import Site
+from activelab.web._site import SESSION_SECONDS, Site
 from activelab.web._visitors import Annotator, Here, address_of, begin_session, end_session
 
 router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["session"])
@@ -52,15 +55,39 @@ async def log_in(body: LoginIn, request: Request, response: Response, site: Here
     own = account if site.home is site else await run_in_threadpool(site.member, account.name)
     if own is None:
         raise Failure(403, "you are not in this project; ask whoever leads it for an invitation.")
-    return SessionOut(account=account_out(own), csrf=begin_session(request, response, account))
+    csrf = await begin_session(request, response, account)
+    return SessionOut(account=account_out(own), csrf=csrf)
 
 
-@router.delete("/session", status_code=204, summary="Log out")
+@router.delete("/session", status_code=204, summary="Log out everywhere")
 def log_out(request: Request, response: Response, site: Here, visitor: Annotator) -> None:
     """End all sessions of this account, on all devices."""
     site.home.project.database.write(lambda c: accounts.end_sessions(c, visitor.person.id))
     site.home.forget_accounts()
     end_session(request, response)
+
+
+@router.get("/sessions", summary="Where you are logged in")
+def sessions(site: Here, visitor: Annotator) -> list[LoginOut]:
+    """Sessions of one's own that go on, the last used first; those begun before an update may be missing."""
+    own, now = visitor.person, time.time()
+    rows = site.home.project.database.read(lambda c: list_logins(c, own, now, SESSION_SECONDS))
+    here = None if visitor.csrf is None else accounts.digest(visitor.csrf)
+    return [LoginOut(**row, here=row["digest"] == here) for row in rows]
+
+
+@router.delete("/sessions/{session_id}", status_code=204, summary="Log out of one device")
+def log_out_of(
+    session_id: Number, request: Request, response: Response, site: Here, visitor: Annotator
+) -> None:
+    """End one session of one's own, here or on another device; the others go on."""
+    own, now = visitor.person.id, time.time()
+    ended = site.home.project.database.write(lambda c: end_login(c, own, session_id, now))
+    if ended is None:
+        raise Failure(404, "you have no such session.")
+    site.home.forget_accounts()
+    if visitor.csrf is not None and ended == accounts.digest(visitor.csrf):
+        end_session(request, response)
 
 
 @router.post("/join", summary="Accept an invitation")
@@ -97,9 +124,11 @@ async def join(body: JoinIn, request: Request, response: Response, site: Here) -
 
         account = await run_in_threadpool(site.project.database.write, enter)
         site.forget_accounts()  # a moment ago they were not in it
-        return SessionOut(account=account_out(account), csrf=begin_session(request, response, person))
+        csrf = await begin_session(request, response, person)
+        return SessionOut(account=account_out(account), csrf=csrf)
     account = await site.passwords.hash(address_of(request), make)
-    return SessionOut(account=account_out(account), csrf=begin_session(request, response, account))
+    csrf = await begin_session(request, response, account)
+    return SessionOut(account=account_out(account), csrf=csrf)
 
 
 async def _join_workspace(body: JoinIn, request: Request, home: Site) -> accounts.Account:
@@ -160,7 +189,7 @@ async def change_password(
     except accounts.NotAllowedError as error:
         raise Failure(403, str(error), code="wrong_password", field="old") from None
     site.home.forget_accounts()
-    csrf = begin_session(request, response, changed) if visitor.csrf is not None else None
+    csrf = await begin_session(request, response, changed) if visitor.csrf is not None else None
     return SessionOut(account=account_out(visitor.account), csrf=csrf)
 
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from activelab.project import Settings
 from activelab.project.fields import change_of
 from activelab.project.insight import BrowseFacts, CaseFacts, Decision, Vote
+from activelab.project.labelling.messages import LONGEST
 from activelab.project.labelling.naming import Named
 from activelab.project.labelling.reclassing import Reclass
 from activelab.project.labelling.summary import RoundSummary
@@ -105,6 +106,16 @@ class LoginIn(Body):
     password: Password
 
 
+class LoginOut(BaseModel):
+    """Where you are logged in."""
+
+    id: int
+    browser: str = Field(description="In words, as it calls itself.")
+    begun: float = Field(description="Seconds since 1970.")
+    used: float = Field(description="When something was last stored from there, to the hour.")
+    here: bool = Field(description="Whether it is the session that asks.")
+
+
 class JoinIn(Body):
     """An invitation, and the account to make of it."""
 
@@ -158,6 +169,21 @@ class AccountOut(BaseModel):
     disabled: bool
     num_labels: int = Field(description="Labels collected here; imported ones do not count.")
     has_password: bool
+    removed: bool = Field(description="Whether all that names them was removed.")
+
+
+class RemoveIn(Body):
+    """The answer to the second question."""
+
+    confirm: Annotated[Name, Field(description="Their name, once more.")]
+    answers: Annotated[bool, Field(description="Whether their answers are taken back as well.")] = False
+
+
+class RemovedOut(BaseModel):
+    """What was done with what is stored of a person."""
+
+    name: str = Field(description="The pseudonym that stands for them.")
+    answers: int = Field(description="Answers that were taken back.")
 
 
 class SessionOut(BaseModel):
@@ -391,6 +417,7 @@ class PracticeOut(BaseModel):
     passed: bool | None = Field(description="Null before all are answered.")
     example: int | None
     content: Content | None
+    again: bool = Field(description="Whether you were sent to practise once more.")
 
 
 class FeedbackOut(BaseModel):
@@ -400,6 +427,28 @@ class FeedbackOut(BaseModel):
     label: Named
     note: str | None = Field(description="Why, if somebody has written it down.")
     practice: PracticeOut
+
+
+class MessageIn(Body):
+    """What to write to some people."""
+
+    to: Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1, max_length=1000)]
+    text: Annotated[str, Field(min_length=1, max_length=LONGEST), _Storable]
+
+
+class MessageOut(BaseModel):
+    """What somebody who leads wrote to you."""
+
+    id: int
+    text: str
+    by: str | None = Field(description="Their name.")
+    sent: float = Field(description="Seconds since 1970.")
+
+
+class SentOut(BaseModel):
+    """That a message is sent."""
+
+    number: int = Field(description="To how many people.")
 
 
 class UndoIn(Body):
@@ -433,6 +482,8 @@ class ProgressOut(BaseModel):
     goal: int | None = Field(default=None, description="Answers of a day that are proposed.")
     bulk: bool = Field(default=False, description="Whether examples may be answered together.")
     version: str = Field(description="That of the project: whether classes or guidelines have changed.")
+    messages: int = Field(description="Messages to you that you have not read.")
+    practise: bool = Field(description="Whether you have to practise before more examples come.")
 
 
 class FoundOut(BaseModel):
@@ -567,6 +618,45 @@ class InviteOut(BaseModel):
     expires: float
     used: float | None
     link: str | None = Field(default=None, description="Only in the answer that makes it.")
+
+
+class RosterIn(Body):
+    """People to invite."""
+
+    text: Annotated[
+        Long,
+        Field(
+            description="A line each: name and role, with commas, semicolons or tabs between them. A first "
+            "line may name the columns; those beside name and role come back beside the links, not stored."
+        ),
+    ]
+
+
+class InvitesIn(RosterIn):
+    """People to invite now."""
+
+    url: Annotated[Short, Field(pattern="^https?://", description="What links in the table begin with.")]
+    days: Annotated[float, Field(gt=0, le=90, allow_inf_nan=False)] = 7.0
+
+
+class InvitedOut(BaseModel):
+    """Somebody of a list."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    line: int
+    name: str
+    role: str
+    problem: str = Field(description="Why nobody can be invited so; empty if somebody can.")
+    note: str
+    link: str | None = Field(default=None, description="Only in the answer that makes it.")
+
+
+class RosterOut(BaseModel):
+    """A list of people that are invited, or could be."""
+
+    people: list[InvitedOut]
+    table: str | None = Field(default=None, description="The list with links, as CSV, when they are made.")
 
 
 class AnnotatorIn(Body):

@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from activelab.project import Project
-from activelab.project.store.accounts import Account, account_of_token, digest, find_account, find_member
+from activelab.project.store.accounts import Account, account_of_token, digest, find_member
+from activelab.project.store.logins import USED_SECONDS, account_of_login, begin_login, use_login
 from activelab.project.workspace import Workspace
 from activelab.web._keys import signing_key
 from activelab.web._passwords import Passwords
@@ -70,6 +71,7 @@ class Site:
         self.browser_cookie = f"{self.cookie}_browser"
         self.projects: Any = None  # of a workspace: those that are served
         self._accounts: dict[str, tuple[float, Account | None]] = {}
+        self._used: dict[str, float] = {}
         self._kept: dict[str, tuple[float, Any]] = {}
         self._making: dict[str, threading.Lock] = {}
         self.passwords: Passwords = Passwords() if home is None else home.passwords
@@ -137,10 +139,31 @@ class Site:
         """The account that somebody of a workspace has in this project, from the database."""
         return self._keep(name, self.project.database.read(lambda c: find_member(c, name)))
 
-    def account(self, identity: int) -> Account | None:
-        """An account by its number, from the database."""
-        found = self.project.database.read(lambda c: find_account(c, identity=identity))
-        return self._keep(str(identity), None if found is None or found.disabled else found)
+    def session_account(self, identity: int, token: str) -> Account | None:
+        """The account of a session with a token for writes, from the database."""
+        found = self.project.database.read(lambda c: account_of_login(c, identity, digest(token)))
+        return self._keep(token, found)
+
+    def begin(self, account: Account, token: str, browser: str) -> None:
+        """Write down that a session begins."""
+        now = time.time()
+        self.project.database.write(
+            lambda c: begin_login(c, account, digest(token), browser, now, SESSION_SECONDS)
+        )
+
+    def is_used(self, token: str) -> bool:
+        """Whether it was noted lately that a session is used; if not, it is to be noted now."""
+        now = time.monotonic()
+        if now - self._used.get(token, -USED_SECONDS) < USED_SECONDS:
+            return True
+        if len(self._used) >= _CACHE:
+            self._used.clear()
+        self._used[token] = now
+        return False
+
+    def use(self, token: str) -> None:
+        """Note that a session is used."""
+        self.project.database.write(lambda c: use_login(c, digest(token), time.time()))
 
     def token_account(self, secret: str) -> Account | None:
         """The account of a token, from the database."""
@@ -158,6 +181,10 @@ class Site:
         return found
 
     # ------------------------------------------------------------------ what many ask for at once
+
+    def forget(self, name: str) -> None:
+        """Make a value anew when it is asked for next."""
+        self._kept.pop(name, None)
 
     def shared(self, name: str, make: Callable[[], Result], seconds: float = 2.0) -> Result:
         """A value that is made at most every few seconds, however many ask for it."""

@@ -11,6 +11,7 @@ from fastapi import Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from activelab.project.store.accounts import ROLES, Account, digest
+from activelab.project.store.logins import browser_words
 from activelab.web._failures import Failure
 from activelab.web._shield import SAFE
 from activelab.web._site import BROWSER_SECONDS, SESSION_SECONDS, Site
@@ -82,12 +83,13 @@ async def log_in_of(request: Request) -> tuple[Account | None, str | None]:
     if read is None:
         return None, None
     identity, session, nonce = read
-    fresh, account = site.known(str(identity))
+    token = site.csrf(nonce)
+    fresh, account = site.known(token)
     if not fresh:
-        account = await run_in_threadpool(site.account, identity)
+        account = await run_in_threadpool(site.session_account, identity, token)
     if account is None or account.session != session:
         return None, None
-    return account, site.csrf(nonce)
+    return account, token
 
 
 def permit(role: str) -> Any:
@@ -107,6 +109,9 @@ def permit(role: str) -> Any:
                 raise Failure(
                     403, "the header X-CSRF-Token is missing or old; load the page again.", code="csrf"
                 )
+            home = site_of(request).home
+            if not home.is_used(visitor.csrf):
+                await run_in_threadpool(home.use, visitor.csrf)
         if not visitor.may(role):
             raise Failure(403, f"this is for the role {role}; yours is {visitor.account.role}.")
         return visitor
@@ -119,10 +124,12 @@ Adjudicator = Annotated[Visitor, permit("adjudicator")]
 Admin = Annotated[Visitor, permit("admin")]
 
 
-def begin_session(request: Request, response: Response, account: Account) -> str:
+async def begin_session(request: Request, response: Response, account: Account) -> str:
     """Give a browser the cookie of a new session of who logged in; the token its writes need."""
     site = site_of(request).home
     nonce = secrets.token_urlsafe(16)
+    token, browser = site.csrf(nonce), browser_words(request.headers.get("user-agent", ""))
+    await run_in_threadpool(site.begin, account, token, browser)
     values = {site.cookie: (site.sign(account, nonce), SESSION_SECONDS)}
     if site.known_browser(request.cookies.get(site.browser_cookie), account.name) is None:
         values[site.browser_cookie] = (site.sign_browser(account.name), BROWSER_SECONDS)
@@ -132,7 +139,7 @@ def begin_session(request: Request, response: Response, account: Account) -> str
         response.set_cookie(
             name, value, max_age=seconds, secure=secure, httponly=True, samesite="lax", path=site.root or "/"
         )
-    return site.csrf(nonce)
+    return token
 
 
 def end_session(request: Request, response: Response) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, exists, func, or_, select
 from activelab.project._project import Project
 from activelab.project.insight.results import Nothing
 from activelab.project.labelling import rounds
-from activelab.project.labelling.queue import labels_spent
+from activelab.project.labelling.queue import labels_spent, must_practise
 from activelab.project.labelling.rounds import Round
 from activelab.project.labelling.shares import left_of_share
 from activelab.project.settings import load_settings, load_value
@@ -45,6 +45,8 @@ def _why(connection: Connection, annotator_id: int, now: float) -> Nothing:
     def because(reason: str, seconds: float | None = None) -> Nothing:
         return Nothing(reason=reason, seconds=seconds, automatic=settings.automatic)  # type: ignore[arg-type]
 
+    if must_practise(connection, settings, annotator_id):
+        return because("practice")
     least = settings.least_price - 1e-9
     if settings.budget is not None and settings.budget - labels_spent(connection, settings) < least:
         return because("budget")

@@ -207,7 +207,9 @@ def _labels(project: Project, up_to: int | None) -> Labels:
     """The labels, or those a round knew; read again only if there are others."""
     newest = select(func.coalesce(func.max(event.c.id), 0))
     last = project.database.read(lambda c: c.execute(newest).scalar_one()) if up_to is None else up_to
-    key = last, project.num_examples, project.refresh().classes
+    removed = select(func.max(annotator.c.removed))  # which gives people another name
+    renamed = project.database.read(lambda c: c.execute(removed).scalar())
+    key = last, project.num_examples, project.refresh().classes, renamed
     with _reading:
         kept, live = _kept.setdefault(project, {}), up_to is None
         if live not in kept or kept[live][0] != key:

@@ -15,7 +15,15 @@ from activelab._errors import InputError
 from activelab.project._project import Project
 from activelab.project.insight.final import final_labels
 from activelab.project.insight.people import annotator_table
-from activelab.project.insight.results import AnnotatorRow, Confusion, PersonDetail, PersonRow, PracticeResult
+from activelab.project.insight.results import (
+    AnnotatorRow,
+    Confusion,
+    MessageRow,
+    PersonDetail,
+    PersonRow,
+    PracticeResult,
+)
+from activelab.project.labelling.messages import sent_to
 from activelab.project.labelling.practice import attempts, needed
 from activelab.project.labelling.queue import must_practise
 from activelab.project.settings import Settings
@@ -46,9 +54,15 @@ def people_table(project: Project, now: float | None = None) -> list[PersonRow]:
         lambda c: (labels_by_day(c, now), _last(c), _said(c), _practised(c, project.settings))
     )
     usual = _usual(project)
+    columns = annotator.c.id, annotator.c.password.is_not(None) & ~annotator.c.disabled, annotator.c.removed
+    query = select(*columns)
+    states = {one[0]: one for one in project.database.read(lambda c: c.execute(query).all())}
+    rows = [row for row in rows if row.id in states]
     return [
         PersonRow(
             **dict(row),
+            can_log_in=bool(states[row.id][1]),
+            removed=states[row.id][2] is not None,
             practice=practised.get(row.id),
             last_active=last.get(row.id),
             days=days.get(row.id, [0] * DAYS),
@@ -69,7 +83,12 @@ def person(project: Project, annotator_id: int) -> PersonDetail:
     row = next((one for one in people_table(project) if one.id == annotator_id), None)
     if row is None:
         raise InputError(f"there is no annotator {annotator_id}.")
-    return PersonDetail(**dict(row), confusion=_confusion(project, annotator_id))
+    written = project.database.read(lambda c: sent_to(c, annotator_id))
+    return PersonDetail(
+        **dict(row),
+        confusion=_confusion(project, annotator_id),
+        messages=[MessageRow(**one) for one in written],
+    )
 
 
 def _confusion(project: Project, annotator_id: int) -> Confusion | None:
@@ -105,15 +124,26 @@ def labels_by_day(connection: Connection, now: float) -> dict[int, list[int]]:
 
 
 def _practised(connection: Connection, settings: Settings) -> dict[int, PracticeResult]:
-    admitted = dict(connection.execute(select(annotator.c.id, annotator.c.admitted)).all())
+    columns = annotator.c.id, annotator.c.admitted, annotator.c.retrain
+    times = {who: (admitted, sent) for who, admitted, sent in connection.execute(select(*columns))}
     found = {}
     for who, (turn, right, done, of) in attempts(connection).items():
+        admitted, sent = times[who]
         passed = done == of and right >= needed(settings, of)
         said = f"{right} of {of} right" if done == of else f"{done} of {of} answered, {right} right"
-        tries = "" if turn == 1 else ", tried twice" if turn == 2 else f", tried {turn} times"
-        said = ("passed, " if passed else "let in, " if admitted[who] else "") + said + tries
+        tries = "" if turn < 2 else ", tried twice" if turn == 2 else f", tried {turn} times"
         held = must_practise(connection, settings, who)
-        found[who] = PracticeResult(attempts=turn, right=right, done=done, of=of, held=held, words=said)
+        stands = "practising: " if held else "passed, " if passed else "let in, " if admitted else ""
+        found[who] = PracticeResult(
+            attempts=turn,
+            right=right,
+            done=done,
+            of=of,
+            held=held,
+            words=stands + said + tries,
+            sent=sent,
+            passed=None if held else admitted,
+        )
     return found
 
 

@@ -25,10 +25,11 @@ class Result(BaseModel):
 class Nothing(Result):
     """Why somebody gets no example."""
 
-    reason: Literal["budget", "empty", "training", "share", "held", "seen", "done"] = Field(
-        description="budget: it is spent. empty: there are no examples. training: a round is being trained, "
-        "or is about to be. share: you have labelled what falls to you of this round. held: others are at "
-        "work on what is left. seen: what is left you have answered. done: all of this round is labelled."
+    reason: Literal["practice", "budget", "empty", "training", "share", "held", "seen", "done"] = Field(
+        description="practice: you have to practise first. budget: it is spent. empty: there are no "
+        "examples. training: a round is being trained, or is about to be. share: you have labelled what "
+        "falls to you of this round. held: others are at work on what is left. seen: what is left you have "
+        "answered. done: all of this round is labelled."
     )
     seconds: float | None = Field(
         description="Until there may be more: a training ends, if past ones say how long they take, or the "
@@ -239,6 +240,8 @@ class PracticeResult(Result):
     of: int
     held: bool = Field(description="Whether they may not label yet.")
     words: str = Field(description="It in words.")
+    sent: float | None = Field(default=None, description="When they were sent to practise again.")
+    passed: float | None = Field(default=None, description="When they passed or were let in.")
 
 
 class PersonRow(AnnotatorRow):
@@ -246,6 +249,8 @@ class PersonRow(AnnotatorRow):
 
     practice: PracticeResult | None = None
 
+    can_log_in: bool = Field(description="Whether a message would reach them.")
+    removed: bool = Field(description="Whether their name and account were removed.")
     last_active: float | None = Field(description="Of answers given here, in seconds since 1970.")
     days: list[int] = Field(description="Labels given here on each of the last 14 days (UTC), today last.")
     flags: list[str] = Field(description="Why this person deserves a look, in words.")
@@ -258,10 +263,20 @@ class Confusion(Result):
     counts: list[list[int]]
 
 
+class MessageRow(Result):
+    """What somebody who leads wrote to a person."""
+
+    text: str
+    by: str | None = Field(description="None on the command line.")
+    sent: float
+    read: float | None = Field(description="None until they have said so.")
+
+
 class PersonDetail(PersonRow):
     """How somebody works, and what they take for what."""
 
     confusion: Confusion | None = Field(description="Where one class is right.")
+    messages: list[MessageRow] = Field(description="The last written to them, the latest first.")
 
 
 class Coefficient(Result):

@@ -109,15 +109,15 @@ def add_labels(
     new, changed, more = 0, 0, True
     for at in range(0, len(rows), BLOCK):
         block = rows[at : at + BLOCK]
-        fresh, others = _in_turn(database, partial(_put_new, rows=block, version=coded.version))
+        fresh, others = in_turn(database, partial(_put_new, rows=block, version=coded.version))
         new += fresh
         changed += len(others)
         for turn in range(0, len(others), CHANGES):
             some = others[turn : turn + CHANGES]
-            _in_turn(database, partial(_put_changed, rows=some, version=coded.version))
+            in_turn(database, partial(_put_changed, rows=some, version=coded.version))
         if more and database.read(rounds.needs_filling):
             # Else somebody who asks for an example would have to wait while this is done.
-            more = _in_turn(database, _fill)
+            more = in_turn(database, _fill)
         progress(at + BLOCK)
     counts = {"new": new, "changed": changed}
     if bulk := sum(one.bulk for one in said.values()):
@@ -147,7 +147,7 @@ def add_abstentions(database: Database, given: Iterable[Asked], by: int | None =
     people = database.write(lambda c: _people(c, names))
     rows = [(codes[e], people[a], coded.classes[about]) for e, a, about in wanted]
     new = sum(
-        _in_turn(database, partial(_put_abstentions, rows=rows[at : at + CHANGES], version=coded.version))
+        in_turn(database, partial(_put_abstentions, rows=rows[at : at + CHANGES], version=coded.version))
         for at in range(0, len(rows), CHANGES)
     )
     database.write(lambda c: write_audit(c, by, "abstentions imported", {"new": new}))
@@ -171,7 +171,7 @@ def _people(connection: Connection, names: list[str]) -> dict[str, int]:
     return {name: people.get(name) or accounts.add_annotator(connection, name, now) for name in names}
 
 
-def _in_turn(database: Database, work: Callable[[Connection], Result]) -> Result:
+def in_turn(database: Database, work: Callable[[Connection], Result]) -> Result:
     """Write something, and then let others write for as long as it took."""
     began = time.perf_counter()
     result = database.write(work)
@@ -236,7 +236,7 @@ def add_gold(
         (codes[name], None if text is None else coded.labels[text]) for name, text in texts.items()
     ]
     for at in range(0, len(rights), BLOCK):
-        _in_turn(database, partial(_put_gold, rights=rights[at : at + BLOCK], version=coded.version))
+        in_turn(database, partial(_put_gold, rights=rights[at : at + BLOCK], version=coded.version))
         progress(at + BLOCK)
 
     def finish(connection: Connection) -> None:

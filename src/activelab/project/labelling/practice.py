@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -18,8 +18,12 @@ from activelab._errors import InputError
 from activelab.project.labelling.decisions import decided_among
 from activelab.project.labelling.queue import ConflictError, must_practise
 from activelab.project.settings import Settings
+from activelab.project.store.accounts import find_account, let_go
 from activelab.project.store.audit import write_audit
 from activelab.project.store.schema import annotator, decision, example, practice
+
+AGAIN = 10
+"""Examples of those who are sent to practise where newcomers do not."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Practice:
         The next example; None when all are answered.
     passed : bool or None
         None before all are answered.
+    again : bool
+        Whether they were sent to practise once more.
     """
 
     due: bool
@@ -46,6 +52,7 @@ class Practice:
     needed: int
     example_id: int | None
     passed: bool | None
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,13 +80,14 @@ def needed(settings: Settings, of: int) -> int:
 
 def practice_of(connection: Connection, settings: Settings, annotator_id: int) -> Practice:
     """Where somebody stands, in an attempt that is begun if there is none."""
-    connection.execute(select(annotator.c.id).where(annotator.c.id == annotator_id).with_for_update())
+    own = select(annotator.c.retrain).where(annotator.c.id == annotator_id).with_for_update()
+    again = connection.execute(own).scalar() is not None
     due = must_practise(connection, settings, annotator_id)
     rows = _rows(connection, annotator_id)
     if not rows and due:
         _begin(connection, settings, annotator_id, 1)
         rows = _rows(connection, annotator_id)
-    return _state(settings, rows, due)
+    return replace(_state(settings, rows, due), again=again and due)
 
 
 def begin_again(connection: Connection, settings: Settings, annotator_id: int) -> Practice:
@@ -129,6 +137,42 @@ def answer_practice(
     return Feedback(said == right, right, None if told is None else told.reason)
 
 
+def send_to_practise(
+    connection: Connection, settings: Settings, by: int | None, annotator_id: int, now: float
+) -> int:
+    """Have somebody practise again before they get new examples; on how many.
+
+    What they hold goes back to the others; what they have answered already is stored when it comes.
+
+    Raises
+    ------
+    ConflictError
+        If they have to practise already.
+    InputError
+        If there is no such account, it is of somebody who does not practise, or no answer is known.
+    """
+    account = find_account(connection, identity=annotator_id)
+    if account is None:
+        raise InputError(f"there is no annotator {annotator_id}.")
+    if account.role != "annotator" or account.disabled or not account.has_password:
+        raise InputError(f"{account.name} does not practise: annotators do who can log in.")
+    if must_practise(connection, settings, annotator_id):
+        raise ConflictError(f"{account.name} has to practise already.")
+    last = select(func.coalesce(func.max(practice.c.attempt), 0)).where(
+        practice.c.annotator_id == annotator_id
+    )
+    of = _begin(connection, settings, annotator_id, connection.execute(last).scalar_one() + 1)
+    if not of:
+        raise InputError(
+            "there is nothing to practise on: no example has a known answer. Give some of them one, on the "
+            "page Browse (choose examples, then: known answer) or with: activelab import --gold FILE"
+        )
+    connection.execute(update(annotator).where(annotator.c.id == annotator_id).values(retrain=now))
+    let_go(connection, annotator_id)
+    write_audit(connection, by, "sent to practise", {"name": account.name})
+    return of
+
+
 def admit(connection: Connection, by: int | None, annotator_id: int, now: float) -> None:
     """Let somebody label who has not passed.
 
@@ -149,7 +193,10 @@ def _admit(connection: Connection, annotator_id: int, now: float) -> None:
 
 
 def attempts(connection: Connection) -> dict[int, tuple[int, int, int, int]]:
-    """Of each who practised: attempts, and of the last how many are right, answered, and asked."""
+    """Of each who practised: attempts, and of the last how many are right, answered, and asked.
+
+    Attempts before somebody was sent to practise again are not counted.
+    """
     columns = practice.c.annotator_id, practice.c.attempt
     query = (
         select(
@@ -157,11 +204,16 @@ def attempts(connection: Connection) -> dict[int, tuple[int, int, int, int]]:
             func.count(),
             func.count(practice.c.class_code),
             func.count().filter(practice.c.correct),
+            func.max(practice.c.time) < annotator.c.retrain,
         )
-        .group_by(*columns)
+        .join(annotator, annotator.c.id == practice.c.annotator_id)
+        .group_by(*columns, annotator.c.retrain)
         .order_by(*columns)
     )
-    return {who: (attempt, right, done, of) for who, attempt, of, done, right in connection.execute(query)}
+    found: dict[int, tuple[int, int, int, int]] = {}
+    for who, _, of, done, right, before in connection.execute(query):
+        found[who] = (0 if before else found.get(who, (0,))[0] + 1, right, done, of)
+    return found
 
 
 def _rows(connection: Connection, annotator_id: int) -> list[Any]:
@@ -182,8 +234,8 @@ def _state(settings: Settings, rows: list[Any], due: bool) -> Practice:
     return Practice(due, attempt, len(rows), len(done), right, least, following, passed)
 
 
-def _begin(connection: Connection, settings: Settings, annotator_id: int, attempt: int) -> None:
-    """Draw the examples of an attempt: first those they have not seen, in an order of their own."""
+def _begin(connection: Connection, settings: Settings, annotator_id: int, attempt: int) -> int:
+    """Draw the examples of an attempt: first those they have not seen, in an order of their own; how many."""
     seen = Counter(
         connection.execute(
             select(practice.c.example_id).where(practice.c.annotator_id == annotator_id)
@@ -194,10 +246,11 @@ def _begin(connection: Connection, settings: Settings, annotator_id: int, attemp
     def key(code: int) -> tuple[int, bytes]:
         return seen[code], hashlib.blake2b(f"{annotator_id}/{attempt}/{code}".encode()).digest()
 
-    chosen = sorted(free, key=key)[: settings.training_examples]
+    chosen = sorted(free, key=key)[: settings.training_examples or AGAIN]
     rows = [
         {"annotator_id": annotator_id, "attempt": attempt, "position": place, "example_id": code}
         for place, code in enumerate(chosen)
     ]
     if rows:
         connection.execute(insert(practice), rows)
+    return len(rows)

@@ -185,12 +185,16 @@ class Recorded:
     repeated: bool = False
 
 
+_AGAIN = annotator.c.retrain > func.coalesce(annotator.c.admitted, 0.0)
+"""Whether somebody was sent to practise again, and has not passed since."""
+
 # Statements are built once: they are executed for every label.
 # The lock lets one person's requests wait for each other, so that two of them cannot take the same example.
 _WHO = (
     select(
         annotator.c.disabled,
         annotator.c.num_labels,
+        _AGAIN.label("again"),
         select(setting.c.value).where(setting.c.name == "current_round").scalar_subquery().label("round"),
         VERSION.scalar_subquery().label("version"),
     )
@@ -642,22 +646,20 @@ def _renew(connection: Connection, settings: Settings, annotator_id: int, own: l
 
 
 def must_practise(connection: Connection, settings: Settings, annotator_id: int) -> bool:
-    """Whether somebody is new and has to practise before they label.
+    """Whether somebody has to practise before they get examples: who is new, and who was sent to do so again.
 
-    Those who lead, accounts without a password, as programs have, and whoever has labelled here need not; nor
-    does anybody where no answer is known.
+    Those who lead, accounts without a password, as programs have, and whoever has labelled here are not new;
+    nobody has to where no answer is known.
     """
-    if not settings.training_examples:
-        return False
-    new = select(annotator.c.id).where(
+    new = annotator.c.admitted.is_(None) & (annotator.c.num_labels == 0)
+    held = select(annotator.c.id).where(
         annotator.c.id == annotator_id,
         annotator.c.role == "annotator",
-        annotator.c.admitted.is_(None),
-        annotator.c.num_labels == 0,
+        or_(_AGAIN, new) if settings.training_examples else _AGAIN,
         annotator.c.password.is_not(None),
         exists().where(example.c.gold.is_not(None)),
     )
-    return connection.execute(new).first() is not None
+    return connection.execute(held).first() is not None
 
 
 @dataclass(frozen=True)
@@ -667,16 +669,24 @@ class _Working:
     num_labels: int
     round: int
     version: int
+    practises: bool
 
 
-def working(connection: Connection, settings: Settings, annotator_id: int) -> _Working:
-    """Somebody who may label, kept from their other requests until the transaction ends."""
+def working(
+    connection: Connection, settings: Settings, annotator_id: int, *, answers: bool = False
+) -> _Working:
+    """Somebody who may label, kept from their other requests until the transaction ends.
+
+    Whoever has to practise gets no examples, but what they have answered (``answers``) is not refused.
+    """
     row = connection.execute(_WHO, {"who": annotator_id}).one_or_none()
     if row is None or row.disabled:
         raise InputError("this account is disabled; ask whoever leads the project.")
-    if must_practise(connection, settings, annotator_id):
+    practises = bool(row.again or settings.training_examples)
+    practises = practises and must_practise(connection, settings, annotator_id)
+    if practises and not answers:
         raise ConflictError("the examples to practise on come first: open the page Label.")
-    return _Working(row.num_labels, -1 if row.round is None else int(row.round), row.version)
+    return _Working(row.num_labels, -1 if row.round is None else int(row.round), row.version, practises)
 
 
 def _take_best(
@@ -859,7 +869,7 @@ def record(
         If the annotator is disabled, or a class is named that was not asked about.
     """
     share_round(connection)
-    who = working(connection, settings, annotator_id)
+    who = working(connection, settings, annotator_id, answers=True)
     _check_version(reply, who.version)
     row = connection.execute(_LEASED, {"lease": lease_id, "request": reply.request}).one_or_none()
     if row is None or row.annotator_id != annotator_id:
@@ -873,7 +883,7 @@ def record(
         stored = _store_answer(connection, settings, who.round, row, reply, now)
         collected = reply.kind == "label" and reply.source in COLLECTED
         who = replace(who, num_labels=who.num_labels + collected)
-    if then_lease == 0:
+    if then_lease == 0 or who.practises:
         return stored, []
     return stored, _lease(connection, settings, annotator_id, who, then_lease, now, have)
 
@@ -1003,11 +1013,13 @@ def _answer_to(annotator_id: int, question: Question) -> Select[Any]:
     )
 
 
-def take_back(connection: Connection, annotator_id: int, example_id: int, now: float, *, source: str) -> bool:
-    """Undo an answer about a whole example that was deleted elsewhere; False if there is none."""
+def take_back(
+    connection: Connection, annotator_id: int, example_id: int, now: float, *, source: str, asked: int = WHOLE
+) -> bool:
+    """Undo an answer that was deleted elsewhere, or whose person is removed; False if there is none."""
     share_round(connection)
     connection.execute(_WHO, {"who": annotator_id})
-    before = connection.execute(_answer_to(annotator_id, (example_id, WHOLE))).one_or_none()
+    before = connection.execute(_answer_to(annotator_id, (example_id, asked))).one_or_none()
     if before is None:
         return False
     _remove(connection, before, now, source)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -51,6 +52,8 @@ class Account:
     num_labels : int
         Labels collected here; imported ones do not count.
     has_password : bool
+    removed : bool
+        Whether all that names them was removed.
     """
 
     id: int
@@ -60,6 +63,7 @@ class Account:
     session: int
     num_labels: int
     has_password: bool
+    removed: bool = False
 
 
 def add_annotator(connection: Connection, name: str, now: float, *, role: str = "annotator") -> int:
@@ -112,7 +116,7 @@ def set_disabled(connection: Connection, name: str, disabled: bool) -> None:
         If there is no such account, or it is the last admin.
     """
     found = _required(connection, name)
-    if disabled and _is_last_admin(connection, found):
+    if disabled and is_last_admin(connection, found):
         raise InputError(f"{name!r} is the last admin and cannot be disabled.")
     connection.execute(
         update(annotator)
@@ -120,9 +124,13 @@ def set_disabled(connection: Connection, name: str, disabled: bool) -> None:
         .values(disabled=disabled, session=annotator.c.session + 1)
     )
     if disabled:
-        # What they hold goes back to the queue with the next lease of anybody.
-        held = (lease.c.annotator_id == found.id) & (lease.c.state == "open")
-        connection.execute(update(lease).where(held).values(expires=0.0))
+        let_go(connection, found.id)
+
+
+def let_go(connection: Connection, account_id: int) -> None:
+    """What somebody holds goes back to the queue with the next lease of anybody."""
+    held = (lease.c.annotator_id == account_id) & (lease.c.state == "open")
+    connection.execute(update(lease).where(held).values(expires=0.0))
 
 
 def set_role(connection: Connection, name: str, role: str) -> None:
@@ -136,7 +144,7 @@ def set_role(connection: Connection, name: str, role: str) -> None:
     if role not in ROLES:
         raise unknown("role", role, ROLES)
     found = _required(connection, name)
-    if role != "admin" and _is_last_admin(connection, found):
+    if role != "admin" and is_last_admin(connection, found):
         raise InputError(f"{name!r} is the last admin and must stay one.")
     connection.execute(update(annotator).where(annotator.c.id == found.id).values(role=role))
 
@@ -160,7 +168,8 @@ def has_admin(connection: Connection) -> bool:
     return connection.execute(_ADMINS.limit(1)).first() is not None
 
 
-def _is_last_admin(connection: Connection, account: Account) -> bool:
+def is_last_admin(connection: Connection, account: Account) -> bool:
+    """Whether nobody else is an admin who can log in; it stays so until the transaction ends."""
     # Locked until the end: two admins who demote each other at the same moment must not both see the other.
     admins = connection.execute(_ADMINS.order_by(annotator.c.id).with_for_update()).scalars().all()
     return list(admins) == [account.id]
@@ -231,6 +240,8 @@ def create_invite(
     known = None if name is None else find_account(connection, name=name)
     if known is not None and known.has_password:
         raise InputError(f"there is an annotator {name!r} already, with a password.")
+    if known is not None and known.removed:
+        raise InputError(f"{name!r} stands for somebody who was removed; choose another name.")
     secret = secrets.token_urlsafe(32)
     connection.execute(
         insert(invite).values(
@@ -355,6 +366,11 @@ def _end(connection: Connection, now: float, which: ColumnElement[bool]) -> bool
     return bool(connection.execute(update(invite).where(live).values(expires=now)).rowcount)
 
 
+def end_invites(connection: Connection, names: Sequence[str], now: float) -> None:
+    """End invitations in some names that were not used yet."""
+    _end(connection, now, invite.c.name.in_(names))
+
+
 def add_person(connection: Connection, name: str, stored: str, now: float) -> Account:
     """A new account of a workspace with a password, as `hashed`, for somebody who accepts an invitation.
 
@@ -468,10 +484,19 @@ def _required(connection: Connection, name: str) -> Account:
     if found is None:
         names = connection.execute(select(annotator.c.name)).scalars().all()
         raise unknown("annotator", name, list(names))
+    if found.removed:
+        raise InputError(f"{name!r} stands for somebody who was removed; invite them anew, by their name.")
     return found
 
 
 def _account(row: Any) -> Account:
     return Account(
-        row.id, row.name, row.role, bool(row.disabled), row.session, row.num_labels, row.password is not None
+        row.id,
+        row.name,
+        row.role,
+        bool(row.disabled),
+        row.session,
+        row.num_labels,
+        row.password is not None,
+        row.removed is not None,
     )

@@ -48,8 +48,8 @@ def looks_like(name: str, others: Iterable[str]) -> str | None:
     letters = {unicodedata.name(character, "").split(" ")[0] for character in name if character.isalpha()}
     if len(letters.intersection(_ALIKE)) > 1:
         return "a name in another alphabet, of which it mixes several"
-    folded = _folded(name)
-    return next((repr(other) for other in others if other != name and _folded(other) == folded), None)
+    own = folded(name)
+    return next((repr(other) for other in others if other != name and folded(other) == own), None)
 
 
 def _unseen(character: str) -> bool:
@@ -57,5 +57,15 @@ def _unseen(character: str) -> bool:
     return category in _UNSEEN or character in _BLANK or (category == "Zs" and character != " ")
 
 
-def _folded(name: str) -> str:
+def rename_in(text: str, name: str, instead: str) -> str:
+    """A text that names somebody alone, in name=family, quoted, or after "by" at the end, renamed."""
+    if text == name or text.startswith(f"{name}="):
+        return instead + text[len(name) :]
+    if text.endswith(f" by {name}"):
+        return text[: -len(name)] + instead
+    return text.replace(repr(name), repr(instead))
+
+
+def folded(name: str) -> str:
+    """What two names have in common that could be taken for each other."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())

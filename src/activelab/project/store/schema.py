@@ -90,6 +90,23 @@ annotator = Table(
     Column("num_labels", Integer, nullable=False, server_default="0"),  # collected here, not imported
     Column("num_single", Integer, nullable=False, server_default="0"),  # of these, about one class each
     Column("admitted", Float(53)),  # when they passed the practice examples, or were let in
+    Column("retrain", Float(53)),  # when they were sent to practise again
+    Column("removed", Float(53)),  # when all that names them was removed; answers may be here still
+)
+
+# Where people are logged in. A cookie holds for its time, unless its row says that it ended or the account is
+# at another number.
+login = Table(
+    "login",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("annotator_id", ForeignKey("annotator.id"), nullable=False, index=True),
+    Column("digest", String, nullable=False, unique=True),  # of what is random in the cookie
+    Column("number", Integer, nullable=False),  # that of the account's sessions
+    Column("browser", String, nullable=False),  # in words
+    Column("begun", Float(53), nullable=False),
+    Column("used", Float(53), nullable=False),  # the last write, to the hour
+    Column("ended", Float(53)),
 )
 
 token = Table(
@@ -129,7 +146,7 @@ event = Table(
     Column("reason", Text),  # of a skip; of anything else a note
     Column("seconds", Float(53)),  # between seeing the example and answering
     *_marks(),
-    Column("source", String, nullable=False),  # page, api, import, adjudication, connector
+    Column("source", String, nullable=False),  # page, api, import, adjudication, connector, removal
     Column("undoes", _Counted),
     Column("request", String, unique=True),  # chosen by the client: sent twice, it counts once
 )
@@ -273,6 +290,19 @@ practice = Table(
     Column("class_code", Integer),  # in the classes of then; none before it is answered
     Column("correct", Boolean),
     Column("time", Float(53)),
+)
+
+# What those who lead write to people; it is shown on their page until they have read it.
+message = Table(
+    "message",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("annotator_id", ForeignKey("annotator.id"), nullable=False),
+    Column("by_id", ForeignKey("annotator.id")),  # none on the command line
+    Column("text", Text, nullable=False),
+    Column("sent", Float(53), nullable=False),
+    Column("read", Float(53)),
+    Index("message_of", "annotator_id", "read"),
 )
 
 audit = Table(

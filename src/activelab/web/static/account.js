@@ -3,7 +3,10 @@ import { $, make, note, start, when } from "./dom.js";
 import * as keep from "./keep.js";
 
 let told = false;
-$("logout").addEventListener("click", async () => {
+let here = null; // the session of this browser, if it is known by itself
+
+// Of this browser, or of all.
+async function logOut(path) {
   const { length } = await keep.all();
   if (length && !told) {
     told = true;
@@ -11,10 +14,36 @@ $("logout").addEventListener("click", async () => {
     $("logout-kept").textContent = `${words} not stored. Open Label to send what can be sent; or log out all the same, and it stays here until you log in again.`;
     return;
   }
-  await call("DELETE", "session");
+  await call("DELETE", path);
   await keep.clear();
   location.assign(`${page.home}/login`);
-});
+}
+$("logout").addEventListener("click", () => logOut(here ? `sessions/${here.id}` : "session"));
+$("logout-all").addEventListener("click", () => logOut("session"));
+
+async function showSessions() {
+  const sessions = await get("sessions");
+  here = sessions.find((one) => one.here) ?? null;
+  const rows = sessions.map((one) =>
+    make(
+      "li",
+      {},
+      make("span", {}, one.browser, make("span", { class: "quiet" }, one.here ? " · here" : ` · since ${when(one.begun)}, last used ${when(one.used)}`)),
+      one.here ? null : make("button", { type: "button", class: "small", onclick: () => endSession(one), "aria-label": `Log out of ${one.browser}, since ${when(one.begun)}` }, "Log out"),
+    ),
+  );
+  $("sessions").replaceChildren(...(rows.length ? rows : [make("li", { class: "quiet" }, "Only sessions that began before this list was kept.")]));
+}
+
+async function endSession(one) {
+  try {
+    await call("DELETE", `sessions/${one.id}`);
+    note(`${one.browser} is logged out.`);
+  } catch (error) {
+    note(error.message, "bad");
+  }
+  await showSessions();
+}
 
 $("password-form").addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -24,6 +53,7 @@ $("password-form").addEventListener("submit", async (event) => {
     page.csrf = session.csrf;
     event.target.reset();
     note("The password is changed.");
+    await showSessions();
   } catch (error) {
     $("password-problem").textContent =
       error.field === "new" ? "The new password needs 10 characters or more." : error.message;
@@ -65,4 +95,4 @@ $("token-form").addEventListener("submit", async (event) => {
   }
 });
 
-await start(show);
+await start(() => Promise.all([show(), showSessions()]));

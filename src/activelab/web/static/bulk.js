@@ -3,6 +3,7 @@
 import { at, page, post, requestId } from "./api.js";
 import { begin, picture } from "./content.js";
 import { $, capital, make, note, number, start } from "./dom.js";
+import { showMessages } from "./messages.js";
 
 const KEYS = "123456789abcdefhijkl";
 let grid = null;
@@ -128,4 +129,5 @@ await start(async () => {
     $("empty").textContent = "In this project examples are answered one by one, on the page Label.";
     $("empty").hidden = false;
   } else await more();
+  await showMessages();
 });

@@ -7,8 +7,16 @@ await start(() => {
   history.replaceState(null, "", at("/join"));
   if (!secret) $("problem").textContent = "This address has no invitation in it. Open the whole link you were given.";
 });
+// A link that was cut has half a letter at its end.
+const whose = (() => {
+  try {
+    return decodeURIComponent(invited);
+  } catch {
+    return invited;
+  }
+})();
 if (invited) {
-  $("name").value = decodeURIComponent(invited);
+  $("name").value = whose;
   $("name").readOnly = true;
   $("lead").textContent = "You are invited to a labelling project, under the name below. Choose a password.";
 }

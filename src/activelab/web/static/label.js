@@ -1,12 +1,13 @@
 // The annotation page. Answers are shown as given at once and leave by outbox.js; the next examples are here before
 // they are needed. Until the first answer nothing is kept from others: what is shown then is only looked at.
 
-import { call, get, page, post, requestId } from "./api.js";
+import { at, call, get, page, post, requestId } from "./api.js";
 import { chooser, onScale, renew, several, words, yesNo, yesOrNo } from "./choose.js";
 import { begin, built, isBroken, showContent, started } from "./content.js";
 import { $, capital, make, note, number, start } from "./dom.js";
 import * as goal from "./goal.js";
 import { pressed } from "./keys.js";
+import { showMessages } from "./messages.js";
 import * as mine from "./mine.js";
 import * as out from "./outbox.js";
 import * as remark from "./remark.js";
@@ -100,6 +101,7 @@ async function showNothing() {
     try {
       const { reason, seconds, automatic } = await get("why-nothing");
       if (items.length || out.waits()) return;
+      if (reason === "practice") return practise();
       say(...NOTHING[reason](seconds, automatic));
       again = Math.min(Math.max(seconds ?? again, 2), again);
     } catch {
@@ -183,6 +185,8 @@ async function readProgress() {
   try {
     const read = await call("GET", `progress?since=${goal.today()}`);
     if (read.version !== page.project.version) await projectChanged();
+    if (read.messages) await showMessages();
+    if (read.practise) return practise();
     if (given !== before) return;
     old = false;
     progress = read;
@@ -192,6 +196,9 @@ async function readProgress() {
     // It is read again soon.
   }
 }
+
+// Whoever was sent to practise again gets nothing more here; what they answered is stored.
+const practise = () => location.assign(at("/tour"));
 
 // ---------------------------------------------------------------- answers
 

@@ -3,17 +3,21 @@
 import { at, call, get, page, post } from "./api.js";
 import { confusion, spark, week } from "./charts.js";
 import { $, capital, decimal, draw, make, note, number, percent, start, when } from "./dom.js";
+import { showLink } from "./links.js";
 
 let people = [];
+const chosen = new Set(); // numbers of the people to write to
 let sorted = ["flags", -1];
 let shown = null;
 
 const right = (row) => row.accuracy?.accuracy ?? null;
+// Whom a message reaches: who may log in, and is somebody else.
+const reads = (row) => row.can_log_in && row.id !== page.account.id;
 const told = (row) => right(row) !== null && row.accuracy.low !== null && !row.accuracy.too_few;
 
 // Columns: name, what it is sorted by, what is shown, class, hint.
 const COLUMNS = [
-  ["Annotator", (row) => row.name.toLowerCase(), (row) => make("button", { type: "button", class: "sort", "aria-label": `${row.name}, details`, onclick: () => detail(row.id) }, row.name, row.disabled ? make("span", { class: "quiet" }, " (paused)") : null), ""],
+  ["Annotator", (row) => row.name.toLowerCase(), (row) => [...pick(row), make("button", { type: "button", class: "sort", "aria-label": `${row.name}, details`, onclick: () => detail(row.id) }, row.name, row.disabled && !row.removed ? make("span", { class: "quiet" }, " (paused)") : null)], ""],
   ["To look at", (row) => row.flags.length, (row) => (row.flags.length ? row.flags.map((one) => make("span", { class: "flag" }, one)) : "–"), ""],
   ["Labels", (row) => row.labels, (row) => number(row.labels), "numbers"],
   ["Right of 100, expected", (row) => (told(row) ? row.accuracy.low : -1), (row) => [row.accuracy_words, told(row) ? range(row.accuracy) : null], ""],
@@ -22,9 +26,30 @@ const COLUMNS = [
   ["Last active", (row) => row.last_active ?? 0, (row) => when(row.last_active), "wide-only"],
   ["Known answers right", (row) => row.gold_accuracy ?? -1, (row) => (row.gold_n ? `${percent(row.gold_accuracy, 0)} of ${number(row.gold_n)}` : "–"), "numbers wide-only"],
   ["Agrees with others", (row) => row.agreement ?? -1, (row) => (row.agreement_n ? `${percent(row.agreement, 0)} of ${number(row.agreement_n)}` : "–"), "numbers wide-only"],
-  ["Practice", (row) => row.practice?.right ?? -1, (row) => row.practice?.words ?? "–", "wide-only", "of examples with known answers, before they label"],
+  ["Practice", (row) => row.practice?.right ?? -1, (row) => practised(row.practice) ?? "–", "wide-only", "of examples with known answers, before they label"],
   ["Passed", (row) => row.skips + row.unsure, (row) => number(row.skips + row.unsure), "numbers wide-only", "skipped, or could not tell"],
 ];
+
+function practised(practice) {
+  if (!practice) return null;
+  const since = practice.passed ? `, ${when(practice.passed)}` : practice.held && practice.sent ? `, since ${when(practice.sent)}` : "";
+  return practice.words + since;
+}
+
+function pick(row) {
+  if (!reads(row)) return [];
+  const change = (event) => {
+    if (event.target.checked) chosen.add(row.id);
+    else chosen.delete(row.id);
+    showChosen();
+  };
+  return [make("input", { type: "checkbox", class: "pick", checked: chosen.has(row.id), "aria-label": `Choose ${row.name} to write to`, onchange: change }), " "];
+}
+
+function showChosen() {
+  $("write").hidden = !chosen.size;
+  $("write").textContent = `Write to ${number(chosen.size)} ${chosen.size === 1 ? "person" : "people"}`;
+}
 
 function range({ accuracy, low, high }) {
   return draw(
@@ -106,14 +131,31 @@ async function detail(id, focus = true) {
   $("person-facts").textContent = [
     `${number(shown.labels)} labels`,
     `last active ${when(shown.last_active)}`,
-    ...(shown.practice ? [`practice: ${shown.practice.words}`] : []),
+    ...(shown.practice ? [shown.practice.held ? practised(shown.practice) : `practice: ${practised(shown.practice)}`] : []),
     ...shown.flags,
   ].join(" · ");
   $("answers").href = at(`/browse?annotator=${encodeURIComponent(shown.name)}`);
   $("admit").hidden = !shown.practice?.held;
+  $("write-one").hidden = !reads(shown);
+  $("practise").hidden = !reads(shown) || shown.role !== "annotator" || Boolean(shown.practice?.held);
+  if ($("reset")) {
+    // An admin resets anybody's; who decides only that of who labels.
+    $("reset").hidden = !reads(shown) || !(page.account.role === "admin" || shown.role === "annotator");
+    $("reset-link").hidden = true;
+  }
+  $("written").replaceChildren(
+    ...shown.messages.map((one) =>
+      make(
+        "li",
+        {},
+        make("span", { class: "quiet" }, `${one.by ?? "From the command line"}, ${when(one.sent)} · ${one.read ? `read ${when(one.read)}` : "not read yet"}`),
+        make("span", { class: "said", dir: "auto" }, one.text),
+      ),
+    ),
+  );
   if ($("pause")) {
     $("pause").textContent = shown.disabled ? "Let them label again" : "Pause";
-    $("pause").hidden = shown.id === page.account.id;
+    $("pause").hidden = shown.id === page.account.id || shown.removed;
   }
   $("confusion").replaceChildren(
     ...(confusion("What they say (columns) where this label counts (rows)", shown.confusion) ?? [make("p", { class: "quiet" }, "There is nothing to compare their labels with yet, or an answer holds several classes.")]),
@@ -125,6 +167,58 @@ $("again").addEventListener("click", async () => {
   try {
     const done = await post(`people/${shown.id}/ask-again`);
     note(`Others are asked about ${number(done.number)} of their examples again, before all others${done.left_out ? `; ${number(done.left_out)} are decided or known` : ""}.`);
+  } catch (error) {
+    note(capital(error.message), "bad");
+  }
+});
+
+let to = [];
+function write(ids, whom) {
+  to = ids;
+  $("write-title").textContent = `Message to ${whom}`;
+  $("write-problem").textContent = "";
+  $("write-dialog").showModal();
+  $("write-text").focus();
+}
+$("write").addEventListener("click", () => {
+  const names = people.filter((row) => chosen.has(row.id)).map((row) => row.name);
+  write([...chosen], names.length > 4 ? `${number(names.length)} people` : names.join(", "));
+});
+$("write-one").addEventListener("click", () => write([shown.id], shown.name));
+$("write-cancel").addEventListener("click", () => $("write-dialog").close());
+$("write-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  try {
+    const done = await post("messages", { to, text: $("write-text").value });
+    $("write-text").value = "";
+    $("write-dialog").close();
+    chosen.clear();
+    showChosen();
+    showTable();
+    if (shown) await detail(shown.id, false);
+    note(`Sent to ${number(done.number)} ${done.number === 1 ? "person" : "people"}.`);
+  } catch (error) {
+    $("write-problem").textContent = capital(error.message);
+  }
+});
+
+$("practise").addEventListener("click", async () => {
+  try {
+    await post(`people/${shown.id}/practise`);
+    await show();
+    await detail(shown.id, false);
+    note(`${shown.name} practises before new examples come.`);
+  } catch (error) {
+    note(capital(error.message), "bad");
+  }
+});
+
+$("reset")?.addEventListener("click", async () => {
+  try {
+    const invite = await post(`annotators/${shown.id}/reset`);
+    await show();
+    await detail(shown.id, false);
+    showLink($("reset-link"), invite.link, `${shown.name} is logged out, and chooses a new password here, once, within seven days:`);
   } catch (error) {
     note(capital(error.message), "bad");
   }

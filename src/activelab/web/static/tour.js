@@ -4,6 +4,7 @@ import { at, get, page, post } from "./api.js";
 import { chooser, onScale, several, words } from "./choose.js";
 import { built, showContent } from "./content.js";
 import { $, capital, note, number, start } from "./dom.js";
+import { showMessages } from "./messages.js";
 
 let now = null;
 let busy = false;
@@ -77,5 +78,7 @@ document.addEventListener("keydown", (event) => {
 
 await start(async () => {
   now = await get("practice");
+  $("once-more").hidden = !now.again;
   show();
+  await showMessages();
 });

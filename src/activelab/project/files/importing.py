@@ -95,6 +95,8 @@ class Imported:
     ----------
     examples, labels, abstentions, gold : int
         How many were stored.
+    skipped : int
+        Examples that are in the project already and were passed over, with ``skip_known``.
     rejected : list of (str, int, str)
         File, line and reason of each row that was left out.
     notes : list of str
@@ -105,6 +107,7 @@ class Imported:
     labels: int = 0
     abstentions: int = 0
     gold: int = 0
+    skipped: int = 0
     rejected: list[tuple[str, int, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -119,6 +122,8 @@ def import_files(
     columns: Columns | None = None,
     image_root: str | os.PathLike[str] | None = None,
     leave_out: bool = False,
+    skip_known: bool = False,
+    label_as: str = "imported",
     missing: Sequence[str] = (),
     fold: bool = False,
     progress: Callable[[str, int, int | None], None] = lambda *_: None,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from sqlalchemy.schema import DropSchema
 from activelab._errors import InputError
 from activelab.project._project import Project, create_project, open_project
 from activelab.project.labelling.rounds import hold_round
+from activelab.project.media import folder_beside
 from activelab.project.settings import Settings, load_value, store_value
 from activelab.project.store import accounts
 from activelab.project.store.audit import write_audit
@@ -197,6 +199,7 @@ class Workspace:
         if self._url is None:
             for suffix in ("", "-wal", "-shm", ".key"):
                 Path(f"{where}{suffix}").unlink(missing_ok=True)
+            shutil.rmtree(folder_beside(where), ignore_errors=True)
         else:
             self.people.database.write(lambda c: c.execute(DropSchema(name, cascade=True)))
 

@@ -89,7 +89,8 @@ def proposal(upload_id: UploadId, body: ProposalIn, site: Here, visitor: Admin) 
     with _named(one):
         found = propose(one.path, kind=kind, columns=_columns(body.columns), media_folder=settings.image_root)
     one.preview = [content for _, content in found.preview]
-    settings = settings.changed({"kind": found.kind})
+    if not site.has_pool:
+        settings = Settings(kind=found.kind)
     return ProposalOut(
         kind=found.kind,
         columns=ColumnsOut(**asdict(found.columns)),

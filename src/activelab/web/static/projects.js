@@ -121,6 +121,7 @@ if (admin) {
       const made = await post("projects", body);
       if (!body.examples) location.assign(at(`/p/${made.name}/`));
       else if (await file.done()) location.assign(at(`/p/${made.name}/label`));
+      else $("make").disabled = false;
     } catch (error) {
       $("problem").textContent = capital(error.message);
       $("make").disabled = false;

@@ -168,7 +168,7 @@ export function intake(box, { what = () => "examples", kind = () => undefined, c
 
   // What is told of it to whoever imports it: what cannot be used, and was shown, is left out.
   function chosen() {
-    return { upload: self.upload, columns: self.proposal.columns, leave_out: true, with_labels: self.proposal.num_labels > 0 };
+    return { upload: self.upload, columns: self.proposal.columns, leave_out: true, with_labels: self.proposal.classes.length > 0 };
   }
 
   // Waits for its import, and says how far it is; what it did.
@@ -198,7 +198,8 @@ export function intake(box, { what = () => "examples", kind = () => undefined, c
   for (const end of ["dragleave", "drop"]) panel.addEventListener(end, () => panel.classList.remove("over"));
   panel.addEventListener("drop", async (event) => {
     const entries = [...event.dataTransfer.items].map((one) => one.webkitGetAsEntry()).filter(Boolean);
-    take((await Promise.all(entries.map(walk))).flat());
+    const plain = [...event.dataTransfer.files].map((one) => [one.name, one]);
+    take(entries.length ? (await Promise.all(entries.map(walk))).flat() : plain);
   });
   return self;
 }

@@ -44,7 +44,7 @@ SAMPLE = 1_000
 _FEW = 20  # rows from which on it can be said that values repeat
 _MOST_SHORT = 50
 _SHORT_ID = 64
-_LONG_TEXT = 40.0
+_SHORT_TEXT, _LONG_TEXT = 20.0, 40.0  # characters on average
 
 
 @dataclass(frozen=True)
@@ -135,15 +135,17 @@ class _Look:
         return self.count >= _FEW and self.distinct <= self.count / 5
 
     @property
+    def are_words(self) -> bool:
+        """Whether they are texts or chats rather than numbers, or a few codes over and over."""
+        codes = self.repeats and self.length < _SHORT_TEXT
+        written = all(isinstance(one, str | list) for one in self.values)
+        return self.count > 0 and written and not codes and not self.are_numbers
+
+    @property
     def is_text(self) -> bool:
-        """Whether people could have written them: no numbers, no codes, not the same over and over."""
+        """Whether people could have written them: most have several words, or are long."""
         several = sum(len(text.split()) > 1 or (len(text) > 5 and not text.isascii()) for text in self.texts)
-        return (
-            self.count > 0
-            and all(isinstance(one, str) for one in self.values)
-            and not self.repeats
-            and (several >= self.count / 2 or self.length >= _LONG_TEXT)
-        )
+        return self.are_words and (several >= self.count / 2 or self.length >= _LONG_TEXT)
 
     @property
     def are_numbers(self) -> bool:
@@ -274,7 +276,9 @@ class _Search:
             self.taken |= {annotator} - {""}
         example = self._example(annotator)
         if self.kind == "table" and not {*self.names} - {example, label, annotator}:
-            raise InputError("the table has no column besides the ids, labels and annotators.")
+            raise InputError(
+                "the table has nothing to show: no column besides the ids, labels and annotators."
+            )
         return Roles(
             self.kind,
             example,
@@ -306,13 +310,9 @@ class _Search:
             return TEXT
         texts = [name for name in free if self.looks[name].is_text]
         data = [name for name in free if not is_index(name) and name not in self._named_roles(free)]
-        few = len(data) - len(texts) <= 2
-        long = [name for name in texts if self.looks[name].length >= _LONG_TEXT]
-        return (
-            TEXT
-            if long or (texts and few) or (len(data) == 1 and not self.looks[data[0]].are_numbers)
-            else "table"
-        )
+        long = any(self.looks[name].length >= _LONG_TEXT for name in texts)
+        alone = len(data) == 1 and self.looks[data[0]].are_words
+        return TEXT if long or alone or (texts and len(data) - len(texts) <= 2) else "table"
 
     def _named_roles(self, names: Sequence[str]) -> set[str]:
         """Columns that are called like ids, labels or annotators."""
@@ -320,7 +320,7 @@ class _Search:
 
     def _texts_by_name(self, names: Sequence[str]) -> list[str]:
         common = [name for word in _COMMON[TEXT] for name in names if name.strip().casefold() == word]
-        return [name for name in common if not (look := self.looks[name]).repeats and not look.are_numbers]
+        return [name for name in common if self.looks[name].are_words]
 
     def _content(self) -> str:
         """The column that an example of the kind cannot be without."""
@@ -358,10 +358,11 @@ class _Search:
             )
             lengths = [self.looks[name].length for name in likely[:2]]
             if likely and (len(lengths) == 1 or lengths[0] > lengths[1]):
-                others = [name for name in likely[1:] if self.looks[name].length >= _LONG_TEXT]
+                enough = min(_LONG_TEXT, lengths[0] / 2)
+                others = [name for name in likely[1:] if self.looks[name].length >= enough]
                 self.notes.append(
                     f"the texts are taken from column {likely[0]!r}, which holds the longest"
-                    + (f"; {', '.join(map(repr, others))} stand beside it." if others else ".")
+                    + (f"; beside them is shown: {', '.join(map(repr, others))}." if others else ".")
                 )
                 self.show += [name for name in others if name not in self.show]
                 return likely[0]
@@ -389,7 +390,7 @@ class _Search:
         right = [name for name in free if name.strip().casefold() in _RIGHT]
         if right:
             self.notes.append(
-                f"column {right[0]!r} seems to hold right answers: import them as such, or as labels."
+                f"column {right[0]!r} seems to hold right answers, which are not taken for labels."
             )
         if self.kind == "table" or self.source.form != "table":
             return ""

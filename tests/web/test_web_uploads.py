@@ -8,7 +8,6 @@ import re
 import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,14 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 from test_web_access import complaints
-from test_web_workspace import House, served
+from test_web_workspace import served
 from web_browser import WINDOWS, Visits, eventually, settled, text_of
 from web_site import PASSWORD, PATIENCE, PNG, RunningSite, running
 
 from activelab.project import open_project
 from activelab.project.store.schema import audit
 from activelab.web._serve import first_link
+from activelab.web._shield import UPLOADS
 from activelab.web._uploads import AT_ONCE, KEPT_SECONDS, Uploads
 
 TEXTS = "text\nThe bill is wrong.\nIt does not start.\nThank you!\n"
@@ -48,7 +48,9 @@ def dropped(page: Page, files: dict[str, bytes], type_: str) -> None:
     carried = page.evaluate_handle(
         """([files, type]) => {
           const carried = new DataTransfer();
-          for (const [name, bytes] of files) carried.items.add(new File([Uint8Array.from(bytes)], name, { type }));
+          for (const [name, bytes] of files) {
+            carried.items.add(new File([Uint8Array.from(bytes)], name, { type }));
+          }
           return carried;
         }""",
         [[[name, [*data]] for name, data in files.items()], type_],
@@ -110,3 +112,189 @@ def test_from_an_empty_server_to_the_first_label_in_eight_steps(tmp_path, visit:
             eventually(lambda: len(labelled().label) == before + 1, page)
             assert project.num_examples == 3
         assert hand.done <= 8, hand.done
+
+
+# ---------------------------------------------------------------- a project that exists
+
+
+def sent(client: httpx.Client, name: str, body: bytes | str) -> str:
+    """The id of an upload."""
+    reply = client.post("/api/v1/uploads", params={"name": name}, content=body)
+    assert reply.status_code == 201, reply.text
+    return str(reply.json()["id"])
+
+
+def imported(client: httpx.Client, name: str, body: bytes | str, **how: Any) -> dict[str, Any]:
+    """What an import did."""
+    upload = sent(client, name, body)
+    reply = client.post(f"/api/v1/uploads/{upload}/import", json=how)
+    assert reply.status_code == 202, reply.text
+    end = time.monotonic() + PATIENCE
+    while (work := client.get(f"/api/v1/uploads/{upload}").json()["work"])["state"] == "running":
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return dict(work)
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return packed.getvalue()
+
+
+@pytest.fixture
+def site(tmp_path):
+    with running(tmp_path / "p.db", n=3, title="Pets") as one:
+        yield one
+
+
+def test_examples_labels_and_known_answers_into_a_project(site: RunningSite):
+    more = "id,text,label\ne2,text of 2,\nx1,new,cat\nx2,newer,\n"
+    tool = json.dumps([
+        {"id": 7, "data": {"example": "e0"}, "annotations": [
+            {"completed_by": 1, "result": [{"from_name": "c", "to_name": "t", "type": "choices",
+                                            "value": {"choices": ["dog"]}}]}]}])  # fmt: skip
+    with site.browser("ada") as ada:
+        upload = sent(ada, "more.csv", more)
+        found = ada.post(f"/api/v1/uploads/{upload}/proposal", json={}).json()
+        assert (found["num_rows"], found["num_labels"], found["columns"]["label"]) == (3, 1, "label")
+        wrong = ada.post(f"/api/v1/uploads/{upload}/proposal", json={"columns": {"text": "txt"}})
+        assert wrong.status_code == 422
+        assert "no column 'txt'; the file has: 'id', 'text', 'label'" in wrong.json()["message"]
+        done = imported(ada, "more.csv", more, with_labels=True)
+        assert (done["examples"], done["skipped"], done["labels"]) == (2, 1, 1)
+        done = imported(ada, "gold.csv", "id,label\ne1,eel\nnone,cat\n", what="gold")
+        assert done["state"] == "failed"
+        assert "gold.csv, line 3: there is no example 'none'" in done["problem"]
+        done = imported(ada, "gold.csv", "id,label\ne1,eel\nnone,cat\n", what="gold", leave_out=True)
+        assert (done["gold"], done["num_left_out"]) == (1, 1)
+        upload = sent(ada, "export.json", tool)
+        found = ada.post(f"/api/v1/uploads/{upload}/proposal", json={"what": "labels"}).json()
+        assert found["problems"] == ["line 1: there is no example '7'"]
+        table = "task,worker,label\ne0,zoe,dog\n"
+        assert imported(ada, "labels.csv", table, what="labels")["labels"] == 1
+        exported = ada.get("/api/v1/export", params={"what": "labels", "format": "label-studio"}).json()
+        (task,) = [one for one in exported if one["id"] == "e0"]
+        assert task["data"] == {"text": "text of 0"}
+        (given,) = task["annotations"]
+        assert given["result"][0]["value"]["choices"] == ["dog"]
+        assert ada.get("/api/v1/export", params={"what": "batch", "format": "doccano"}).status_code == 422
+    rows = site.project.database.read(lambda c: c.execute(audit.select()).all())
+    told = [json.loads(row.detail) for row in rows if row.action == "file imported"]
+    assert told[0] == {"file": "more.csv", "examples": 2, "labels": 1, "gold": 0}
+
+
+def test_images_are_kept_beside_the_project_and_end_with_it(tmp_path):
+    with served(tmp_path, "") as house:
+        ada, workspace = house.admin(), house.workspace
+        upload = sent(ada, "photos.zip", zipped({"a/1.png": PNG, "a/2.png": PNG}))
+        body = {
+            "name": "pets",
+            "title": "Pets",
+            "kind": "image",
+            "classes": ["cat"],
+            "examples": {"upload": upload},
+        }
+        assert ada.post("/api/v1/projects", json=body).status_code == 201
+        eventually(lambda: ada.get(f"/api/v1/uploads/{upload}").json()["work"]["state"] == "done")
+        (item,) = ada.post("/p/pets/api/v1/leases", json={}).json()["items"]
+        assert ada.get(f"/p/pets{item['content']['image']}").content == PNG
+        assert (tmp_path / "pets.files" / "a" / "1.png").read_bytes() == PNG
+        assert (tmp_path / "pets.files").stat().st_mode & 0o077 == 0
+        ada.patch("/api/v1/projects/pets", json={"archived": True})
+        assert ada.request("DELETE", "/api/v1/projects/pets", json={"confirm": "pets"}).status_code == 204
+        assert [path.name for path in tmp_path.glob("pets*")] == []
+        # What cannot be imported makes no project.
+        bad = sent(ada, "photos.zip", zipped({"../up.png": PNG}))
+        ada.post("/api/v1/projects", json=body | {"examples": {"upload": bad}})
+        eventually(lambda: ada.get(f"/api/v1/uploads/{bad}").json()["work"]["state"] == "failed")
+        assert workspace.names() == []
+        assert not (tmp_path / "up.png").exists()
+
+
+def test_images_need_a_folder_of_the_server_on_postgresql_or_where_there_is_one(place, tmp_path):
+    elsewhere = {} if "://" in place else {"image_root": str(tmp_path)}
+    with running(place, n=1, kind="image", contents=[{"image": "1.png"}], **elsewhere) as one:
+        with one.browser("ada") as ada:
+            upload = sent(ada, "photos.zip", zipped({"2.png": PNG}))
+            reply = ada.post(f"/api/v1/uploads/{upload}/import", json={})
+        assert reply.status_code == 422
+        assert "folder of the server" in reply.text or str(tmp_path) in reply.text
+
+
+# ---------------------------------------------------------------- what is refused, and what is cleaned up
+
+
+def kept(site: RunningSite) -> list[str]:
+    return [path.name for path in Path(site.project.database.place).parent.glob(".activelab-upload-*")]
+
+
+def test_an_upload_is_its_owners_and_leaves_nothing(site: RunningSite):
+    with site.browser("ada") as ada, site.browser("jude") as jude, site.browser() as nobody:
+        for client, status in ((jude, 403), (nobody, 401)):
+            assert client.post("/api/v1/uploads?name=a.csv", content=b"text\na\n").status_code == status
+        upload = sent(ada, "a.csv", "text\na\n")
+        assert len(upload) >= 32
+        with site.program("ada") as program:  # the same person
+            assert program.get(f"/api/v1/uploads/{upload}").status_code == 200
+        ada.patch(f"/api/v1/annotators/{site.people['jude']}", json={"role": "admin"})
+        eventually(lambda: jude.get("/api/v1/invites").status_code == 200)
+        for method, address in (
+            ("GET", ""),
+            ("DELETE", ""),
+            ("POST", "/proposal"),
+            ("POST", "/import"),
+            ("GET", "/media/0"),
+        ):
+            body = {} if method == "POST" else None
+            reply = jude.request(method, f"/api/v1/uploads/{upload}{address}", json=body)
+            assert reply.status_code == 404, (method, address)
+        for name, said in (("a.docx", "of no type"), ("", "at least 1"), ("x" * 300 + ".csv", "at most 255")):
+            reply = ada.post("/api/v1/uploads", params={"name": name}, content=b"x")
+            assert (reply.status_code, said in reply.text) == (422, True), reply.text
+        assert ada.post("/api/v1/uploads?name=a.csv", content=b"").status_code == 422
+        # A name is no path.
+        strange = sent(ada, "../../up.csv", "text\nb\n")
+        assert ada.get(f"/api/v1/uploads/{strange}").json()["name"] == "../../up.csv"
+        for _ in range(AT_ONCE):
+            last = sent(ada, "b.csv", "text\nb\n")
+        assert ada.get(f"/api/v1/uploads/{upload}").status_code == 404  # it made room
+        assert len(kept(site)) == AT_ONCE
+        assert ada.delete(f"/api/v1/uploads/{last}").status_code == 204
+        assert len(kept(site)) == AT_ONCE - 1
+
+
+def test_what_does_not_come_whole_is_deleted(site: RunningSite, monkeypatch):
+    def half() -> Iterator[bytes]:
+        yield b"text\n"
+        raise ConnectionError
+
+    with site.browser("ada") as ada:
+        with pytest.raises(ConnectionError):
+            ada.post("/api/v1/uploads?name=a.csv", content=half())
+        eventually(lambda: kept(site) == [])
+        monkeypatch.setitem(UPLOADS, "/api/v1/uploads", 10)
+        assert ada.post("/api/v1/uploads?name=a.csv", content=b"text\n" * 3).status_code == 413
+        assert ada.post("/api/v1/uploads?name=a.csv", content=iter([b"text\n"] * 3)).status_code == 413
+        eventually(lambda: kept(site) == [])
+
+
+def test_what_is_abandoned_is_deleted_and_the_rest_at_the_end(tmp_path):
+    now = [1e9]
+    uploads = Uploads(tmp_path, clock=lambda: now[0])
+    one = uploads._begin(1, "a.csv", ".csv")
+    one.path.write_text("text\na\n")
+    one.whole = True
+    now[0] += KEPT_SECONDS - 1
+    assert uploads.get(1, one.id) is one  # somebody still works with it
+    now[0] += KEPT_SECONDS - 1
+    uploads.sweep()
+    assert one.path.exists()
+    now[0] += 2
+    uploads.sweep()
+    assert not one.folder.exists()
+    other = uploads._begin(1, "b.csv", ".csv")
+    uploads.close()
+    assert not other.folder.exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,11 +17,13 @@ from fastapi.responses import Response
 from activelab._errors import InputError
 from activelab.project import Project, Settings
 from activelab.project.content import MEDIA
-from activelab.project.files.importing import Columns, Imported, import_files
+from activelab.project.files.columns import Columns
+from activelab.project.files.importing import Imported, check_answers, import_files
 from activelab.project.files.proposal import propose
 from activelab.project.media import MOST_BYTES, folder_beside
 from activelab.project.store.accounts import Account
 from activelab.project.store.audit import write_audit
+from activelab.tables import find_column, row_columns
 from activelab.web._bodies import (
     ColumnsIn,
     ColumnsOut,
@@ -37,7 +39,7 @@ from activelab.web._bodies import (
 from activelab.web._content import content_of
 from activelab.web._failures import ERRORS, Failure
 from activelab.web._media import media_response
-from activelab.web._uploads import Upload, Work, work_on
+from activelab.web._uploads import Upload, Work, problem_of, work_on
 from activelab.web._visitors import Admin, Here
 
 router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["data"])
@@ -86,6 +88,8 @@ def proposal(upload_id: UploadId, body: ProposalIn, site: Here, visitor: Admin) 
     one = site.uploads.get(visitor.person.id, upload_id)
     settings = site.project.refresh() if site.has_pool else Settings()
     kind = settings.kind if site.has_pool else body.kind
+    if site.has_pool and body.what != "examples":
+        return _labels_of(one, site.project, body)
     with _named(one):
         found = propose(one.path, kind=kind, columns=_columns(body.columns), media_folder=settings.image_root)
     one.preview = [content for _, content in found.preview]
@@ -123,7 +127,7 @@ def preview_media(
     if place >= len(one.preview) or part not in one.preview[place]:
         raise Failure(404, f"there is no such {part}.")
     root, name = site.project.settings.image_root, one.preview[place][part]
-    if one.path.suffix == ".zip":
+    if one.is_archive:
         root, name = str(one.folder), _unpacked(one, place, name, part)
     return media_response(root, name, part, request.headers.get("range"))
 
@@ -134,6 +138,38 @@ def import_upload(upload_id: UploadId, body: ImportIn, site: Here, visitor: Admi
     one = site.uploads.get(visitor.person.id, upload_id)
     begin_import(one, site.project, visitor.account, body)
     return _told(one)
+
+
+def _labels_of(one: Upload, into: Project, body: ProposalIn) -> ProposalOut:
+    """What an import of labels or known answers would do."""
+    columns, names = _columns(body.columns), list[str]()
+    with suppress(InputError):
+        names = row_columns(one.path)
+    found: dict[str, Any] = {
+        role: getattr(columns, role) or None for role in ("example", "annotator", "label")
+    }
+    for role in found:
+        with suppress(InputError):
+            found[role] = find_column(names, role, found[role])
+    done, classes, problems = Imported(), list[str](), list[str]()
+    try:
+        with _named(one):
+            done, classes = check_answers(into, one.path, gold=body.what == "gold", columns=columns)
+        problems = [f"line {line}: {why}" for _, line, why in done.rejected]
+    except InputError as error:
+        problems = [problem_of(error)]
+    one.preview = []
+    return ProposalOut(
+        kind=into.settings.kind,
+        columns=ColumnsOut(**found),
+        names=names,
+        classes=classes,
+        num_rows=done.labels + done.gold + done.abstentions + len(done.rejected),
+        num_labels=done.labels + done.gold,
+        preview=[],
+        problems=[one.said(words) for words in problems],
+        notes=[one.said(words) for words in done.notes],
+    )
 
 
 def begin_import(
@@ -178,7 +214,7 @@ def media_root(into: Project, one: Upload) -> str | None:
     InputError
         If there is no such place, or the project has its files elsewhere.
     """
-    if one.path.suffix != ".zip":
+    if not one.is_archive:
         return None
     if not into.database.is_sqlite:
         raise InputError(

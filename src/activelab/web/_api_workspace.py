@@ -75,15 +75,18 @@ def make_project(body: NewProjectIn, site: Here, visitor: Admin) -> SomeProjectO
     workspace = _workspace(site)
     given = body.model_dump(exclude_unset=True, exclude={"name", "like", "examples"})
     file = None if body.examples is None else site.uploads.get(visitor.person.id, body.examples.upload)
+    if file is not None and file.is_archive:
+        given["image_root"] = None  # not that of another project
     if body.like is not None:
         like = site.projects.site(body.like).project
         settings = Settings(**like.database.read(load_settings).to_dict() | given)
     else:
         settings = Settings(**given)
     workspace.create(body.name, settings, visitor.person)
+    made = _facts(site, body.name, visitor)
     if file is not None and body.examples is not None:
         _fill(site, body.name, file, body.examples, visitor)
-    return _facts(site, body.name, visitor)
+    return made
 
 
 def _fill(site: Site, name: str, file: Upload, how: NewExamplesIn, visitor: Visitor) -> None:

@@ -66,6 +66,7 @@ _SAID = ADVICE | {
     "content": "Choose it in the list.",
     "image_root": "Send them together as a zip or a folder.",
     "leave_out": "Correct them, or leave them out.",
+    "skip_known": "Leave them out.",
     "question": "Its other questions are read by: activelab convert.",
 }
 """What to do about an `InputError`, in the words of the pages."""

@@ -101,6 +101,11 @@ class Upload:
         """Where the file is."""
         return self.folder / f"file{self.ending}"
 
+    @property
+    def is_archive(self) -> bool:
+        """Whether it holds files."""
+        return self.ending == ".zip"
+
     def said(self, text: str) -> str:
         """A message about the file, with the name its owner knows."""
         return text.replace(str(self.path), self.name)
@@ -254,8 +259,11 @@ def work_on(one: Upload, do: Callable[[Work], Any], *, failed: Callable[[], None
             work.result = do(work)
             work.state = "done"
         except BaseException as error:
-            failed()
             work.problem = one.said(problem_of(error))
+            try:
+                failed()
+            except Exception as other:
+                problem_of(other)  # the log has it
             work.state = "failed"
 
     threading.Thread(target=run, name="activelab-import", daemon=True).start()

@@ -163,6 +163,32 @@ def import_files(
         raise
 
 
+def check_answers(
+    project: Project, path: str | os.PathLike[str], *, gold: bool, columns: Columns | None = None
+) -> tuple[Imported, list[str]]:
+    """What `import_files` would make of a file of labels or gold answers; nothing is stored.
+
+    Returns
+    -------
+    done : Imported
+    classes : list of str
+        Those that are named, as the project calls them.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or the project has no classes yet.
+    """
+    kind = _Gold if gold else _Votes
+    read = kind(project, path, columns or Columns(), (), False)
+    done = Imported(rejected=read.check(set()))
+    labels = read.labels
+    done.notes = read.notes
+    done.gold, done.labels = (len(labels), 0) if gold else (0, len(labels))
+    done.abstentions = len(read.abstained) if isinstance(read, _Votes) else 0
+    return done, [*dict.fromkeys(labels.values())]
+
+
 def _media_of(source: Source | None, root: str | None) -> tuple[str | None, Unpacked | None]:
     """The folder of media, and what was unpacked into it."""
     if source is not None and source.form == "archive":

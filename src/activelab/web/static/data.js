@@ -19,7 +19,7 @@ function adding() {
   const file = intake($("intake"), {
     what: () => $("what").value,
     changed: () => {
-      $("add").disabled = file.busy || !file.proposal;
+      $("add").disabled = file.busy || !file.proposal || ($("what").value !== "examples" && !file.proposal.num_labels);
       if (file.name) $("added").replaceChildren();
     },
   });

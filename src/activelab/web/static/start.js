@@ -119,22 +119,27 @@ export function intake(box, { what = () => "examples", kind = () => undefined, c
   }
 
   function summary(found) {
+    if (what() !== "examples") return found.num_labels ? `${counted(found.num_labels, what() === "gold" ? ["known answer", "known answers"] : ["label", "labels"])}.` : "";
     const labels = found.num_labels ? `, ${counted(found.num_labels, ["label", "labels"])}` : "";
     return `${counted(found.num_rows, MANY[found.kind] ?? MANY.table)}${labels}.`;
   }
 
   function show(found) {
-    const roles = [
-      ...(CONTENT[found.kind] && what() === "examples" ? [[found.kind, CONTENT[found.kind], null]] : []),
-      ["example", "Id", CONTENT[found.kind] && what() === "examples" ? "none" : null],
-      ["label", "Label", "none"],
-      ...(found.columns.label ? [["annotator", "Annotator", "none"]] : []),
-    ];
+    // [role, its name, what having no such column is called, if that is possible]
+    const roles =
+      what() === "examples"
+        ? [
+            ...(CONTENT[found.kind] ? [[found.kind, CONTENT[found.kind]]] : []),
+            ["example", "Id", "none"],
+            ["label", "Label", "none"],
+            ...(found.columns.label ? [["annotator", "Annotator", "none"]] : []),
+          ]
+        : [["example", "Id"], ["label", "Label"], ...(what() === "labels" ? [["annotator", "Annotator"]] : [])];
     const pick = ([role, words, none]) => {
       const select = make(
         "select",
         { id: `column-${role}`, onchange: () => ask({ ...self.columns, [role]: select.value }) },
-        ...(none === null && found.columns[role] ? [] : [make("option", { value: "" }, none ?? "choose")]),
+        ...(none || !found.columns[role] ? [make("option", { value: "" }, none ?? "choose")] : []),
         found.names.map((name) => make("option", { value: name }, name)),
       );
       select.value = found.columns[role] ?? "";

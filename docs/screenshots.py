@@ -11,7 +11,7 @@ import inspect
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from io import BytesIO
@@ -29,6 +29,8 @@ from activelab.project.store import accounts
 from activelab.project.training.embedding_map import draw_map
 from activelab.project.training.round import train_round
 from activelab.web import create_app
+
+Scene = Callable[[Page], None]
 
 PICTURES = Path(__file__).parent / "how-to" / "project"
 TEAM = {"ann": 0.95, "ben": 0.9, "chloe": 0.92, "dev": 0.75, "ella": 0.88, "finn": 0.55}
@@ -193,7 +195,8 @@ def mixed(folder: Path) -> Project:
         {"role": "user", "content": "And on Sundays?"},
     ]
     photo = {"text": "Where is this temple?", "image": "china.jpg", "language": "en", "sent": "2024-05-01"}
-    project.add_examples([("photo", photo), ("chat", {"messages": chat})])
+    for turn in range(8):  # either is looked for by passing over the other
+        project.add_examples([(f"photo-{turn}", photo), (f"chat-{turn}", {"messages": chat})])
     return project
 
 
@@ -261,91 +264,186 @@ def show(page: Page, path: str) -> None:
     page.evaluate(LOADED)
 
 
+def picture(page: Page, *, whole: bool = False) -> Image.Image:
+    """What a window shows."""
+    page.mouse.move(0, 0)
+    return Image.open(BytesIO(page.screenshot(full_page=whole, animations="disabled"))).convert("RGB")
+
+
 def take(page: Page, name: str, *, whole: bool = False) -> None:
     """A picture in 128 colours, which is enough for pages like these."""
-    page.mouse.move(0, 0)
-    image = Image.open(BytesIO(page.screenshot(full_page=whole, animations="disabled"))).convert("RGB")
+    image = picture(page, whole=whole)
     path = PICTURES / f"{name}.png"
     image.quantize(128, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True)
-    print(f"{path.relative_to(PICTURES.parents[2])}: {path.stat().st_size / 1024:.0f} KB")
+    told(path)
 
 
-def split_class(page: Page) -> None:
-    """What splitting a class would do."""
-    page.get_by_role("button", name="Split", exact=False).first.click()
-    page.get_by_label("Into, one a line").fill("first part\nsecond part")
-    expect(page.locator("#reclass-effect")).to_contain_text("asked about again")
+def everywhere(browser: Browser, project: Project, name: str, scene: Scene, who: str = "lead") -> None:
+    """One picture of a scene in four windows: at a desk and on a phone, in the light and in the dark."""
+    gap, high = 12, 640
+    rows: list[list[Image.Image]] = [[], []]
+    for window in (DESKTOP, PHONE):
+        with visited(browser, project, who, **window) as page:
+            scene(page)
+            for row, scheme in zip(rows, ("light", "dark"), strict=True):
+                page.emulate_media(color_scheme=scheme)
+                image = picture(page)
+                row.append(
+                    image.resize((round(image.width * high / image.height), high), Image.Resampling.LANCZOS)
+                )
+            page.context.set_offline(False)
+    wide = sum(one.width for one in rows[0]) + gap
+    whole = Image.new("RGB", (wide, 2 * high + gap), "#8a8a8a")
+    for turn, row in enumerate(rows):
+        for at, one in zip((0, wide - row[1].width), row, strict=True):
+            whole.paste(one, (at, turn * (high + gap)))
+    path = PICTURES / f"{name}.webp"
+    whole.save(path, quality=72, method=6)
+    told(path)
 
 
-def browse(page: Page) -> None:
-    """Open the map, and wait until it and the first pictures are there."""
-    page.locator("#map-panel summary").click()
-    expect(page.locator("#map-legend li").first).to_be_visible()
-    page.evaluate(LOADED)
+def told(path: Path) -> None:
+    """Say what was made."""
+    print(f"{path.relative_to(PICTURES.parents[2])}: {path.stat().st_size / 1024:.0f} KB", flush=True)
 
 
-def many_classes(browser: Browser, project: Project) -> None:
-    """A class that is looked for, on a desk and on a phone in the dark."""
-    person(project, "lead", "admin")
-    for name, window in (
-        ("label-classes", DESKTOP),
-        ("label-classes-phone", PHONE | {"color_scheme": "dark"}),
-    ):
-        with visited(browser, project, "lead", **window) as page:
-            show(page, "/label")
-            page.get_by_label("Find a class").fill("file")
-            for _ in range(2):
-                page.keyboard.press("ArrowDown")
-            take(page, name)
+# ------------------------------------------------------------------ scenes
 
 
-def contents(browser: Browser, project: Project) -> None:
-    """The examples of `mixed`: with the guidelines, and on a dark phone."""
-    windows: dict[str, dict[str, Any]] = {
-        "label-content": DESKTOP,
-        "label-chat": PHONE | {"color_scheme": "dark"},
-    }
-    for (name, window), wanted in zip(windows.items(), (".viewer", ".turns"), strict=True):
-        with visited(browser, project, "lead", **window) as page:
-            show(page, "/label")
-            if not page.locator(f"#example {wanted}").count():
-                page.keyboard.press("s")
-                page.keyboard.press("1")
-            if window is DESKTOP:
-                page.keyboard.press("g")
-            expect(page.locator(f"#example {wanted}")).to_be_visible()
-            page.evaluate(LOADED)
-            take(page, name)
-            page.keyboard.press("u")
+def dashboard(page: Page) -> None:
+    """Where the project stands."""
+    show(page, "/dashboard")
 
 
-def flow(browser: Browser, images: Project) -> None:
-    """Grids, examples to practise on, and the line of the goal; last, since they change the project."""
-    images.change_settings({"bulk": True, "training_examples": 5, "daily_goal": 200})
-    person(images, "newcomer", "annotator")
-    for window, ending in ((DESKTOP, ""), ({**PHONE, "color_scheme": "dark"}, "-phone")):
-        with visited(browser, images, "lead", **window) as page:
-            show(page, "/bulk")
-            page.locator(".tile").nth(4).click()
-            take(page, f"bulk{ending}")
-    with visited(browser, images, "newcomer", **DESKTOP) as page:
-        show(page, "/tour")
-        page.keyboard.press("3")
-        expect(page.locator("#told")).to_be_visible()
-        take(page, "practice")
+def adjudicate(page: Page) -> None:
+    """An example that people do not agree about."""
+    show(page, "/adjudicate")
+
+
+def answers(page: Page) -> None:
+    """Some answers, and the list of one's own."""
+    show(page, "/label")
+    for key in "2143":
+        before = page.locator("#example").inner_text()
+        page.keyboard.press(key)
+        expect(page.locator("#example")).not_to_have_text(before)
+    page.locator("#mine").click()
+    expect(page.locator("#mine-found li").first).to_be_visible()
 
 
 def offline(page: Page) -> None:
     """Give some answers on the annotation page that only the browser has."""
-    page.keyboard.press("g")
-    page.evaluate("document.activeElement.blur()")
+    show(page, "/label")
     page.keyboard.press("1")
-    expect(page.locator("#strip button").first).to_be_visible()
+    expect(page.locator("#strip button").first).to_be_attached()
     page.wait_for_timeout(1000)  # what is ahead has come
     page.context.set_offline(True)
     for key in "2112":
         page.keyboard.press(key)
     expect(page.locator("#unsent")).to_have_text("Offline: 4 answers are kept here")
+
+
+def find_class(page: Page) -> None:
+    """A class that is looked for among many."""
+    show(page, "/label")
+    page.get_by_label("Find a class").fill("file")
+    for _ in range(2):
+        page.keyboard.press("ArrowDown")
+
+
+def photo(page: Page) -> None:
+    """A photo with a text and fields."""
+    content(page, ".viewer")
+
+
+def content(page: Page, wanted: str) -> None:
+    """An example of `mixed` that has something."""
+    show(page, "/label")
+    while not page.locator(f"#example {wanted}").count():
+        page.keyboard.press("s")
+        page.keyboard.press("1")
+        expect(page.locator("#example")).to_have_attribute("aria-busy", "false")
+    expect(page.locator(f"#example {wanted}")).to_be_visible()
+    page.evaluate(LOADED)
+
+
+def practice(page: Page) -> None:
+    """An example to practise on, answered."""
+    show(page, "/tour")
+    page.keyboard.press("3")
+    expect(page.locator("#told")).to_be_visible()
+
+
+def grid(page: Page) -> None:
+    """A grid with an exception."""
+    show(page, "/bulk")
+    page.locator(".tile").nth(4).click()
+
+
+def embedding_map(page: Page) -> None:
+    """Examples by their quality, and the map of all."""
+    show(page, "/browse?sort=quality")
+    page.locator("#map-panel summary").click()
+    expect(page.locator("#map-legend li").first).to_be_visible()
+    page.evaluate(LOADED)
+
+
+def one_person(page: Page) -> None:
+    """All people, and one of them."""
+    show(page, "/people")
+    page.locator("#people tbody button, #people tbody a").last.click()
+    expect(page.locator("#person")).to_be_visible()
+    page.evaluate("scrollTo(0, 0)")
+
+
+def plan(page: Page) -> None:
+    """What of the dashboard tells of the future."""
+    show(page, "/dashboard")
+    page.locator("#plan-title").scroll_into_view_if_needed()
+
+
+def split_class(page: Page) -> None:
+    """What splitting a class would do."""
+    show(page, "/settings")
+    page.get_by_role("button", name="Split", exact=False).first.click()
+    page.get_by_label("Into, one a line").fill("first part\nsecond part")
+    expect(page.locator("#reclass-effect")).to_contain_text("asked about again")
+
+
+def singles(browser: Browser, images: Project, table: Project, texts: Project, several: Project) -> None:
+    """The pictures of the page about projects."""
+    with visited(browser, images, "lead", **DESKTOP) as page:
+        show(page, "/label")
+        take(page, "label-image")
+        show(page, "/dashboard")
+        take(page, "dashboard", whole=True)
+        page.locator("#queue tbody a").first.click()
+        expect(page.locator("#why dl")).to_be_visible()
+        take(page, "example", whole=True)
+        show(page, "/team")
+        page.get_by_role("button", name="Make a link").click()
+        page.locator("#invite-link code").evaluate(
+            "(one) => { one.textContent = 'https://label.example.org/join#kT3…' }"
+        )
+        take(page, "team", whole=True)
+        show(page, "/settings")
+        take(page, "settings", whole=True)
+    with visited(browser, texts, "lead", **DESKTOP) as page:
+        show(page, "/label")
+        page.keyboard.press("g")
+        take(page, "label-text")
+        show(page, "/adjudicate")
+        take(page, "adjudicate")
+    with visited(browser, table, "lead", **DESKTOP) as page:
+        show(page, "/label")
+        take(page, "label-table")
+    with visited(browser, several, "lead", **DESKTOP) as page:
+        photo(page)
+        page.keyboard.press("g")
+        take(page, "label-content")
+    with visited(browser, several, "lead", **PHONE, color_scheme="dark") as page:
+        content(page, ".turns")
+        take(page, "label-chat")
 
 
 def main() -> None:
@@ -355,60 +453,27 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         images, table, texts = digits(Path(name)), wines(Path(name)), docstrings(Path(name))
         draw_map(images)
-        several = mixed(Path(name))
-        for project in (images, table, texts, several):
+        several, modules = mixed(Path(name)), functions(Path(name))
+        for project in (images, table, texts, several, modules):
             person(project, "lead", "admin")
-        contents(browser, several)
-        with visited(browser, images, "lead", **DESKTOP) as page:
-            show(page, "/label")
-            take(page, "label-image")
-            show(page, "/dashboard")
-            take(page, "dashboard", whole=True)
-            page.locator("#queue tbody a").first.click()
-            expect(page.locator("#why dl")).to_be_visible()
-            take(page, "example", whole=True)
-            show(page, "/team")
-            page.get_by_role("button", name="Make a link").click()
-            page.locator("#invite-link code").evaluate(
-                "(one) => { one.textContent = 'https://label.example.org/join#kT3…' }"
-            )
-            take(page, "team", whole=True)
-            show(page, "/settings")
-            take(page, "settings", whole=True)
-            split_class(page)
-            take(page, "classes")
-            page.keyboard.press("Escape")
-            show(page, "/browse?sort=quality")
-            browse(page)
-            take(page, "browse")
-        with visited(browser, texts, "lead", **DESKTOP) as page:
-            show(page, "/label")
-            page.keyboard.press("g")
-            take(page, "label-text")
-            offline(page)
-            take(page, "label-offline")
-            page.context.set_offline(False)
-            expect(page.locator("#banner")).to_be_hidden()
-            show(page, "/adjudicate")
-            take(page, "adjudicate")
-        with visited(browser, table, "lead", **DESKTOP) as page:
-            show(page, "/label")
-            take(page, "label-table")
-        with visited(browser, texts, "lead", **PHONE) as page:
-            show(page, "/label")
-            take(page, "label-phone")
-        with visited(browser, images, "lead", **DESKTOP, color_scheme="dark") as page:
-            show(page, "/dashboard")
-            take(page, "dashboard-dark")
-            show(page, "/browse?sort=quality")
-            browse(page)
-            take(page, "browse-dark")
-        with visited(browser, images, "lead", **PHONE) as page:
-            show(page, "/browse?sort=quality")
-            take(page, "browse-phone")
-        modules = functions(Path(name))
-        many_classes(browser, modules)
-        flow(browser, images)
+        person(images, "newcomer", "annotator")
+        singles(browser, images, table, texts, several)
+        for scene, project in (
+            (find_class, modules),
+            (photo, several),
+            (embedding_map, images),
+            (one_person, images),
+            (dashboard, images),
+            (plan, images),
+            (adjudicate, texts),
+            (split_class, images),
+            (answers, texts),
+            (offline, texts),
+        ):
+            everywhere(browser, project, f"page-{scene.__name__.replace('_', '-')}", scene)
+        images.change_settings({"bulk": True, "training_examples": 5, "daily_goal": 200})
+        everywhere(browser, images, "page-grid", grid)
+        everywhere(browser, images, "page-practice", practice, "newcomer")
         for project in (images, table, texts, several, modules):
             project.close()
         browser.close()

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import expect
 from test_web_access import complaints
 from web_browser import WINDOWS, Visits, eventually
+from web_proxy import caddy, nginx
 from web_site import PASSWORD, PATIENCE, running, running_app
 
 from activelab._errors import InputError
@@ -53,10 +57,10 @@ class House:
 
 
 @contextmanager
-def served(place: str | Path, root_path: str = "/labels") -> Iterator[House]:
+def served(place: str | Path, root_path: str = "/labels", **options: Any) -> Iterator[House]:
     with (
         Workspace(place) as workspace,
-        running_app(create_workspace_app(workspace, root_path=root_path)) as url,
+        running_app(create_workspace_app(workspace, root_path=root_path, **options)) as url,
     ):
         house = House(workspace, url + root_path)
         yield house
@@ -166,10 +170,17 @@ def test_who_could_log_in_before_still_can_with_the_same_password(tmp_path):
         assert taken == [{"project": "pets", "people": 1}]
 
 
-def test_from_the_first_link_to_the_first_label_below_a_prefix(tmp_path, visit: Visits):
-    with served(tmp_path) as house:
+@pytest.mark.parametrize("proxy", [partial(nginx, https=True), *([caddy] if shutil.which("caddy") else [])])
+def test_from_the_first_link_to_the_first_label_below_a_prefix_by_https(tmp_path, visit: Visits, proxy):
+    (tmp_path / "projects").mkdir()
+    behind = {"secure": True, "trusted_proxies": ["127.0.0.1"]}
+    with (
+        served(tmp_path / "projects", **behind) as house,
+        proxy(tmp_path, house.url.removesuffix("/labels"), prefix="/labels") as url,
+    ):
+        house.url = f"{url}/labels"
         link = first_link(house.workspace.people)
-        page = visit(house, None, f"{house.url}{link}")
+        page = visit(house, None, f"{house.url}{link}", ignore_https_errors=True)
         page.get_by_label("Name").fill("ada")
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Join").click()
@@ -179,6 +190,7 @@ def test_from_the_first_link_to_the_first_label_below_a_prefix(tmp_path, visit: 
         page.get_by_label("Classes").fill("cat\n\ndog")
         page.get_by_role("button", name="Make it").click()
         page.wait_for_url(f"{house.url}/p/ete-cats-dogs/dashboard")
+        assert {(one["path"], one["secure"]) for one in page.context.cookies()} == {("/labels", True)}
         with open_project(house.workspace.place_of("ete-cats-dogs")) as project:
             project.add_examples([("e0", {"text": "purr"})])
         page.get_by_role("link", name="Label", exact=True).click()

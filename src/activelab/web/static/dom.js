@@ -25,6 +25,9 @@ addEventListener("unhandledrejection", (event) => {
   note(capital(event.reason.message), "bad");
 });
 
+// What stands on each line of a text.
+export const lines = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean);
+
 export const capital = (words) => words.charAt(0).toUpperCase() + words.slice(1);
 
 export function make(tag, attributes = {}, ...children) {

@@ -38,13 +38,16 @@ export async function adopt() {
   const left = (await keep.all()).filter((one) => !mine.has(one.request) && one.tab !== TAB && !alive.has(one.tab));
   for (const one of left.sort((a, b) => a.at - b.at)) {
     one.tab = TAB;
-    keep.put(one);
+    store(one);
     if (one.why) refused.push(one);
     else outbox.push(Object.assign(one, { tried: true }));
   }
   showRefused();
   return left.filter((one) => !one.why && !one.undoes);
 }
+
+// What is shown of an example cannot be kept, and is made again of its content.
+const store = (one) => keep.put({ ...one, item: { ...one.item, shown: undefined } });
 
 // When all is sent, or cannot be now.
 export async function settled() {
@@ -57,7 +60,7 @@ export const offline = () => trouble !== null;
 export function push(one) {
   const entry = { request: requestId(), tab: TAB, at: Date.now(), ...one };
   outbox.push(entry);
-  keep.put({ ...entry, item: { ...entry.item, shown: undefined } });
+  store(entry);
   send();
   if (late) show();
 }
@@ -170,7 +173,7 @@ $("again").addEventListener("click", async () => {
 function refuse(one, why) {
   one.why = why;
   refused.push(one);
-  keep.put({ ...one, item: { ...one.item, shown: undefined } });
+  store(one);
   showRefused();
 }
 

@@ -1,7 +1,7 @@
 // The projects of a workspace: those one is in, and for admins making, archiving and deleting.
 
 import { at, call, get, page, post } from "./api.js";
-import { $, capital, make, note, number, start } from "./dom.js";
+import { $, capital, lines, make, note, number, start } from "./dom.js";
 import { intake } from "./start.js";
 
 const admin = page.account.role === "admin";
@@ -135,7 +135,6 @@ if (admin) {
   });
 }
 
-const lines = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean);
 // Letters of other alphabets have no place in it: accents go, the rest becomes a hyphen.
 const named = (title) =>
   title.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^[^a-z]+|-+$/g, "").slice(0, 63);

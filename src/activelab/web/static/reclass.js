@@ -1,8 +1,6 @@
 // Classes renamed, merged, split and retired: a table, a dialog that says what a change does, and the history.
 import { get, post } from "./api.js";
-import { $, capital, make, note, number, table, when } from "./dom.js";
-
-const names = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean);
+import { $, capital, lines, make, note, number, table, when } from "./dom.js";
 
 // Of each action its title, what is asked for, as what, and a hint.
 const ACTIONS = {
@@ -72,7 +70,7 @@ function open(action, name) {
 }
 
 function wanted() {
-  return { action: now.action, classes: [now.name], into: names($("reclass-into").value) };
+  return { action: now.action, classes: [now.name], into: lines($("reclass-into").value) };
 }
 
 // What the change would do is said while it is written; until then it cannot be made.

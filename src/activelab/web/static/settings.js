@@ -1,11 +1,10 @@
 import { call, get } from "./api.js";
-import { $, make, note, start } from "./dom.js";
+import { $, lines, make, note, start } from "./dom.js";
 import { showClasses } from "./reclass.js";
 
 const controls = [...document.querySelectorAll("[data-setting]")];
 let shown; // what each control held when it was filled
 
-const lines = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean);
 const figure = (text) => (text.trim() === "" ? null : Number(text));
 
 // A part of one's own was set by command; here it can be kept, or given up for another.

@@ -184,6 +184,7 @@ def _init_from(
     said += f"\nNext: activelab serve {shown}"
     if not settings.classes:
         said += f"\nIt has no classes yet: activelab settings {shown} classes=a,b,c"
+    notes += [note for note in found.notes if f"{from_}: {note}" not in done.notes]
     notes = [*dict.fromkeys([*notes, *done.notes])]
     say(said, {"project": shown, **values, "examples": done.examples, "labels": done.labels, "notes": notes},
         as_json, notes=notes)  # fmt: skip

@@ -187,7 +187,11 @@ class _Counts:
         self.notes: list[str] = []
         labels = Counter[str]()
         several = False
-        for row in islice(source.rows(), MOST_ROWS):
+        used = [name for name in (roles.label, roles.annotator) if name]
+        for row in islice(source.rows(used or source.columns[:1]), MOST_ROWS + 1):
+            if self.num_rows == MOST_ROWS:
+                self.notes.append(f"it has more than {MOST_ROWS:,} rows; so many were counted.")
+                break
             self.num_rows += 1
             value = row.values.get(roles.label) if roles.label else None
             if is_missing(value) or (roles.annotator and is_missing(row.values.get(roles.annotator))):
@@ -196,8 +200,6 @@ class _Counts:
             several = several or isinstance(value, list)
             if len(labels) <= MOST_CLASSES:
                 labels.update(filter(None, map(id_text, value if isinstance(value, list) else [value])))
-        if self.num_rows == MOST_ROWS:
-            self.notes.append(f"it has more than {MOST_ROWS:,} rows; the first of them were counted.")
         if not roles.label and source.form == "table":
             labels = self._of_other_tool(source, roles, columns)
         if several:

@@ -188,8 +188,16 @@ class _Look:
     def share_of(self, part: str, root: str | None) -> float:
         """The share of values that are called like files of a kind; 0 if they are not in the folder."""
         found = [text for text in self.texts if "://" not in text and media_part(text) == part]
-        there = [text for text in found[:20] if root is not None and Path(root, text).is_file()]
+        there = [text for text in found[:20] if root is not None and is_below(root, text)]
         return 0.0 if root is not None and found and not there else len(found) / max(self.count, 1)
+
+
+def is_below(root: str, name: str) -> bool:
+    """Whether there is a file of that name below a folder; nothing is looked for elsewhere."""
+    path = Path(name)
+    return (
+        not path.is_absolute() and ".." not in path.parts and "\0" not in name and Path(root, path).is_file()
+    )
 
 
 def _number(value: Any) -> float | None:
@@ -441,7 +449,7 @@ class _Search:
             look = self.looks[name]
             hinted = _WORDS.split(name)[-1].casefold() in _HINTS
             first = at == 0 and (look.are_consecutive or not look.are_numbers) if look.count else False
-            if look.could_be_ids and (hinted or first):
+            if look.could_be_ids and (hinted or first) and shown != [name]:
                 self.notes.append(f"the ids are taken from column {name!r}, whose values are all different.")
                 return name
         self.notes.append("no column holds ids: they are made of the content, the same for the same content.")

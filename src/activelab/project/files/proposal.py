@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from activelab._errors import InputError, counted, unknown
 from activelab.formats import detect_format, read_records
 from activelab.project.content import MEDIA
-from activelab.project.files.columns import SAMPLE, Columns, Roles, find_roles, one_annotator
+from activelab.project.files.columns import SAMPLE, Columns, Roles, find_roles, is_below, one_annotator
 from activelab.project.files.examples import Examples, content_id
 from activelab.project.files.sources import Source, open_source
 from activelab.project.settings import KINDS
@@ -145,7 +144,7 @@ def _beside(source: Source, roles: Roles) -> str | None:
     folder = os.path.dirname(os.path.realpath(source.path))
     column = next(name for name, part in roles.parts.items() if part in MEDIA)
     names = [row.values.get(column) for row in islice(source.rows(), _MEDIA_SAMPLE) if not row.problem]
-    there = [isinstance(name, str) and Path(folder, name).is_file() for name in names if not is_missing(name)]
+    there = [isinstance(name, str) and is_below(folder, name) for name in names if not is_missing(name)]
     return folder if there and sum(there) > len(there) / 2 else None
 
 

@@ -438,6 +438,8 @@ class _Search:
         shown = [name for name in self.names if name not in self.taken and not is_index(name)]
         if self.kind != "table" and not shown:
             return self._media_column()
+        if len(shown) == 1 and is_content(shown[0]):
+            free = [name for name in free if name != shown[0]]
         named = self._example_by_name(free, annotator)
         if named:
             return named

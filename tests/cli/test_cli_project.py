@@ -328,7 +328,7 @@ def test_an_archive_is_unpacked_beside_the_project():
             archive.write(f"{i}.png", f"day/{i}.png")
     assert "Imported 2 examples." in run("init photos.db --from photos.zip --classes x,y").stdout
     with open_project("photos.db") as project:
-        assert project.settings.image_root == str(Path("photos-media").resolve())
+        assert project.settings.image_root == str(Path("photos.files").resolve())
         assert project.example_names() == ["day/0.png", "day/1.png"]
     assert told("import photos.db photos.zip --skip-known")["skipped"] == 2
 

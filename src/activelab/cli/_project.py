@@ -213,10 +213,11 @@ def _proposed(found: Proposal, classes: Sequence[str], labelled: bool) -> tuple[
 def _beside(place: str, path: Path, kind: str) -> str | None:
     """Where an archive is unpacked to if nothing else is said: a folder beside the project's file."""
     from activelab.project.content import MEDIA
+    from activelab.project.media import folder_beside
 
     if path.suffix.lower() != ".zip" or "://" in place or kind not in MEDIA:
         return None
-    return f"{Path(place).with_suffix('')}-media"
+    return str(folder_beside(place))
 
 
 def _imported(done: Imported, rejected: Path | None) -> str:

@@ -305,6 +305,15 @@ def test_a_project_is_made_of_a_file():
     Path("more.txt").write_text("Fine\n\nIt is broken\n")
     assert told("import mails.db more.txt")["examples"] == 2
     assert "Pass over them with --skip-known" in error_of("import mails.db more.txt")
+    scale = "id,text,label\n1,a b,10\n2,c d,9\n3,e f,10\n"
+    Path("scale.csv").write_text(scale)
+    assert told("init s.db --question ordinal --from scale.csv")["classes"] == ["9", "10"]
+    Path("scale.csv").write_text(scale.replace("9", "low"))
+    assert "have an order; name them from the lowest" in error_of(
+        "init t.db --question ordinal --from scale.csv"
+    )
+    Path("sets.csv").write_text("id,text,label\n1,a b,x|y\n2,c d,y\n3,e f,|\n")
+    assert told("init m.db --question multilabel --from sets.csv")["labels"] == 3
     again = run("import mails.db mails.csv --labels mails.csv --skip-known")
     assert again.stdout == "Nothing new. Passed over 3 examples that are in the project already.\n"
 

@@ -435,6 +435,10 @@ def test_problems_and_doubts_are_said_in_words(write):
         "line 5: example '1' is in line 2 already",
     )
     assert [name for name, _ in found.preview] == ["1"]
+    (note,) = propose(write("n.csv", "The page is blank now\nIt is late\n")).notes
+    assert note.startswith("the first line is read as the names of the columns, such as 'The page is blank")
+    lines = propose(write("n.txt", "T-1\nT-2\n"), kind="table")
+    assert (lines.columns.example, [*lines.preview[0][1]]) == (None, ["text"])
     doubtful = propose(write("f.csv", "id,a,b\n1,x,y\n"), kind="text")
     assert doubtful.problems[0].startswith("it is not clear which column is the text; column 'a'")
     for name, content, message in [

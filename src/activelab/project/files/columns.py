@@ -44,6 +44,7 @@ SAMPLE = 1_000
 _FEW = 20  # rows from which on it can be said that values repeat
 _MOST_SHORT = 50
 _SHORT_ID = 64
+_FEW_WORDS = 3  # that a column is called by
 _SHORT_TEXT, _LONG_TEXT = 20.0, 40.0  # characters on average
 
 
@@ -277,6 +278,12 @@ class _Search:
             column = self._content()
             self.parts = {column: self.kind} | self.parts
         self.taken |= {*self.parts}
+        strange = [name for name in self.parts if len(name.split()) > _FEW_WORDS]
+        if strange:
+            self.notes.append(
+                f"the first line is read as the names of the columns, such as {strange[0][:80]!r}; if it is "
+                "an example, put a line with names before it."
+            )
         if self.labels:
             label = self._label()
             self.taken |= {label} - {""}
@@ -438,8 +445,8 @@ class _Search:
         shown = [name for name in self.names if name not in self.taken and not is_index(name)]
         if self.kind != "table" and not shown:
             return self._media_column()
-        if len(shown) == 1 and is_content(shown[0]):
-            free = [name for name in free if name != shown[0]]
+        alone = shown if self.kind == "table" and len(shown) == 1 and not self.parts else []
+        free = [name for name in free if name not in alone or not is_content(name)]
         named = self._example_by_name(free, annotator)
         if named:
             return named
@@ -451,7 +458,7 @@ class _Search:
             look = self.looks[name]
             hinted = _WORDS.split(name)[-1].casefold() in _HINTS
             first = at == 0 and (look.are_consecutive or not look.are_numbers) if look.count else False
-            if look.could_be_ids and (hinted or first) and shown != [name]:
+            if look.could_be_ids and (hinted or first) and name not in alone:
                 self.notes.append(f"the ids are taken from column {name!r}, whose values are all different.")
                 return name
         self.notes.append("no column holds ids: they are made of the content, the same for the same content.")

@@ -305,15 +305,20 @@ def test_one_id_with_two_contents_is_refused(project, write):
     path = write("e.csv", "id,text,annotator,label\n1,one,ann,bug\n1,uno,bob,bug\n")
     message = "line 3: example '1' is in line 2 already"
     assert message + ", with another content" in rejected(project, path, labels=path)
+    rows = "".join(f"{i % 9},text {i % 9},w{i % 4},bug\n" for i in range(60))
+    long = write("long.csv", "item,text,annotator,label\n" + rows)
+    assert "line 11: example '0' is in line 2 already" in rejected(project, long)
     assert any(message in problem for problem in propose(path).problems)
 
 
 def test_labels_of_a_table_are_not_shown(tmp_path, write):
-    path = write("rows.csv", "id,size,label,annotator\n1,3,x,ann\n2,5,y,ann\n1,3,y,bob\n")
+    header = "id,size,label,annotator,time\n"
+    path = write("rows.csv", header + "1,3,x,ann,1\n2,5,y,ann,2\n1,3,y,bob,3\n1,3,y,ann,4\n")
     with create_project(tmp_path / "t.db", Settings(kind="table", classes=("x", "y"))) as project:
         found = propose(path, kind="table")
         assert import_files(project, path, labels=path, columns=found.columns).labels == 3
         assert contents(project) == {"1": {"size": "3"}, "2": {"size": "5"}} == dict(found.preview)
+        assert labels_of(project) == [("1", "ann", "y"), ("1", "bob", "y"), ("2", "ann", "y")]
 
 
 # ------------------------------------------------------------------ proposals
@@ -364,6 +369,7 @@ KINDS = ("bug", "praise")
         ("id|text|worker|label", "text", "text=text example=id label=label annotator=worker", KINDS),
         ("id|text|rating", "text", "text=text example=id label=rating", ("1", "2", "3", "4", "5")),
         ("picture|area", "image", "image=picture example=picture label=area", AREAS),
+        ("id|picture|text", "text", "text=text example=id", ()),
         ("id|url|text", "text", "text=text example=id", ()),
         ("id|name|area|shop|price", "table", "example=id", ()),
         ("price|area|label", "table", "example= label=label", KINDS),

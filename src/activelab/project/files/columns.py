@@ -318,10 +318,11 @@ class _Search:
         if self.parts:
             return next(iter(self.parts.values()))
         free = [name for name in self._free() if name not in self.show]
-        for part in MEDIA:
+        is_named = bool(self._texts_by_name(free))
+        for part in MEDIA if self.root is not None or not is_named else ():
             if any(self.looks[name].share_of(part, self.root) > 0.9 for name in free):
                 return part
-        if self._texts_by_name(free):
+        if is_named:
             return TEXT
         texts = [name for name in free if self.looks[name].is_text]
         data = [name for name in free if not is_index(name) and name not in self._named_roles(free)]
@@ -479,7 +480,8 @@ class _Search:
 
     def _may_be_ids(self, name: str, annotator: str) -> bool:
         look = self.looks[name]
-        repeated = not annotator and look.count >= _FEW and look.distinct <= look.count / 2
+        labelled = annotator or candidates(self._free(), "annotator")
+        repeated = not labelled and look.count >= _FEW and look.distinct <= look.count / 2
         longest = _SHORT_ID if is_content(name) else LONGEST_ID
         blank = is_content(name) and any(map(str.isspace, "".join(look.texts)))
         return not repeated and not blank and all(len(text) <= longest for text in look.texts)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from activelab._errors import InputError, counted
+from activelab._errors import InputError, counted, first
+from activelab._set_text import names_in
 from activelab.cli._inputs import class_names, listed_words, read_lines
 from activelab.cli._options import Fold, Json, Missing
 from activelab.cli._output import progress_bar, say
@@ -153,7 +154,12 @@ def _init_from(
         from activelab.project.files.proposal import propose
 
         found = propose(from_, kind=changes.pop("kind", None), media_folder=changes.get("image_root"))
-        guessed = {"classes": list(found.classes), "image_root": found.media_folder}
+        guessed = {
+            "classes": _classes_of(found.classes, changes.get("question", "single"))
+            if "classes" not in changes
+            else [],
+            "image_root": found.media_folder,
+        }
         changes = {name: value for name, value in guessed.items() if value} | changes
         root = changes.pop("image_root", None) or _beside(where, from_, found.kind)
         settings = Settings(kind=found.kind).changed(changes)
@@ -184,9 +190,25 @@ def _init_from(
     said += f"\nNext: activelab serve {shown}"
     if not settings.classes:
         said += f"\nIt has no classes yet: activelab settings {shown} classes=a,b,c"
+    notes += [note for note in found.notes if f"{from_}: {note}" not in done.notes]
     notes = [*dict.fromkeys([*notes, *done.notes])]
     say(said, {"project": shown, **values, "examples": done.examples, "labels": done.labels, "notes": notes},
         as_json, notes=notes)  # fmt: skip
+
+
+def _classes_of(labels: Sequence[str], question: str) -> list[str]:
+    """The classes that labels name, as a question has them."""
+    if question == "multilabel":
+        return [*dict.fromkeys(name for label in labels for name in names_in(label))]
+    if question == "ordinal":
+        try:
+            return sorted(labels, key=float)
+        except ValueError:
+            raise InputError(
+                "the points of a scale have an order; name them from the lowest with --classes: "
+                f"{first(labels)}."
+            ) from None
+    return [*labels]
 
 
 def _proposed(found: Proposal, classes: Sequence[str], labelled: bool) -> tuple[str, list[str]]:
@@ -212,10 +234,11 @@ def _proposed(found: Proposal, classes: Sequence[str], labelled: bool) -> tuple[
 def _beside(place: str, path: Path, kind: str) -> str | None:
     """Where an archive is unpacked to if nothing else is said: a folder beside the project's file."""
     from activelab.project.content import MEDIA
+    from activelab.project.media import folder_beside
 
     if path.suffix.lower() != ".zip" or "://" in place or kind not in MEDIA:
         return None
-    return f"{Path(place).with_suffix('')}-media"
+    return str(folder_beside(place))
 
 
 def _imported(done: Imported, rejected: Path | None) -> str:

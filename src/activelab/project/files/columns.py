@@ -44,6 +44,7 @@ SAMPLE = 1_000
 _FEW = 20  # rows from which on it can be said that values repeat
 _MOST_SHORT = 50
 _SHORT_ID = 64
+_FEW_WORDS = 3  # that a column is called by
 _SHORT_TEXT, _LONG_TEXT = 20.0, 40.0  # characters on average
 
 
@@ -188,8 +189,16 @@ class _Look:
     def share_of(self, part: str, root: str | None) -> float:
         """The share of values that are called like files of a kind; 0 if they are not in the folder."""
         found = [text for text in self.texts if "://" not in text and media_part(text) == part]
-        there = [text for text in found[:20] if root is not None and Path(root, text).is_file()]
+        there = [text for text in found[:20] if root is not None and is_below(root, text)]
         return 0.0 if root is not None and found and not there else len(found) / max(self.count, 1)
+
+
+def is_below(root: str, name: str) -> bool:
+    """Whether there is a file of that name below a folder; nothing is looked for elsewhere."""
+    path = Path(name)
+    return (
+        not path.is_absolute() and ".." not in path.parts and "\0" not in name and Path(root, path).is_file()
+    )
 
 
 def _number(value: Any) -> float | None:
@@ -269,6 +278,12 @@ class _Search:
             column = self._content()
             self.parts = {column: self.kind} | self.parts
         self.taken |= {*self.parts}
+        strange = [name for name in self.parts if len(name.split()) > _FEW_WORDS]
+        if strange:
+            self.notes.append(
+                f"the first line is read as the names of the columns, such as {strange[0][:80]!r}; if it is "
+                "an example, put a line with names before it."
+            )
         if self.labels:
             label = self._label()
             self.taken |= {label} - {""}
@@ -303,10 +318,11 @@ class _Search:
         if self.parts:
             return next(iter(self.parts.values()))
         free = [name for name in self._free() if name not in self.show]
-        for part in MEDIA:
+        is_named = bool(self._texts_by_name(free))
+        for part in MEDIA if self.root is not None or not is_named else ():
             if any(self.looks[name].share_of(part, self.root) > 0.9 for name in free):
                 return part
-        if self._texts_by_name(free):
+        if is_named:
             return TEXT
         texts = [name for name in free if self.looks[name].is_text]
         data = [name for name in free if not is_index(name) and name not in self._named_roles(free)]
@@ -430,6 +446,8 @@ class _Search:
         shown = [name for name in self.names if name not in self.taken and not is_index(name)]
         if self.kind != "table" and not shown:
             return self._media_column()
+        alone = shown if self.kind == "table" and len(shown) == 1 and not self.parts else []
+        free = [name for name in free if name not in alone or not is_content(name)]
         named = self._example_by_name(free, annotator)
         if named:
             return named
@@ -441,7 +459,7 @@ class _Search:
             look = self.looks[name]
             hinted = _WORDS.split(name)[-1].casefold() in _HINTS
             first = at == 0 and (look.are_consecutive or not look.are_numbers) if look.count else False
-            if look.could_be_ids and (hinted or first):
+            if look.could_be_ids and (hinted or first) and name not in alone:
                 self.notes.append(f"the ids are taken from column {name!r}, whose values are all different.")
                 return name
         self.notes.append("no column holds ids: they are made of the content, the same for the same content.")
@@ -462,7 +480,8 @@ class _Search:
 
     def _may_be_ids(self, name: str, annotator: str) -> bool:
         look = self.looks[name]
-        repeated = not annotator and look.count >= _FEW and look.distinct <= look.count / 2
+        labelled = annotator or candidates(self._free(), "annotator")
+        repeated = not labelled and look.count >= _FEW and look.distinct <= look.count / 2
         longest = _SHORT_ID if is_content(name) else LONGEST_ID
         blank = is_content(name) and any(map(str.isspace, "".join(look.texts)))
         return not repeated and not blank and all(len(text) <= longest for text in look.texts)

@@ -12,9 +12,11 @@ from activelab._errors import InputError
 from activelab.project.content import MEDIA, TURNS, read_turns
 from activelab.project.files.columns import CHAT, Roles
 from activelab.project.files.sources import Source
+from activelab.project.labelling.intake import Beside
 from activelab.project.media import media_problem
 from activelab.tables import LONGEST_ID, id_text, is_index, is_missing, plain_cell
 
+_OF_LABELS = {"abstained", "asked", "time", *Beside._fields}  # where a row is a label, not an example
 _HALF = "it holds half a character (a lone surrogate), as text that was cut in the middle of an emoji does"
 
 
@@ -79,6 +81,8 @@ class Examples:
     def __init__(self, source: Source, roles: Roles, root: str | None) -> None:
         self.source, self.roles, self.root = source, roles, root
         self._left_out = {roles.example, roles.label, roles.annotator, *roles.parts}
+        if roles.annotator:
+            self._left_out |= _OF_LABELS
         self._checked = False
         self._broken: dict[tuple[str, str], str] = {}
 

@@ -391,7 +391,7 @@ class _Pool:
         self.wanted.update(wanted.intersection(names))
         if not self.project.num_examples:
             return
-        there = self.project.example_codes(filter(None, names))
+        there = self.project.example_codes([*filter(None, names)])
         for at, name in enumerate(names, start=begin):
             if name in there:
                 self._fates[at] = _KNOWN

@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from activelab._errors import InputError, counted, unknown
 from activelab.formats import detect_format, read_records
 from activelab.project.content import MEDIA
-from activelab.project.files.columns import SAMPLE, Columns, Roles, find_roles, one_annotator
+from activelab.project.files.columns import SAMPLE, Columns, Roles, find_roles, is_below, one_annotator
 from activelab.project.files.examples import Examples, content_id
 from activelab.project.files.sources import Source, open_source
 from activelab.project.settings import KINDS
@@ -145,7 +144,7 @@ def _beside(source: Source, roles: Roles) -> str | None:
     folder = os.path.dirname(os.path.realpath(source.path))
     column = next(name for name, part in roles.parts.items() if part in MEDIA)
     names = [row.values.get(column) for row in islice(source.rows(), _MEDIA_SAMPLE) if not row.problem]
-    there = [isinstance(name, str) and Path(folder, name).is_file() for name in names if not is_missing(name)]
+    there = [isinstance(name, str) and is_below(folder, name) for name in names if not is_missing(name)]
     return folder if there and sum(there) > len(there) / 2 else None
 
 
@@ -187,7 +186,11 @@ class _Counts:
         self.notes: list[str] = []
         labels = Counter[str]()
         several = False
-        for row in islice(source.rows(), MOST_ROWS):
+        used = [name for name in (roles.label, roles.annotator) if name]
+        for row in islice(source.rows(used or source.columns[:1]), MOST_ROWS + 1):
+            if self.num_rows == MOST_ROWS:
+                self.notes.append(f"it has more than {MOST_ROWS:,} rows; so many were counted.")
+                break
             self.num_rows += 1
             value = row.values.get(roles.label) if roles.label else None
             if is_missing(value) or (roles.annotator and is_missing(row.values.get(roles.annotator))):
@@ -196,8 +199,6 @@ class _Counts:
             several = several or isinstance(value, list)
             if len(labels) <= MOST_CLASSES:
                 labels.update(filter(None, map(id_text, value if isinstance(value, list) else [value])))
-        if self.num_rows == MOST_ROWS:
-            self.notes.append(f"it has more than {MOST_ROWS:,} rows; the first of them were counted.")
         if not roles.label and source.form == "table":
             labels = self._of_other_tool(source, roles, columns)
         if several:

@@ -56,15 +56,21 @@ class Source:
         path: str | os.PathLike[str],
         form: Literal["table", "texts", "folder", "archive"],
         columns: Sequence[str],
-        rows: Callable[[], Iterator[Row]],
+        rows: Callable[[Sequence[str] | None], Iterator[Row]],
         notes: Sequence[str] = (),
     ) -> None:
         self.path, self.form, self.columns, self.notes = Path(path), form, [*columns], [*notes]
         self._rows = rows
 
-    def rows(self) -> Iterator[Row]:
-        """The rows in their order; files have no line, so that theirs is 0."""
-        return self._rows()
+    def rows(self, columns: Sequence[str] | None = None) -> Iterator[Row]:
+        """The rows in their order; files have no line, so that theirs is 0.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            Those that are wanted, which is faster; others may come with them.
+        """
+        return self._rows(columns)
 
     def move_below(self, root: str) -> None:
         """Name the files of a folder by their paths below another, which it is in.
@@ -81,7 +87,7 @@ class Source:
             )
         before = "".join(f"{part}/" for part in inside.relative_to(root).parts)
         part, rows = self.columns[0], self._rows
-        self._rows = lambda: (Row(0, {part: before + row.values[part]}) for row in rows())
+        self._rows = lambda _: (Row(0, {part: before + row.values[part]}) for row in rows(None))
 
     @property
     def is_media(self) -> bool:
@@ -110,15 +116,15 @@ def open_source(path: str | os.PathLike[str], kind: str | None = None) -> Source
     with naming(path):
         if name.endswith(".txt"):
             check_file(path)
-            return Source(path, "texts", [TEXT], lambda: _texts(Path(path)))
+            return Source(path, "texts", [TEXT], lambda _: _texts(Path(path)))
         if name.endswith(".json"):
             check_file(path)
             keys: dict[str, None] = {}
             for row, _ in zip(objects(Path(path)), range(_KEY_ROWS), strict=False):
                 keys.update(dict.fromkeys(row.values))
-            return Source(path, "table", [*keys], lambda: _json_rows(Path(path)))
+            return Source(path, "table", [*keys], lambda _: _json_rows(Path(path)))
         try:
-            return Source(path, "table", row_columns(path), lambda: read_rows(path))
+            return Source(path, "table", row_columns(path), lambda columns: read_rows(path, None, columns))
         except InputError as error:
             if "unknown file ending" in error.problem:
                 raise InputError(
@@ -181,7 +187,7 @@ def _media(path: Path, kind: str | None) -> Source:
         named = ", ".join(f".{ending} ({n:,})" if ending else f"none ({n:,})" for ending, n in other.items())
         notes.append(f"{path}: {counted(other.total(), 'file')} left out, by ending: {named}.")
 
-    def rows() -> Iterator[Row]:
+    def rows(_: Sequence[str] | None) -> Iterator[Row]:
         return (Row(0, {part: name}) for name in names() if _ending(name) in ENDINGS[part])
 
     return Source(path, "folder" if is_folder else "archive", [part], rows, notes)

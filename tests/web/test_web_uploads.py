@@ -186,6 +186,39 @@ def test_examples_labels_and_known_answers_into_a_project(site: RunningSite):
     assert told[0] == {"file": "more.csv", "examples": 2, "labels": 1, "gold": 0}
 
 
+@pytest.mark.slow
+def test_the_page_data_takes_a_folder_and_labels_and_gives_what_other_tools_read(tmp_path, visit: Visits):
+    photos = tmp_path / "photos"
+    (photos / "a").mkdir(parents=True)
+    for name in ("a/1.png", "a/2.png", ".hidden.png"):
+        (photos / name).write_bytes(PNG)
+    labels = {
+        "name": "who.csv",
+        "mimeType": "text/csv",
+        "buffer": b"image,by,is\na/1.png,zoe,cat\na/9.png,zoe,dog\n",
+    }
+    with running(tmp_path / "p.db", kind="image", contents=[{"image": "0.png"}]) as site:
+        page = visit(site, "ada", "/data")
+        add = page.get_by_role("button", name="Add", exact=True)
+        for said in ("2 examples added.", "Nothing of it is new. 2 examples were there already."):
+            page.locator("#intake input[webkitdirectory]").set_input_files(photos)
+            expect(page.get_by_text("2 images.")).to_be_visible()
+            add.click()
+            expect(page.locator("#added")).to_contain_text(said)
+        page.get_by_label("What it holds").select_option("Labels of people, also from other tools")
+        page.locator("#intake input").first.set_input_files(labels)
+        for role, column in (("Id", "image"), ("Annotator", "by"), ("Label", "is")):
+            page.get_by_label(role, exact=True).select_option(column)
+        expect(page.get_by_text("Line 3: there is no example 'a/9.png'")).to_be_visible()
+        add.click()
+        expect(page.locator("#added")).to_contain_text("1 label added. 1 row is left out:")
+        assert site.project.labels().n_labels == 1
+        page.get_by_label("As").select_option("doccano zip archive")
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Export").click()
+        assert zipfile.ZipFile(download.value.path()).namelist() == ["zoe.jsonl"]
+
+
 def test_images_are_kept_beside_the_project_and_end_with_it(tmp_path):
     with served(tmp_path, "") as house:
         ada, workspace = house.admin(), house.workspace

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import secrets
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -92,6 +94,8 @@ def proposal(upload_id: UploadId, body: ProposalIn, site: Here, visitor: Admin) 
         return _labels_of(one, site.project, body)
     with _named(one):
         found = propose(one.path, kind=kind, columns=_columns(body.columns), media_folder=settings.image_root)
+    for earlier in one.folder.glob("preview-*"):
+        earlier.unlink()
     one.preview = [content for _, content in found.preview]
     if not site.has_pool:
         settings = Settings(kind=found.kind)
@@ -235,13 +239,18 @@ def media_root(into: Project, one: Upload) -> str | None:
 def _unpacked(one: Upload, place: int, name: str, part: str) -> str:
     """A file of an archive, in the folder of the upload under a name of ours."""
     target, left = one.folder / f"preview-{place}", MOST_BYTES[part] + 1
+    if target.exists():
+        return target.name
+    partial = one.folder / secrets.token_hex(8)
     try:
-        with zipfile.ZipFile(one.path) as archive, archive.open(name) as source, open(target, "wb") as file:
+        with zipfile.ZipFile(one.path) as archive, archive.open(name) as source, open(partial, "wb") as file:
             while data := source.read(min(left, _BLOCK)):
                 file.write(data)
                 left -= len(data)
-    except (KeyError, OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError):
+    except (KeyError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
+        partial.unlink(missing_ok=True)
         raise Failure(404, f"there is no such {part}.") from None
+    os.replace(partial, target)
     return target.name
 
 

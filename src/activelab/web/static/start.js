@@ -33,7 +33,8 @@ export function intake(box, { what = () => "examples", kind = () => undefined, c
   const bar = make("progress", { max: 1, "aria-label": "How far it is", hidden: true });
   const problem = make("p", { class: "problem", role: "alert" });
   const about = make("div", {});
-  const held = make("div", { hidden: true });
+  const other = make("button", { type: "button", class: "small", onclick: () => (clear(), first.focus()) }, "Another file");
+  const held = make("div", { class: "row between", hidden: true }, make("b", { class: "file" }), other);
   box.replaceChildren(empty, held, state, bar, problem, about);
 
   const self = { upload: null, proposal: null, name: "", busy: false, take, ask, clear, chosen, done, columns: {} };
@@ -46,9 +47,12 @@ export function intake(box, { what = () => "examples", kind = () => undefined, c
     changed();
   }
 
+  // A file keeps its name as it is.
+  const sentence = (words) => (words.startsWith(self.name) ? words : capital(words));
+
   function fail(words) {
     bar.hidden = true;
-    problem.textContent = words.startsWith(self.name) ? words : capital(words);
+    problem.textContent = sentence(words);
     hold("", false);
   }
 
@@ -60,11 +64,11 @@ export function intake(box, { what = () => "examples", kind = () => undefined, c
     const single = chosen.length === 1 && !/^image\//.test(chosen[0][1].type) && !chosen[0][0].includes("/");
     const top = chosen[0][0].split("/");
     self.name = single ? chosen[0][0] : `${top.length > 1 ? top[0] : "images"}.zip`;
+    const focused = empty.contains(document.activeElement);
     empty.hidden = true;
     held.hidden = false;
-    held.replaceChildren(
-      make("div", { class: "row between" }, make("b", { class: "file" }, single ? self.name : self.name.slice(0, -4)), make("button", { type: "button", class: "small", onclick: () => (clear(), first.focus()) }, "Another file")),
-    );
+    held.firstChild.textContent = single ? self.name : self.name.slice(0, -4);
+    if (focused) other.focus();
     try {
       hold("Reading …", true);
       const body = single ? chosen[0][1] : await zipped(chosen.map(([path, file]) => [path.includes("/") ? path.slice(path.indexOf("/") + 1) : path, file]));
@@ -145,11 +149,21 @@ export function intake(box, { what = () => "examples", kind = () => undefined, c
       select.value = found.columns[role] ?? "";
       return make("div", {}, make("label", { for: select.id }, words), select);
     };
-    const list = (lines) => make("ul", { class: "lines" }, lines.slice(0, 10).map((one) => make("li", {}, capital(one))));
+    // The columns that play no other part may be shown beside the rest.
+    const used = Object.values(found.columns).filter((one) => typeof one === "string");
+    const rest = what() === "examples" ? found.names.filter((name) => !used.includes(name)) : [];
+    const tick = (name) => {
+      const ticked = found.columns.show.includes(name);
+      const others = () => found.columns.show.filter((one) => one !== name);
+      const box = make("input", { type: "checkbox", checked: ticked, onchange: () => ask({ ...self.columns, show: box.checked ? [...others(), name] : others() }) });
+      return make("label", {}, box, name);
+    };
+    const list = (lines) => make("ul", { class: "lines" }, lines.slice(0, 10).map((one) => make("li", {}, sentence(one))));
     const more = found.problems.length > 10 ? make("p", { class: "quiet" }, `And ${number(found.problems.length - 10)} more.`) : null;
     about.replaceChildren(
       ...[
         found.names.length > 1 ? make("div", { class: "row together", role: "group", "aria-label": "Columns" }, roles.map(pick)) : null,
+        CONTENT[found.kind] && rest.length ? make("fieldset", { class: "beside" }, make("legend", {}, "Shown beside"), rest.map(tick)) : null,
         found.notes.length ? make("div", { class: "quiet" }, list(found.notes)) : null,
         found.problems.length ? make("div", { class: "problem" }, list(found.problems), more) : null,
         found.preview.length ? make("h3", {}, "The first, as they will be shown") : null,
@@ -179,8 +193,10 @@ export function intake(box, { what = () => "examples", kind = () => undefined, c
   // Waits for its import, and says how far it is; what it did.
   async function done() {
     bar.hidden = false;
+    other.disabled = true;
     for (;;) {
       const { work } = await get(`uploads/${self.upload}`);
+      other.disabled = work.state === "running";
       if (work.state === "failed") {
         fail(work.problem);
         return null;

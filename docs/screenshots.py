@@ -29,7 +29,9 @@ from activelab.project.labelling.messages import send_message
 from activelab.project.store import accounts
 from activelab.project.training.embedding_map import draw_map
 from activelab.project.training.round import train_round
+from activelab.project.workspace import Workspace
 from activelab.web import create_app
+from activelab.web._app import create_workspace_app
 
 Scene = Callable[[Page], None]
 
@@ -227,9 +229,9 @@ def person(project: Project, name: str, role: str) -> int:
 
 
 @contextmanager
-def served(project: Project) -> Iterator[tuple[str, Any]]:
-    """The address of a server of the project, and its state."""
-    app = create_app(project)
+def served(project: Project | Workspace) -> Iterator[tuple[str, Any]]:
+    """The address of a server of the project, or of several, and its state."""
+    app = create_workspace_app(project) if isinstance(project, Workspace) else create_app(project)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -243,10 +245,10 @@ def served(project: Project) -> Iterator[tuple[str, Any]]:
 
 
 @contextmanager
-def visited(browser: Browser, project: Project, name: str, **window: Any) -> Iterator[Page]:
+def visited(browser: Browser, project: Project | Workspace, name: str, **window: Any) -> Iterator[Page]:
     """A window of somebody, at the start page of a server."""
     with served(project) as (url, site):
-        account = project.database.read(lambda c: accounts.find_account(c, name=name))
+        account = site.project.database.read(lambda c: accounts.find_account(c, name=name))
         context = browser.new_context(base_url=url, **window)
         context.add_cookies([{"name": site.cookie, "value": site.sign(account, "nonce"), "url": url}])
         yield context.new_page()
@@ -279,7 +281,9 @@ def take(page: Page, name: str, *, whole: bool = False) -> None:
     told(path)
 
 
-def everywhere(browser: Browser, project: Project, name: str, scene: Scene, who: str = "lead") -> None:
+def everywhere(
+    browser: Browser, project: Project | Workspace, name: str, scene: Scene, who: str = "lead"
+) -> None:
     """One picture of a scene in four windows: at a desk and on a phone, in the light and in the dark."""
     gap, high = 12, 640
     rows: list[list[Image.Image]] = [[], []]
@@ -409,6 +413,25 @@ def plan(page: Page) -> None:
     page.locator("#plan-title").scroll_into_view_if_needed()
 
 
+def first_file(page: Page) -> None:
+    """A file that a project is to be made of."""
+    show(page, "/")
+    rows = [
+        (topic, one) for topic, modules in MODULES.items() for one in sentences(import_module(modules[0]))
+    ]
+    lines = [
+        f'{number},"{one.replace(chr(34), chr(39))}",{topic}' for number, (topic, one) in enumerate(rows)
+    ]
+    file = {
+        "name": "docstrings.csv",
+        "mimeType": "text/csv",
+        "buffer": "\n".join(["id,text,label", *lines]).encode(),
+    }
+    page.locator("#intake input").first.set_input_files(file)
+    expect(page.locator(".previews li").first).to_be_visible()
+    page.locator("#new-title").scroll_into_view_if_needed()
+
+
 def split_class(page: Page) -> None:
     """What splitting a class would do."""
     show(page, "/settings")
@@ -485,6 +508,10 @@ def main() -> None:
         images.change_settings({"bulk": True, "training_examples": 5, "daily_goal": 200})
         everywhere(browser, images, "page-grid", grid)
         everywhere(browser, images, "page-practice", practice, "newcomer")
+        (Path(name) / "projects").mkdir()
+        with Workspace(Path(name) / "projects") as workspace:
+            person(workspace.people, "lead", "admin")
+            everywhere(browser, workspace, "page-first-file", first_file)
         for project in (images, table, texts, several, modules):
             project.close()
         browser.close()

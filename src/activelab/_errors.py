@@ -35,6 +35,7 @@ ADVICE = {
     "question": "Choose one with question=.",
     "rows": "If row i is example i of the pool, give X.reset_index(drop=True), without a column of ids.",
     "scale": "Pass them as classes= to Labels.",
+    "skip_known": "Pass over them with skip_known=True.",
     "token": "Set it to a token of your Label Studio account, or name a file that holds one.",
     "unmatched": "Give the missing rows, or leave these examples out with unmatched='drop'.",
     "work_dir": "Pass it as work_dir=.",

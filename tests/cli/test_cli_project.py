@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -306,6 +307,61 @@ def test_classes_by_command(tickets):
     assert "only one would be left" in error_of(f"classes retire {tickets} thanks")
 
 
+def test_a_project_is_made_of_a_file():
+    Path("mails.csv").write_text(
+        "case,body,category\nC-1,It is broken,bug\nC-2,Well done,praise\nC-3,Oh no,bug\n"
+    )
+    done = run("init mails.db --from mails.csv")
+    assert done.stdout.splitlines() == [
+        "kind: text",
+        "text: column 'body'",
+        "ids: column 'case'",
+        "labels: column 'category', given by one annotator, 'imported'",
+        "classes: bug, praise",
+        "Made mails.db. Imported 3 examples, 3 labels.",
+        "Next: activelab serve mails.db",
+    ]
+    assert "the ids are taken from column 'case'" in done.stderr
+    Path("more.txt").write_text("Fine\n\nIt is broken\n")
+    assert told("import mails.db more.txt")["examples"] == 2
+    assert "Pass over them with --skip-known" in error_of("import mails.db more.txt")
+    scale = "id,text,label\n1,a b,10\n2,c d,9\n3,e f,10\n"
+    Path("scale.csv").write_text(scale)
+    assert told("init s.db --question ordinal --from scale.csv")["classes"] == ["9", "10"]
+    Path("scale.csv").write_text(scale.replace("9", "low"))
+    assert "have an order; name them from the lowest" in error_of(
+        "init t.db --question ordinal --from scale.csv"
+    )
+    Path("sets.csv").write_text("id,text,label\n1,a b,x|y\n2,c d,y\n3,e f,|\n")
+    assert told("init m.db --question multilabel --from sets.csv")["labels"] == 3
+    again = run("import mails.db mails.csv --labels mails.csv --skip-known")
+    assert again.stdout == "Nothing new. Passed over 3 examples that are in the project already.\n"
+
+
+def test_a_project_of_a_bad_file_is_not_made():
+    Path("bad.csv").write_text("id,text\n1,one\n2,\n3,three\n")
+    message = error_of("init bad.db --from bad.csv")
+    assert "bad.csv, line 3: column 'text' holds no text" in message
+    assert not [*Path().glob("bad.db*")]
+    done = run("init bad.db --from bad.csv --rejected left.csv").stdout
+    assert "Made bad.db. Imported 2 examples. Left out 1 bad rows, listed in left.csv." in done
+    assert "It has no classes yet: activelab settings bad.db classes=a,b,c" in done
+    assert "exists already" in error_of("init bad.db --from tickets.csv")
+    assert told("status bad.db")["examples"] == 2
+
+
+def test_an_archive_is_unpacked_beside_the_project():
+    with zipfile.ZipFile("photos.zip", "w") as archive:
+        for i in range(2):
+            Image.new("RGB", (8, 8), (60 * i, 0, 0)).save(f"{i}.png")
+            archive.write(f"{i}.png", f"day/{i}.png")
+    assert "Imported 2 examples." in run("init photos.db --from photos.zip --classes x,y").stdout
+    with open_project("photos.db") as project:
+        assert project.settings.image_root == str(Path("photos.files").resolve())
+        assert project.example_names() == ["day/0.png", "day/1.png"]
+    assert told("import photos.db photos.zip --skip-known")["skipped"] == 2
+
+
 # ------------------------------------------------------------------ what goes wrong
 
 
@@ -326,6 +382,8 @@ def test_classes_by_command(tickets):
         ("init new.db --guidelines missing.txt", "missing.txt: no such file"),
         ("init new.db --images-root missing", "missing is not a folder"),
         ("init new.db --budget many", "--budget"),
+        ("init new.db --from missing.csv", "missing.csv: no such file"),
+        ("init new.db --rejected bad.csv", "--rejected goes with --from"),
         ("import tickets.db", "name a file: EXAMPLES, --labels FILE or --gold FILE"),
         ("import tickets.db missing.csv", "missing.csv: no such file"),
         ("import tickets.db tickets.csv tickets.csv", "one file of examples at a time"),

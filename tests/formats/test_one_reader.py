@@ -21,6 +21,7 @@ import activelab as al
 from activelab import InputError, Labels
 from activelab.formats import convert_file, read_label_table, read_records
 from activelab.project import Settings, create_project
+from activelab.project.files.examples import content_id
 from activelab.project.files.importing import import_files
 from activelab.tables import read_pred_probs
 
@@ -224,7 +225,8 @@ def test_a_single_column_of_texts_makes_examples(saved: Callable[..., Path], tmp
     with create_project(tmp_path / "p.db", Settings(classes=("x", "y"))) as project:
         import_files(project, saved("e.csv", "text\none\ntwo\n"))
         import_files(project, saved("f.csv", "text\nthree\n"))
-        assert sorted(project.example_codes(["1", "2", "3"])) == ["1", "2", "3"]
+        texts = [{"text": word} for word in ("one", "two", "three")]
+        assert project.example_names() == [content_id(text) for text in texts]
 
 
 # ---------------------------------------------------------------------- large ids

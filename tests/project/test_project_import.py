@@ -358,7 +358,7 @@ def test_more_bad_rows_than_are_worth_showing(project, write):
         ("e.csv", b"id,text\n1,caf\xe9\n", "is not UTF-8 text (line 2)"),
         ("e.csv", "id,id\n1,x\n", "appears"),
         ("e.csv", "name,a,b\n1,x,y\n", "Name it in columns=Columns(text="),
-        ("e.csv", "foo,text\n1,x\n", "Say which column holds the example"),
+        ("e.csv", "task,uid,text\n1,2,x\n", "could each be the example. Say which column holds the example"),
         ("e.parquet", b"PAR1 but cut off", "cannot be read"),
         ("e.csv.gz", b"\x1f\x8b\x08\x00cut", "gzip data cannot be read"),
     ],

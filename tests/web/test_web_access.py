@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 CLASSES = ("cat", "dog", "eel")
 PAGES = {
     "ann": ["/label", "/account"],
-    "ada": ["/dashboard", "/adjudicate", "/audit", "/example/4", "/team", "/settings"],
+    "ada": ["/dashboard", "/adjudicate", "/audit", "/data", "/example/4", "/team", "/settings"],
     None: ["/login", "/join"],
 }
 EVERY = [(name, path) for name, paths in PAGES.items() for path in paths]

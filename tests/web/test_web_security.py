@@ -246,6 +246,7 @@ RIGHTS = {
     "GET /api/v1/events": ADJUDICATOR,
     "GET /api/v1/annotators": ADJUDICATOR,
     "GET /api/v1/export": ADJUDICATOR,
+    "GET /data": ADJUDICATOR,
     "GET /api/v1/report": ADJUDICATOR,
     "GET /metrics": ADMIN,
     "GET /team": ADMIN,
@@ -268,6 +269,12 @@ RIGHTS = {
     "POST /api/v1/train": ADMIN,
     "DELETE /api/v1/train": ADMIN,
     "POST /api/v1/predictions": ADMIN,
+    "POST /api/v1/uploads": ADMIN,
+    "GET /api/v1/uploads/{upload_id}": ADMIN,
+    "DELETE /api/v1/uploads/{upload_id}": ADMIN,
+    "POST /api/v1/uploads/{upload_id}/proposal": ADMIN,
+    "GET /api/v1/uploads/{upload_id}/media/{place}": ADMIN,
+    "POST /api/v1/uploads/{upload_id}/import": ADMIN,
 }
 VISITORS = {None: ANYBODY, "ann": ANNOTATOR, "jude": ADJUDICATOR, "ada": ADMIN}
 
@@ -446,7 +453,7 @@ def test_no_secret_travels_in_an_address(site: RunningSite):
         "lease_id", "token_id", "invite_id", "message_id", "session_id", "annotator_id", "example_id",
         "limit", "name", "what", "format", "width", "request", "audit_id", "after", "epsilon", "delta",
         "checker_error", "words", "label", "source", "annotator", "said", "at_least", "at_most", "only",
-        "reason", "round", "sort", "offset", "most", "since", "part", "place", "Range",
+        "upload_id", "reason", "round", "sort", "offset", "most", "since", "part", "place", "Range",
     }  # fmt: skip
 
 

@@ -28,6 +28,7 @@ ADVICE = {
     "question": "Choose one with --question.",
     "rows": "Give the missing rows.",
     "scale": "List them with --scale.",
+    "skip_known": "Pass over them with --skip-known.",
     "token": "Set it to a token of your Label Studio account, or name --token-file.",
     "unmatched": "Give the missing rows, or leave these examples out with --unmatched drop.",
     "work_dir": "Name it with --work-dir.",

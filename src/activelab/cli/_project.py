@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from activelab._errors import InputError
+from activelab._errors import InputError, counted, first
+from activelab._set_text import names_in
 from activelab.cli._inputs import class_names, listed_words, read_lines
 from activelab.cli._options import Fold, Json, Missing
 from activelab.cli._output import progress_bar, say
@@ -16,15 +17,29 @@ from activelab.cli._place import Place, place_of, project_at, project_errors, sp
 from activelab.cli._streams import source, target
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from activelab.project.fields import FieldView
+    from activelab.project.files.importing import Imported
+    from activelab.project.files.proposal import Proposal
 
 
 def init(
     place: Place = None,
     title: Annotated[str | None, typer.Option(help="What annotators read above the page.")] = None,
+    from_: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="EXAMPLES",
+            help="Import this, as `import` does; kind, columns and classes are guessed and said.",
+            readable=False,
+        ),
+    ] = None,
     kind: Annotated[
-        str, typer.Option(help="What the examples are: text, image, audio, video or table.")
-    ] = "text",
+        str | None,
+        typer.Option(help="What the examples are: text, image, audio, video or table.", show_default="text"),
+    ] = None,
     question: Annotated[
         str | None,
         typer.Option(
@@ -64,6 +79,14 @@ def init(
         Path | None,
         typer.Option(metavar="DIR", help="Folder of the images, audio and video.", readable=False),
     ] = None,
+    rejected: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="With --from, leave bad rows out and list them there. Without it no project is made.",
+            readable=False,
+        ),
+    ] = None,
     options: Annotated[
         list[str] | None,
         typer.Option(
@@ -78,6 +101,8 @@ def init(
 
     \b
     Examples:
+      activelab init tickets.db --from tickets.csv
+      activelab init photos.db --from photos --classes cat,dog
       activelab init tickets.db --classes bug,question,praise --title "Support tickets" --budget 5000
       activelab init photos.db --kind image --images-root photos --classes classes.txt
       activelab init reviews.db --question ordinal --classes 1,2,3,4,5 --set "scale_ends=hate it,love it"
@@ -100,10 +125,15 @@ def init(
     }
     changes = {name: value for name, value in named.items() if value is not None} | _changes(options or [])
     where = place_of(place)
+    if from_ is not None:
+        _init_from(where, source(from_), changes, rejected, as_json)
+        return
+    if rejected is not None:
+        raise InputError("--rejected goes with --from.")
     with project_errors():
         from activelab.project import Settings, create_project
 
-        settings = Settings(kind=changes.pop("kind")).changed(changes)
+        settings = Settings(kind=changes.pop("kind", "text")).changed(changes)
         with create_project(where, settings) as project:
             shown = project.database.name if "://" in where else where
             values = project.settings.to_dict()
@@ -113,12 +143,133 @@ def init(
     say(said, {"project": shown, **values}, as_json)
 
 
+def _init_from(
+    where: str, from_: Path, changes: dict[str, Any], rejected: Path | None, as_json: bool
+) -> None:
+    """Make a project of a file, or none if something in it is bad."""
+    rejected = target(rejected, inputs=[str(from_)])
+    with project_errors(), progress_bar() as progress:
+        from activelab.project import Settings, create_project
+        from activelab.project.files.importing import import_files
+        from activelab.project.files.proposal import propose
+
+        found = propose(from_, kind=changes.pop("kind", None), media_folder=changes.get("image_root"))
+        guessed = {
+            "classes": _classes_of(found.classes, changes.get("question", "single"))
+            if "classes" not in changes
+            else [],
+            "image_root": found.media_folder,
+        }
+        changes = {name: value for name, value in guessed.items() if value} | changes
+        root = changes.pop("image_root", None) or _beside(where, from_, found.kind)
+        settings = Settings(kind=found.kind).changed(changes)
+        labelled = found.num_labels and settings.classes
+        project = create_project(where, settings)
+        shown = project.database.name if "://" in where else where
+        try:
+            with project:
+                done = import_files(
+                    project,
+                    from_,
+                    labels=from_ if labelled else None,
+                    columns=found.columns,
+                    image_root=root,
+                    leave_out=rejected is not None,
+                    progress=progress,
+                )
+                values = project.settings.to_dict()
+        except BaseException:
+            if project.database.is_sqlite:
+                for suffix in ("", "-wal", "-shm"):
+                    Path(f"{where}{suffix}").unlink(missing_ok=True)
+            raise
+    if rejected is not None:
+        _write_rejected(rejected, done.rejected)
+    said, notes = _proposed(found, settings.classes, bool(labelled))
+    said += f"\nMade {shown}. {_imported(done, rejected)}"
+    said += f"\nNext: activelab serve {shown}"
+    if not settings.classes:
+        said += f"\nIt has no classes yet: activelab settings {shown} classes=a,b,c"
+    notes += [note for note in found.notes if f"{from_}: {note}" not in done.notes]
+    notes = [*dict.fromkeys([*notes, *done.notes])]
+    say(said, {"project": shown, **values, "examples": done.examples, "labels": done.labels, "notes": notes},
+        as_json, notes=notes)  # fmt: skip
+
+
+def _classes_of(labels: Sequence[str], question: str) -> list[str]:
+    """The classes that labels name, as a question has them."""
+    if question == "multilabel":
+        return [*dict.fromkeys(name for label in labels for name in names_in(label))]
+    if question == "ordinal":
+        try:
+            return sorted(labels, key=float)
+        except ValueError:
+            raise InputError(
+                "the points of a scale have an order; name them from the lowest with --classes: "
+                f"{first(labels)}."
+            ) from None
+    return [*labels]
+
+
+def _proposed(found: Proposal, classes: Sequence[str], labelled: bool) -> tuple[str, list[str]]:
+    """What was guessed, a line each, and notes."""
+    roles = found.columns
+    lines = [f"kind: {found.kind}"]
+    if found.names:
+        parts = {part: getattr(roles, part) for part in ("text", "image", "audio", "video")}
+        lines += [f"{part}: column {name!r}" for part, name in parts.items() if name]
+        lines += [f"shown beside it: {', '.join(map(repr, roles.show))}"] if roles.show else []
+        lines.append(f"ids: column {roles.example!r}" if roles.example else "ids: made of the content")
+    if roles.label:
+        by = f"column {roles.annotator!r}" if roles.annotator else "one annotator, 'imported'"
+        lines.append(f"labels: column {roles.label!r}, given by {by}")
+    if classes:
+        lines.append(f"classes: {', '.join(classes)}")
+    notes = [f"{one} Name it with import otherwise." for one in found.problems if "not clear" in one]
+    if found.num_labels and not labelled:
+        notes.append("the labels are not imported, as there are no classes; name --classes.")
+    return "\n".join(lines), notes
+
+
+def _beside(place: str, path: Path, kind: str) -> str | None:
+    """Where an archive is unpacked to if nothing else is said: a folder beside the project's file."""
+    from activelab.project.content import MEDIA
+    from activelab.project.media import folder_beside
+
+    if path.suffix.lower() != ".zip" or "://" in place or kind not in MEDIA:
+        return None
+    return str(folder_beside(place))
+
+
+def _imported(done: Imported, rejected: Path | None) -> str:
+    words = {"examples": "examples", "labels": "labels", "abstentions": "abstentions", "gold": "gold answers"}
+    new = [f"{getattr(done, name):,} {what}" for name, what in words.items() if getattr(done, name)]
+    said = f"Imported {', '.join(new)}." if new else "Nothing new."
+    if done.skipped:
+        said += f" Passed over {counted(done.skipped, 'example')} that {'is' if done.skipped == 1 else 'are'}"
+        said += " in the project already."
+    if done.rejected:
+        said += f" Left out {len(done.rejected):,} bad rows, listed in {rejected}."
+    return said
+
+
+def _write_rejected(path: Path, rejected: Sequence[tuple[str, int, str]]) -> None:
+    import pyarrow as pa
+
+    from activelab.tables import write_table
+
+    columns = zip(*rejected, strict=True) if rejected else [()] * 3
+    arrays = [pa.array(c, t) for c, t in zip(columns, (pa.string(), pa.int64(), pa.string()), strict=True)]
+    write_table(path, pa.Table.from_arrays(arrays, names=["file", "line", "reason"]))
+
+
 def import_(
     given: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="[PLACE] [EXAMPLES]",
-            help="The project, and a table with one row an example: CSV, TSV, Parquet or JSON lines.",
+            help="The project, and a table with one row an example (CSV, TSV, Parquet, JSON, JSON lines), a "
+            ".txt with a text a line, a folder of images, audio or video, or a .zip of them.",
             show_default=False,
         ),
     ] = None,
@@ -162,6 +313,15 @@ def import_(
             metavar="DIR", help="Folder that images, audio and video are named from.", readable=False
         ),
     ] = None,
+    skip_known: Annotated[
+        bool, typer.Option("--skip-known", help="Pass over examples that are in the project already.")
+    ] = False,
+    label_as: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="Annotator of the labels of EXAMPLES where no column says who gave them."
+        ),
+    ] = "imported",
     missing: Missing = None,
     fold: Fold = False,
     rejected: Annotated[
@@ -182,6 +342,8 @@ def import_(
       activelab import tickets.db --labels old_labels.csv --gold checked.csv
       activelab import photos.db photos.csv --images-root photos --features embeddings.npy
       activelab import tickets.db tickets.csv --image screenshot --show product --images-root shots
+      activelab import tickets.db labelled.csv --labels labelled.csv --skip-known
+      activelab import photos.db photos.zip
       activelab import tickets.db more.jsonl --rejected bad_rows.csv
 
     All files are checked before anything is stored; bad rows are named by their lines. Examples show up
@@ -198,11 +360,11 @@ def import_(
         rejected, inputs=[str(one) for one in (*rest, labels, gold, features) if one is not None]
     )
     with project_at(place) as project, progress_bar() as progress:
-        import pyarrow as pa
-
         from activelab.project.files.importing import Columns, import_files
-        from activelab.tables import write_table
 
+        if images_root is None and project.settings.image_root is None and rest:
+            into = _beside(place, Path(rest[0]), project.settings.kind)
+            images_root = None if into is None else Path(into)
         done = import_files(
             project,
             rest[0] if rest else None,
@@ -212,29 +374,23 @@ def import_(
             columns=Columns(example, text, image, annotator, label, audio, video, show or ()),
             image_root=images_root,
             leave_out=rejected is not None,
+            skip_known=skip_known,
+            label_as=label_as,
             missing=listed_words(missing),
             fold=fold,
             progress=progress,
         )
-        if rejected is not None:
-            columns = zip(*done.rejected, strict=True) if done.rejected else [()] * 3
-            arrays = [
-                pa.array(c, t) for c, t in zip(columns, (pa.string(), pa.int64(), pa.string()), strict=True)
-            ]
-            write_table(rejected, pa.Table.from_arrays(arrays, names=["file", "line", "reason"]))
+    if rejected is not None:
+        _write_rejected(rejected, done.rejected)
     counts = {
         "examples": done.examples,
         "labels": done.labels,
         "abstentions": done.abstentions,
         "gold": done.gold,
+        "skipped": done.skipped,
         "rejected": len(done.rejected),
     }
-    words = {"examples": "examples", "labels": "labels", "abstentions": "abstentions", "gold": "gold answers"}
-    new = [f"{counts[name]:,} {what}" for name, what in words.items() if counts[name]]
-    said = f"Imported {', '.join(new)}." if new else "Nothing new."
-    if done.rejected:
-        said += f" Left out {len(done.rejected):,} bad rows, listed in {rejected}."
-    say(said, counts | {"notes": done.notes}, as_json, notes=done.notes)
+    say(_imported(done, rejected), counts | {"notes": done.notes}, as_json, notes=done.notes)
 
 
 def settings(

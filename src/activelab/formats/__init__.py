@@ -15,8 +15,11 @@ from activelab.formats._labels import shows_sets as shows_sets
 from activelab.formats._record import EMPTY as EMPTY
 from activelab.formats._record import Record
 from activelab.formats._record import is_later as is_later
+from activelab.formats._record import record as record
+from activelab.formats._record import seconds_of as seconds_of
 from activelab.formats._registry import FORMATS, FileFormat
 from activelab.formats._registry import get_format as get_format
+from activelab.formats._rows import objects as objects
 from activelab.formats._spelling import class_notes as class_notes
 from activelab.formats._spelling import meeting as meeting
 

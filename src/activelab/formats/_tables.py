@@ -89,6 +89,8 @@ def read_long(source: Source) -> Iterator[Record]:
             yield unlabelled(line, example, content, named[0])
             continue
         time = seconds_of(values["time"]) if "time" in values else None
+        if time is not None:
+            del content["time"]  # it is the label's
         yield record(line, example, annotator, label, content, time, names=named)
 
 

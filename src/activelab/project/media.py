@@ -24,6 +24,18 @@ _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _STILL = (b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1")
 
 
+def folder_beside(place: str | os.PathLike[str]) -> Path:
+    """The folder for files of a project that were sent to a server: ``tickets.files`` beside ``tickets.db``.
+
+    Examples
+    --------
+    >>> from activelab.project.media import folder_beside
+    >>> folder_beside("tickets.db").name
+    'tickets.files'
+    """
+    return Path(place).with_suffix(".files")
+
+
 class MediaError(Exception):
     """A file that is not shown.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -22,6 +23,7 @@ from activelab._errors import InputError
 from activelab.project._project import Project, create_project, open_project
 from activelab.project.files.personal import Removed, personal_data, remove_person
 from activelab.project.labelling.rounds import hold_round
+from activelab.project.media import folder_beside
 from activelab.project.settings import Settings, load_value, store_value
 from activelab.project.store import accounts
 from activelab.project.store.audit import write_audit
@@ -199,6 +201,7 @@ class Workspace:
         if self._url is None:
             for suffix in ("", "-wal", "-shm", ".key"):
                 Path(f"{where}{suffix}").unlink(missing_ok=True)
+            shutil.rmtree(folder_beside(where), ignore_errors=True)
         else:
             self.people.database.write(lambda c: c.execute(DropSchema(name, cascade=True)))
 

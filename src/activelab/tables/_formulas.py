@@ -55,8 +55,9 @@ def harmless(text: str) -> str:
 
 def from_harmless(text: str) -> str:
     """See `harmless`."""
-    text = re.sub(_INNER_DONE, r"\1\2", text)
-    return text[1:] if _made_harmless(text) else text
+    if ";" in text:  # few are, and looking for it is much faster
+        text = re.sub(_INNER_DONE, r"\1\2", text)
+    return text[1:] if text.startswith("'") and _made_harmless(text) else text
 
 
 def made_harmless(column: Any) -> bool:

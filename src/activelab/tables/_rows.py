@@ -6,7 +6,7 @@ import csv
 import json
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -59,7 +59,9 @@ def row_columns(path: str | os.PathLike[str], format_: Format | None = None) -> 
         return list(found)
 
 
-def read_rows(path: str | os.PathLike[str], format_: Format | None = None) -> Iterator[Row]:
+def read_rows(
+    path: str | os.PathLike[str], format_: Format | None = None, columns: Sequence[str] | None = None
+) -> Iterator[Row]:
     """The rows of a CSV, Parquet or JSON lines file, in the order of the file.
 
     Parameters
@@ -67,6 +69,8 @@ def read_rows(path: str | os.PathLike[str], format_: Format | None = None) -> It
     path : path
     format_ : Format, optional
         As `sniff` finds it. By default what the ending of the name says.
+    columns : sequence of str, optional
+        Those that are wanted, which is faster; others may come with them.
 
     Raises
     ------
@@ -77,7 +81,7 @@ def read_rows(path: str | os.PathLike[str], format_: Format | None = None) -> It
         found = format_ or check_content(path)
         try:
             yield from {"csv": _csv_rows, "parquet": _parquet_rows, "jsonl": _json_rows}[found.kind](
-                path, found
+                path, found, columns
             )
         except UnicodeDecodeError:
             line = undecodable_line(path, found)
@@ -90,19 +94,20 @@ def read_rows(path: str | os.PathLike[str], format_: Format | None = None) -> It
             raise InputError(f"cannot be read: {' '.join(str(error).split())}") from None
 
 
-def _csv_rows(path: str | os.PathLike[str], format_: Format) -> Iterator[Row]:
+def _csv_rows(path: str | os.PathLike[str], format_: Format, columns: Sequence[str] | None) -> Iterator[Row]:
     names = column_names(path, format_)
     check_distinct(names)
+    wanted = [(at, name) for at, name in enumerate(names) if columns is None or name in columns]
     # Texts are longer than what the reader takes at first.
     csv.field_size_limit(_LARGEST_CELL)
     for line, record in records(path, format_):
         if len(record) == len(names):
-            yield Row(line, dict(zip(names, map(from_harmless, record), strict=True)))
+            yield Row(line, {name: from_harmless(record[at]) for at, name in wanted})
         else:
             yield Row(line, {}, f"it has {len(record)} columns, the header {len(names)}")
 
 
-def _json_rows(path: str | os.PathLike[str], format_: Format) -> Iterator[Row]:
+def _json_rows(path: str | os.PathLike[str], format_: Format, _: Sequence[str] | None) -> Iterator[Row]:
     for line, (text,) in records(path, format_):
         try:
             values = json.loads(text)
@@ -115,11 +120,13 @@ def _json_rows(path: str | os.PathLike[str], format_: Format) -> Iterator[Row]:
             yield Row(line, {}, "it is not a JSON object")
 
 
-def _parquet_rows(path: str | os.PathLike[str], format_: Format) -> Iterator[Row]:
+def _parquet_rows(
+    path: str | os.PathLike[str], format_: Format, columns: Sequence[str] | None
+) -> Iterator[Row]:
     number = 0
     check_distinct(column_names(path, format_))
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=_BLOCK):
+        for batch in file.iter_batches(batch_size=_BLOCK, columns=columns):
             batch.validate(full=True)
             for values in batch.to_pylist():
                 number += 1

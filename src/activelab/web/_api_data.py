@@ -14,12 +14,14 @@ from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
 from activelab._errors import InputError
+from activelab.formats import FORMATS
 from activelab.project.labelling.rounds import cancel_round, current_round, get_round
 from activelab.project.store.audit import write_audit
 from activelab.project.training import process
 from activelab.web._bodies import AcceptedOut, RoundOut
 from activelab.web._failures import ERRORS, Failure
 from activelab.web._site import Site
+from activelab.web._uploads import save_body
 from activelab.web._visitors import Adjudicator, Admin, Here
 
 router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["data"])
@@ -29,13 +31,22 @@ TRAIN_HOURS = 1.0
 EXPORTS = 10
 """Exports that may be asked for at a time."""
 
+TABLES = {"csv": "CSV", "parquet": "Parquet", "jsonl": "JSON Lines"}
+TOOLS = {name: one for name, one in FORMATS.items() if name != "long"}
+"""What tables are exported as, and formats of other tools, for labels alone."""
+
 _TYPES = {
     "csv": "text/csv; charset=utf-8",
     "parquet": "application/vnd.apache.parquet",
     "jsonl": "application/jsonlines",
 }
+_OTHER = "application/octet-stream"
+_FORMATS: list[Any] = [*TABLES, *TOOLS]
+_ENUM: dict[str, Any] = {"enum": _FORMATS}
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
-FILES: dict[int | str, dict[str, Any]] = {200: {"content": dict.fromkeys(_TYPES.values(), _BINARY)}}
+FILES: dict[int | str, dict[str, Any]] = {
+    200: {"content": dict.fromkeys([*_TYPES.values(), _OTHER], _BINARY)}
+}
 """What an address says that answers with a table."""
 
 
@@ -85,9 +96,7 @@ async def predictions(
     """
     with tempfile.TemporaryDirectory(prefix="activelab-") as folder:
         path = Path(folder, f"predictions.{format}")
-        with open(path, "wb") as file:
-            async for chunk in request.stream():
-                await run_in_threadpool(file.write, chunk)
+        await save_body(request, path)
         await run_in_threadpool(_train_on, site, path)
     done = await run_in_threadpool(site.project.database.read, lambda c: get_round(c, current_round(c)))
     return RoundOut(
@@ -118,12 +127,22 @@ async def export(
     what: Annotated[
         Literal["labels", "consensus", "batch", "events", "checks"], Query(description="Which table.")
     ],
-    format: Annotated[Literal["csv", "parquet", "jsonl"], Query(description="As which file.")] = "csv",
+    format: Annotated[
+        str,
+        Query(description="As which file; labels also as another tool reads them.", json_schema_extra=_ENUM),
+    ] = "csv",
 ) -> Response:
     """A table of the project as a file; they are made one after the other."""
-    from activelab.project.files.export import export_table
+    from activelab.project.files.export import export_as, export_table
 
-    return await table_file(site, what, format, lambda path: export_table(site.project, what, path))
+    if format not in _FORMATS:
+        raise Failure(422, f"there is no format {format!r}; known: {', '.join(_FORMATS)}.", field="format")
+    if format in TABLES:
+        return await table_file(site, what, format, lambda path: export_table(site.project, what, path))
+    if what != "labels":
+        raise Failure(422, f"{format} is a format of labels.", field="what")
+    ending = TOOLS[format].endings[0][1:]
+    return await table_file(site, format, ending, lambda path: export_as(site.project, format, path))
 
 
 async def table_file(site: Site, name: str, format_: str, write: Callable[[Path], object]) -> Response:
@@ -142,7 +161,10 @@ async def table_file(site: Site, name: str, format_: str, write: Callable[[Path]
     finally:
         site.exports -= 1
     return FileResponse(
-        path, media_type=_TYPES[format_], filename=path.name, background=BackgroundTask(folder.cleanup)
+        path,
+        media_type=_TYPES.get(format_, _OTHER),
+        filename=path.name,
+        background=BackgroundTask(folder.cleanup),
     )
 
 

@@ -12,9 +12,18 @@ from activelab.project.labelling.queue import labels_spent
 from activelab.project.settings import load_settings
 from activelab.project.store import accounts
 from activelab.project.workspace import Workspace
-from activelab.web._bodies import DeleteIn, NewProjectIn, ProjectState, SomeProjectOut
+from activelab.web._api_uploads import begin_import
+from activelab.web._bodies import (
+    DeleteIn,
+    ImportIn,
+    NewExamplesIn,
+    NewProjectIn,
+    ProjectState,
+    SomeProjectOut,
+)
 from activelab.web._failures import ERRORS, Failure
 from activelab.web._site import Site
+from activelab.web._uploads import Upload
 from activelab.web._visitors import Admin, Annotator, Here, Visitor
 
 router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["workspace"])
@@ -64,14 +73,38 @@ def _facts(site: Site, name: str, visitor: Visitor) -> SomeProjectOut:
 def make_project(body: NewProjectIn, site: Here, visitor: Admin) -> SomeProjectOut:
     """A new project, of which you are the admin; its settings may be those of another."""
     workspace = _workspace(site)
-    given = body.model_dump(exclude_unset=True, exclude={"name", "like"})
+    given = body.model_dump(exclude_unset=True, exclude={"name", "like", "examples"})
+    file = None if body.examples is None else site.uploads.get(visitor.person.id, body.examples.upload)
+    if file is not None and file.is_archive:
+        given["image_root"] = None  # not that of another project
     if body.like is not None:
         like = site.projects.site(body.like).project
         settings = Settings(**like.database.read(load_settings).to_dict() | given)
     else:
         settings = Settings(**given)
     workspace.create(body.name, settings, visitor.person)
-    return _facts(site, body.name, visitor)
+    made = _facts(site, body.name, visitor)
+    if file is not None and body.examples is not None:
+        _fill(site, body.name, file, body.examples, visitor)
+    return made
+
+
+def _fill(site: Site, name: str, file: Upload, how: NewExamplesIn, visitor: Visitor) -> None:
+    """Import an upload into a project that was just made; without its examples it is none."""
+    workspace, project = _workspace(site), site.projects.site(name).project
+
+    def undo() -> None:
+        site.projects.close(name)
+        workspace.archive(name, True, visitor.person)
+        workspace.delete(name, visitor.person)
+
+    try:
+        account = project.database.read(lambda c: accounts.find_member(c, visitor.person.name))
+        options = ImportIn(**how.model_dump(exclude={"upload"}))
+        begin_import(file, project, account, options, failed=undo)
+    except BaseException:
+        undo()
+        raise
 
 
 @router.post("/projects/{name}/enter", summary="Enter a project")

@@ -29,6 +29,7 @@ from activelab.web import (
     _api_lead,
     _api_people,
     _api_session,
+    _api_uploads,
     _api_workspace,
     _operation,
     _pages,
@@ -67,6 +68,8 @@ _PROJECT = (
     _api_admin.router,
     _api_people.router,
     _api_data.router,
+    _api_uploads.router,
+    _api_uploads.project,
     _pages.own,
     _pages.router,
 )
@@ -74,6 +77,7 @@ _WORKSPACE = (
     _api_session.router,
     _api_people.router,
     _api_workspace.router,
+    _api_uploads.router,
     _pages.own,
     _pages.workspace,
 )
@@ -184,6 +188,7 @@ def _assembled(routers: Iterable[APIRouter], site: Site | None = None, *at_work:
                 one.stop()
             if site is not None:
                 site.passwords.close()
+                site.uploads.close()
 
     app = FastAPI(
         title="ActiveLab",

@@ -61,6 +61,57 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+Column = Annotated[
+    str | None, Field(max_length=1000, description="By default found by its name; empty if no column is it.")
+]
+
+
+class ColumnsIn(Body):
+    """Which column of a file is what."""
+
+    example: Column = None
+    text: Column = None
+    image: Column = None
+    audio: Column = None
+    video: Column = None
+    label: Column = None
+    annotator: Column = None
+    show: Annotated[list[Short], Field(max_length=1000)] = Field(
+        default=[], description="Shown in a table beside."
+    )
+
+
+class ProposalIn(Body):
+    """What is asked of an upload."""
+
+    what: Literal["examples", "labels", "gold"] = Field(
+        default="examples", description="What it is taken for."
+    )
+    kind: Kind | None = Field(default=None, description="What the examples are; by default it is found out.")
+    columns: ColumnsIn = ColumnsIn()
+
+
+class ImportIn(Body):
+    """How an upload is imported."""
+
+    what: Literal["examples", "labels", "gold"] = Field(
+        default="examples", description="What it is taken for."
+    )
+    columns: ColumnsIn = ColumnsIn()
+    leave_out: bool = Field(default=False, description="Leave out rows that are bad; else one refuses all.")
+    skip_known: bool = Field(default=True, description="Leave out examples that are there already.")
+    with_labels: bool = Field(default=False, description="Import the labels beside the examples, too.")
+
+
+class NewExamplesIn(Body):
+    """The upload that a new project begins with."""
+
+    upload: Annotated[str, Field(max_length=100)]
+    columns: ColumnsIn = ColumnsIn()
+    leave_out: bool = Field(default=False, description="Leave out rows that are bad; else one refuses all.")
+    with_labels: bool = Field(default=False, description="Import the labels beside the examples, too.")
+
+
 class NewProjectIn(Body):
     """A project to make."""
 
@@ -70,6 +121,10 @@ class NewProjectIn(Body):
     question: Literal["single", "ordinal", "multilabel"] = "single"
     classes: Annotated[list[Short], Field(max_length=10_000)] = []
     like: Annotated[str | None, Field(max_length=63, description="Project whose settings it takes.")] = None
+    examples: NewExamplesIn | None = Field(
+        default=None,
+        description="What it begins with; the upload says how far that is. There is no project if it fails.",
+    )
 
 
 class ProjectState(Body):
@@ -282,6 +337,66 @@ class Content(BaseModel):
     audio: str | None = Field(default=None, description="Address of the audio.")
     video: str | None = Field(default=None, description="Address of the video.")
     fields: list[NamedValue] = []
+
+
+class ColumnsOut(BaseModel):
+    """Which column of a file is what; null where none is."""
+
+    example: str | None = None
+    text: str | None = None
+    image: str | None = None
+    audio: str | None = None
+    video: str | None = None
+    label: str | None = None
+    annotator: str | None = None
+    show: list[str] = []
+
+
+class PreviewOut(BaseModel):
+    """An example as it will be shown."""
+
+    name: str
+    content: Content
+
+
+class ProposalOut(BaseModel):
+    """What an import of an upload would do; nothing is stored."""
+
+    kind: str
+    columns: ColumnsOut
+    names: list[str] = Field(description="The columns there are.")
+    classes: list[str] = Field(description="Those of the labels in it.")
+    num_rows: int
+    num_labels: int
+    preview: list[PreviewOut]
+    problems: list[str] = Field(description="What would be refused, with the line; or why all would be.")
+    notes: list[str]
+
+
+class ImportOut(BaseModel):
+    """An import that goes on, or went."""
+
+    state: Literal["running", "done", "failed"]
+    doing: str
+    at: int
+    total: int | None
+    problem: str
+    examples: int = 0
+    labels: int = 0
+    gold: int = 0
+    skipped: int = Field(default=0, description="Examples that were there already.")
+    left_out: list[str] = Field(default=[], description="The first of the rows that were left out.")
+    num_left_out: int = 0
+    notes: list[str] = []
+
+
+class UploadOut(BaseModel):
+    """A file that was sent."""
+
+    id: str
+    name: str
+    size: int
+    work: ImportOut | None = None
 
 
 class Item(BaseModel):

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import Match
 from starlette.types import Scope
 
-from activelab._errors import InputError
+from activelab._errors import ADVICE, InputError
 from activelab.project import ConflictError, StorageError
 from activelab.project.labelling.rounds import AlreadyTrainingError
 from activelab.project.store.accounts import NotAllowedError
@@ -59,6 +59,17 @@ _HEADINGS = {
     500: "Something went wrong",
     503: "Not available at this moment",
 }
+
+
+_SAID = ADVICE | {
+    "column": "Choose the column of the {column} in the list.",
+    "content": "Choose it in the list.",
+    "image_root": "Send them together as a zip or a folder.",
+    "leave_out": "Correct them, or leave them out.",
+    "skip_known": "Leave them out.",
+    "question": "Its other questions are read by: activelab convert.",
+}
+"""What to do about an `InputError`, in the words of the pages."""
 
 
 class ErrorBody(BaseModel):
@@ -127,7 +138,7 @@ def explain(error: Exception) -> Failure:
     if isinstance(error, Failure):
         return error
     if isinstance(error, InputError):
-        return Failure(422, str(error))
+        return Failure(422, error.worded(_SAID))
     if isinstance(error, ConflictError | AlreadyTrainingError):
         return Failure(409, str(error))
     if isinstance(error, NotAllowedError):

@@ -16,6 +16,7 @@ from activelab.project.fields import FieldView
 from activelab.project.insight.browse import ONLY, SORTS
 from activelab.project.settings import QUESTIONS
 from activelab.web._api_admin import project_out
+from activelab.web._api_data import TABLES, TOOLS
 from activelab.web._bodies import Number
 from activelab.web._site import Site
 from activelab.web._templates import templates
@@ -171,6 +172,12 @@ async def adjudicate(request: Request) -> Response:
 async def audit(request: Request) -> Response:
     """Labels to check, and what the checks say."""
     return await _page(request, "audit", "adjudicator")
+
+
+@router.get("/data")
+async def data(request: Request) -> Response:
+    """Files into the project, and out of it."""
+    return await _page(request, "data", "adjudicator", {"tables": TABLES, "tools": TOOLS.values()})
 
 
 @router.get("/example/{example_id}")

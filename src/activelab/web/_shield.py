@@ -25,7 +25,8 @@ _HOST = re.compile(r"[\w.:\[\]-]+", re.ASCII)
 
 _PROJECT = re.compile(r"^/p/[^/]*(?=/)")
 
-UPLOADS = ("/api/v1/predictions",)
+UPLOADS = {"/api/v1/predictions": UPLOAD_LIMIT, "/api/v1/uploads": 2 * 1024**3}
+"""Addresses that take files, and how large these may be."""
 
 
 class Shield:
@@ -100,7 +101,7 @@ class Shield:
             _check_origin(headers, host, writes=method not in SAFE)
         if method in SAFE:
             return receive
-        limit = UPLOAD_LIMIT if path in UPLOADS else BODY_LIMIT
+        limit = UPLOADS.get(path, BODY_LIMIT)
         too_large = Failure(413, f"a request here may have {limit:,} bytes.")
         length = headers.get("content-length", "0")
         if not length.isdigit():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import os
 import secrets
 import threading
 import time
@@ -19,6 +20,7 @@ from activelab.project.store.logins import USED_SECONDS, account_of_login, begin
 from activelab.project.workspace import Workspace
 from activelab.web._keys import signing_key
 from activelab.web._passwords import Passwords
+from activelab.web._uploads import Uploads
 
 Result = TypeVar("Result")
 
@@ -28,6 +30,11 @@ ACCOUNT_SECONDS = 1.0
 """How long an account that was looked up is believed; another process may have disabled it or its token."""
 
 _CACHE = 10_000
+
+
+def _folder_of(project: Project) -> str | None:
+    """The folder of a project in a file: large files that come belong on its disk."""
+    return os.path.dirname(project.database.place) if project.database.is_sqlite else None
 
 
 class Site:
@@ -75,6 +82,7 @@ class Site:
         self._kept: dict[str, tuple[float, Any]] = {}
         self._making: dict[str, threading.Lock] = {}
         self.passwords: Passwords = Passwords() if home is None else home.passwords
+        self.uploads: Uploads = Uploads(_folder_of(project)) if home is None else home.uploads
         # Tables of a large project take much memory and time: who labels must not wait for several.
         self.export_turn, self.exports = asyncio.Lock(), 0
         self.listeners: dict[int, int] = {}

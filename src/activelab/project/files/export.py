@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
+import tempfile
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sqlalchemy import Connection, select
 
-from activelab._errors import unknown
+from activelab._errors import InputError, unknown
 from activelab._typing import Float64s, Ints
 from activelab.consensus.parts import agreement_with_label
+from activelab.formats import Conversion, convert_file
 from activelab.project._project import Project
 from activelab.project.insight.audits import safe_rows
 from activelab.project.insight.examples import queue_head
@@ -31,6 +35,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from activelab.audit import Checker
+
+_BLOCK = 5_000
+_LONG = ("example", "annotator", "label")
 
 WHAT = ("labels", "consensus", "batch", "events", "checks")
 
@@ -78,6 +85,61 @@ def export_table(
     table, notes = table_of(project, what, examples)
     write_for_people(path, table)
     return Exported(int(table.num_rows), notes)
+
+
+def export_as(project: Project, to: str, path: str | os.PathLike[str]) -> Conversion:
+    """Write all labels to a file of another tool, with what there is to see of their examples.
+
+    Parameters
+    ----------
+    project : Project
+    to : str
+        A name of `activelab.formats.FORMATS`.
+    path : path
+        Its ending is one of the format's; it appears whole or not at all.
+
+    Returns
+    -------
+    Conversion
+
+    Raises
+    ------
+    InputError
+        If there is no such format, the ending does not fit, or there is no label yet.
+    """
+    settings = project.settings
+    with tempfile.TemporaryDirectory(prefix="activelab-") as folder:
+        between = Path(folder, "labels.jsonl")
+        with open(between, "w", encoding="utf-8") as file:
+            for row in _with_content(project):
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        return convert_file(
+            between,
+            path,
+            to,
+            from_="long",
+            classes=settings.classes,
+            columns={name: name for name in _LONG},
+            several=settings.several,
+        )
+
+
+def _with_content(project: Project) -> Iterator[dict[str, Any]]:
+    """A row a label, with the fields of its example; and a row for each example without one."""
+    given: dict[str, list[dict[str, Any]]] = {}
+    for row in _labels(project).to_pylist():
+        if (
+            not row["abstained"] and row.get("asked") is None
+        ):  # what was asked of one class is no label of a tool
+            given.setdefault(row["example"], []).append({name: row[name] for name in (*_LONG, "time")})
+    if not given:
+        raise InputError("the project has no label yet.")
+    size = project.num_examples
+    for start in range(0, size, _BLOCK):
+        for one in project.examples(range(start, min(start + _BLOCK, size))):
+            content = {name: value for name, value in one.content.items() if name not in (*_LONG, "time")}
+            for label in given.get(one.name, [{"example": one.name, "annotator": None, "label": None}]):
+                yield label | content
 
 
 def table_of(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from array import array
 from collections import Counter
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sqlalchemy import Connection
 
-from activelab._errors import InputError
+from activelab._errors import InputError, counted
 from activelab._set_text import SEPARATOR, names_in
 from activelab._typing import Floats
 from activelab.formats import (
@@ -26,15 +25,20 @@ from activelab.formats import (
     latest_labels,
     meeting,
     read_records,
+    record,
+    seconds_of,
     set_of,
 )
 from activelab.project._project import Project
-from activelab.project.content import MEDIA, TEXT, TURNS, read_turns
+from activelab.project.content import MEDIA
+from activelab.project.files.columns import Columns as Columns
+from activelab.project.files.columns import Roles, find_roles, no_column, one_annotator
+from activelab.project.files.examples import ExampleRow, Examples, content_id, no_name
+from activelab.project.files.sources import Source, Unpacked, open_source
 from activelab.project.labelling.class_history import names_now
 from activelab.project.labelling.intake import Asked, Beside, add_abstentions, add_gold, add_labels
 from activelab.project.labelling.naming import codes_of_labels, text_of
 from activelab.project.labelling.pool import BLOCK, add_examples
-from activelab.project.media import media_problem
 from activelab.project.settings import load_settings, store_settings
 from activelab.project.store.audit import write_audit
 from activelab.project.store.database import StorageError
@@ -44,47 +48,17 @@ from activelab.tables import (
     check_file,
     find_column,
     id_text,
-    is_index,
     is_missing,
     naming,
     open_array,
-    plain_cell,
     read_pred_probs,
     read_rows,
     row_columns,
 )
 
 _NAMED = 10
-_TEXT = ("text", "sentence", "content", "body", "document", "review", "message", "question", "comment")
-_CHAT = ("messages", "conversation", "chat", "turns")
-_FILE = ("file", "path", "filename", "file_name", "filepath")
-_COMMON = {"text": _TEXT + _CHAT} | {
-    part: (part, *_FILE, *(f"{part}_{name}" for name in ("path", "file"))) for part in MEDIA
-}
-_HALF = "it holds half a character (a lone surrogate), as text that was cut in the middle of an emoji does"
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Columns the user named.
-
-    Attributes
-    ----------
-    example, annotator, label : str, optional
-    text, image, audio, video : str, optional
-        What the kind of the project asks for, and what is shown with it.
-    show : sequence of str
-        Columns that are shown in a table beside that. Of a project of kind table all are.
-    """
-
-    example: str | None = None
-    text: str | None = None
-    image: str | None = None
-    annotator: str | None = None
-    label: str | None = None
-    audio: str | None = None
-    video: str | None = None
-    show: Sequence[str] = ()
+_GOOD, _BAD, _KNOWN, _REPEATED = range(4)
+_THERE = "is in the project already"
 
 
 @dataclass
@@ -95,6 +69,8 @@ class Imported:
     ----------
     examples, labels, abstentions, gold : int
         How many were stored.
+    skipped : int
+        Examples that are in the project already and were passed over, with ``skip_known``.
     rejected : list of (str, int, str)
         File, line and reason of each row that was left out.
     notes : list of str
@@ -105,6 +81,7 @@ class Imported:
     labels: int = 0
     abstentions: int = 0
     gold: int = 0
+    skipped: int = 0
     rejected: list[tuple[str, int, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -119,28 +96,41 @@ def import_files(
     columns: Columns | None = None,
     image_root: str | os.PathLike[str] | None = None,
     leave_out: bool = False,
+    skip_known: bool = False,
+    label_as: str = "imported",
     missing: Sequence[str] = (),
     fold: bool = False,
     progress: Callable[[str, int, int | None], None] = lambda *_: None,
 ) -> Imported:
-    """Import examples, labels and gold answers from tables: all that is good in them.
+    """Import examples, labels and gold answers from files: all that is good in them.
 
     Everything is checked before anything is stored. Examples appear at one stroke, with their gold answers;
     their labels follow in small transactions, so that labelling goes on meanwhile. An import of labels that
     is killed can be repeated, without its examples.
 
+    Examples whose source has no column of ids are called by what they hold (`content_id`), media by their
+    path below the folder; what such a source says twice is one example.
+
     Parameters
     ----------
     project : Project
-    examples, labels, gold : path, optional
-        Tables: CSV, Parquet or JSON lines by ending.
+    examples : path, optional
+        A table (CSV, TSV, Parquet, JSON or JSON lines by ending), a ``.txt`` with a text a line, a folder of
+        images, audio or video, or a ``.zip`` of them, which is unpacked into ``image_root``.
+    labels, gold : path, optional
+        Tables, or files of other tools. ``labels`` may be the table of the examples: a row is a label then,
+        its example stored once. Without a column of annotators all are those of ``label_as``.
     features : path, optional
         ``.npy`` with a row for each row of ``examples``, or a table with a column of ids.
     columns : Columns, optional
     image_root : path, optional
-        Folder of images, audio and video, kept in the settings.
+        Folder of images, audio and video, kept in the settings. Of a folder of examples it is that itself.
     leave_out : bool
         Leave out rows that are bad. Otherwise one is enough to refuse all.
+    skip_known : bool
+        Pass over examples whose ids are in the project already; otherwise they are bad rows.
+    label_as : str
+        The annotator of labels in the table of the examples that names none.
     missing : sequence of str
         Words that stand for a missing label.
     fold : bool
@@ -151,28 +141,111 @@ def import_files(
     Raises
     ------
     InputError
-        If a file or a row is bad, with the first ten lines. Nothing was stored.
+        If a file or a row is bad, with the first ten lines. Nothing was stored, nothing is unpacked.
     """
     columns = columns or Columns()
-    done = Imported()
     if features is not None and examples is None:
         raise InputError("features come with the examples they belong to; name the file of the examples too.")
     if features is not None:
         with naming(features):
             check_file(features)
-    root = project.settings.image_root if image_root is None else os.path.realpath(image_root)
-    if root is not None and not Path(root).is_dir():
-        raise InputError(f"{root} is not a folder.")
-    votes = None if labels is None else _Votes(project, labels, columns, missing, fold)
+    source = None if examples is None else open_source(examples, project.settings.kind)
+    chosen = project.settings.image_root if image_root is None else os.fspath(image_root)
+    root, unpacked = _media_of(source, chosen)
+    try:
+        return _import(
+            project, source, labels, gold, features, columns, root, leave_out, skip_known, label_as, missing,
+            fold, progress,
+        )  # fmt: skip
+    except BaseException:
+        if unpacked is not None:
+            unpacked.take_back()
+        raise
+
+
+def check_answers(
+    project: Project, path: str | os.PathLike[str], *, gold: bool, columns: Columns | None = None
+) -> tuple[Imported, list[str]]:
+    """What `import_files` would make of a file of labels or gold answers; nothing is stored.
+
+    Returns
+    -------
+    done : Imported
+    classes : list of str
+        Those that are named, as the project calls them.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or the project has no classes yet.
+    """
+    kind = _Gold if gold else _Votes
+    read = kind(project, path, columns or Columns(), (), False)
+    done = Imported(rejected=read.check(set()))
+    labels = read.labels
+    done.notes = read.notes
+    done.gold, done.labels = (len(labels), 0) if gold else (0, len(labels))
+    done.abstentions = len(read.abstained) if isinstance(read, _Votes) else 0
+    return done, [*dict.fromkeys(labels.values())]
+
+
+def _media_of(source: Source | None, root: str | None) -> tuple[str | None, Unpacked | None]:
+    """The folder of media, and what was unpacked into it."""
+    if source is not None and source.form == "archive":
+        if root is None:
+            raise InputError("the archive is unpacked into a folder of media.", advice="image_root")
+        unpacked = Unpacked(source, root)
+        return os.fspath(unpacked.root), unpacked
+    if root is not None:
+        root = os.path.realpath(root)
+        if not Path(root).is_dir():
+            raise InputError(f"{root} is not a folder.")
+    if source is not None and source.form == "folder":
+        root = os.path.realpath(source.path) if root is None else root
+        source.move_below(root)
+    return root, None
+
+
+def _import(
+    project: Project,
+    source: Source | None,
+    labels: str | os.PathLike[str] | None,
+    gold: str | os.PathLike[str] | None,
+    features: str | os.PathLike[str] | None,
+    columns: Columns,
+    root: str | None,
+    leave_out: bool,
+    skip_known: bool,
+    label_as: str,
+    missing: Sequence[str],
+    fold: bool,
+    progress: Callable[[str, int, int | None], None],
+) -> Imported:
+    done = Imported()
+    inside = source is not None and labels is not None and _is_in(labels, source, columns)
+    votes = None if labels is None or inside else _Votes(project, labels, columns, missing, fold)
     right = None if gold is None else _Gold(project, gold, columns, missing, fold)
-    others: list[_Answers] = [one for one in (votes, right) if one is not None]
-    pool = None if examples is None else _Pool(project, examples, columns, root)
-    if pool is not None:
+    pool = None
+    if source is not None:
+        with naming(source.path):
+            roles = find_roles(source, project.settings.kind, columns, root=root, labels=inside)
+            if root is None and {*roles.parts.values()} & {*MEDIA}:
+                raise InputError("media need the folder they are in.", advice="image_root")
+        pool = _Pool(project, source, roles, root, skip_known, inside)
         # Examples that labels may name without being in the project yet.
-        done.rejected += pool.check({name for one in others for name in one.names}, progress)
+        wanted = {name for one in (votes, right) if one is not None for name in one.names}
+        done.rejected += pool.check(wanted, progress)
+        done.skipped = pool.skipped
+        done.notes += [*source.notes, *(f"{source.path}: {note}" for note in roles.notes)]
+        if pool.repeated and not inside:
+            said = counted(pool.repeated, "row")
+            done.notes.append(f"{source.path}: {said} left out that say again what one before them says.")
+    if inside and pool is not None:
+        votes = _Inside(project, pool, label_as, columns, missing, fold)
+    others: list[_Answers] = [one for one in (votes, right) if one is not None]
     known = set() if pool is None else pool.wanted
     for one in others:
-        done.rejected += one.check(known)
+        done.rejected += one.check(one.names if isinstance(one, _Inside) else known)
         done.notes += one.notes
     if done.rejected and not leave_out:
         raise _refusal(done.rejected)
@@ -231,200 +304,146 @@ def import_files(
     return done
 
 
+def _is_in(labels: str | os.PathLike[str], source: Source, columns: Columns) -> bool:
+    """Whether labels are columns of the table of the examples, rather than in a format of their own."""
+    if source.form != "table" or os.path.realpath(labels) != os.path.realpath(source.path):
+        return False
+    named = {role: getattr(columns, role) or None for role in ("example", "annotator", "label")}
+    return detect_format(labels, named) == "long"
+
+
 def _refusal(rejected: list[tuple[str, int, str]]) -> InputError:
-    shown = "; ".join(f"{file}, line {line}: {why}" for file, line, why in rejected[:_NAMED])
+    shown = "; ".join(f"{bad_place(file, line)}: {why}" for file, line, why in rejected[:_NAMED])
     more = f"; and {len(rejected) - _NAMED:,} more" if len(rejected) > _NAMED else ""
     count = f"{len(rejected):,} rows are" if len(rejected) > 1 else "a row is"
-    return InputError(f"{count} bad, nothing was imported. {shown}{more}.", advice="leave_out")
+    known = all(why.endswith(_THERE) for _, _, why in rejected)
+    return InputError(
+        f"{count} bad, nothing was imported. {shown}{more}.", advice="skip_known" if known else "leave_out"
+    )
+
+
+def bad_place(file: str, line: int) -> str:
+    """Where a bad row is, in words; files of media have no line."""
+    return f"{file}, line {line}" if line else file
 
 
 # ---------------------------------------------------------------------- examples
 
 
 class _Pool:
-    """The examples of a file, read twice: once to check them, once to store them."""
+    """The examples of a source, read twice: once to check them, once to store them.
+
+    Attributes
+    ----------
+    good, skipped, repeated : int
+        Rows that are stored, that are in the project already, and that say again what a row before them said.
+    """
 
     def __init__(
-        self, project: Project, path: str | os.PathLike[str], columns: Columns, root: str | None
+        self,
+        project: Project,
+        source: Source,
+        roles: Roles,
+        root: str | None,
+        skip_known: bool,
+        labelled: bool,
     ) -> None:
-        self.project, self.path, self.root = project, path, root
-        self.kind = project.settings.kind
-        with naming(path):
-            names = row_columns(path)
-            parts = {str(name): part for part in (TEXT, *MEDIA) if (name := getattr(columns, part))}
-            for name in (*parts, *columns.show):
-                if name not in names:
-                    raise _no_column(name, names)
-            self.parts, self.show = parts, [name for name in columns.show if name not in parts]
-            if self.kind == "table":
-                self.id = _id_column(names, columns.example)
-                if len(names) == 1:
-                    raise InputError("the table has no column besides the ids.")
-                self.parts = {name: name for name in MEDIA if name in names} | parts
-            else:
-                rest = [name for name in names if parts.get(name, self.kind) == self.kind]
-                rest = [name for name in rest if name not in columns.show or name == columns.example]
-                chosen, common = getattr(columns, self.kind), _COMMON[self.kind]
-                self.id, self.column = _id_and_content(rest, columns.example, self.kind, chosen, common)
-                self.id = self.id or (self.column if self.kind in MEDIA else "")
-                self.parts = {self.column: self.kind} | parts
-            if root is None and set(self.parts.values()) & set(MEDIA):
-                raise InputError("media need the folder they are in.", advice="image_root")
-        self._checked = False
-        self._broken: dict[tuple[str, str], str] = {}
-        self.good = 0
+        self.project, self.path, self.roles = project, source.path, roles
+        self.examples = Examples(source, roles, root)
+        self.skip_known = skip_known
+        # An example may have a row for each of its labels, and what has no id is what it holds.
+        self.may_repeat = labelled or not roles.example
+        self.good = self.skipped = self.repeated = 0
         self.wanted: set[str] = set()
-        self._twice: set[int] = set()
-        self._there: set[str] = set()
+        self._fates = bytearray()  # of each row, by its place
 
     def check(
         self, wanted: set[str], progress: Callable[[str, int, int | None], None]
     ) -> list[tuple[str, int, str]]:
-        """The bad rows; remembers which ids occur twice, are there already, or are wanted by others."""
-        hashes, block = array("q"), list[str]()
+        """The bad rows; what becomes of each row is known then, and which examples are wanted by others."""
+        hashes, block, begin = array("q"), list[str](), 0
         bad: list[tuple[str, int, str]] = []
-        self.good = 0
-        for at, (line, name, _, problem) in enumerate(self._rows()):
+        for at, row in enumerate(self.examples.rows()):
             if at % BLOCK == 0:
                 progress("Checking examples", at, None)
-            if problem:
-                bad.append((os.fspath(self.path), line, problem))
-                continue
-            self.good += 1
-            hashes.append(hash(name))
-            block.append(name)
-            if len(block) == BLOCK:
-                self._look_up(block, wanted)
-                block = []
-        self._checked = True
-        self._look_up(block, wanted)
-        if not self.good and not bad:
+                self._look_up(block, begin, wanted)
+                block, begin = [], at
+            self._fates.append(_BAD if row.problem else _GOOD)
+            block.append("" if row.problem else row.name)
+            if row.problem:
+                bad.append((os.fspath(self.path), row.line, row.problem))
+            else:
+                hashes.append(hash(row.name))
+        self.examples.all_checked()
+        self._look_up(block, begin, wanted)
+        if not self._fates:
             raise InputError("the table is empty: there is no row of data.", file=self.path)
         values, counts = np.unique(np.frombuffer(hashes, dtype=np.int64), return_counts=True)
-        self._twice = set(values[counts > 1].tolist())
-        if self._twice or self._there:
-            rows = [(line, problem) for line, _, _, problem in self._all_rows() if problem]
-            self.good += len(bad) - len(rows)
-            bad = [(os.fspath(self.path), line, problem) for line, problem in rows]
+        twice = {*values[counts > 1].tolist()}
+        if twice or (_KNOWN in self._fates and not self.skip_known):
+            bad = self._check_names(twice)
+        count = Counter(self._fates)
+        self.good, self.repeated = count[_GOOD], count[_REPEATED]
+        self.skipped = count[_KNOWN] if self.skip_known else 0
         return bad
 
-    def _look_up(self, names: list[str], wanted: set[str]) -> None:
+    def _look_up(self, names: list[str], begin: int, wanted: set[str]) -> None:
         self.wanted.update(wanted.intersection(names))
-        if self.project.num_examples:
-            self._there.update(self.project.example_codes(names))
+        if not self.project.num_examples:
+            return
+        there = self.project.example_codes([*filter(None, names)])
+        for at, name in enumerate(names, start=begin):
+            if name in there:
+                self._fates[at] = _KNOWN
+
+    def _check_names(self, twice: set[int]) -> list[tuple[str, int, str]]:
+        """The bad rows, those included whose example is there already, in the project or the source."""
+        seen: dict[str, tuple[int, bytes]] = {}
+        bad = []
+        for at, row in enumerate(self.examples.rows()):
+            problem = row.problem
+            if not problem and hash(row.name) in twice:
+                said = b"" if not self.may_repeat else content_id(row.content).encode()
+                line, before = seen.setdefault(row.name, (row.line, said))
+                if line != row.line and said == before and self.may_repeat:
+                    self._fates[at] = _REPEATED
+                    continue
+                if line != row.line:
+                    other = ", with another content" if self.may_repeat else ""
+                    problem = f"example {row.name!r} is in line {line} already{other}"
+                    self._fates[at] = _BAD
+            if not problem and self._fates[at] == _KNOWN and not self.skip_known:
+                problem = f"example {row.name!r} {_THERE}"
+            if problem:
+                bad.append((os.fspath(self.path), row.line, problem))
+        return bad
 
     def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Ids and contents of the good rows."""
-        return ((name, content) for _, name, content, problem in self._all_rows() if not problem)
+        """Ids and contents of the rows that are stored."""
+        for row, fate in zip(self.examples.rows(), self._fates, strict=False):
+            if fate == _GOOD:
+                yield row.name, row.content
+
+    @property
+    def num_rows(self) -> int:
+        """Rows of the source."""
+        return len(self._fates)
 
     def positions(self) -> list[int]:
-        """Which rows of the file are good."""
-        return [at for at, row in enumerate(self._all_rows()) if not row[3]]
+        """Which rows of the source are stored."""
+        return [at for at, fate in enumerate(self._fates) if fate == _GOOD]
 
-    def _all_rows(self) -> Iterator[tuple[int, str, dict[str, Any], str]]:
-        seen: dict[str, int] = {}
-        for line, name, content, problem in self._rows():
-            if not problem and name in self._there:
-                problem = f"example {name!r} is in the project already"
-            elif not problem and hash(name) in self._twice:
-                if name in seen:
-                    problem = f"example {name!r} is in line {seen[name]} already"
-                seen.setdefault(name, line)
-            yield line, name, content, problem
-
-    def _rows(self) -> Iterator[tuple[int, str, dict[str, Any], str]]:
-        first = self.project.num_examples + 1
-        for at, (line, values, problem) in enumerate(read_rows(self.path)):
-            if problem:
-                yield line, "", {}, problem
-                continue
-            name = id_text(values.get(self.id), LONGEST_ID) if self.id else str(first + at)
-            if name is None:
-                yield line, "", {}, _no_name(self.id, "id", values.get(self.id))
-                continue
-            content, problem = self._content(values)
-            yield line, name, content, problem
-
-    def _content(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-        content: dict[str, Any] = {}
-        for column, part in self.parts.items():
-            value, needed = values.get(column), self.kind == part
-            if not needed and (is_missing(value) or value == ""):
-                continue
-            name, value, problem = self._part(column, part, value)
-            if problem:
-                return {}, problem
-            content[name] = value
-        beside = values if self.kind == "table" else self.show
-        left_out = {self.id, *self.parts}
-        content |= {name: plain_cell(values.get(name)) for name in beside if name not in left_out}
-        return content, "" if _encodable(json.dumps(content, ensure_ascii=False)) else _HALF
-
-    def _part(self, column: str, part: str, value: Any) -> tuple[str, Any, str]:
-        """The name and value of a part in the content, and what is wrong with it."""
-        if part in MEDIA:
-            if not isinstance(value, str) or not value:
-                return part, None, f"column {column!r} names no {part}"
-            if not self._checked and (problem := media_problem(str(self.root), value, part)):
-                self._broken[part, value] = problem
-            return part, value, self._broken.get((part, value), "")
-        chat = column.strip().casefold() in _CHAT and isinstance(value, str) and value.lstrip()[:1] == "["
-        if isinstance(value, list) or chat:
-            try:
-                return TURNS, read_turns(value), ""
-            except InputError as error:
-                return TURNS, None, f"column {column!r} {error}"
-        if not isinstance(value, str) or not value.strip():
-            return part, None, f"column {column!r} holds no text"
-        return part, value, f"column {column!r} holds a zero byte" if "\0" in value else ""
-
-
-def _no_column(name: str, names: Sequence[str]) -> InputError:
-    return InputError(f"no column {name!r}; the file has: {', '.join(map(repr, names))}.")
+    def labelled_rows(self) -> Iterator[ExampleRow]:
+        """The rows whose example is stored, or is there already, for the labels they hold."""
+        return (row for row, fate in zip(self.examples.rows(), self._fates, strict=False) if fate != _BAD)
 
 
 def _id_column(names: list[str], chosen: str | None) -> str:
     """The column of the ids; one that is called so, among others that could also be it."""
-    if chosen is None and "example" not in names:
-        plain = [name for name in names if name.strip().casefold() == "id"]
-        if len(plain) == 1:
-            return plain[0]
-    return find_column(names, "example", chosen)
-
-
-def _id_and_content(
-    names: list[str], id_: str | None, role: str, chosen: str | None, common: tuple[str, ...]
-) -> tuple[str, str]:
-    """The columns of the ids and of the contents, of which the one helps to tell the other.
-
-    The first is empty if there are only contents.
-    """
-    if chosen is not None:
-        if chosen not in names:
-            raise _no_column(chosen, names)
-        found = [chosen]
-    else:
-        candidates = [name for name in names if name != id_]
-        found = [name for word in common for name in candidates if name.strip().casefold() == word]
-    rest = [name for name in names if name != (found or [""])[0] and not is_index(name)]
-    if found and id_ is None and not rest:
-        return "", found[0]
-    if found:
-        return _id_column([name for name in names if name != found[0]], id_), found[0]
-    identity = _id_column(names, id_)
-    rest = [name for name in names if name != identity]
-    if len(rest) == 1:
-        return identity, rest[0]
-    raise InputError(
-        f"which column is the {role}? There are: {', '.join(map(repr, rest))}.", column=role, advice="content"
-    )
-
-
-def _no_name(column: str, role: str, value: Any) -> str:
-    if value is None or not str(value).strip() or value != value:
-        return f"column {column!r} holds no {role}"
-    shown = str(value)[:50]
-    return f"column {column!r} holds no {role} of at most {LONGEST_ID} characters: {shown!r}"
+    plain = [name for name in names if name.strip().casefold() == "id"]
+    if not chosen and "example" not in names and len(plain) == 1:
+        return plain[0]
+    return find_column(names, "example", chosen or None)
 
 
 def _name_problem(annotator: str) -> str:
@@ -433,14 +452,6 @@ def _name_problem(annotator: str) -> str:
     except InputError as error:
         return f"the annotator {error}".rstrip(".")
     return ""
-
-
-def _encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 # ---------------------------------------------------------------------- labels and features
@@ -558,19 +569,11 @@ class _Votes(_Answers):
     beside: Mapping[Asked, Beside] = MappingProxyType({})
 
     def _read(self, columns: Columns, missing: Sequence[str]) -> Counter[str]:
-        named = {role: getattr(columns, role) for role in ("example", "annotator", "label")}
-
-        about = {one.line: one for one in _beside(self.path, named)}
+        about = {one.line: one for one in self._more(columns)}
         single: dict[Asked, tuple[Record, str]] = {}  # of answers about some classes
 
         def usable() -> Iterator[Record]:
-            for one in read_records(
-                self.path,
-                columns=named,
-                missing=missing,
-                notes=self.notes,
-                several=self.project.settings.several,
-            ):
+            for one in self._records(columns, missing):
                 problem = one.problem or _unfit(one.example, one.annotator)
                 asked = self._asked(about.get(one.line))
                 if asked and one.label and not problem:
@@ -614,6 +617,27 @@ class _Votes(_Answers):
         ]
         return left_out
 
+    def _records(self, columns: Columns, missing: Sequence[str]) -> Iterator[Record]:
+        """The rows of the file as labels."""
+        return read_records(
+            self.path,
+            columns=_roles_of_labels(columns),
+            missing=missing,
+            notes=self.notes,
+            several=self.project.settings.several,
+        )
+
+    def _more(self, columns: Columns) -> Iterator[_More]:
+        """What the columns ``abstained``, ``asked``, ``note``, ``flagged`` and ``bulk`` of a table say."""
+        named = _roles_of_labels(columns)
+        names = row_columns(self.path) if detect_format(self.path, named) == "long" else []
+        if not (told := _told(names, [*named.values()])):
+            return
+        who, of = (find_column(names, role, named[role]) for role in ("annotator", "example"))
+        for line, values, problem in read_rows(self.path):
+            if not problem:
+                yield from _beside(line, id_text(values.get(of)), id_text(values.get(who)), values, told)
+
     def _asked(self, row: _More | None) -> list[str]:
         """The classes that a row is about; none if it is about all, as always where one class is right."""
         if row is None or not self.project.settings.several:
@@ -633,21 +657,77 @@ class _More(NamedTuple):
     beside: Beside
 
 
-def _beside(path: str | os.PathLike[str], columns: Mapping[str, str | None]) -> Iterator[_More]:
-    """What the columns ``abstained``, ``asked``, ``note``, ``flagged`` and ``bulk`` of a table say."""
-    told = {"abstained", "asked", *Beside._fields} - {*columns.values()}
-    if detect_format(path, columns) != "long" or not told & {*(names := row_columns(path))}:
-        return
-    who, of = (find_column(names, role, columns.get(role)) for role in ("annotator", "example"))
-    for line, values, problem in read_rows(path):
-        abstained, flagged, many = (_is_true(values.get(name)) for name in ("abstained", "flagged", "bulk"))
-        note = None if "note" not in told or is_missing(values.get("note")) else str(values["note"])
-        beside = Beside(note, flagged and "flagged" in told, many and "bulk" in told)
-        asked = values.get("asked")
-        asked = set_of(asked)[0] if isinstance(asked, list) else "" if is_missing(asked) else str(asked)
-        pair = id_text(values.get(of)), id_text(values.get(who))
-        if not problem and (abstained or asked or beside != Beside()) and None not in pair:
-            yield _More(line, str(pair[0]), str(pair[1]), abstained, asked, beside)
+class _Inside(_Votes):
+    """Labels in the table of the examples they are of."""
+
+    def __init__(
+        self,
+        project: Project,
+        pool: _Pool,
+        label_as: str,
+        columns: Columns,
+        missing: Sequence[str],
+        fold: bool,
+    ) -> None:
+        if not pool.roles.label:
+            raise no_column(columns.label or "label", pool.examples.source.columns)
+        check_name(label_as)
+        self.pool, self.label_as = pool, label_as
+        super().__init__(project, pool.path, columns, missing, fold)
+        if not pool.roles.annotator:
+            self.notes.append(f"{pool.path}: {one_annotator(label_as)}")
+
+    def _records(self, columns: Columns, missing: Sequence[str]) -> Iterator[Record]:
+        roles, several = self.pool.roles, self.project.settings.several
+        names = roles.example or "example", roles.annotator or "annotator", roles.label
+        for row in self.pool.labelled_rows():
+            label, problem = row.values.get(roles.label), ""
+            if several and isinstance(label, list):
+                label, problem = set_of(label)
+            who = self._annotator(row)
+            if problem:
+                yield Record(row.line, problem=problem)
+            elif is_missing(label) and (is_missing(who) or not roles.annotator):
+                continue
+            elif id_text(label) in missing:
+                yield Record(row.line, row.name, left_out=f"{label!r} stands for no label")
+            else:
+                time = seconds_of(row.values["time"]) if "time" in row.values else None
+                yield record(row.line, row.name, who, label, time=time, names=names)
+
+    def _more(self, columns: Columns) -> Iterator[_More]:
+        roles = self.pool.roles
+        used = [roles.example, roles.annotator, roles.label, *roles.parts, *roles.show]
+        if told := _told(self.pool.examples.source.columns, used):
+            for row in self.pool.labelled_rows():
+                yield from _beside(row.line, row.name, id_text(self._annotator(row)), row.values, told)
+
+    def _annotator(self, row: ExampleRow) -> Any:
+        return row.values.get(self.pool.roles.annotator) if self.pool.roles.annotator else self.label_as
+
+
+def _roles_of_labels(columns: Columns) -> dict[str, str | None]:
+    return {role: getattr(columns, role) or None for role in ("example", "annotator", "label")}
+
+
+def _told(names: Sequence[str], used: Sequence[str | None]) -> set[str]:
+    """The columns that say something beside the label."""
+    return ({"abstained", "asked", *Beside._fields} - {*used}) & {*names}
+
+
+def _beside(
+    line: int, example: str | None, annotator: str | None, values: Mapping[str, Any], told: set[str]
+) -> Iterator[_More]:
+    """What a row says beside its label, if it says anything."""
+    abstained, flagged, many = (
+        name in told and _is_true(values.get(name)) for name in ("abstained", "flagged", "bulk")
+    )
+    note = None if "note" not in told or is_missing(values.get("note")) else str(values["note"])
+    beside = Beside(note, flagged, many)
+    asked = values.get("asked") if "asked" in told else None
+    asked = set_of(asked)[0] if isinstance(asked, list) else "" if is_missing(asked) else str(asked)
+    if (abstained or asked or beside != Beside()) and example is not None and annotator is not None:
+        yield _More(line, example, annotator, abstained, asked, beside)
 
 
 def _is_true(value: Any) -> bool:
@@ -668,12 +748,12 @@ class _Gold(_Answers):
                 right, problem = set_of(right)
             example, label = id_text(values.get(key), LONGEST_ID), id_text(right)
             if not problem and example is None:
-                problem = _no_name(key, "example", values.get(key))
+                problem = no_name(key, "example", values.get(key))
             if not problem and (is_missing(right) or label in missing):
                 left_out["the label is empty"] += 1
                 continue
             if not problem and label is None:
-                problem = _no_name(answer, "label", right)
+                problem = no_name(answer, "label", right)
             self.read.append(_Row(line, example, label, "", problem))
         return left_out
 
@@ -690,7 +770,7 @@ def _features(path: str | os.PathLike[str], pool: _Pool, columns: Columns) -> Fl
         with naming(path):
             values: Floats = open_array(path)
             positions = pool.positions()
-            total = sum(1 for _ in read_rows(pool.path))
+            total = pool.num_rows
             if values.ndim != 2 or len(values) != total:
                 raise InputError(f"{pool.path} has {total:,} rows; the array has shape {values.shape}.")
             return values if len(positions) == total else values[positions]

@@ -2,6 +2,7 @@
 
 import { at, call, get, page, post } from "./api.js";
 import { $, capital, lines, make, note, number, start } from "./dom.js";
+import { intake } from "./start.js";
 
 const admin = page.account.role === "admin";
 
@@ -53,9 +54,12 @@ function aside(one) {
   );
 }
 
+let kinds = {}; // of the projects there are, by name
+
 async function show() {
   const all = await get("projects");
   const live = all.filter((one) => !one.archived);
+  kinds = Object.fromEntries(all.map((one) => [one.name, one.kind]));
   const words = admin ? "There are none yet. Make one below." : "You are in none yet. Ask whoever leads one for an invitation.";
   $("projects").replaceChildren(...(live.length ? live.map(row) : [make("li", { class: "quiet" }, words)]));
   if (!admin) return;
@@ -77,25 +81,50 @@ function ask(one) {
 }
 
 if (admin) {
-  // The address follows the title until somebody writes it.
-  let own = false;
-  $("title").addEventListener("input", () => {
-    if (!own) $("address").value = named($("title").value);
+  // The address follows the title until somebody writes it, and what the file says fills what nobody has written.
+  const written = new Set();
+  const suggest = (id, value) => {
+    if (!written.has(id)) $(id).value = value;
+  };
+  for (const id of ["title", "address", "kind", "classes"]) {
+    $(id).addEventListener("input", () => ($(id).value === "" ? written.delete(id) : written.add(id)));
+  }
+  $("title").addEventListener("input", () => suggest("address", free(named($("title").value))));
+  const like = () => $("like").value;
+  const file = intake($("intake"), {
+    kind: () => (like() ? kinds[like()] : written.has("kind") ? $("kind").value : undefined),
+    changed: () => {
+      const found = file.proposal;
+      if (file.name) suggest("title", titled(file.name));
+      suggest("address", free(named($("title").value)));
+      if (found) suggest("kind", found.kind);
+      if (found?.classes.length) suggest("classes", found.classes.join("\n"));
+      $("make").disabled = file.busy || (file.name !== "" && !found);
+      $("make").textContent = found ? "Make it and label" : "Make it";
+    },
   });
-  $("address").addEventListener("input", () => (own = $("address").value !== ""));
-  $("like").addEventListener("change", () => ($("fresh").hidden = $("like").value !== ""));
+  $("kind").addEventListener("change", () => file.ask({}));
+  $("like").addEventListener("change", () => {
+    $("fresh").hidden = like() !== "";
+    file.ask({});
+  });
   $("new-form").addEventListener("submit", async (event) => {
     event.preventDefault();
     $("problem").textContent = "";
     const body = { name: $("address").value.trim(), title: $("title").value.trim() };
     if (!body.title) return $("title").focus();
-    if ($("like").value) body.like = $("like").value;
+    if (like()) body.like = like();
     else Object.assign(body, { kind: $("kind").value, question: $("question").value, classes: lines($("classes").value) });
+    if (file.proposal) body.examples = file.chosen();
+    $("make").disabled = true;
     try {
       const made = await post("projects", body);
-      location.assign(at(`/p/${made.name}/`));
+      if (!body.examples) location.assign(at(`/p/${made.name}/`));
+      else if (await file.done()) location.assign(at(`/p/${made.name}/label`));
+      else $("make").disabled = false;
     } catch (error) {
       $("problem").textContent = capital(error.message);
+      $("make").disabled = false;
     }
   });
   $("delete-cancel").addEventListener("click", () => $("delete-dialog").close());
@@ -109,5 +138,12 @@ if (admin) {
 // Letters of other alphabets have no place in it: accents go, the rest becomes a hyphen.
 const named = (title) =>
   title.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^[^a-z]+|-+$/g, "").slice(0, 63);
+// A name no project has yet.
+function free(name) {
+  let other = name;
+  for (let next = 2; other && other in kinds; next++) other = `${name}-${next}`;
+  return other;
+}
+const titled = (file) => capital(file.replace(/\.gz$/i, "").replace(/\.[^.]*$/, "").replace(/[_-]+/g, " ").trim()).slice(0, 200);
 
 await start(show);

@@ -150,6 +150,7 @@ def _init_from(
     rejected = target(rejected, inputs=[str(from_)])
     with project_errors(), progress_bar() as progress:
         from activelab.project import Settings, create_project
+        from activelab.project.files.columns import one_annotator
         from activelab.project.files.importing import import_files
         from activelab.project.files.proposal import propose
 
@@ -190,8 +191,9 @@ def _init_from(
     said += f"\nNext: activelab serve {shown}"
     if not settings.classes:
         said += f"\nIt has no classes yet: activelab settings {shown} classes=a,b,c"
-    notes += [note for note in found.notes if f"{from_}: {note}" not in done.notes]
-    notes = [*dict.fromkeys([*notes, *done.notes])]
+    told = one_annotator("imported")  # in a line of its own
+    notes += [note for note in found.notes if note != told]
+    notes = [*dict.fromkeys([*notes, *(note for note in done.notes if note != f"{from_}: {told}")])]
     say(said, {"project": shown, **values, "examples": done.examples, "labels": done.labels, "notes": notes},
         as_json, notes=notes)  # fmt: skip
 

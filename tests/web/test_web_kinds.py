@@ -212,6 +212,7 @@ def test_single_classes_by_keys(tmp_path, visit: Visits):
             text_of(page)  # near the end of the budget few are here ahead
             press(page, "n")
             expect(page.locator("#count")).to_have_text(f"{count} by you")
+        expect(page.locator("#example")).to_contain_text("The budget is spent")  # all is stored
         page.reload()
         expect(page.locator("#example")).to_contain_text("The budget is spent")
         page = visit(site, "jude", f"/example/{first.split()[-1]}")

@@ -78,6 +78,27 @@ def test_a_grid_is_answered_as_single_answers_that_say_so(place, make, tmp_path)
     assert len(project.seen_in_bulk()) == 10
 
 
+def test_exceptions_of_a_grid_have_classes_of_their_own_and_are_single_answers(place, make):
+    project, (ann, *_) = trained(make, place)
+    grid = project.lease_grid(ann)
+    label, (one, two, *rest) = "abc"[grid.label], [lease.id for lease in grid.leases]
+    other = "abc"[grid.label - 1]
+    with pytest.raises(InputError, match="none of the classes"):
+        project.record_grid(ann, rest, label, others={one: "z"})
+    with pytest.raises(InputError, match="two classes"):
+        project.record_grid(ann, [one, *rest], label, others={one: other})
+    assert project.labels().n_labels == 120
+    assert len(project.record_grid(ann, rest, label, others={one: other, two: label}, seconds=24)) == 12
+    codes = [lease.example_id for lease in grid.leases]
+    said = project.database.read(lambda c: votes(c, project.naming(), codes))
+    assert [(said[code][0].label, said[code][0].bulk, said[code][0].seconds) for code in codes[:3]] == [
+        (other, False, 2.0),
+        (label, True, 2.0),
+        (label, True, 2.0),
+    ]
+    assert not any(check.problem for check in examine(project))
+
+
 def test_known_answers_are_in_grids_at_the_rate_of_the_project(tmp_path, make):
     project, (ann, *_) = trained(make, str(tmp_path / "p.db"), gold_rate=0.3)
     project.set_gold({f"e{i}": "abc"[i % 3] for i in range(120, 180)})

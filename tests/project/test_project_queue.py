@@ -257,18 +257,38 @@ def test_what_is_looked_at_is_kept_from_nobody_and_goes_to_who_answers_first(pla
     shown = lease(project, ann, 2, hold=False)
     assert project.database.read(lambda c: queueing.held_by(c, ann, NOW)) == set()
     assert not {*ids(lease(project, bob, 2, hold=False))} & {*ids(shown)}, "others look at others first"
-    held = ahead(project, bob)
-    assert ids(held)[:2] == ids(shown)
+    later = NOW + 300
+    held = ahead(project, bob, later)
+    assert ids(held)[:2] == ids(shown), "others pass it over for some minutes only"
     # Bob is at the first, and has the second only ahead.
     with pytest.raises(ConflictError, match="gone to somebody else"):
-        answer(project, ann, shown[0].id)
-    answer(project, ann, shown[1].id)
+        answer(project, ann, shown[0].id, now=later)
+    answer(project, ann, shown[1].id, now=later)
     with pytest.raises(ConflictError, match="gone to somebody else"):
-        answer(project, bob, held[1].id)
-    answer(project, bob, held[0].id)
+        answer(project, bob, held[1].id, now=later)
+    answer(project, bob, held[0].id, now=later)
     assert sum(counts(project)) == 2
     assert not any(check.problem for check in examine(project))
-    assert len(lease(project, carl, 8)) == 8 - 2 - (len(held) - 2)
+    assert len(lease(project, carl, 8, later)) == 8 - 2 - (len(held) - 2)
+
+
+def test_what_others_were_just_shown_is_kept_ahead_only_where_there_is_nothing_else(place, make):
+    project, (ann, bob, _) = make(place, 8)
+    publish(project, [*range(8)])
+    shown, others = (lease(project, who, 3, hold=False) for who in (ann, bob))
+    answer(project, ann, shown[0].id)
+    held = ahead(project, ann, have=[one.id for one in shown[1:]])
+    assert ids(held) == [1, 2, 6, 7], "3 to 5 are what bob looks at"
+    for one in held:  # ann is quick, bob reads
+        answer(project, ann, one.id)
+    answer(project, bob, others[0].id)
+    assert ids(lease(project, ann, 3)) == [4, 5]
+
+
+def test_who_open_the_page_at_the_same_moment_are_shown_different_examples(place, make):
+    project, people = make(place, 20, 4)
+    shown = at_once(len(people), lambda at: ids(lease(project, people[at], 3, hold=False)))
+    assert len({code for one in shown for code in one}) == 12
 
 
 # ---------------------------------------------------------------------- undo

@@ -83,21 +83,34 @@ def test_a_newcomer_practises_sets_a_goal_and_answers_with_remarks_and_in_bulk(
     lead.locator(".find a").first.click()
     expect(lead.locator(".votes")).to_contain_text("⚑ flagged, “half a 1 fish?”")
 
-    # Twelve at once but two, which come one by one.
+    # Twelve at once but one, which comes by itself, and one of another class.
     page.goto("/bulk")
     settled(page)
     expect(page.locator(".tile")).to_have_count(12)
     assert not complaints(page)
     label = right(page, ".tile >> nth=0")
+    other = next(name for name in WORDS if name != label)
     expect(page.locator("#title")).to_have_text(f"Are all of these {label}?")
-    left_out = page.locator(".tile .words").nth(2).inner_text()
+    left_out, own = (page.locator(".tile .words").nth(place).inner_text() for place in (2, 4))
     page.keyboard.press("3")
+    expect(page.locator("#one-content")).to_have_text(left_out)
+    assert not complaints(page)
+    page.keyboard.press("Enter")
     page.locator(".tile").nth(4).click()
-    expect(page.locator("#all")).to_contain_text(f"10 are {label}, 2 left out")
+    page.locator("#one-classes").get_by_role("button", name=other).click()
+    page.keyboard.press("6")
+    page.keyboard.press(str(1 + [*WORDS].index(other)))
+    page.keyboard.press("6")
+    page.keyboard.press(str(1 + [*WORDS].index(label)))  # it is of the class after all
+    expect(page.locator("#all")).to_contain_text(f"10 are {label}, 1 of another class, 1 left out")
+    assert not complaints(page)
     page.locator("#title").focus()
     page.keyboard.press("Enter")
-    expect(page.locator("#count")).to_have_text("10 answered in bulk")
+    expect(page.locator("#count")).to_have_text("11 answered here")
     assert len(site.project.seen_in_bulk()) == 10
+    with site.browser("ann") as ann:
+        said = ann.get("/api/v1/answers?limit=20").json()
+    assert [one["label"] for one in said if one["content"]["text"] == own] == [other]
     waiting = {lease.content["text"] for lease in site.project.lease(site.people["ann"], 40)}
     assert left_out in waiting
 

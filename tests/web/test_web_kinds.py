@@ -208,11 +208,11 @@ def test_single_classes_by_keys(tmp_path, visit: Visits):
         expect(page.locator("#example")).not_to_have_text(first)
         expect(page.locator("#count")).to_have_text("0.67 of 2 · 2 by you")
         eventually(lambda: given(site) == [["refund"], ["delivery"], None])
-        for key in "nnnn":
-            before = question.inner_text()
-            press(page, key)
-            expect(question).not_to_have_text(before)
-        expect(page.locator("#count")).to_have_text("2 of 2 · 6 by you")
+        for count in ("1 of 2 · 3", "1.33 of 2 · 4", "1.67 of 2 · 5", "2 of 2 · 6"):
+            text_of(page)  # near the end of the budget few are here ahead
+            press(page, "n")
+            expect(page.locator("#count")).to_have_text(f"{count} by you")
+        expect(page.locator("#example")).to_contain_text("The budget is spent")  # all is stored
         page.reload()
         expect(page.locator("#example")).to_contain_text("The budget is spent")
         page = visit(site, "jude", f"/example/{first.split()[-1]}")

@@ -614,13 +614,15 @@ class Project:
         leases: Sequence[int],
         label: str,
         *,
+        others: Mapping[int, str] | None = None,
         seconds: float | None = None,
         source: str = "api",
         request: str | None = None,
     ) -> list[queueing.Recorded]:
         """Store the same label of examples of a grid, all or none, as answers seen in bulk.
 
-        Examples that are left out stay with the person, to be answered one by one.
+        With ``others``, classes by lease, examples of another class are stored as single answers. Those that
+        are left out stay with the person, to be answered one by one.
 
         Raises
         ------
@@ -628,7 +630,7 @@ class Project:
             If one is not theirs or answered already, or the project does not let examples be answered
             together.
         InputError
-            If there is no such class.
+            If there is no such class, or an example has two.
         """
         self._with_bulk()
 
@@ -643,8 +645,9 @@ class Project:
                 version=now.version,
                 bulk=True,
             )
+            codes = {one: self._code(name, now) for one, name in (others or {}).items()}
             return self.database.write(
-                lambda c: bulk.record_grid(c, now.settings, annotator_id, leases, reply, time.time())
+                lambda c: bulk.record_grid(c, now.settings, annotator_id, leases, reply, codes, time.time())
             )
 
         return self._with_codes(store)

@@ -52,7 +52,7 @@ async def take_grid(site: Here, visitor: Annotator) -> GridOut | None:
 async def answer_grid(body: GridIn, site: Here, visitor: Annotator) -> GridStoredOut:
     """Store one label of the examples that are named, as an answer each, marked as seen in bulk: all or none.
 
-    The others of the grid are asked one by one.
+    Those of other classes are stored as single answers. The rest of the grid is asked one by one.
     """
 
     def work() -> GridStoredOut:
@@ -60,6 +60,7 @@ async def answer_grid(body: GridIn, site: Here, visitor: Annotator) -> GridStore
             visitor.account.id,
             body.leases,
             body.label,
+            others={one.lease: one.label for one in body.others},
             seconds=body.seconds,
             source=source_of(visitor),
             request=body.request,

@@ -498,11 +498,22 @@ class GridOut(BaseModel):
     items: list[Item]
 
 
-class GridIn(Body):
-    """The examples of a grid that are of a class; the others are asked one by one."""
+_Lease = Annotated[int, Field(ge=0, lt=2**63)]
 
-    leases: Annotated[list[Annotated[int, Field(ge=0, lt=2**63)]], Field(max_length=100)]
+
+class GridOtherIn(Body):
+    """An example of a grid that is of another class."""
+
+    lease: _Lease
     label: Short
+
+
+class GridIn(Body):
+    """The examples of a grid that are of a class; what is not named is asked one by one."""
+
+    leases: Annotated[list[_Lease], Field(max_length=100)]
+    label: Short
+    others: Annotated[list[GridOtherIn], Field(max_length=100, description="Of other classes.")] = []
     seconds: Annotated[Seconds | None, Field(description="For all of them.")] = None
     request: RequestId | None = None
 

@@ -5,12 +5,13 @@ All functions work inside a transaction of the caller.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from sqlalchemy import Connection, select, update
 
+from activelab._errors import InputError
 from activelab._typing import Bools, Floats, Ints
 from activelab.project.labelling import queue as queueing
 from activelab.project.labelling.decisions import load_truths
@@ -137,18 +138,25 @@ def record_grid(
     annotator_id: int,
     leases: Sequence[int],
     reply: Answer,
+    others: Mapping[int, int],
     now: float,
 ) -> list[Recorded]:
     """Store the same label of some examples of a grid, each as an answer seen in bulk: all, or none.
 
-    Those that are left out go the usual way: they stay with the person, to be answered one by one.
+    With ``others``, class codes by lease, examples of another class are stored, too, as answers that were not
+    seen in bulk: who gives them has not agreed with the model. Those that are left out go the usual way: they
+    stay with the person, to be answered one by one.
 
     Raises
     ------
     ConflictError
         As `queue.record`, for any of them, or if one is of no grid of theirs.
+    InputError
+        If an example has two classes.
     """
-    wanted = [*dict.fromkeys(leases)]
+    wanted = [*dict.fromkeys([*leases, *others])]
+    if twice := {*leases} & {*others}:
+        raise InputError(f"lease {min(twice)} has two classes: name it in leases or in others.")
     theirs = select(lease.c.id).where(
         lease.c.id.in_(wanted), lease.c.annotator_id == annotator_id, lease.c.bulk
     )
@@ -159,6 +167,8 @@ def record_grid(
     for one in wanted:
         request = None if reply.request is None else f"{reply.request}.{one}"
         named = replace(reply, seconds=seconds, request=request)
+        if one in others:
+            named = replace(named, class_code=others[one], bulk=others[one] == reply.class_code)
         stored.append(queueing.record(connection, settings, annotator_id, one, named, now)[0])
     _let_go(connection, annotator_id)
     return stored

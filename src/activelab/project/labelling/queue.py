@@ -83,6 +83,8 @@ CLOCK_SECONDS = 60.0
 _CAREFUL = 500
 _ROUNDING = 1e-9  # of a budget that is counted in parts of a label
 _LOCK_BUDGET = 7_206_002
+_LOCK_SHOWN = 7_206_004
+_LATELY = 180.0  # seconds for which others rather get other examples than those somebody was only shown
 
 
 class ConflictError(RuntimeError):
@@ -303,6 +305,18 @@ _HOLDS = exists().where(
     lease.c.state == "open",
     or_(covers(lease.c.asked), queue.c.asked == WHOLE),
 )
+# What others were shown since a moment, of the last leases, and nobody keeps for them.
+_last = (
+    select(lease.c.example_id, lease.c.asked, lease.c.annotator_id, lease.c.leased, lease.c.expires)
+    .order_by(lease.c.id.desc())
+    .limit(literal_column("100"))
+    .subquery("last")
+)
+_SHOWN_LATELY = select(_last.c.example_id, _last.c.asked).where(
+    _last.c.leased > bindparam("since", type_=Float),
+    _last.c.expires <= _last.c.leased,
+    _last.c.annotator_id != bindparam("who"),
+)
 _FREE = (
     select(queue.c.example_id, queue.c.asked)
     .where(
@@ -311,15 +325,10 @@ _FREE = (
         queue.c.asked >= bindparam("least"),
         ~_ANSWERED,
         ~_HOLDS,
+        tuple_(queue.c.example_id, queue.c.asked).not_in(_SHOWN_LATELY),
     )
     .order_by(queue.c.position)
     .limit(bindparam("count"))
-)
-# What was shown to others lately, and is not kept for anybody.
-_SHOWN_LATELY = select(lease.c.example_id, lease.c.asked).where(
-    lease.c.id > select(func.max(lease.c.id)).scalar_subquery() - 100,
-    lease.c.state == "expired",
-    lease.c.annotator_id != bindparam("who"),
 )
 _BEST = _FREE.with_for_update(of=queue, skip_locked=True).cte("best")
 _TAKE_BEST = (
@@ -566,6 +575,8 @@ def _lease(
     leases += [one for one in seen if one.gold]
     wanted -= len(seen)
     left -= sum(settings.price_of_answer(one.asked) for one in seen)
+    if not hold and connection.dialect.name == "postgresql":
+        connection.execute(project_lock(_LOCK_SHOWN))  # what others are shown at this moment is known, too
     more = True
     while wanted > 0 and who.round >= 0 and left >= settings.least_price:
         # No question costs more than a label; with less than one left, one class can be asked about.
@@ -699,23 +710,32 @@ def _take_best(
     now: float,
     hold: bool = True,
 ) -> list[Lease]:
-    """Lease the best of a round that is free and new to somebody; with 0 for ``least`` single classes."""
-    wanted = {"round": number, "who": annotator_id, "count": count, "least": least}
+    """Lease the best of a round that is free and new to somebody; with 0 for ``least`` single classes.
+
+    What others were shown lately, and may answer first, comes last.
+    """
+    wanted: dict[str, Any] = {"round": number, "who": annotator_id, "count": count, "least": least}
+    times = now - _LATELY, math.inf
     if not hold:
-        seen = {(*one,) for one in connection.execute(_SHOWN_LATELY, {"who": annotator_id})}
-        free = [(*one,) for one in connection.execute(_FREE, wanted | {"count": count + len(seen)})]
-        # What others are looking at, and may answer first, comes last.
-        free = sorted(free, key=seen.__contains__)[:count]
+        found = (connection.execute(_FREE, wanted | {"since": since}).all() for since in times)
+        free = [*dict.fromkeys((*one,) for rows in found for one in rows)][:count]
         return [keep(connection, settings, annotator_id, number, one, False, now, hold) for one in free]
-    if connection.dialect.name == "postgresql":
-        circumstances = {"now": now, "ends": now + settings.lease_seconds}
-        rows = connection.execute(_TAKE_AND_KEEP, wanted | circumstances).all()
-        return [_leased(row) for row in sorted(rows)]
-    taken = connection.execute(_TAKE_BEST, wanted).all()
-    return [
-        keep(connection, settings, annotator_id, number, (example_id, about), False, now)
-        for _, example_id, about in sorted(taken)
-    ]
+    leases = list[Lease]()
+    for since in times:
+        wanted |= {"count": count - len(leases), "since": since}
+        if not wanted["count"]:
+            break
+        if connection.dialect.name == "postgresql":
+            circumstances = {"now": now, "ends": now + settings.lease_seconds}
+            rows = connection.execute(_TAKE_AND_KEEP, wanted | circumstances).all()
+            leases += [_leased(row) for row in sorted(rows)]
+        else:
+            taken = connection.execute(_TAKE_BEST, wanted).all()
+            leases += [
+                keep(connection, settings, annotator_id, number, (example_id, about), False, now)
+                for _, example_id, about in sorted(taken)
+            ]
+    return leases
 
 
 def _leased(row: Any) -> Lease:

@@ -1,13 +1,17 @@
-// Similar examples that the model agrees on: one key for all of them, exceptions by a click or their key.
+// Similar examples that the model agrees on: one key for all of them. A click or a key on one of them asks what it is
+// instead: it gets a class of its own, or is left out.
 
 import { at, page, post, requestId } from "./api.js";
-import { begin, picture } from "./content.js";
+import { chooser } from "./choose.js";
+import { begin, picture, showContent } from "./content.js";
 import { $, capital, make, note, number, start } from "./dom.js";
+import { pressed } from "./keys.js";
 import { showMessages } from "./messages.js";
 
 const KEYS = "123456789abcdefhijkl";
 let grid = null;
-let out = new Set();
+let except = new Map(); // by lease: a class of its own, or null for what is left out
+let open = null; // the place of what is asked about, and its classes
 let shownAt = 0;
 let hidden = 0;
 let hiddenSince = null;
@@ -23,31 +27,60 @@ function tile(item, place) {
   return make(
     "li",
     {},
-    make("button", { type: "button", class: "tile", "aria-pressed": "true", "aria-keyshortcuts": KEYS[place], onclick: () => toggle(place) }, make("kbd", { "aria-hidden": "true" }, KEYS[place]), parts),
+    make(
+      "button",
+      { type: "button", class: "tile", "aria-pressed": "true", "aria-haspopup": "dialog", "aria-keyshortcuts": KEYS[place], onclick: () => ask(place) },
+      make("kbd", { "aria-hidden": "true" }, KEYS[place]),
+      parts,
+      make("b", { class: "own-class", dir: "auto" }),
+    ),
   );
 }
 
-function toggle(place) {
+const dialog = $("one-dialog");
+
+function ask(place) {
+  if (busy) return;
+  const { lease, content } = grid.items[place];
+  const box = make("div");
+  open = { place, choice: chooser(box, (label) => settle(label), { chosen: except.get(lease) ?? (except.has(lease) ? null : grid.label), name: "Its class" }) };
+  $("one-content").replaceChildren(...showContent(content));
+  $("one-classes").replaceChildren(box);
+  dialog.showModal();
+  $("one-out").focus();
+}
+
+// The class of what is asked about; null leaves it out.
+function settle(label) {
+  const { place } = open;
   const { lease } = grid.items[place];
-  if (!out.delete(lease)) out.add(lease);
-  $("grid").children[place].firstChild.setAttribute("aria-pressed", String(!out.has(lease)));
+  if (label === grid.label) except.delete(lease);
+  else except.set(lease, label);
+  const tile = $("grid").children[place].firstChild;
+  tile.setAttribute("aria-pressed", String(!except.has(lease)));
+  tile.lastChild.textContent = except.has(lease) ? (label ?? "left out") : "";
+  tile.classList.toggle("out", except.get(lease) === null);
   showActs();
+  dialog.close();
 }
 
 function showActs() {
-  const left = grid.items.length - out.size;
-  $("all").replaceChildren(make("kbd", { "aria-hidden": "true" }, "↵"), make("span", {}, out.size ? `${number(left)} are ${grid.label}, ${number(out.size)} left out` : `All ${number(left)} are ${grid.label}`));
-  $("all").disabled = !left;
+  const left = grid.items.length - except.size;
+  const others = [...except.values()].filter((label) => label !== null).length;
+  const out = except.size - others;
+  const words = [`${number(left)} are ${grid.label}`, ...(others ? [`${number(others)} of ${others === 1 ? "another class" : "other classes"}`] : []), ...(out ? [`${number(out)} left out`] : [])];
+  $("all").replaceChildren(make("kbd", { "aria-hidden": "true" }, "↵"), make("span", {}, except.size ? words.join(", ") : `All ${number(left)} are ${grid.label}`));
+  $("all").disabled = !left && !others;
 }
 
 function show() {
   $("title").textContent = grid ? `Are all of these ${grid.label}?` : "In bulk";
-  $("count").textContent = done ? `${number(done)} answered in bulk` : "";
+  $("count").textContent = done ? `${number(done)} answered here` : "";
   for (const name of ["hint", "acts"]) $(name).hidden = !grid;
   $("empty").hidden = grid !== null;
   $("undo").hidden = !last;
   $("grid").replaceChildren(...(grid?.items.map(tile) ?? []));
-  out = new Set();
+  except = new Map();
   request = requestId();
   shownAt = performance.now();
   hidden = 0;
@@ -75,19 +108,23 @@ async function act(work) {
   }
 }
 
-const give = (left) =>
+const give = (leases, others) =>
   act(async () => {
     const seconds = Math.min(Math.max((performance.now() - shownAt - hidden) / 1000, 0), 86400);
-    const leases = grid.items.map((item) => item.lease).filter((lease) => left.has(lease));
-    const { number: stored } = await post("grid/answer", { leases, label: grid.label, seconds, request });
-    const others = grid.items.length - stored;
+    const { number: stored } = await post("grid/answer", { leases, label: grid.label, others, seconds, request });
+    const left = grid.items.length - stored;
     done += stored;
     last = stored;
     await more();
-    note(`${number(stored)} stored.${others ? ` ${number(others)} wait for you on the page Label.` : ""}`);
+    note(`${number(stored)} stored.${left ? ` ${number(left)} wait for you on the page Label.` : ""}`);
   });
 
-const all = () => grid && !$("all").disabled && give(new Set(grid.items.map((item) => item.lease).filter((lease) => !out.has(lease))));
+function all() {
+  if (!grid || $("all").disabled) return;
+  const leases = grid.items.map((item) => item.lease);
+  const others = leases.filter((lease) => except.get(lease)).map((lease) => ({ lease, label: except.get(lease) }));
+  give(leases.filter((lease) => !except.has(lease)), others);
+}
 
 // Answers are single ones: the last of them are taken back, one after the other.
 const undo = () =>
@@ -104,17 +141,29 @@ const undo = () =>
   });
 
 $("all").addEventListener("click", all);
-$("none").addEventListener("click", () => give(new Set()));
+$("none").addEventListener("click", () => give([], []));
+$("one-out").addEventListener("click", () => settle(null));
+$("one-close").addEventListener("click", () => dialog.close());
 $("undo").addEventListener("click", undo);
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || !grid) return;
-  const key = event.key.toLowerCase();
-  const place = KEYS.indexOf(key);
-  if (key === "enter" && !event.target.matches("button, a")) all();
-  else if (key === "u" && last) undo();
-  else if (key.length === 1 && place >= 0 && grid.items[place]) toggle(place);
-  else return;
-  event.preventDefault();
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing || !grid) return;
+  const onButton = event.target.matches("button, a, summary");
+  if (dialog.open) {
+    if (event.target.matches("input") || (onButton && event.key === "Enter")) return;
+    pressed(event, (key) => {
+      if (key === "s") settle(null);
+      return key === "s" || open.choice.press(key);
+    });
+    return;
+  }
+  pressed(event, (key) => {
+    const place = key.length === 1 ? KEYS.indexOf(key) : -1;
+    if (key === "Enter" && !onButton) all();
+    else if (key === "u" && last) undo();
+    else if (grid.items[place]) ask(place);
+    else return false;
+    return true;
+  });
 });
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) hiddenSince = performance.now();

@@ -79,7 +79,7 @@ const LATER = " This page looks by itself.";
 const about = (seconds) => (seconds < 90 ? `about ${number(Math.ceil(seconds))} seconds` : `about ${number(Math.ceil(seconds / 60))} minutes`);
 const NOTHING = {
   budget: () => ["The budget is spent.", "All labels this project asked for are there. Thank you."],
-  empty: () => ["Nothing to label now.", "There are no examples in this project yet."],
+  empty: () => ["Nothing to label now.", `There are no examples in this project yet${page.account.role === "admin" ? ": add some on the page Data" : ""}.`],
   training: (after) => ["Nothing to label now: a round is being trained.", `It goes on ${after === null ? "when that is done" : `in ${about(after)}`}.${LATER}`],
   share: () => ["Nothing to label now.", `You have labelled what falls to you of this round.${LATER}`],
   held: (after) => ["Nothing to label now: others are at work on the rest.", `${after === null ? "What they leave" : `What they have not answered in ${about(after)}`} comes back.${LATER}`],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, delete, or_, select, text, update
@@ -14,9 +13,9 @@ from sqlalchemy.sql.selectable import FromClause
 from activelab._errors import InputError
 from activelab.project._project import Project
 from activelab.project.labelling import rounds
-from activelab.project.labelling.intake import CHANGES, in_turn
+from activelab.project.labelling.intake import in_turn
 from activelab.project.labelling.naming import EventNaming
-from activelab.project.labelling.queue import take_back
+from activelab.project.labelling.queue import take_back_last
 from activelab.project.settings import load_settings, store_settings
 from activelab.project.store import accounts
 from activelab.project.store.accounts import find_account, let_go
@@ -43,6 +42,9 @@ from activelab.project.store.schema import (
 
 FORMAT = "activelab person 1"
 SOURCE = "removal"
+
+AT_ONCE = 50
+"""Answers taken back in one transaction."""
 
 # The tables of Label Studio are of a layer further out.
 _USERS = text("SELECT user_id FROM label_studio_user WHERE annotator_id = :who")
@@ -234,7 +236,7 @@ def remove_person(
     name = project.database.write(lambda c: _close(c, account_id, by, answers))
     project.refresh(0)
     taken = 0
-    while answers and (some := in_turn(project.database, partial(_take_back, account_id=account_id))):
+    while answers and (some := in_turn(project.database, lambda c: _take_back(c, account_id))):
         taken += some
     return Removed(name, taken)
 
@@ -298,8 +300,4 @@ def _rename(connection: Connection, name: str, pseudonym: str) -> None:
 def _take_back(connection: Connection, account_id: int) -> int:
     """Take back some of the answers somebody has given; how many."""
     rounds.hold_round(connection)
-    query = select(answer.c.example_id, answer.c.asked).where(answer.c.annotator_id == account_id)
-    some = connection.execute(query.order_by(answer.c.event_id.desc()).limit(CHANGES)).all()
-    for code, asked in some:
-        take_back(connection, account_id, code, time.time(), source=SOURCE, asked=asked)
-    return len(some)
+    return take_back_last(connection, account_id, AT_ONCE, time.time(), source=SOURCE)

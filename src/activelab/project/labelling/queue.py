@@ -1033,18 +1033,28 @@ def _answer_to(annotator_id: int, question: Question) -> Select[Any]:
     )
 
 
-def take_back(
-    connection: Connection, annotator_id: int, example_id: int, now: float, *, source: str, asked: int = WHOLE
-) -> bool:
-    """Undo an answer that was deleted elsewhere, or whose person is removed; False if there is none."""
+def take_back(connection: Connection, annotator_id: int, example_id: int, now: float, *, source: str) -> bool:
+    """Undo an answer about a whole example that was deleted elsewhere; False if there is none."""
     share_round(connection)
     connection.execute(_WHO, {"who": annotator_id})
-    before = connection.execute(_answer_to(annotator_id, (example_id, asked))).one_or_none()
+    before = connection.execute(_answer_to(annotator_id, (example_id, WHOLE))).one_or_none()
     if before is None:
         return False
     _remove(connection, before, now, source)
     settle_again(connection, load_settings(connection), [example_id])
     return True
+
+
+def take_back_last(connection: Connection, annotator_id: int, most: int, now: float, *, source: str) -> int:
+    """Undo some answers of somebody who is removed, the last first; how many."""
+    share_round(connection)
+    connection.execute(_WHO, {"who": annotator_id})
+    last = select(answer).where(answer.c.annotator_id == annotator_id).order_by(answer.c.event_id.desc())
+    rows = connection.execute(last.limit(most)).all()
+    for row in rows:
+        _remove(connection, row, now, source)
+    settle_again(connection, load_settings(connection), sorted({row.example_id for row in rows}))
+    return len(rows)
 
 
 def undo(

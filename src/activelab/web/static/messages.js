@@ -11,7 +11,7 @@ export async function showMessages() {
     const button = make("button", { type: "button", class: "small" }, "I have read it");
     const box = make(
       "div",
-      { class: "banner message", role: "status", "data-id": one.id },
+      { class: "banner message", "data-id": one.id },
       make("span", {}, make("span", { class: "quiet" }, `${one.by ?? "Whoever leads"}, ${when(one.sent)}`), make("span", { class: "said", dir: "auto" }, one.text)),
       button,
     );

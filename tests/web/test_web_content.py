@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import wave
+from typing import Any
 
 import numpy as np
 import pytest
@@ -196,6 +197,73 @@ def test_files_come_in_parts(tmp_path, folder):
 
 
 # ---------------------------------------------------------------- in a browser
+
+
+# A second of colours, as bytes of a file.
+_FILM = """async () => {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 160, height: 120 });
+  const brush = canvas.getContext("2d");
+  const timer = setInterval(() => {
+    brush.fillStyle = `hsl(${performance.now() / 5} 80% 50%)`;
+    brush.fillRect(0, 0, 160, 120);
+  }, 40);
+  const recorder = new MediaRecorder(canvas.captureStream(), { mimeType: "video/webm" });
+  const film = new Promise((resolve) => (recorder.ondataavailable = ({ data }) => resolve(data)));
+  recorder.start();
+  setTimeout(() => recorder.stop(), 1000);
+  const bytes = new Uint8Array(await (await film).arrayBuffer());
+  clearInterval(timer);
+  return [...bytes];
+}"""
+
+
+@pytest.mark.slow
+def test_a_film_and_a_long_recording_are_played_by_the_keys(tmp_path, folder, visit: Visits):
+    (folder / "long.wav").write_bytes(sound(1800))
+    contents = [{"video": "film.webm"}, {"audio": "long.wav"}]
+    with running(tmp_path / "p.db", contents=contents, image_root=str(folder)) as site:
+        (folder / "film.webm").write_bytes(bytes(visit(site, None, "/login").evaluate(_FILM)))
+        page = visit(site, "ann", "/label")
+        press, parts = page.keyboard.press, dict[str, int]()
+        page.on("response", lambda one: parts.update({one.headers.get("content-range", ""): one.status}))
+
+        def at(media: Any) -> float:
+            return media.evaluate("(one) => one.currentTime")
+
+        def film() -> None:
+            media = page.locator("#example video")
+            expect(media).to_have_js_property("videoWidth", 160)
+            press("Shift+Space")
+            expect(media).to_have_js_property("ended", True)
+            assert at(media) > 0.5
+            press("<")
+            press("Shift+Home")
+            press("Shift+Space")
+            expect(media).to_have_js_property("ended", False)
+            expect(media).to_have_js_property("paused", True)
+            expect(media).to_have_js_property("playbackRate", 0.75)
+            press("Shift+ArrowLeft")
+            expect(media).to_have_js_property("currentTime", 0)
+            press(">")
+
+        def recording() -> None:
+            media = page.locator("#example audio")
+            expect(media).to_have_js_property("readyState", 4)
+            media.evaluate("(one) => (one.currentTime = 1700)")
+            eventually(lambda: any(one.startswith("bytes 13") and parts[one] == 206 for one in parts), page)
+            press("Shift+ArrowRight")
+            expect(media).to_have_js_property("currentTime", 1705)
+            press("Shift+Space")
+            eventually(lambda: at(media) > 1705, page)
+            press("Shift+Space")
+            expect(media).to_have_js_property("paused", True)
+
+        for turn in range(2):
+            expect(page.locator("#example figure.player")).to_be_visible()
+            (film if page.locator("#example video").count() else recording)()
+            press("1")
+            expect(page.locator("#count")).to_have_text(f"{turn + 1} by you")
+        expect(page.locator("#example")).to_contain_text("all of this round is labelled")
 
 
 @pytest.mark.slow

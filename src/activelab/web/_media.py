@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from fastapi.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from activelab.project.media import MediaError, open_media
 from activelab.web._failures import Failure
@@ -54,12 +55,28 @@ def media_response(root: str | None, name: object, part: str, wanted: str | None
     headers |= {"Accept-Ranges": "bytes", "Content-Length": str(last + 1 - first)}
     if wanted is not None:
         headers["Content-Range"] = f"bytes {first}-{last}/{size}"
-    return StreamingResponse(
-        _chunks(file, first, last + 1 - first),
+    return _Part(
+        file,
+        first,
+        last + 1 - first,
         status_code=206 if wanted is not None else 200,
         media_type=type_,
         headers=headers,
     )
+
+
+class _Part(StreamingResponse):
+    """Bytes of a file, which is closed although a player that seeks hears no more of them, or none at all."""
+
+    def __init__(self, file: BinaryIO, first: int, length: int, **options: Any) -> None:
+        super().__init__(_chunks(file, first, length), **options)
+        self._file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._file.close()
 
 
 def _range(wanted: str | None, size: int) -> tuple[int, int]:
@@ -80,8 +97,7 @@ def _range(wanted: str | None, size: int) -> tuple[int, int]:
 
 
 def _chunks(file: BinaryIO, first: int, length: int) -> Iterator[bytes]:
-    with file:
-        file.seek(first)
-        while length > 0 and (data := file.read(min(_CHUNK, length))):
-            length -= len(data)
-            yield data
+    file.seek(first)
+    while length > 0 and (data := file.read(min(_CHUNK, length))):
+        length -= len(data)
+        yield data

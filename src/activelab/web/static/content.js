@@ -301,7 +301,7 @@ if (read) {
   new ResizeObserver(follow).observe(box);
   new MutationObserver(follow).observe(box, { childList: true });
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || (event.target !== document.body && event.target !== box) || document.querySelector("dialog[open]")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || ![document.body, $("main"), box].includes(event.target) || document.querySelector("dialog[open]")) return;
     const pageful = Math.max(box.clientHeight - 60, 60);
     const down = { ArrowDown: 60, ArrowUp: -60, PageDown: pageful, PageUp: -pageful, " ": pageful, Home: -box.scrollHeight, End: box.scrollHeight }[event.key];
     if (!down || event.shiftKey || box.scrollHeight - box.clientHeight < 1) return;

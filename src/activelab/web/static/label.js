@@ -512,6 +512,8 @@ const events = {
 showProgress();
 const left = await out.begin(events); // before examples come: what is answered is not asked again
 await start(() => Promise.all([choice.ready.then(refill), mine.load()]));
+// Tab goes on to the answer from here, and back to what stands above.
+if (document.activeElement === document.body) $("main").focus({ preventScroll: true });
 for (const one of left) {
   done.add(one.item.lease);
   mine.add(own(one));

@@ -359,6 +359,13 @@ def test_every_kind_of_content_is_shown_and_used(tmp_path, folder, visit: Visits
             expect(read).to_have_attribute("aria-valuenow", "100")
             page.get_by_role("button", name="Larger text").click()
             assert box.locator(".text").evaluate("(one) => parseFloat(getComputedStyle(one).fontSize)") > 20
+            size = page.viewport_size
+            page.set_viewport_size({"width": 640, "height": 400})
+            width = "(one) => one.offsetWidth"
+            left, beside = (page.locator(one).evaluate(width) for one in ("#example", ".answers"))
+            assert abs(left - beside) < 2
+            assert left > 280
+            page.set_viewport_size(size)
 
         def table() -> None:
             expect(box.locator("td")).to_have_text(["1", "2"])

@@ -175,6 +175,15 @@ def summable(values: Float64s) -> Float64s:
     return np.asarray(np.rint(values * 2.0**26) * 2.0**-26)
 
 
+def summable_parts(values: Float64s) -> Float64s:
+    """Two parts of probabilities, shape (2, n): rounded as `summable`, and what is left, to 52 binary places.
+
+    The sums of either are exact, of up to 2^27 of them and in any order.
+    """
+    high = summable(values)
+    return np.stack([high, np.rint((values - high) * 2.0**52) * 2.0**-52])
+
+
 FIXED_POINT = 52
 """`fixed_sum` counts in units of 2 to the minus this."""
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from activelab import _html
 from activelab._frames import Backend, make_frame
-from activelab._kernels import blocks, summable
+from activelab._kernels import blocks, summable_parts
 from activelab._typing import Bools, Float64s, Ids, Ints
 from activelab.consensus._accuracy import LEAST_COMPARISONS, Accuracies
 from activelab.consensus._pairs import Pairs
@@ -136,12 +136,12 @@ class AnnotatorSums:
     ----------
     n_labels, n_shared, right, right_shared : ndarray of float64, shape (n_annotators,)
         Labels, those on shared examples, and how many of either equal the consensus.
-    believed : ndarray of float64, shape (n_annotators,), or None
-        Sum of the posteriors of the labels given.
+    believed : ndarray of float64, shape (2, n_annotators), or None
+        Sums of the two `summable_parts` of the posteriors of the labels given.
     pairs : Pairs
         Annotators and the classes they used.
-    by_pair : ndarray of float64, shape (n_pairs, 3)
-        Labels, those that equal the consensus, and the qualities of the consensus of their examples.
+    by_pair : ndarray of float64, shape (n_pairs, 4)
+        Labels, those that equal the consensus, and the two parts of the qualities of its examples.
     """
 
     n_labels: Float64s
@@ -159,7 +159,7 @@ class AnnotatorSums:
         if self.believed is not None and other.believed is not None:
             self.believed = self.believed + other.believed
         pairs = self.pairs.merged(other.pairs)
-        by_pair = np.zeros((len(pairs), 3))
+        by_pair = np.zeros((len(pairs), 4))
         for one in (self, other):
             by_pair[pairs.find(one.pairs.annotator, one.pairs.label)] += one.by_pair
         self.pairs, self.by_pair = pairs, by_pair
@@ -172,7 +172,7 @@ def annotator_sums(
     size = labels.n_annotators
     pairs = Pairs.of(labels.annotator, labels.label, size, labels.n_classes)
     none = (np.zeros(size), np.zeros(size), np.zeros(size), np.zeros(size))
-    sums = AnnotatorSums(*none, None, pairs, np.zeros((len(pairs), 3)))
+    sums = AnnotatorSums(*none, None, pairs, np.zeros((len(pairs), 4)))
     for block in blocks(labels, at_least=1):
         equal = block.label == consensus[block.index][block.row]
         shared = block.counts[block.row] > 1
@@ -181,12 +181,12 @@ def annotator_sums(
         sums.right += np.bincount(block.annotator, equal, minlength=size)
         sums.right_shared += np.bincount(block.annotator, equal & shared, minlength=size)
         pair = pairs.find(block.annotator, block.label)
-        of_example = summable(quality[block.index])[block.row]
-        for column, values in enumerate((None, equal, of_example)):
+        of_example = summable_parts(quality[block.index])[:, block.row]
+        for column, values in enumerate((None, equal, *of_example)):
             sums.by_pair[:, column] += np.bincount(pair, values, len(pairs))
     if label_quality is not None:
-        believed = np.bincount(labels.annotator, summable(label_quality), size)
-        sums.believed = believed.astype(np.float64, copy=False)
+        parts = summable_parts(label_quality)
+        sums.believed = np.stack([np.bincount(labels.annotator, one, size) for one in parts]).astype(float)
     return sums
 
 
@@ -207,7 +207,7 @@ def table_of(
     if about.believed is not None and model_weight is not None:
         mean_weight = float(model_weight.mean())
         share = mean_weight / (mean_weight + weight.sum() * sums.mean_labels / max(size, 1))
-        overall = share * _ratio(about.believed, about.n_labels) + (1 - share) * overall
+        overall = share * _ratio(about.believed.sum(axis=0), about.n_labels) + (1 - share) * overall
     accuracy = Accuracies.unknown(size) if accuracy is None else accuracy
     return AnnotatorTable(
         annotator=annotators,
@@ -232,7 +232,8 @@ def worst_class(about: AnnotatorSums, n_annotators: int) -> Ints:
     of the examples so labelled; then lowest class (mathematics.md §5).
     """
     worst = np.full(n_annotators, -1, dtype=np.int64)
-    used, right, quality = about.by_pair.T
+    used, right = about.by_pair.T[:2]
+    quality = about.by_pair[:, 2:].sum(axis=1)
     annotator, label = about.pairs.annotator, about.pairs.label
     order = np.lexsort((label, -quality / used, -used, right / used, annotator))
     first = np.ones(len(order), dtype=bool)

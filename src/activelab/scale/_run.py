@@ -71,8 +71,6 @@ class Runner:
 
     def finish(self, job: Job, first_pass: Any) -> None:
         """Remove all but what the first pass made of each partition: the next round has a use for it."""
-        for folder in ("parameters", "consensus"):
-            self.store.remove(folder)
         kept = {job.prepared(partition) for partition in self.partitions}
         kept |= {self._file(first_pass, job.digest, partition) for partition in self.partitions}
         for folder in ("results", "prepared"):
@@ -80,6 +78,9 @@ class Runner:
                 name = f"{folder}/{file.url.rpartition('/')[2]}"
                 if name not in kept:
                     self.store.remove(name)
+        # Last, for results say that these are there.
+        for folder in ("parameters", "consensus"):
+            self.store.remove(folder)
 
     def _file(self, function: Any, key: str, partition: Partition) -> str:
         return f"results/{function.__name__}-{key}-{partition.digest}"

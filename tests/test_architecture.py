@@ -98,6 +98,13 @@ def test_help_and_completion_compute_nothing(asked):
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_a_server_loads_what_it_needs_rarely_when_it_needs_it():
+    heavy = ("pyarrow", "pandas", "sklearn", "scipy", "matplotlib", "PIL")
+    code = f"import sys, activelab.web._serve; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_import_loads_no_heavy_library():
     heavy = [
         "sklearn",

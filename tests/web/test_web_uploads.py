@@ -9,7 +9,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -19,8 +19,10 @@ from test_web_workspace import served
 from web_browser import WINDOWS, Visits, eventually, settled, text_of
 from web_site import PASSWORD, PATIENCE, PNG, RunningSite, running
 
+from activelab.formats import FORMATS
 from activelab.project import open_project
 from activelab.project.store.schema import audit
+from activelab.web._api_data import Tool
 from activelab.web._serve import first_link
 from activelab.web._shield import UPLOADS
 from activelab.web._uploads import AT_ONCE, KEPT_SECONDS, Uploads
@@ -175,6 +177,7 @@ def test_examples_labels_and_known_answers_into_a_project(site: RunningSite):
         assert found["problems"] == ["line 1: there is no example '7'"]
         table = "task,worker,label\ne0,zoe,dog\n"
         assert imported(ada, "labels.csv", table, what="labels")["labels"] == 1
+        assert get_args(Tool) == tuple(FORMATS)[1:]
         exported = ada.get("/api/v1/export", params={"what": "labels", "format": "label-studio"}).json()
         (task,) = [one for one in exported if one["id"] == "e0"]
         assert task["data"] == {"text": "text of 0"}

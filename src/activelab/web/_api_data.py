@@ -14,7 +14,6 @@ from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
 from activelab._errors import InputError
-from activelab.formats import FORMATS
 from activelab.project.labelling.rounds import cancel_round, current_round, get_round
 from activelab.project.store.audit import write_audit
 from activelab.project.training import process
@@ -32,8 +31,24 @@ EXPORTS = 10
 """Exports that may be asked for at a time."""
 
 TABLES = {"csv": "CSV", "parquet": "Parquet", "jsonl": "JSON Lines"}
-TOOLS = {name: one for name, one in FORMATS.items() if name != "long"}
-"""What tables are exported as, and formats of other tools, for labels alone."""
+"""What tables are exported as."""
+
+# `activelab.formats.FORMATS` without the first, written out: the readers bring much that a server needs rarely.
+Tool = Literal[
+    "wide",
+    "label-studio",
+    "label-studio-min",
+    "label-studio-csv",
+    "prodigy",
+    "argilla",
+    "mturk",
+    "toloka",
+    "ground-truth",
+    "ground-truth-manifest",
+    "doccano",
+    "potato",
+]
+"""Formats of other tools, for labels alone."""
 
 _TYPES = {
     "csv": "text/csv; charset=utf-8",
@@ -41,8 +56,6 @@ _TYPES = {
     "jsonl": "application/jsonlines",
 }
 _OTHER = "application/octet-stream"
-_FORMATS: list[Any] = [*TABLES, *TOOLS]
-_ENUM: dict[str, Any] = {"enum": _FORMATS}
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 FILES: dict[int | str, dict[str, Any]] = {
     200: {"content": dict.fromkeys([*_TYPES.values(), _OTHER], _BINARY)}
@@ -128,20 +141,19 @@ async def export(
         Literal["labels", "consensus", "batch", "events", "checks"], Query(description="Which table.")
     ],
     format: Annotated[
-        str,
-        Query(description="As which file; labels also as another tool reads them.", json_schema_extra=_ENUM),
+        Literal["csv", "parquet", "jsonl"] | Tool,
+        Query(description="As which file; labels also as another tool reads them."),
     ] = "csv",
 ) -> Response:
     """A table of the project as a file; they are made one after the other."""
+    from activelab.formats import FORMATS
     from activelab.project.files.export import export_as, export_table
 
-    if format not in _FORMATS:
-        raise Failure(422, f"there is no format {format!r}; known: {', '.join(_FORMATS)}.", field="format")
     if format in TABLES:
         return await table_file(site, what, format, lambda path: export_table(site.project, what, path))
     if what != "labels":
         raise Failure(422, f"{format} is a format of labels.", field="what")
-    ending = TOOLS[format].endings[0][1:]
+    ending = FORMATS[format].endings[0][1:]
     return await table_file(site, format, ending, lambda path: export_as(site.project, format, path))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi import Path as PathPart
@@ -19,13 +19,9 @@ from fastapi.responses import Response
 from activelab._errors import InputError
 from activelab.project import Project, Settings
 from activelab.project.content import MEDIA
-from activelab.project.files.columns import Columns
-from activelab.project.files.importing import Imported, check_answers, import_files
-from activelab.project.files.proposal import propose
 from activelab.project.media import MOST_BYTES, folder_beside
 from activelab.project.store.accounts import Account
 from activelab.project.store.audit import write_audit
-from activelab.tables import find_column, row_columns
 from activelab.web._bodies import (
     ColumnsIn,
     ColumnsOut,
@@ -43,6 +39,10 @@ from activelab.web._failures import ERRORS, Failure
 from activelab.web._media import media_response
 from activelab.web._uploads import Upload, Work, problem_of, work_on
 from activelab.web._visitors import Admin, Here
+
+if TYPE_CHECKING:  # the readers of tables bring much that a server needs rarely
+    from activelab.project.files.columns import Columns
+    from activelab.project.files.importing import Imported
 
 router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["data"])
 project = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["data"])
@@ -87,6 +87,8 @@ def delete_upload(upload_id: UploadId, site: Here, visitor: Admin) -> None:
 @router.post("/uploads/{upload_id}/proposal", summary="What an import would do")
 def proposal(upload_id: UploadId, body: ProposalIn, site: Here, visitor: Admin) -> ProposalOut:
     """Look at a file that you sent: what its columns are taken for, its classes, how examples will look."""
+    from activelab.project.files.proposal import propose
+
     one = site.uploads.get(visitor.person.id, upload_id)
     settings = site.project.refresh() if site.has_pool else Settings()
     kind = settings.kind if site.has_pool else body.kind
@@ -146,6 +148,9 @@ def import_upload(upload_id: UploadId, body: ImportIn, site: Here, visitor: Admi
 
 def _labels_of(one: Upload, into: Project, body: ProposalIn) -> ProposalOut:
     """What an import of labels or known answers would do."""
+    from activelab.project.files.importing import Imported, check_answers
+    from activelab.tables import find_column, row_columns
+
     columns, names = _columns(body.columns), list[str]()
     with suppress(InputError):
         names = row_columns(one.path)
@@ -186,6 +191,8 @@ def begin_import(
     InputError
         If it holds files, and the project has no place for them.
     """
+    from activelab.project.files.importing import import_files
+
     columns, root = _columns(body.columns), media_root(into, one) if body.what == "examples" else None
     if root is not None:
         Path(root).mkdir(mode=0o700, exist_ok=True)  # as the file of the project is: nobody else reads them
@@ -255,6 +262,8 @@ def _unpacked(one: Upload, place: int, name: str, part: str) -> str:
 
 
 def _columns(given: ColumnsIn) -> Columns:
+    from activelab.project.files.columns import Columns
+
     return Columns(**given.model_dump() | {"show": tuple(given.show)})
 
 
@@ -280,6 +289,8 @@ def _named(one: Upload) -> Iterator[None]:
 def _told(one: Upload) -> UploadOut:
     work, told = one.work, None
     if work is not None:
+        from activelab.project.files.importing import Imported
+
         done: Imported = work.result or Imported()
         told = ImportOut(
             state=work.state,

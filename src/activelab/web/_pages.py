@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request
@@ -16,7 +16,7 @@ from activelab.project.fields import FieldView
 from activelab.project.insight.browse import ONLY, SORTS
 from activelab.project.settings import QUESTIONS
 from activelab.web._api_admin import project_out
-from activelab.web._api_data import TABLES, TOOLS
+from activelab.web._api_data import TABLES, Tool
 from activelab.web._bodies import Number
 from activelab.web._site import Site
 from activelab.web._templates import templates
@@ -177,7 +177,10 @@ async def audit(request: Request) -> Response:
 @router.get("/data")
 async def data(request: Request) -> Response:
     """Files into the project, and out of it."""
-    return await _page(request, "data", "adjudicator", {"tables": TABLES, "tools": TOOLS.values()})
+    from activelab.formats import FORMATS
+
+    tools = [FORMATS[name] for name in get_args(Tool)]
+    return await _page(request, "data", "adjudicator", {"tables": TABLES, "tools": tools})
 
 
 @router.get("/example/{example_id}")

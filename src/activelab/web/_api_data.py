@@ -33,7 +33,7 @@ EXPORTS = 10
 TABLES = {"csv": "CSV", "parquet": "Parquet", "jsonl": "JSON Lines"}
 """What tables are exported as."""
 
-# `activelab.formats.FORMATS` without the first, written out: the readers bring much that a server needs rarely.
+# `activelab.formats.FORMATS` without the first, written out: readers bring much that a server needs rarely.
 Tool = Literal[
     "wide",
     "label-studio",

@@ -45,28 +45,28 @@ class Hand:
         act()
 
 
-def dropped(page: Page, files: dict[str, bytes], type_: str) -> None:
-    """Files dropped on the page."""
-    carried = page.evaluate_handle(
-        """([files, type]) => {
-          const carried = new DataTransfer();
-          for (const [name, bytes] of files) {
-            carried.items.add(new File([Uint8Array.from(bytes)], name, { type }));
-          }
-          return carried;
-        }""",
-        [[[name, [*data]] for name, data in files.items()], type_],
-    )
-    page.locator(".dropzone").dispatch_event("drop", {"dataTransfer": carried})
+def dropped(page: Page, path: Path) -> None:
+    """A file or folder of this machine, dragged to the page and let go there, as by a hand."""
+    place = page.locator(".dropzone").bounding_box()
+    assert place is not None
+    devtools = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+    at = {"x": place["x"] + place["width"] / 2, "y": place["y"] + place["height"] / 2}
+    for type_ in ("dragEnter", "dragOver", "drop"):
+        devtools.send("Input.dispatchDragEvent", {"type": type_, "data": data} | at)
 
 
 def a_text_table(page: Page, hand: Hand, folder: Path) -> None:
-    hand(lambda: dropped(page, {"support tickets.csv": TEXTS.encode()}, "text/csv"))
+    (folder / "support tickets.csv").write_text(TEXTS)
+    hand(lambda: dropped(page, folder / "support tickets.csv"))
     hand(lambda: page.get_by_label("Classes").fill("billing\nbug"))
 
 
-def images(page: Page, hand: Hand, folder: Path) -> None:
-    hand(lambda: dropped(page, {f"{i}.png": PNG for i in range(3)}, "image/png"))
+def a_folder_of_images(page: Page, hand: Hand, folder: Path) -> None:
+    (folder / "pets" / "indoors").mkdir(parents=True)
+    for name in ("0.png", "1.png", "indoors/0.png"):
+        (folder / "pets" / name).write_bytes(PNG)
+    hand(lambda: dropped(page, folder / "pets"))
     image = page.locator(".previews .image").first
     expect(image).to_have_js_property("naturalWidth", 1)
     hand(lambda: page.get_by_label("Classes").fill("cat\ndog"))
@@ -83,7 +83,7 @@ def a_table_with_labels(page: Page, hand: Hand, folder: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("begin", [a_text_table, images, a_table_with_labels])
+@pytest.mark.parametrize("begin", [a_text_table, a_folder_of_images, a_table_with_labels])
 def test_from_an_empty_server_to_the_first_label_in_eight_steps(tmp_path, visit: Visits, begin):
     for name in ("projects", "files"):
         (tmp_path / name).mkdir()

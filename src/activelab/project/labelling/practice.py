@@ -165,7 +165,7 @@ def send_to_practise(
     if not of:
         raise InputError(
             "there is nothing to practise on: no example has a known answer. Give some of them one, on the "
-            "page Browse (choose examples, then: known answer) or with: activelab import --gold FILE"
+            "page Browse (choose examples, then: known answer), or import known answers on the page Data."
         )
     connection.execute(update(annotator).where(annotator.c.id == annotator_id).values(retrain=now))
     let_go(connection, annotator_id)

@@ -38,7 +38,7 @@ FLOOR_EXTRAS := crowdkit huggingface label-studio plots postgresql scale web
 # What calls other libraries: not what needs a browser, a network of a gigabyte, a cluster or another server; nor real
 # data, which is large; nor what is our own arithmetic alone.
 FLOOR_TESTS := $(filter-out $(addprefix tests/,test_architecture.py test_deploy.py test_docs.py test_images.py test_migration.py test_notebooks.py test_packaging.py \
-  test_advice.py test_properties.py test_strategies.py test_core_against_naive.py test_aggregation.py test_calibration.py \
+  test_advice.py test_properties.py test_strategies.py test_core_against_naive.py tables/test_hostile_files.py test_aggregation.py test_calibration.py \
   test_conformance.py test_errors.py test_labels.py test_multiannotator.py test_planning.py test_whole.py agreement/% assignment/% audit/% \
   consensus/test_a% consensus/test_b% consensus/test_d% consensus/test_h% consensus/test_o% consensus/test_s% label_studio/% multilabel/% \
   simulation/% stopping/% \

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
 from typing import Any
 
@@ -61,7 +58,12 @@ def _walk(path: list[str], command: Any) -> list[list[str]]:
 
 
 def _help(path: list[str]) -> str:
-    command = [sys.executable, "-m", *path, "--help"]
-    environment = {**os.environ, "COLUMNS": _WIDTH, "TERM": "dumb"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    return done.stdout
+    from typer.testing import CliRunner
+
+    from activelab.cli import app
+
+    runner = CliRunner(env={"COLUMNS": _WIDTH, "TERM": "dumb"})
+    done = runner.invoke(app, [*path[1:], "--help"], prog_name=path[0], catch_exceptions=False)
+    if done.exit_code:
+        raise RuntimeError(f"{' '.join(path)} --help: {done.output}")
+    return done.output

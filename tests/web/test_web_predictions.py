@@ -68,9 +68,7 @@ def test_a_table_in_any_order_and_an_ensemble_of_arrays(site):
         (b"", "npy", "the body is empty"),
         (npy(probabilities()[:5]), "npy", "predictions.npy"),
         (npy(probabilities() * 2), "npy", "predictions.npy: example 'e0' of pred_probs holds 1.6"),
-        (npy(np.array([{}])), "npy", "predictions.npy"),
         (b"example,cat,dog\ne0,0.5,0.5\n", "csv", "eel"),
-        (b"\x00\x01\x02", "parquet", "predictions.parquet"),
     ],
 )
 def test_predictions_that_do_not_fit(site, body, format_, message):

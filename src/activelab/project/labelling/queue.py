@@ -305,7 +305,7 @@ _HOLDS = exists().where(
     lease.c.state == "open",
     or_(covers(lease.c.asked), queue.c.asked == WHOLE),
 )
-# What others were shown since a moment, of the last leases, and nobody keeps for them.
+# What others were shown since a moment, of the last leases, and was not kept for them: it ended as it began.
 _last = (
     select(lease.c.example_id, lease.c.asked, lease.c.annotator_id, lease.c.leased, lease.c.expires)
     .order_by(lease.c.id.desc())
@@ -314,7 +314,7 @@ _last = (
 )
 _SHOWN_LATELY = select(_last.c.example_id, _last.c.asked).where(
     _last.c.leased > bindparam("since", type_=Float),
-    _last.c.expires <= _last.c.leased,
+    _last.c.expires == _last.c.leased,
     _last.c.annotator_id != bindparam("who"),
 )
 _FREE = (

@@ -112,7 +112,7 @@ def sorted_together(store: Store, urls: Sequence[str], by: str, memory: int, out
     """One Parquet file of the rows of several, sorted by a column whose values are distinct."""
     with _database(store, memory, 1, urls) as database, whole_path(output) as partial:
         found = database.sql(f"SELECT * FROM read_parquet({_texts(urls)}) ORDER BY {quoted(by)}")
-        read = found.to_arrow_reader if hasattr(found, "to_arrow_reader") else found.fetch_record_batch
+        read = found.to_arrow_reader if hasattr(found, "to_arrow_reader") else found.fetch_arrow_reader
         rows = read(_ROWS_AT_ONCE)
         with pq.ParquetWriter(partial, rows.schema) as file:
             for group in _groups(rows):

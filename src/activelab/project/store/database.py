@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -87,6 +88,17 @@ def project_lock(number: int, *, shared: bool = False) -> Select[Any]:
     return select(take(number, func.hashtext(func.current_schema())))
 
 
+@lru_cache
+def _turns(host: str | None, port: int | None, database: str | None) -> threading.Semaphore:
+    return threading.Semaphore(_SIDE_BY_SIDE)
+
+
+def _turns_of(url: URL) -> threading.Semaphore:
+    """The turns of those who write; projects that are schemas of one database share them."""
+    host = url.host or url.query.get("host")
+    return _turns(str(host), url.port, url.database)
+
+
 class Database:
     """Connections to one database.
 
@@ -120,7 +132,7 @@ class Database:
             self.engine = _postgresql(self.url, connections)
             # A read is one statement, or statements that need not see the same moment.
             self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
-            self._turns = threading.Semaphore(_SIDE_BY_SIDE)
+            self._turns = _turns_of(self.url)
 
     @property
     def name(self) -> str:

@@ -157,3 +157,14 @@ def test_large_pools_refuse_them(answers: pd.DataFrame) -> None:
     Path("p.parquet").write_bytes(b"")
     message = run("suggest a.parquet -p p.parquet --abstain unsure --memory 1GB", 2).stderr
     assert "--abstain and --confidence are for pools that fit the memory" in message
+
+
+@pytest.mark.parametrize("command", ["consensus", "annotators"])
+def test_a_folder_of_another_tool_is_no_pool_in_several_files(command: str) -> None:
+    for person in ("ann", "bob"):
+        folder = Path("output", person)
+        folder.mkdir(parents=True)
+        said = {"e1": [[{"schema": "tone", "name": "good"}, "true"]]}
+        state = {"user_id": person, "instance_id_to_label_to_value": said}
+        (folder / "user_state.json").write_text(json.dumps(state))
+    assert len(table(f"{command} output")) == (1 if command == "consensus" else 2)

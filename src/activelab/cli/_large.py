@@ -81,6 +81,8 @@ class Large:
         """Whether the files, or an option that only makes sense there, ask for `activelab.scale`."""
         if any(getattr(self, field.name) not in (None, False) for field in fields(self)):
             return True
+        if not models and len(labels) == 1 and Path(labels[0]).is_dir():
+            return any(Path(labels[0]).rglob("*.parquet"))  # other folders are of other tools
         tables = [labels, *models]
         return any(len(names) > 1 or _stands_for_several(names[0]) for names in tables)
 

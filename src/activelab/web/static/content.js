@@ -171,7 +171,9 @@ function viewer(address) {
 
   image.addEventListener("load", () => {
     // Tiny images are enlarged, pixel by pixel.
-    pane.parentElement.classList.toggle("tiny", image.naturalWidth <= 128 && image.naturalHeight <= 128);
+    const tiny = image.naturalWidth <= 128 && image.naturalHeight <= 128;
+    pane.parentElement.classList.toggle("tiny", tiny);
+    if (tiny) image.style.width = ""; // the size it got if it was there before it was heard of
     appear();
   });
   const appear = () => {

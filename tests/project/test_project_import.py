@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -28,16 +27,6 @@ from activelab.project.training.round import train_round
 def project(tmp_path):
     with create_project(tmp_path / "project.db", Settings(classes=("bug", "praise"))) as one:
         yield one
-
-
-@pytest.fixture
-def write(tmp_path):
-    def write(name: str, content: str | bytes) -> Path:
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return write
 
 
 def contents(project) -> dict[str, dict[str, object]]:

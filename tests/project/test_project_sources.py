@@ -34,16 +34,6 @@ def image_project(tmp_path):
 
 
 @pytest.fixture
-def write(tmp_path):
-    def write(name: str, content: str | bytes) -> Path:
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return write
-
-
-@pytest.fixture
 def photos(tmp_path):
     folder = tmp_path / "photos"
     names = ["b.png", "a/2.jpg", "a/1.png", ".hidden.png", "__MACOSX/b.png", ".git/c.png"]

@@ -86,7 +86,7 @@ def annotators(
             large.print_plan(files, models, reading, as_json, consensus=method)
             return
         output = target(output, format_, [*files, *(name for names in models for name in names)])
-        found, summary = consensus_in_parts(files, models, method, answers, reading, large, seed)
+        found, summary = consensus_in_parts(files, models, method, reading, large, seed)
         summary["notes"] = [*summary["notes"], *_too_few(found.annotators), _NO_AGREEMENT]
         table = to_arrow(_worst_first(found.annotators.to_dict()))
         deliver(table, summary, output=output, as_json=as_json, absent="not estimable")

@@ -223,7 +223,7 @@ def _in_parts(
         return
     if output is None:
         raise InputError("the consensus of a pool in several files needs a file to go to: -o FILE.parquet.")
-    found, summary = consensus_in_parts(labels, models, method, kind, reading, large, seed, output)
+    found, summary = consensus_in_parts(labels, models, method, reading, large, seed, output)
     summary |= {"mean_quality": found.mean_quality, "mean_agreement": found.mean_agreement}
     head = next(pq.ParquetFile(output).iter_batches(10), None)
     shown = pq.read_schema(output).empty_table() if head is None else pa.Table.from_batches([head])

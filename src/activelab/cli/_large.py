@@ -123,14 +123,12 @@ def consensus_in_parts(
     labels: list[str],
     models: list[list[str]],
     method: str,
-    kind: Kind,
     reading: Reading,
     large: Large,
     seed: int,
     output: Path | None = None,
 ) -> tuple[ConsensusSummary, dict[str, Any]]:
-    """The consensus of a pool that is read in parts, written to ``output``, and its summary."""
-    check_for_consensus(models, kind, reading)
+    """The consensus of a pool that `check_for_consensus` passes, written to ``output``, and its summary."""
     how = large.how(reading, seed)
     with bar() as shown:
         found = require_scale().consensus(

@@ -190,14 +190,21 @@ def test_undo_shows_the_example_again(site: RunningSite, visit: Visits):
 def test_the_next_example_is_there_before_the_answer_is_stored(site: RunningSite, visit: Visits):
     page = visit(site, "ann", "/label")
     seen = [text_of(page)]
-    held: list[object] = []
-    page.route("**/answer", lambda route: held.append(route))
+    held: list[Route] = []
+    holds = [True]
+    page.route("**/answer", lambda route: held.append(route) if holds else route.continue_())
     for _ in range(3):
         page.keyboard.press("1")
         expect(page.locator("#example")).not_to_have_text(seen[-1])
         seen.append(text_of(page))
     assert len(set(seen)) == 4
     assert len(held) == 1  # one after the other, so that they arrive in their order
+    page.keyboard.press("2")
+    expect(page.locator("#example")).to_have_attribute("aria-busy", "true")
+    expect(page.locator("#heard")).to_have_text(f"cat. Next: {seen[-1]}")  # the next is not known yet
+    holds.clear()
+    held[0].continue_()
+    expect(page.locator("#heard")).to_have_text(re.compile(r"^dog\. Next: text of \d+$"))
 
 
 def test_an_answer_that_was_not_stored_is_sent_again_and_counts_once(site: RunningSite, visit: Visits):

@@ -35,6 +35,7 @@ let waiting = null;
 let busy = false;
 let begun = false; // whether anything was answered: only then examples are kept for us
 let fetching = null; // an image far ahead
+let unsaid = null; // what was answered, while the next example, which is said with it, is not here yet
 
 // ---------------------------------------------------------------- what is shown
 
@@ -55,6 +56,7 @@ function show() {
     item.shown ??= showContent(item.content);
     box.replaceChildren(...item.shown);
     started(item.shown);
+    if (unsaid) say(unsaid, describe(item));
     box.setAttribute("aria-busy", "false");
     box.scrollTop = 0;
     box.tabIndex = box.scrollHeight > box.clientHeight ? 0 : -1;
@@ -89,24 +91,25 @@ const NOTHING = {
 
 async function showNothing() {
   const box = $("example");
-  const say = (title, more = "") => {
+  const tell = (title, more = "") => {
+    if (unsaid) say(unsaid, title);
     box.replaceChildren(make("p", { class: "done" }, title), make("p", { class: "quiet" }, more));
     box.setAttribute("aria-busy", "false");
   };
   let again = 15;
   box.replaceChildren(make("p", { class: "quiet waiting" }, "Loading …"));
   box.setAttribute("aria-busy", "true");
-  if (out.offline()) say("What was here is answered.", "The next examples come when your answers have been sent.");
+  if (out.offline()) tell("What was here is answered.", "The next examples come when your answers have been sent.");
   else {
     try {
       const { reason, seconds, automatic } = await get("why-nothing");
       if (items.length || out.waits()) return;
       if (reason === "practice") return practise();
-      say(...NOTHING[reason](seconds, automatic));
+      tell(...NOTHING[reason](seconds, automatic));
       again = Math.min(Math.max(seconds ?? again, 2), again);
     } catch {
       if (items.length) return;
-      say("Nothing to label now.", "The server does not answer.");
+      tell("Nothing to label now.", "The server does not answer.");
     }
   }
   clearTimeout(waiting);
@@ -149,10 +152,15 @@ function prefetch() {
 }
 
 const describe = (item) => {
-  if (!item) return "Nothing more to label now.";
   const question = item.asked === null ? "" : `Is it also ${item.asked}? `;
   return `Next: ${question}${begin(item.content).slice(0, 300)}`;
 };
+
+// What a screen reader reads out.
+function say(...sentences) {
+  unsaid = null;
+  $("heard").textContent = sentences.join(" ");
+}
 
 function showProgress() {
   const own = `${number(yours)} by you`;
@@ -220,7 +228,7 @@ function answer(kind, { label = null, reason = null } = {}) {
   tabs?.postMessage(key(item));
   count(item, Number(kind === "label"), 1);
   mine.add(own(one));
-  $("heard").textContent = `${kind === "unsure" ? "Stored that you cannot tell" : said(one)}. ${describe(items[0])}`;
+  unsaid = `${kind === "unsure" ? "Stored that you cannot tell" : said(one)}.`;
   show();
 }
 
@@ -299,7 +307,7 @@ async function undo() {
 
 function again(item) {
   items.unshift(item);
-  $("heard").textContent = `Taken back. ${describe(item).replace("Next", "Again")}`;
+  say("Taken back.", describe(item).replace("Next", "Again"));
   note("Your last answer is taken back.");
   show();
 }

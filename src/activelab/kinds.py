@@ -223,7 +223,7 @@ def _check_scale(labels: Labels) -> tuple[str, ...]:
             advice="scale",
         )
     scale_positions(labels)
-    return order_notes(labels)
+    return order_notes(labels.classes)
 
 
 SINGLE = Kind(

@@ -848,6 +848,13 @@ def test_questions_on_the_command_line():
     in_parts = "suggest topics.parquet -p probs.parquet --kind multilabel --workers 1"
     assert table(f"{in_parts} -n 2").to_dict() == single.to_dict()
     assert "worth of the questions" in run(f"{in_parts} --explain").stdout
+    read = "topics.{0} -p probs.{0} --kind multilabel"
+    parts, memory = read.format("parquet") + " --workers 1", read.format("csv")
+    assert table(f"annotators {parts} --by-class").equals(table(f"annotators {memory} --by-class"))
+    told = summary(f"consensus {parts} --loss f1 -o consensus.parquet")
+    assert (told["method"], told["method_reason"]) == ("multilabel", "for answers of the kind multilabel")
+    assert "decide" not in run(f"consensus {parts} --explain").stdout
+    assert "leave out --method" in error_of(f"consensus {parts} -m crowdlab -o out.parquet")
     told = summary("suggest topics.csv --kind multilabel --ask examples -n 9 -o batch.csv")
     assert (told["whole_examples"], told["single_classes"]) == (3, 0)
     assert "only 3 questions are left to ask." in told["notes"]

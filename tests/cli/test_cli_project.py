@@ -94,6 +94,9 @@ def test_from_nothing_to_a_consensus():
     assert "14 by 2 annotators; 0 collected here, 50 left of 50" in said
     assert "1 (trained), 0 new labels, the next after 100" in said
     assert run("export tickets.db --what consensus").stdout == "Wrote 8 rows to consensus.csv.\n"
+    told = run("export tickets.db --to prodigy").stdout
+    assert told.endswith("(prodigy).\n")
+    assert json.loads(Path(told.split()[4]).read_text().splitlines()[0])["accept"]
     consensus = pd.read_csv("consensus.csv")
     # The last one nobody labelled: its answer is known.
     assert consensus["consensus_label"].tolist() == [*CLASSES[:7], "praise"]
@@ -397,6 +400,9 @@ def test_an_archive_is_unpacked_beside_the_project():
         ("train tickets.db -p labels.csv", "labels.csv"),
         ("export tickets.db --what lables", "Did you mean 'labels'"),
         ("export tickets.db -o labels.xls", "unknown file ending"),
+        ("export tickets.db --to docano", "Did you mean 'doccano'"),
+        ("export tickets.db --to doccano --what batch", "--to goes with --what labels"),
+        ("export tickets.db --to prodigy -o labels.csv", "a file of format prodigy ends in .jsonl"),
         ("export tickets.db -o no/labels.csv", "does not exist; create it first"),
         ("report tickets.db -o no/report.html", "does not exist; create it first"),
         ("settings tickets.db budgt=5", "Did you mean 'budget'"),

@@ -93,13 +93,16 @@ class SetPool(Pool):
             noise = rng.normal(0.25, 0.15, truth.shape)
             frame[self.classes] = np.clip(np.round(20 * (truth / 2 + noise)) / 20, 0, 1).astype(np.float32)
 
-    def in_memory(self, batch_size, seed=0, **options):
-        """The questions of the core."""
+    def sets(self):
+        """The answers and the predictions in memory."""
         columns = (self.labels[name] for name in ("example", "annotator", "label"))
         sets = al.LabelSets.from_long(*columns, self.classes).with_examples(self.ids)
         rows = [frame.set_index("example").loc[sets.examples.tolist()] for frame in self.probs]
-        probs = np.stack([frame.to_numpy() for frame in rows])
-        return al.suggest_questions(sets, probs, batch_size, seed=seed, **options)
+        return sets, np.stack([frame.to_numpy() for frame in rows])
+
+    def in_memory(self, batch_size, seed=0, **options):
+        """The questions of the core."""
+        return al.suggest_questions(*self.sets(), batch_size, seed=seed, **options)
 
 
 def lists(frame):

@@ -183,6 +183,38 @@ def test_any_cut_gives_the_consensus_of_the_core(method, tmp_path):
     assert found.mean_quality == pytest.approx(np.nanmean(expected.quality), abs=1e-12)
 
 
+@pytest.mark.parametrize("loss", ["absolute", "quadratic"])
+def test_any_cut_gives_the_consensus_of_ratings(loss, tmp_path):
+    pool = Pool(6, n=200, k=5, models=2, text=True, coarse=10, dtype=np.float32)
+    labels = al.Labels.from_long(pool.labels, classes=pool.classes)
+    expected = al.ordinal_consensus(labels, pool.probs, loss=loss, seed=1)
+    arguments, target = pool.write(tmp_path, 2, 3), tmp_path / "consensus.parquet"
+    for partitions, workers in CUTS[:3]:
+        options = {"partitions": partitions, "workers": workers, "seed": 1}
+        found = scale.consensus(*arguments, target, kind="ordinal", loss=loss, **options)
+        assert_same_columns(found.annotators, expected.annotators)
+        assert np.isfinite(found.annotators["shift"]).any()
+        assert (found.method, found.notes) == ("ordinal", expected.notes)
+        table = pd.read_parquet(target)
+        for column, values in expected.to_dict().items():
+            assert table[column].tolist() == values.tolist(), column
+
+
+def test_any_cut_gives_the_consensus_of_sets(tmp_path):
+    pool = SetPool(1, models=2, text=True)
+    expected = al.multilabel_consensus(*pool.sets(), loss="f1")
+    arguments, target = pool.write(tmp_path, 2, 3), tmp_path / "consensus.parquet"
+    for partitions, workers in CUTS[:2]:
+        options = {"partitions": partitions, "workers": workers}
+        found = scale.consensus(*arguments, target, kind="multilabel", loss="f1", **options)
+        assert_same_columns(found.annotators, expected.annotators)
+        assert found.notes == expected.notes
+        table = pd.read_parquet(target)
+        for column, values in expected.to_dict().items():
+            assert table[column].tolist() == values.tolist(), column
+        assert table["predicted_label"].str.contains("c").any()
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 def test_sets_of_classes(seed, tmp_path):
     pool = SetPool(seed, models=1 + seed, text=bool(seed))

@@ -12,7 +12,7 @@ from activelab.cli._consensus import ConsensusMethod, check_method, run_method
 from activelab.cli._inputs import read_inputs
 from activelab.cli._kind import KindOption, Scale, kind_in, kind_of
 from activelab.cli._large import Large, check_for_consensus, consensus_in_parts, files_of
-from activelab.cli._multilabel import annotators_of_sets
+from activelab.cli._multilabel import annotators_of_sets, worst_first
 from activelab.cli._options import (
     Json,
     ManyLabelsFiles,
@@ -28,6 +28,8 @@ from activelab.cli._streams import source, target
 if TYPE_CHECKING:
     from activelab.agreement import Agreement
     from activelab.consensus import AnnotatorTable
+    from activelab.kinds import Kind
+    from activelab.multilabel import MultilabelAnnotatorTable
 
 
 _NO_AGREEMENT = "how far annotators agree beyond chance is computed of pools that fit the memory alone."
@@ -65,7 +67,7 @@ def annotators(
       activelab annotators labels.csv --json | jq '.agreement[0].value'
 
     Several files, patterns, folders, URLs and the options of large pools read Parquet in parts that fit
-    the memory, for one class; the table is the same, and the summary leaves out the agreement.
+    the memory; the table is the same, and the summary leaves out the agreement.
 
     The table has a row an annotator, the lowest quality first, with the columns annotator, quality,
     agreement_with_consensus, accuracy with its 95 % interval (accuracy_low, accuracy_high), comparisons
@@ -81,14 +83,17 @@ def annotators(
     models = files_of(pred_probs)
     files = [source(one) for one in labels]
     if large.asked(files, models):
-        check_for_consensus(models, answers, reading)
+        check_for_consensus(models, reading)
+        check_method(method, with_models=True, kind=answers)
+        _check_by_class(by_class, answers)
         if large.explain:
-            large.print_plan(files, models, reading, as_json, consensus=method)
+            large.print_plan(files, models, reading, as_json, consensus=method, kind=answers)
             return
         output = target(output, format_, [*files, *(name for names in models for name in names)])
-        found, summary = consensus_in_parts(files, models, method, reading, large, seed)
+        found, summary = consensus_in_parts(files, models, method, answers, reading, large, seed)
         summary["notes"] = [*summary["notes"], *_too_few(found.annotators), _NO_AGREEMENT]
-        table = to_arrow(_worst_first(found.annotators.to_dict()))
+        of_class = getattr(found.annotators, "of_class", None) if by_class else None
+        table = to_arrow(worst_first(of_class or found.annotators.to_dict()))
         deliver(table, summary, output=output, as_json=as_json, absent="not estimable")
         return
     request = reading.request(Path(files[0]), [Path(names[0]) for names in models])
@@ -101,8 +106,7 @@ def annotators(
         summary["agreement"] = [_statistic(one) for one in summary["agreement"]]
         deliver(table, summary, output=output, as_json=as_json, absent="not estimable")
         return
-    if by_class:
-        raise InputError("--by-class goes with --kind multilabel.")
+    _check_by_class(by_class, answers)
     with working("Reading the files"):
         pool, probs = read_inputs(request)
     notes = answers.check(pool)
@@ -121,20 +125,22 @@ def annotators(
         "agreement": [_statistic(one) for one in agreement],
         "notes": list(dict.fromkeys([*request.notes, *notes, *result.notes, *_too_few(result.annotators)])),
     }
-    table = to_arrow(_worst_first(result.annotators.to_dict()))
+    table = to_arrow(worst_first(result.annotators.to_dict()))
     deliver(table, summary, output=output, as_json=as_json, absent="not estimable")
 
 
-def _worst_first(columns: dict[str, Any]) -> dict[str, Any]:
-    """Rows by quality, the lowest first; those whose quality is not known come last."""
-    order = columns["quality"].argsort(kind="stable")
-    return {name: values[order] for name, values in columns.items()}
+def _check_by_class(by_class: bool, kind: Kind) -> None:
+    if by_class and kind.name != "multilabel":
+        raise InputError("--by-class goes with --kind multilabel.")
 
 
-def _too_few(table: AnnotatorTable) -> list[str]:
-    """A note that names those of whom too little is known."""
+def _too_few(table: AnnotatorTable | MultilabelAnnotatorTable) -> list[str]:
+    """A note that names those of whom too little is known, where that can be told."""
     from activelab._errors import first
+    from activelab.consensus import AnnotatorTable
 
+    if not isinstance(table, AnnotatorTable):
+        return []
     few = table["annotator"][table.too_few]
     if not len(few):
         return []

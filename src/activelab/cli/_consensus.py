@@ -138,7 +138,7 @@ def consensus(
       activelab consensus labels.csv --method glad --label-column answer | sort -t, -k3 -g | head
 
     Several files, patterns, folders, URLs and the options of large pools read Parquet in parts that fit
-    the memory, for one class, and write Parquet, sorted by example; the consensus is the same.
+    the memory, and write Parquet, sorted by example; the consensus is the same.
 
     The table has the columns example, consensus_label, quality, agreement, num_labels and
     predicted_label, which is empty without probabilities. Of ratings it also has the mean of the posterior,
@@ -155,7 +155,7 @@ def consensus(
     if large.asked(files, models):
         if soft is not None or groups is not None:
             raise InputError("--soft and --groups are for pools that fit the memory.")
-        _in_parts(files, models, method, answers, reading, large, seed, as_json, output, format_)
+        _in_parts(files, models, method, answers, loss, reading, large, seed, as_json, output, format_)
         return
     request = reading.request(Path(files[0]), [Path(names[0]) for names in models])
     answers, shown = kind_in(request.labels, answers, kind, scale, reading)
@@ -205,6 +205,7 @@ def _in_parts(
     models: list[list[str]],
     method: str,
     kind: Kind,
+    loss: str | None,
     reading: Reading,
     large: Large,
     seed: int,
@@ -217,13 +218,14 @@ def _in_parts(
     import pyarrow.parquet as pq
 
     output = target(output, format_, [*labels, *(name for names in models for name in names)])
-    check_for_consensus(models, kind, reading)
+    check_for_consensus(models, reading)
+    check_method(method, with_models=True, kind=kind, loss=loss)
     if large.explain:
-        large.print_plan(labels, models, reading, as_json, consensus=method)
+        large.print_plan(labels, models, reading, as_json, consensus=method, kind=kind)
         return
     if output is None:
         raise InputError("the consensus of a pool in several files needs a file to go to: -o FILE.parquet.")
-    found, summary = consensus_in_parts(labels, models, method, reading, large, seed, output)
+    found, summary = consensus_in_parts(labels, models, method, kind, reading, large, seed, output, loss)
     summary |= {"mean_quality": found.mean_quality, "mean_agreement": found.mean_agreement}
     head = next(pq.ParquetFile(output).iter_batches(10), None)
     shown = pq.read_schema(output).empty_table() if head is None else pa.Table.from_batches([head])

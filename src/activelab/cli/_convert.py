@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _NAMED = 5
 
 
-def _formats() -> list[str]:
+def format_names() -> list[str]:
     from activelab.formats import FORMATS
 
     return list(FORMATS)
@@ -47,7 +47,7 @@ def convert(
         ),
     ],
     to: Annotated[
-        str, typer.Option("--to", metavar="FORMAT", help="Format of OUT.", autocompletion=_formats)
+        str, typer.Option("--to", metavar="FORMAT", help="Format of OUT.", autocompletion=format_names)
     ] = "long",
     from_: Annotated[
         str | None,
@@ -55,7 +55,7 @@ def convert(
             "--from",
             metavar="FORMAT",
             help="Format of IN.",
-            autocompletion=_formats,
+            autocompletion=format_names,
             show_default="recognised by content",
         ),
     ] = None,

@@ -123,29 +123,36 @@ def consensus_in_parts(
     labels: list[str],
     models: list[list[str]],
     method: str,
+    kind: Kind,
     reading: Reading,
     large: Large,
     seed: int,
     output: Path | None = None,
+    loss: str | None = None,
 ) -> tuple[ConsensusSummary, dict[str, Any]]:
     """The consensus of a pool that `check_for_consensus` passes, written to ``output``, and its summary."""
     how = large.how(reading, seed)
     with bar() as shown:
         found = require_scale().consensus(
-            labels, models, output, method, progress=shown.advance, planned=shown.planned, **how
+            labels,
+            models,
+            output,
+            method,
+            kind=kind,
+            loss=loss,
+            progress=shown.advance,
+            planned=shown.planned,
+            **how,
         )
-    chosen = "with --pred-probs" if method == "auto" else "chosen with --method"
+    why = "with --pred-probs" if kind.name == "single" else f"for answers of the kind {kind.name}"
+    chosen = why if method == "auto" else "chosen with --method"
     return found, {"method": found.method, "method_reason": chosen, **facts_of(found)}
 
 
-def check_for_consensus(models: list[list[str]], kind: Kind, reading: Reading) -> None:
+def check_for_consensus(models: list[list[str]], reading: Reading) -> None:
     """Refuse what a consensus in parts has no place for."""
     if not models:
         raise InputError("a pool in several files needs --pred-probs, which list its examples.")
-    if kind.name != "single":
-        raise InputError(
-            f"the consensus of --kind {kind.name} is for pools that fit the memory, in one file of labels."
-        )
     check_readable_in_parts(reading)
 
 

@@ -21,7 +21,7 @@ def consensus_of_sets(request: Request, loss: str | None) -> tuple[Any, dict[str
     import numpy as np
 
     from activelab.kinds import MULTILABEL
-    from activelab.multilabel import set_texts
+    from activelab.multilabel.parts import predicted_sets
     from activelab.tables import to_arrow
 
     with working("Reading the files"):
@@ -30,8 +30,8 @@ def consensus_of_sets(request: Request, loss: str | None) -> tuple[Any, dict[str
         result = MULTILABEL.method(loss).estimate(sets, models)
     columns = result.to_dict()
     if models:
-        mean = np.mean(models, axis=0)[sets.labelled]
-        columns["predicted_label"] = set_texts(mean > 0.5, sets.classes)
+        given = tuple(model[sets.labelled] for model in models)
+        columns["predicted_label"] = predicted_sets(given, sets.classes)
     else:
         columns["predicted_label"] = np.full(len(columns["example"]), None, dtype=object)
     table = to_arrow(columns)
@@ -59,13 +59,19 @@ def annotators_of_sets(
         agreement = MULTILABEL.agreement(sets, n_bootstrap=n_bootstrap, seed=seed)
     table = result.annotators
     columns = table.of_class if by_class else table.to_dict()
-    order = columns["agreement_with_consensus" if by_class else "quality"].argsort(kind="stable")
     summary = {
         **_sizes(sets, len(models)),
         "agreement": agreement,
         "notes": [*request.notes, *result.notes],
     }
-    return to_arrow({name: values[order] for name, values in columns.items()}), summary
+    return to_arrow(worst_first(columns)), summary
+
+
+def worst_first(columns: dict[str, Any]) -> dict[str, Any]:
+    """Rows of annotators, or of their classes, the lowest quality first; what is not known comes last."""
+    by = "quality" if "quality" in columns else "agreement_with_consensus"
+    order = columns[by].argsort(kind="stable")
+    return {name: values[order] for name, values in columns.items()}
 
 
 def questions(

@@ -12,6 +12,7 @@ import typer
 from activelab._errors import InputError
 from activelab._extras import needs
 from activelab._whole import whole_file
+from activelab.cli._convert import format_names
 from activelab.cli._errors import CommandError
 from activelab.cli._options import ExampleColumn, Json, OptionalPredProbsFiles, TableFormat
 from activelab.cli._output import say, working
@@ -267,13 +268,23 @@ def report(
 def export(
     place: Place = None,
     what: Annotated[str, typer.Option(help="labels, consensus, batch, events or checks.")] = "labels",
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="FORMAT",
+            help="Labels as another tool reads them: a format of `activelab convert`.",
+            autocompletion=format_names,
+            show_default=False,
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
             metavar="FILE",
-            help="File to write, - for standard output; WHAT.csv if not given.",
+            help="File to write, - for standard output; WHAT.csv, or labels in FORMAT, if not given.",
             readable=False,
         ),
     ] = None,
@@ -287,10 +298,14 @@ def export(
       activelab export tickets.db --what consensus -o consensus.csv
       activelab export tickets.db --what events -o events.parquet
       activelab export tickets.db --what batch -o batch.jsonl
+      activelab export tickets.db --to label-studio -o tasks.json
 
     CSV, Parquet or JSON lines by ending. In CSV, texts that a spreadsheet would run as formulas begin with an
     apostrophe. Times are UTC.
     """
+    if to is not None:
+        _export_as(place, what, to, output, format_, as_json)
+        return
     file = target(output, format_) or Path(f"{what}.csv")
     with project_at(place_of(place)) as project, working("Writing the table"):
         from activelab.project.files.export import export_table
@@ -302,6 +317,24 @@ def export(
         as_json,
         notes=done.notes,
     )
+
+
+def _export_as(
+    place: str | None, what: str, to: str, output: Path | None, format_: str | None, as_json: bool
+) -> None:
+    """Labels as a file of another tool."""
+    from activelab.formats import get_format, summary_of
+
+    if what != "labels":
+        raise InputError(f"--to goes with --what labels: {what} is no table of labels.")
+    endings = get_format(to).endings
+    out = target(output, format_, formats=[ending[1:] for ending in endings]) or Path(f"labels{endings[0]}")
+    with project_at(place_of(place)) as project, working("Writing the file"):
+        from activelab.project.files.export import export_as
+
+        done = export_as(project, to, out)
+    facts = summary_of(done) | {"output": str(out)}
+    say(f"Wrote {done.kept:,} labels to {out} ({to}).", facts, as_json, notes=done.notes)
 
 
 def doctor(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from activelab._errors import InputError
-from activelab._kernels import blocks
+from activelab._kernels import blocks, summable
 from activelab._ordered import order_notes, positions
 from activelab._typing import Float64s, Ids, Ints, Models
 from activelab.consensus._annotators import AnnotatorTable
@@ -183,19 +183,42 @@ def ordinal_consensus_by(
     )
     given = plain.label >= 0
     mean, expected = np.full(labels.n_examples, np.nan), np.full(labels.n_examples, np.nan)
-    posterior = plain.posterior[given]
-    mean[given] = posterior @ where
-    expected[given] = np.einsum("ij,ji->i", posterior, table[:, plain.label[given]])
     low, high = (np.full(labels.n_examples, None, dtype=object) for _ in range(2))
+    found = on_scale(plain.posterior[given], plain.label[given], where, table)
+    mean[given], expected[given] = found.mean, found.expected_loss
+    low[given], high[given] = labels.classes[found.low], labels.classes[found.high]
+    kept = {field.name: getattr(plain, field.name) for field in fields(plain)}
+    kept["annotators"] = with_scale(plain.annotators, estimate, found.class_sums)
+    kept["notes"] = (*plain.notes, *order_notes(labels.classes))
+    return OrdinalConsensus(**kept, mean=mean, low=low, high=high, expected_loss=expected)
+
+
+class OnScale(NamedTuple):
+    """What posteriors say of ratings: codes ``low`` and ``high``, the rest as of `OrdinalConsensus`.
+
+    ``class_sums`` are the posteriors summed, exact in any order.
+    """
+
+    mean: Float64s
+    expected_loss: Float64s
+    low: Ints
+    high: Ints
+    class_sums: Float64s
+
+
+def on_scale(posterior: Float64s, label: Ints, where: Float64s, table: Float64s) -> OnScale:
+    """What the posteriors of labelled examples say, given their consensus and a table of losses."""
+    mean, expected = np.zeros(len(label)), np.zeros(len(label))
+    # Class by class, as in `decide`: then what is found of an example does not rest on those beside it.
+    for truth, place in enumerate(where.tolist()):
+        mean += posterior[:, truth] * place
+        expected += posterior[:, truth] * table[truth, label]
     order = np.argsort(where, kind="stable")
     below = np.cumsum(posterior[:, order], axis=1)
     tail = (1 - INTERVAL) / 2
-    low[given] = labels.classes[order[(below <= tail).sum(axis=1)]]
-    high[given] = labels.classes[order[(below < 1 - tail).sum(axis=1).clip(max=len(order) - 1)]]
-    kept = {field.name: getattr(plain, field.name) for field in fields(plain)}
-    kept["annotators"] = _with_scale(plain.annotators, estimate, labels, posterior)
-    kept["notes"] = (*plain.notes, *order_notes(labels))
-    return OrdinalConsensus(**kept, mean=mean, low=low, high=high, expected_loss=expected)
+    low = order[(below <= tail).sum(axis=1)]
+    high = order[(below < 1 - tail).sum(axis=1).clip(max=len(order) - 1)]
+    return OnScale(mean, expected, low, high, summable(posterior).sum(axis=0))
 
 
 def loss_range(
@@ -220,17 +243,20 @@ def loss_range(
     return max(low, 0.0), high
 
 
-def _with_scale(
-    table: AnnotatorTable, estimate: BayesianEstimate, labels: Labels, posterior: Float64s
+def with_scale(
+    table: AnnotatorTable, estimate: BayesianEstimate, class_sums: Float64s
 ) -> OrdinalAnnotatorTable:
-    """The table with each annotator's shift and spread, over classes as frequent as they are in the pool."""
-    where, channels = estimate.where, estimate.channels
+    """The table with each annotator's shift and spread, over classes as frequent as they are in the pool.
+
+    ``class_sums`` as of `OnScale`.
+    """
+    where, channels, size = estimate.where, estimate.channels, len(table.annotator)
     assert where is not None
-    shift, spread = (np.full(labels.n_annotators, np.nan) for _ in range(2))
-    if channels.log_confusion is not None and len(posterior):
-        confusion = channels.confusion(np.arange(labels.n_annotators))
+    shift, spread = (np.full(size, np.nan) for _ in range(2))
+    if channels.log_confusion is not None and class_sums.any():
+        confusion = channels.confusion(np.arange(size))
         confusion /= confusion.sum(axis=1, keepdims=True)
-        share, apart = posterior.mean(axis=0), where[:, None] - where
+        share, apart = class_sums / class_sums.sum(), where[:, None] - where
         told = table.num_labels > 0
         shift[told] = np.einsum("jlk,lk,k->j", confusion, apart, share)[told]
         square = np.einsum("jlk,lk,k->j", confusion, apart**2, share)[told]

@@ -46,7 +46,13 @@ from activelab.consensus._held_out import HeldOut
 from activelab.consensus._loss import LOSSES, Loss, decide, loss_table
 from activelab.consensus._majority_vote import vote_labels
 from activelab.consensus._model_prior import ModelPrior
-from activelab.consensus._ordinal import loss_range, ordinal_consensus_by, scale_positions
+from activelab.consensus._ordinal import (
+    loss_range,
+    on_scale,
+    ordinal_consensus_by,
+    scale_positions,
+    with_scale,
+)
 from activelab.consensus._pairs import Pairs
 from activelab.consensus._pooled import first_confusion, pooled_effects
 from activelab.consensus._shares import believed_shares, reliability, said_shares
@@ -120,6 +126,7 @@ __all__ = [
     "loss_range",
     "loss_table",
     "mixture",
+    "on_scale",
     "ordinal_consensus_by",
     "overlap_notes",
     "pooled",
@@ -133,4 +140,5 @@ __all__ = [
     "table_of",
     "told",
     "vote_labels",
+    "with_scale",
 ]

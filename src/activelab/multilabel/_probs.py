@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from activelab._errors import InputError
-from activelab._typing import Floats, Models
+from activelab._typing import Floats, Ids, Models
 from activelab.labels import Labels
-from activelab.multilabel._sets import LabelSets
+from activelab.multilabel._sets import LabelSets, texts
 from activelab.pred_probs import aligned, frame_examples
 
 _TOLERANCE = 1e-6
@@ -98,3 +98,8 @@ def _models(pred_probs: Any, sets: LabelSets) -> list[Any]:
                 "only one answer of a class predicts one column. Give a matrix with its probability of yes."
             )
     return [np.stack([np.asarray(one, dtype=np.float64)[:, 1] for one in pred_probs], axis=1)]
+
+
+def predicted_sets(models: Models, classes: Ids) -> Ids:
+    """The set the mean of the models predicts for each example, as a text; one model or more."""
+    return texts(np.mean(models, axis=0) > 0.5, classes)

@@ -8,7 +8,12 @@ from activelab.multilabel._consensus import (
 )
 from activelab.multilabel._estimate import MultilabelEstimate, multilabel_estimate, yes_no
 from activelab.multilabel._loss import choose, thresholds
-from activelab.multilabel._probs import check_multilabel_probs, check_set_values, joined_sets
+from activelab.multilabel._probs import (
+    check_multilabel_probs,
+    check_set_values,
+    joined_sets,
+    predicted_sets,
+)
 from activelab.multilabel._questions import (
     ASKS,
     Asking,
@@ -42,6 +47,7 @@ __all__ = [
     "named_sets",
     "pair_counts",
     "pool_posterior",
+    "predicted_sets",
     "question_keys",
     "question_worth",
     "questions_by",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from activelab._errors import InputError
+from activelab.kinds import KINDS, Kind
 from activelab.scale._engines import MakeExecutor
 from activelab.scale._layout import Keep, OnUnmatched, Request
 from activelab.scale._plan import Plan, parse_memory
@@ -22,6 +23,8 @@ def consensus(
     output: str | os.PathLike[str] | None = None,
     method: str = "auto",
     *,
+    kind: str | Kind = "single",
+    loss: str | None = None,
     classes: Sequence[Any] | None = None,
     example_column: str | None = None,
     annotator_column: str | None = None,
@@ -40,17 +43,24 @@ def consensus(
 ) -> ConsensusSummary:
     """The most likely label of every labelled example, from Parquet files of any size.
 
-    Labels, qualities and annotators are those of `activelab.bayesian_consensus` or `activelab.crowdlab` of
-    the same data in memory, bit for bit, for any number of partitions, workers and engines.
+    Labels, qualities and annotators are those of `activelab.bayesian_consensus`, `crowdlab`,
+    `ordinal_consensus` or `multilabel_consensus` of the same data in memory, bit for bit, for any number of
+    partitions, workers and engines. Of sets, all answered examples are held in memory at once.
 
     Parameters
     ----------
     labels, pred_probs
         As of `suggest`.
     output : path, optional
-        A Parquet file to write, sorted by example: columns of `Consensus.to_dict`, and predicted_label.
+        A Parquet file to write, sorted by example: columns of ``to_dict`` of the consensus, and
+        predicted_label.
     method : {"auto", "bayesian", "crowdlab"}
-        "auto" is "bayesian". Its models are calibrated, those of "crowdlab" are not.
+        "auto" is "bayesian", and the only one of its kind for ratings and sets. Its models are calibrated,
+        those of "crowdlab" are not.
+    kind : {"single", "ordinal", "multilabel"} or Kind
+        What an answer is: a class, a point of a scale, or a set of classes, a text such as "a|b".
+    loss : str, optional
+        What a wrong answer costs, by default the first of `Kind.losses`.
     classes, example_column, annotator_column, label_column, keep, unmatched, engine, address, workers
         As of `suggest`.
     partitions, memory, work_dir, seed, progress, planned
@@ -82,14 +92,17 @@ def consensus(
     ['x', 'y']
     >>> folder.cleanup()
     """
-    chosen = check_consensus(method)
+    answers = KINDS.get(kind)
+    chosen, by = check_consensus(method, answers), answers.loss(loss)
+    several = chosen == "multilabel"
     if output is not None:
         check_output(output)
         if format_of(output).kind != "parquet":
             raise InputError("a consensus of a pool beyond memory is written as .parquet.", file=output)
     request = Request(
-        inputs=inputs_of(labels, pred_probs, example_column, annotator_column, label_column),
+        inputs=inputs_of(labels, pred_probs, example_column, annotator_column, label_column, several=several),
         consensus=chosen,
+        several=several,
         classes=classes,
         keep=keep,
         unmatched=unmatched,
@@ -98,5 +111,6 @@ def consensus(
         memory=parse_memory(memory),
         seed=seed,
     )
+    to = None if output is None else os.fspath(output)
     with running(request, engine, address, work_dir, progress, planned) as run:
-        return run.consensus(chosen, None if output is None else os.fspath(output))
+        return run.consensus_of_sets(by, to) if several else run.consensus(chosen, to, by)

@@ -45,6 +45,7 @@ class Request:
     seed: int = 0
     several: bool = False
     consensus: str | None = None
+    """Name of the consensus that is asked for; None for a batch."""
 
     @property
     def method(self) -> Acquisition:
@@ -55,7 +56,7 @@ class Request:
     def estimated(self) -> bool:
         """Whether something rests on the Bayesian consensus."""
         if self.several or self.consensus is not None:
-            return self.several or self.consensus == "bayesian"
+            return self.consensus != "crowdlab"
         rule = None if self.strategy.assignment is None else get_rule(self.strategy.assignment)
         by_ability = rule is not None and rule.needs_ability
         return isinstance(self.method, Frugal) or self.strategy.skip_settled or by_ability

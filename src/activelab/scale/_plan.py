@@ -190,12 +190,12 @@ def passes_of(
         found.append(("gather", prob_bytes, f"{what}, on which the consensus rests"))
         if not several:
             found.append(("learn", prob_bytes, "how annotators err, by all labels"))
-    if consensus is not None:
-        found.append(("decide", prob_bytes, "consensus, kept as tables, and statistics of annotators"))
-    elif several:
+    if consensus is None and several:
         found.append(("ask", prob_bytes, "worth of the questions, best of each partition"))
-    else:
+    elif consensus is None:
         found.append(("assess" if by_estimate else "score", prob_bytes, "scores, best of each partition"))
+    elif not several:  # the consensus of sets is that of what was gathered
+        found.append(("decide", prob_bytes, "consensus, kept as tables, and statistics of annotators"))
     return tuple(found[1:] if aligned else found)
 
 

@@ -13,9 +13,10 @@ import numpy as np
 from activelab._conventions import PAPER
 from activelab._errors import InputError, first
 from activelab._kernels import FIXED_POINT
+from activelab._ordered import order_notes
 from activelab._typing import Float64s, Ids, Ints, Models
 from activelab._vocabulary import Vocabulary, id_keys
-from activelab.acquisition import ActiveLab, Frugal
+from activelab.acquisition import ActiveLab, ExpectedLoss, Frugal
 from activelab.assignment import assign
 from activelab.calibration import (
     BOUNDS,
@@ -43,14 +44,17 @@ from activelab.consensus.parts import (
     lone_annotators_note,
     sample_shares,
     table_of,
+    with_scale,
 )
 from activelab.labels import Labels, Totals
-from activelab.multilabel import SET_LOSSES, LabelSets, QuestionBatch
+from activelab.multilabel import SET_LOSSES, LabelSets, MultilabelAnnotatorTable, QuestionBatch
 from activelab.multilabel.parts import (
     Asking,
     fewer_questions,
     mean_rates,
+    multilabel_consensus_by,
     multilabel_estimate,
+    predicted_sets,
     question_keys,
 )
 from activelab.planning import Batch, why_fewer
@@ -65,6 +69,7 @@ from activelab.scale._plan import PROCESS, Plan, check_gathered
 from activelab.scale._prepare import Prepared, Unmatched, prepare
 from activelab.scale._run import Runner
 from activelab.selection import batch_order
+from activelab.tables import to_arrow, write_table
 
 Asked = TypeVar("Asked", Chosen, QuestionBatch)
 Kind = TypeVar("Kind", Batch, QuestionBatch)
@@ -127,9 +132,9 @@ class ConsensusSummary:
 
     Attributes
     ----------
-    method : {"bayesian", "crowdlab"}
-    annotators : AnnotatorTable
-        As `Consensus.annotators`.
+    method : {"bayesian", "crowdlab", "ordinal", "multilabel"}
+    annotators : AnnotatorTable, OrdinalAnnotatorTable or MultilabelAnnotatorTable
+        As of the consensus in memory.
     mean_quality, mean_agreement : float in [0, 1]
         Means over the labelled examples; NaN without any.
     model_weight : ndarray of float64, shape (n_models,)
@@ -143,7 +148,7 @@ class ConsensusSummary:
     """
 
     method: str
-    annotators: AnnotatorTable
+    annotators: AnnotatorTable | MultilabelAnnotatorTable
     mean_quality: float
     mean_agreement: float
     model_weight: Float64s
@@ -275,19 +280,9 @@ class Run:
     def _suggestion(
         self, prepared: Sequence[Prepared], dropped: int, known: Known, **found: Any
     ) -> Suggestion[Any]:
-        """A suggestion with what is the same for all methods; the store keeps what the next round can use."""
-        self.runner.finish(self.job, prepare)
-        return Suggestion(
-            annotators=known.annotators,
-            n_examples=sum(one.n_examples for one in prepared),
-            n_labelled=known.sums.n_labelled,
-            n_labels=known.sums.n_labels,
-            classes=self.job.classes,
-            dropped=dropped,
-            computed=self.runner.computed,
-            plan=self.plan,
-            **found,
-        )
+        """A suggestion with what is the same for all methods."""
+        facts = self._facts(prepared, dropped, known)
+        return Suggestion(annotators=known.annotators, **facts, **found)
 
     def _estimate(
         self, prepared: Sequence[Prepared], known: Known, method: Frugal
@@ -302,14 +297,15 @@ class Run:
         self.runner.run(self.job, learn, Judged(known.annotators, estimate), seen=learnt.add)
         return estimate.learnt(learnt.total), chance_notes(labels, models)
 
-    def consensus(self, method: str, output: str | None) -> ConsensusSummary:
-        """The consensus of all labelled examples, written as one table."""
+    def consensus(self, method: str, output: str | None, loss: str = "") -> ConsensusSummary:
+        """The consensus of all labelled examples, written as one table; ``loss`` decides on a scale."""
         prepared, dropped = self._prepare()
         known, noted = self._count(prepared), tuple[str, ...]()
         estimate, weight = None, np.empty(0)
-        if method == "bayesian":
-            estimate, noted = self._estimate(prepared, known, Frugal())
-            deciding = Deciding(known.annotators, estimate)
+        if method != "crowdlab":
+            by = ExpectedLoss(loss) if method == "ordinal" else Frugal()  # type: ignore[arg-type]
+            estimate, noted = self._estimate(prepared, known, by)
+            deciding = Deciding(known.annotators, estimate, loss)
         else:
             known, noted = self._trust(replace(known, betas=(None,) * len(self.job.models)), prepared)
             deciding = Deciding(known.annotators, known)
@@ -335,23 +331,63 @@ class Run:
             how["model_weight"] = weight
         names = known.annotators, Vocabulary(self.job.classes, "class").values
         table = table_of(total.about, *names, known.sums, of_annotators, **how)
-        self.runner.finish(self.job, prepare)
+        if total.class_sums is not None:
+            assert estimate is not None
+            table = with_scale(table, estimate, total.class_sums)
+            noted += order_notes(names[1])
         n_labelled = known.sums.n_labelled
-        return ConsensusSummary(
+        return self._summary(
+            prepared,
+            dropped,
+            known,
             method=method,
             annotators=table,
             mean_quality=total.quality / 2.0**FIXED_POINT / n_labelled if n_labelled else float("nan"),
             mean_agreement=total.agreement / 2.0**FIXED_POINT / n_labelled if n_labelled else float("nan"),
             model_weight=weight,
-            n_examples=sum(one.n_examples for one in prepared),
-            n_labelled=n_labelled,
-            n_labels=known.sums.n_labels,
-            classes=self.job.classes,
-            dropped=dropped,
-            computed=self.runner.computed,
-            plan=self.plan,
             notes=(*noted, *_overlap_notes(known)),
         )
+
+    def consensus_of_sets(self, loss: str, output: str | None) -> ConsensusSummary:
+        """The consensus of all answered examples, which are held in memory at once, written as one table."""
+        prepared, dropped = self._prepare()
+        known = self._count(prepared)
+        sets, models = self._labelled(Wanted(known.annotators), _totals(prepared, known))
+        assert isinstance(sets, LabelSets)
+        found = multilabel_consensus_by(multilabel_estimate(sets, models), sets, models, loss=loss)
+        columns = {**found.to_dict(), "predicted_label": predicted_sets(models, sets.classes)}
+        if output is not None:
+            write_table(output, to_arrow(columns))
+        some = sets.n_answers > 0
+        return self._summary(
+            prepared,
+            dropped,
+            known,
+            method="multilabel",
+            annotators=found.annotators,
+            mean_quality=float(columns["quality"].mean()) if some else float("nan"),
+            mean_agreement=float(columns["agreement"].mean()) if some else float("nan"),
+            model_weight=np.empty(0),
+            notes=found.notes,
+        )
+
+    def _summary(
+        self, prepared: Sequence[Prepared], dropped: int, known: Known, **found: Any
+    ) -> ConsensusSummary:
+        return ConsensusSummary(**self._facts(prepared, dropped, known), **found)
+
+    def _facts(self, prepared: Sequence[Prepared], dropped: int, known: Known) -> dict[str, Any]:
+        """What is told of every run; the store keeps what the next one can use."""
+        self.runner.finish(self.job, prepare)
+        return {
+            "n_examples": sum(one.n_examples for one in prepared),
+            "n_labelled": known.sums.n_labelled,
+            "n_labels": known.sums.n_labels,
+            "classes": self.job.classes,
+            "dropped": dropped,
+            "computed": self.runner.computed,
+            "plan": self.plan,
+        }
 
     def _compare(self, key: str, sums: ComparedSums, accuracy: Float64s) -> Float64s:
         asked = Accuracy(key, sums.__name__, accuracy)

@@ -12,6 +12,7 @@ from activelab._conventions import PAPER
 from activelab._errors import InputError
 from activelab.acquisition import Acquisition, ActiveLab, Frugal
 from activelab.consensus import AUTO
+from activelab.kinds import KINDS, SINGLE, Kind
 from activelab.multilabel import Ask, QuestionBatch
 from activelab.multilabel.parts import check_asking
 from activelab.planning import Batch
@@ -269,17 +270,22 @@ def plan(
     method: str | Acquisition | Strategy = "activelab",
     several: bool = False,
     consensus: str | None = None,
+    kind: str | Kind = "single",
 ) -> Plan:
     """The `Plan` of a run, from the footers of the files; arguments and errors are those of `suggest`.
 
-    With ``several`` it is that of `suggest_questions`, with ``consensus`` that of `consensus` by this method.
+    With ``several`` it is that of `suggest_questions`, with ``consensus`` that of `consensus` by this method
+    of answers of this ``kind``.
     """
+    if consensus is not None:
+        consensus = check_consensus(consensus, KINDS.get(kind))
+        several = consensus == "multilabel"
     inputs = inputs_of(labels, pred_probs, example_column, annotator_column, label_column, several=several)
     request = Request(
         inputs=inputs,
         strategy=Strategy.of(method),
         several=several,
-        consensus=None if consensus is None else check_consensus(consensus),
+        consensus=consensus,
         classes=classes,
         workers=workers,
         partitions=partitions,
@@ -325,24 +331,29 @@ def _check_strategy(strategy: Strategy) -> None:
         raise InputError("only the conventions of the paper can be computed in parts.")
 
 
-CONSENSUS = ("bayesian", "crowdlab")
+_CONSENSUS = {"single": (AUTO, "crowdlab"), "ordinal": ("ordinal",), "multilabel": ("multilabel",)}
+"""By the kind of question, that which it is asked for without a name first."""
 
 
-def check_consensus(method: str) -> str:
-    """The name of a consensus that can be computed in parts.
+def check_consensus(method: str, kind: Kind = SINGLE) -> str:
+    """The name of a consensus of answers of a kind that can be computed in parts.
 
     Raises
     ------
     InputError
         If it cannot.
     """
-    chosen = AUTO if method == "auto" else method
-    if chosen not in CONSENSUS:
+    known = _CONSENSUS.get(kind.name, ())
+    if method == "auto" and known:
+        return known[0]
+    if method not in known:
+        of = f" of {kind.name} answers" if kind is not SINGLE else ""
+        which = f"; {' and '.join(known)} can" if known else ""
         raise InputError(
-            f"the consensus {method!r} cannot be computed in parts; {' and '.join(CONSENSUS)} can. Give it a "
-            "pool that fits the memory, in one file of labels."
+            f"the consensus {method!r}{of} cannot be computed in parts{which}. Give it a pool that fits the "
+            "memory, in one file of labels."
         )
-    return chosen
+    return method
 
 
 @contextmanager

@@ -41,6 +41,7 @@ from activelab.project.settings import Settings, check_models, load_settings, lo
 from activelab.project.store.audit import write_audit
 from activelab.project.store.database import Database, StorageError
 from activelab.project.store.schema import WHOLE, annotator, answer, example, feature_block
+from activelab.project.store.statements import finish
 from activelab.project.store.upgrades import schema_state, upgrade
 
 if TYPE_CHECKING:
@@ -575,15 +576,18 @@ class Project:
                 kind, code, reason, seconds, source, request, version=now.version, flagged=flagged
             )
             return self.database.write(
-                lambda c: queueing.record(
+                lambda c: finish(
                     c,
-                    now.settings,
-                    annotator_id,
-                    lease_id,
-                    reply,
-                    time.time(),
-                    then_lease=then_lease,
-                    have=have,
+                    queueing.record(
+                        c,
+                        now.settings,
+                        annotator_id,
+                        lease_id,
+                        reply,
+                        time.time(),
+                        then_lease=then_lease,
+                        have=have,
+                    ),
                 )
             )
 

@@ -50,16 +50,19 @@ from activelab.project.labelling.rounds import (
     is_wanted,
     settle_again,
     share_round,
+    sharing_round,
 )
 from activelab.project.labelling.shares import left_of_share
 from activelab.project.settings import Settings, load_settings, load_value
 from activelab.project.store.database import project_lock
 from activelab.project.store.schema import (
+    WAITS,
     WHOLE,
     annotator,
     answer,
     event,
     example,
+    is_open,
     label_set,
     lease,
     practice,
@@ -67,6 +70,7 @@ from activelab.project.store.schema import (
     round_,
     setting,
 )
+from activelab.project.store.statements import ALONE, Statement, Steps, execute, finish
 
 ABSTENTION = "unsure"
 """The kind of answers that say "I cannot tell": no label, but they say something of example and person."""
@@ -192,7 +196,7 @@ _AGAIN = annotator.c.retrain > func.coalesce(annotator.c.admitted, 0.0)
 
 # Statements are built once: they are executed for every label.
 # The lock lets one person's requests wait for each other, so that two of them cannot take the same example.
-_WHO = (
+_WHO = Statement(
     select(
         annotator.c.disabled,
         annotator.c.num_labels,
@@ -206,7 +210,7 @@ _WHO = (
 # A lease may also end later than any that begins now: the clock was ahead when it began.
 _over = or_(lease.c.expires <= bindparam("now"), lease.c.expires > bindparam("latest"))
 # What somebody holds, and what anybody has held for too long.
-_OPEN = (
+_OPEN = Statement(
     select(
         lease.c.id,
         lease.c.example_id,
@@ -217,7 +221,7 @@ _OPEN = (
         lease.c.expires,
     )
     .where(
-        lease.c.state == "open",
+        is_open(),
         or_(lease.c.annotator_id == bindparam("who"), _over),
     )
     .order_by(lease.c.id)
@@ -232,7 +236,7 @@ _SEEN = (
         ~exists().where(
             _held.c.annotator_id == lease.c.annotator_id,
             _held.c.example_id == lease.c.example_id,
-            _held.c.state == "open",
+            is_open(_held),
         ),
         ~exists().where(
             answer.c.annotator_id == lease.c.annotator_id,
@@ -247,7 +251,7 @@ _RENEW = (
     update(lease)
     .where(
         lease.c.annotator_id == bindparam("who"),
-        lease.c.state == "open",
+        is_open(),
         lease.c.expires > bindparam("now"),
         lease.c.expires < bindparam("soon"),
     )
@@ -255,7 +259,7 @@ _RENEW = (
 )
 _EXPIRE = (
     update(lease)
-    .where(lease.c.state == "open", _over)
+    .where(is_open(), _over)
     .values(state="expired")
     .returning(lease.c.round_id, lease.c.example_id, lease.c.asked, lease.c.gold)
 )
@@ -263,23 +267,23 @@ _before = lease.alias("before")
 _AHEAD = (
     select(lease.c.id)
     .where(
-        lease.c.state == "open",
+        is_open(),
         lease.c.example_id == bindparam("example"),
         lease.c.asked == bindparam("about"),
         lease.c.annotator_id != bindparam("who"),
         exists().where(
             _before.c.annotator_id == lease.c.annotator_id,
-            _before.c.state == "open",
+            is_open(_before),
             _before.c.id < lease.c.id,
         ),
     )
     .order_by(lease.c.id.desc())
     .limit(1)
 )
-_FINISHED = select(round_.c.finished).where(round_.c.id == bindparam("round"))
+_FINISHED = Statement(select(round_.c.finished).where(round_.c.id == bindparam("round")))
 _RETURN = (
     update(lease)
-    .where(lease.c.id.in_(bindparam("ids", expanding=True)), lease.c.state == "open")
+    .where(lease.c.id.in_(bindparam("ids", expanding=True)), is_open())
     .values(state="expired")
     .returning(lease.c.round_id, lease.c.example_id, lease.c.asked, lease.c.gold)
 )
@@ -289,7 +293,7 @@ _NO_MORE = (
     .where(
         lease.c.annotator_id == bindparam("who"),
         lease.c.example_id == bindparam("example"),
-        lease.c.state == "open",
+        is_open(),
     )
     .values(state="expired")
     .returning(lease.c.round_id, lease.c.example_id, lease.c.asked, lease.c.gold)
@@ -302,7 +306,7 @@ _ANSWERED = exists().where(
 _HOLDS = exists().where(
     lease.c.example_id == queue.c.example_id,
     lease.c.annotator_id == bindparam("who"),
-    lease.c.state == "open",
+    is_open(),
     or_(covers(lease.c.asked), queue.c.asked == WHOLE),
 )
 # What others were shown since a moment, of the last leases, and was not kept for them: it ended as it began.
@@ -321,7 +325,7 @@ _FREE = (
     select(queue.c.example_id, queue.c.asked)
     .where(
         queue.c.round_id == bindparam("round"),
-        queue.c.remaining > 0,
+        WAITS,
         queue.c.asked >= bindparam("least"),
         ~_ANSWERED,
         ~_HOLDS,
@@ -331,26 +335,27 @@ _FREE = (
     .limit(bindparam("count"))
 )
 _BEST = _FREE.with_for_update(of=queue, skip_locked=True).cte("best")
-_TAKE_BEST = (
+_TAKE_BEST = Statement(
     update(queue)
     .where(
         queue.c.round_id == bindparam("round"),
         tuple_(queue.c.example_id, queue.c.asked).in_(select(_BEST.c.example_id, _BEST.c.asked)),
-        queue.c.remaining > 0,
+        WAITS,
     )
     .values(remaining=queue.c.remaining - 1)
     .returning(queue.c.position, queue.c.example_id, queue.c.asked)
 )
 _about = bindparam("about", type_=Integer)
-_TAKE = (
+_TAKE = Statement(
     update(queue)
     .where(
         queue.c.round_id == bindparam("round"),
         queue.c.example_id == bindparam("example"),
         queue.c.asked == _about,
-        queue.c.remaining > 0,
+        WAITS,
     )
     .values(remaining=queue.c.remaining - 1)
+    .returning(queue.c.position)
 )
 _GIVE_BACK = (
     update(queue)
@@ -358,21 +363,20 @@ _GIVE_BACK = (
     .values(remaining=queue.c.remaining + 1)
 )
 # How many others hold something, how much all hold, and how much waits, up to a number that is plenty.
-_AT_WORK = select(
-    select(func.count(lease.c.annotator_id.distinct()))
-    .where(lease.c.state == "open", lease.c.annotator_id != bindparam("who"))
-    .scalar_subquery()
-    .label("others"),
-    select(func.count()).where(lease.c.state == "open").scalar_subquery().label("held"),
-    select(func.count())
-    .select_from(
-        select(literal(1))
-        .where(queue.c.round_id == bindparam("round"), queue.c.remaining > 0)
-        .limit(CHUNK)
-        .subquery()
+_AT_WORK = Statement(
+    select(
+        select(func.count(lease.c.annotator_id.distinct()))
+        .where(is_open(), lease.c.annotator_id != bindparam("who"))
+        .scalar_subquery()
+        .label("others"),
+        select(func.count()).where(is_open()).scalar_subquery().label("held"),
+        select(func.count())
+        .select_from(
+            select(literal(1)).where(queue.c.round_id == bindparam("round"), WAITS).limit(CHUNK).subquery()
+        )
+        .scalar_subquery()
+        .label("free"),
     )
-    .scalar_subquery()
-    .label("free"),
 )
 _of_lease = literal_column("lease.example_id", Integer)  # lest the table be searched again
 _SHOWN = (
@@ -383,7 +387,7 @@ _SHOWN = (
     lease.c.expires,
     select(example.c.content).where(example.c.id == _of_lease).scalar_subquery().label("content"),
 )
-_KEEP = (
+_KEEP = Statement(
     insert(lease)
     .values(
         round_id=bindparam("round"),
@@ -397,10 +401,12 @@ _KEEP = (
     )
     .returning(*_SHOWN)
 )
-_CONTENTS = select(*_SHOWN).where(lease.c.id.in_(bindparam("ids", expanding=True))).order_by(lease.c.id)
+_CONTENTS = Statement(
+    select(*_SHOWN).where(lease.c.id.in_(bindparam("ids", expanding=True))).order_by(lease.c.id)
+)
 # Where a database can take and keep at one stroke.
-_taken = _TAKE_BEST.cte("taken")
-_TAKE_AND_KEEP = (
+_taken = _TAKE_BEST.clause.cte("taken")
+_TAKE_AND_KEEP = Statement(
     insert(lease)
     .from_select(
         ["round_id", "example_id", "asked", "annotator_id", "gold", "leased", "expires", "state"],
@@ -418,7 +424,7 @@ _TAKE_AND_KEEP = (
     .returning(*_SHOWN)
 )
 _REQUEST = (event.c.id, event.c.annotator_id, event.c.example_id, event.c.asked, event.c.kind)
-_LEASED = (
+_LEASED = Statement(
     select(
         lease.c.id,
         lease.c.round_id,
@@ -433,7 +439,7 @@ _LEASED = (
     .where(lease.c.id == bindparam("lease"))
     .with_for_update(of=lease)
 )
-_APPEND = (
+_APPEND = Statement(
     insert(event)
     .values(
         time=bindparam("now"),
@@ -460,14 +466,14 @@ _SAID: dict[str, Any] = {
     "bulk": cast(bindparam("in_bulk", type_=Boolean), Boolean),
     "flagged": cast(bindparam("flag", type_=Boolean), Boolean),
 }
-_ANSWER = insert(answer).values(**_SAID, event_id=bindparam("event"))
+_ANSWER = Statement(insert(answer).values(**_SAID, event_id=bindparam("event")))
 # What an answer changes; the lease is none where nobody was asked. A row that stays as it is is not locked.
-_COUNT_EXAMPLE = (
+_COUNT_EXAMPLE = Statement(
     update(example)
     .where(example.c.id == bindparam("example"), bindparam("votes", type_=Integer) != 0)
     .values(num_labels=example.c.num_labels + bindparam("votes", type_=Integer))
 )
-_COUNT_ANNOTATOR = (
+_COUNT_ANNOTATOR = Statement(
     update(annotator)
     .where(annotator.c.id == bindparam("who"), bindparam("collected", type_=Integer) != 0)
     .values(
@@ -475,15 +481,15 @@ _COUNT_ANNOTATOR = (
         num_single=annotator.c.num_single + bindparam("single", type_=Integer),
     )
 )
-_ANSWERED_NOW = (
+_ANSWERED_NOW = Statement(
     update(lease).where(lease.c.id == bindparam("lease")).values(state="done", round_id=bindparam("round"))
 )
 # Where a database can do all of it at one stroke.
-_appended = _APPEND.cte("appended")
-_STORE = (
+_appended = _APPEND.clause.cte("appended")
+_STORE = Statement(
     insert(answer)
     .from_select([*_SAID, "event_id"], select(*_SAID.values()).add_columns(_appended.c.id))
-    .add_cte(*(one.cte() for one in (_COUNT_EXAMPLE, _COUNT_ANNOTATOR, _ANSWERED_NOW)))
+    .add_cte(*(one.clause.cte() for one in (_COUNT_EXAMPLE, _COUNT_ANNOTATOR, _ANSWERED_NOW)))
     .returning(answer.c.event_id)
 )
 
@@ -526,7 +532,7 @@ def lease_examples(
     """
     share_round(connection)
     who = working(connection, settings, annotator_id)
-    return _lease(connection, settings, annotator_id, who, count, now, have, hold)
+    return finish(connection, _lease(connection, settings, annotator_id, who, count, now, have, hold))
 
 
 def _lease(
@@ -538,9 +544,9 @@ def _lease(
     now: float,
     have: Sequence[int] = (),
     hold: bool = True,
-) -> list[Lease]:
+) -> Steps[list[Lease]]:
     latest = now + settings.lease_seconds + CLOCK_SECONDS
-    rows = connection.execute(_OPEN, {"who": annotator_id, "now": now, "latest": latest}).all()
+    rows = yield _OPEN, {"who": annotator_id, "now": now, "latest": latest}
     if any(not now < row.expires <= latest for row in rows):
         reclaim(connection, now, latest)
     own = [row for row in rows if row.annotator_id == annotator_id and now < row.expires <= latest]
@@ -548,13 +554,17 @@ def _lease(
     left = math.inf
     if settings.budget is not None and (count is None or len(own) < count):
         left = labels_left(connection, settings) + _ROUNDING
+        if left < _CAREFUL:
+            yield ALONE
+            left = labels_left(connection, settings) + _ROUNDING
     if count is None:
-        own = _exchange(connection, who.round, own, have)
+        own = yield from _exchange(connection, who.round, own, have)
         _renew(connection, settings, annotator_id, own, now)
-        count = max(_share(connection, settings, annotator_id, who.round, left), len(own))
+        share_now = yield from _share(connection, settings, annotator_id, who.round, left)
+        count = max(share_now, len(own))
     own = own[:count]
     missing = [row.id for row in own if row.id not in have]
-    leases = [_leased(row) for row in connection.execute(_CONTENTS, {"ids": missing})] if missing else []
+    leases = [_leased(row) for row in (yield _CONTENTS, {"ids": missing})] if missing else []
     wanted = count - len(own) if hold or not own else 0
     wanted = wanted if left == math.inf else max(min(wanted, int(left / settings.least_price)), 0)
     served = who.num_labels + len(own)
@@ -581,7 +591,7 @@ def _lease(
     while wanted > 0 and who.round >= 0 and left >= settings.least_price:
         # No question costs more than a label; with less than one left, one class can be asked about.
         some, least = (int(min(wanted, left)), WHOLE) if left >= 1 else (1, 0)
-        taken = _take_best(connection, settings, annotator_id, who.round, some, least, now, hold)
+        taken = yield from _take_best(connection, settings, annotator_id, who.round, some, least, now, hold)
         fresh += taken
         wanted -= len(taken)
         left -= sum(settings.price_of_answer(one.asked) for one in taken)
@@ -618,7 +628,9 @@ def _keep_seen(
     return kept
 
 
-def _share(connection: Connection, settings: Settings, annotator_id: int, number: int, left: float) -> int:
+def _share(
+    connection: Connection, settings: Settings, annotator_id: int, number: int, left: float
+) -> Steps[int]:
     """How many examples somebody may hold, so that enough stays for the others.
 
     Of n examples that wait or are held, and that the budget has labels for, when m people hold some, the
@@ -626,15 +638,15 @@ def _share(connection: Connection, settings: Settings, annotator_id: int, number
     shown and the next, and no more than the settings say.
     """
     at_work = {"who": annotator_id, "round": number}
-    row = connection.execute(_AT_WORK, at_work).one()
+    (row,) = yield _AT_WORK, at_work
     if row.free < settings.leased_ahead * (row.others + 2) and extend_queue(connection, settings, number):
-        row = connection.execute(_AT_WORK, at_work).one()
+        (row,) = yield _AT_WORK, at_work
     waits: float = min(row.free, left / settings.least_price) + row.held
     share = max(math.ceil(waits / (int(row.others) + 2)), 2)
     return min(share, settings.leased_ahead)
 
 
-def _exchange(connection: Connection, number: int, own: list[Any], have: Sequence[int]) -> list[Any]:
+def _exchange(connection: Connection, number: int, own: list[Any], have: Sequence[int]) -> Steps[list[Any]]:
     """What somebody still holds when what they took ahead before the last training has gone back.
 
     The round that is served now knows better what to ask; if it still is the same, it is taken again.
@@ -642,7 +654,8 @@ def _exchange(connection: Connection, number: int, own: list[Any], have: Sequenc
     ahead = {*have[1:]}
     if not ahead:
         return own
-    finished = connection.execute(_FINISHED, {"round": number}).scalar() or 0.0
+    rows = yield _FINISHED, {"round": number}
+    finished = (rows[0].finished if rows else None) or 0.0
     stale = {row.id for row in own if row.id in ahead and row.leased < finished and not row.gold}
     if stale:
         _end(connection, _RETURN, {"ids": [*stale]})
@@ -683,16 +696,19 @@ class _Working:
     practises: bool
 
 
-def working(
-    connection: Connection, settings: Settings, annotator_id: int, *, answers: bool = False
-) -> _Working:
-    """Somebody who may label, kept from their other requests until the transaction ends.
+def working(connection: Connection, settings: Settings, annotator_id: int) -> _Working:
+    """Somebody who may label, kept from their other requests until the transaction ends."""
+    return finish(connection, _working(connection, settings, annotator_id))
 
-    Whoever has to practise gets no examples, but what they have answered (``answers``) is not refused.
-    """
-    row = connection.execute(_WHO, {"who": annotator_id}).one_or_none()
-    if row is None or row.disabled:
+
+def _working(
+    connection: Connection, settings: Settings, annotator_id: int, *, answers: bool = False
+) -> Steps[_Working]:
+    """`working`; whoever has to practise gets no examples, but what they have answered is not refused."""
+    rows = yield _WHO, {"who": annotator_id}
+    if not rows or rows[0].disabled:
         raise InputError("this account is disabled; ask whoever leads the project.")
+    (row,) = rows
     practises = bool(row.again or settings.training_examples)
     practises = practises and must_practise(connection, settings, annotator_id)
     if practises and not answers:
@@ -709,7 +725,7 @@ def _take_best(
     least: int,
     now: float,
     hold: bool = True,
-) -> list[Lease]:
+) -> Steps[list[Lease]]:
     """Lease the best of a round that is free and new to somebody; with 0 for ``least`` single classes.
 
     What others were shown lately, and may answer first, comes last.
@@ -727,14 +743,13 @@ def _take_best(
             break
         if connection.dialect.name == "postgresql":
             circumstances = {"now": now, "ends": now + settings.lease_seconds}
-            rows = connection.execute(_TAKE_AND_KEEP, wanted | circumstances).all()
+            rows = yield _TAKE_AND_KEEP, wanted | circumstances
             leases += [_leased(row) for row in sorted(rows)]
         else:
-            taken = connection.execute(_TAKE_BEST, wanted).all()
-            leases += [
-                keep(connection, settings, annotator_id, number, (example_id, about), False, now)
-                for _, example_id, about in sorted(taken)
-            ]
+            taken = yield _TAKE_BEST, wanted
+            for _, example_id, about in sorted(taken):
+                kept = _kept(settings, annotator_id, number, (example_id, about), False, now)
+                leases += map(_leased, (yield _KEEP, kept))
     return leases
 
 
@@ -744,14 +759,14 @@ def _leased(row: Any) -> Lease:
 
 def grid_of(connection: Connection, annotator_id: int) -> list[Lease]:
     """What somebody holds of a grid."""
-    held = select(*_SHOWN).where(lease.c.annotator_id == annotator_id, lease.c.state == "open", lease.c.bulk)
+    held = select(*_SHOWN).where(lease.c.annotator_id == annotator_id, is_open(), lease.c.bulk)
     return [_leased(row) for row in connection.execute(held.order_by(lease.c.id))]
 
 
 def take(connection: Connection, number: int, question: Question) -> bool:
     """Take a free slot of a question, if there is one."""
     row = {"round": number, "example": question[0], "about": question[1]}
-    return bool(connection.execute(_TAKE, row).rowcount)
+    return bool(execute(connection, _TAKE, row))
 
 
 def _give_back(connection: Connection, number: int, question: Question) -> None:
@@ -775,14 +790,14 @@ def _end(connection: Connection, which: ReturningUpdate[Any], values: dict[str, 
 
 def held_by(connection: Connection, annotator_id: int, now: float) -> set[int]:
     """The leases somebody holds."""
-    own = lease.c.annotator_id == annotator_id, lease.c.state == "open", lease.c.expires > now
+    own = lease.c.annotator_id == annotator_id, is_open(), lease.c.expires > now
     return {*connection.execute(select(lease.c.id).where(*own)).scalars()}
 
 
 def labels_left(connection: Connection, settings: Settings) -> float:
     """Labels that may still be leased: the budget less those given here and those leased now."""
     single = func.coalesce(func.sum(case((lease.c.asked == WHOLE, 0), else_=1)), 0)
-    leased = select(func.count(), single).where(lease.c.state == "open")
+    leased = select(func.count(), single).where(is_open())
 
     def left() -> float:
         held = connection.execute(leased).one()
@@ -824,7 +839,7 @@ def gold_examples(connection: Connection, annotator_id: int, count: int, served:
     if not count:
         return []
     answered = select(answer.c.example_id).where(answer.c.annotator_id == annotator_id)
-    held = select(lease.c.example_id).where(lease.c.annotator_id == annotator_id, lease.c.state == "open")
+    held = select(lease.c.example_id).where(lease.c.annotator_id == annotator_id, is_open())
     told = select(practice.c.example_id).where(practice.c.annotator_id == annotator_id)
     free = (
         connection.execute(
@@ -850,7 +865,20 @@ def keep(
     hold: bool = True,
 ) -> Lease:
     """A new lease; one that has ended already if it is not to hold anything. Its slot is taken already."""
-    kept = {
+    kept = _kept(settings, annotator_id, number, question, gold, now, hold)
+    return _leased(execute(connection, _KEEP, kept)[0])
+
+
+def _kept(
+    settings: Settings,
+    annotator_id: int,
+    number: int,
+    question: Question,
+    gold: bool,
+    now: float,
+    hold: bool = True,
+) -> dict[str, Any]:
+    return {
         "round": number,
         "example": question[0],
         "about": question[1],
@@ -860,7 +888,6 @@ def keep(
         "ends": now + settings.lease_seconds * hold,
         "state": "open" if hold else "expired",
     }
-    return _leased(connection.execute(_KEEP, kept).one())
 
 
 def record(
@@ -873,8 +900,8 @@ def record(
     *,
     then_lease: int | None = 0,
     have: Sequence[int] = (),
-) -> tuple[Recorded, list[Lease]]:
-    """Store the answer to a lease, and lease the next examples as `lease_examples` does.
+) -> Steps[tuple[Recorded, list[Lease]]]:
+    """Steps that store the answer to a lease, and lease the next examples as `lease_examples` does.
 
     It is about what the lease asks. One that comes after the lease has ended counts if the example is still
     to be had: labels of it are wanted, nobody else is at it (or has it only ahead, `_take_over`), and the
@@ -888,29 +915,31 @@ def record(
     InputError
         If the annotator is disabled, or a class is named that was not asked about.
     """
-    share_round(connection)
-    who = working(connection, settings, annotator_id, answers=True)
+    yield from sharing_round(connection)
+    who = yield from _working(connection, settings, annotator_id, answers=True)
     _check_version(reply, who.version)
-    row = connection.execute(_LEASED, {"lease": lease_id, "request": reply.request}).one_or_none()
-    if row is None or row.annotator_id != annotator_id:
+    rows = yield _LEASED, {"lease": lease_id, "request": reply.request}
+    if not rows or rows[0].annotator_id != annotator_id:
         raise ConflictError("there is no such lease of yours.")
+    (row,) = rows
     stored = None
     if row.request_id is not None:
         before = tuple(getattr(row, f"request_{column.name}") for column in _REQUEST)
         stored = _repeated(before, annotator_id, (row.example_id, row.asked), ANSWERS)
     if stored is None:
         reply = replace(reply, asked=row.asked)
-        stored = _store_answer(connection, settings, who.round, row, reply, now)
+        stored = yield from _store_answer(connection, settings, who.round, row, reply, now)
         collected = reply.kind == "label" and reply.source in COLLECTED
         who = replace(who, num_labels=who.num_labels + collected)
     if then_lease == 0 or who.practises:
         return stored, []
-    return stored, _lease(connection, settings, annotator_id, who, then_lease, now, have)
+    leases = yield from _lease(connection, settings, annotator_id, who, then_lease, now, have)
+    return stored, leases
 
 
 def _store_answer(
     connection: Connection, settings: Settings, current: int, row: Any, reply: Answer, now: float
-) -> Recorded:
+) -> Steps[Recorded]:
     """Store the answer to a lease that is their own."""
     question = row.example_id, row.asked
     if row.state != "open":
@@ -920,13 +949,15 @@ def _store_answer(
     if row.state == "expired" and not _take_over(connection, row):
         budget = settings.budget if reply.kind == "label" else None
         price = settings.price_of_answer(row.asked)
-        if budget is not None and labels_left(connection, settings) < price - _ROUNDING:
-            raise ConflictError("the budget is spent meanwhile.")
+        if budget is not None:
+            yield ALONE
+            if labels_left(connection, settings) < price - _ROUNDING:
+                raise ConflictError("the budget is spent meanwhile.")
         if not (row.gold or take(connection, current, question) or is_wanted(connection, current, question)):
             raise ConflictError("the example has gone to somebody else meanwhile.")
     # A lease that had ended is of the round it was taken again in.
     number = current if row.state == "expired" else row.round_id
-    stored = _append(connection, row.annotator_id, row.example_id, reply, now, row.id, number)
+    stored = yield from _append(connection, row.annotator_id, row.example_id, reply, now, row.id, number)
     if reply.kind != "label" and not row.gold:
         _give_back(connection, number, question)
     if reply.kind == "skip" and row.asked != WHOLE:
@@ -941,7 +972,7 @@ def _leased_again(connection: Connection, row: Any) -> Any:
             lease.c.annotator_id == row.annotator_id,
             lease.c.example_id == row.example_id,
             lease.c.asked == row.asked,
-            lease.c.state == "open",
+            is_open(),
         )
     ).one_or_none()
     return row if again is None else again
@@ -956,7 +987,7 @@ def _take_over(connection: Connection, row: Any) -> bool:
     ahead = None if row.gold else connection.execute(_AHEAD, asked).scalar()
     if ahead is None:
         return False
-    taken = update(lease).where(lease.c.id == ahead, lease.c.state == "open").values(state="expired")
+    taken = update(lease).where(lease.c.id == ahead, is_open()).values(state="expired")
     return bool(connection.execute(taken).rowcount)
 
 
@@ -965,8 +996,7 @@ def put_answer(
 ) -> Recorded:
     """Store an answer that was given elsewhere, without a lease; it replaces their last to the question."""
     share_round(connection)
-    who = connection.execute(_WHO, {"who": annotator_id}).one_or_none()
-    if who is not None:
+    for who in execute(connection, _WHO, {"who": annotator_id}):
         _check_version(reply, who.version)
     question = example_id, reply.asked
     known = known_request(connection, reply.request, annotator_id, question, (reply.kind,))
@@ -977,13 +1007,13 @@ def put_answer(
     before = connection.execute(_answer_to(annotator_id, question)).one_or_none()
     if before is not None:
         _remove(connection, before, now, reply.source)
-    stored = _append(connection, annotator_id, example_id, reply, now)
+    stored = finish(connection, _append(connection, annotator_id, example_id, reply, now))
     connection.execute(
         update(lease)
         .where(
             lease.c.annotator_id == annotator_id,
             lease.c.example_id == example_id,
-            lease.c.state == "open",
+            is_open(),
             or_(lease.c.asked == reply.asked, literal(reply.asked) == WHOLE),
         )
         .values(state="done")
@@ -1036,7 +1066,7 @@ def _answer_to(annotator_id: int, question: Question) -> Select[Any]:
 def take_back(connection: Connection, annotator_id: int, example_id: int, now: float, *, source: str) -> bool:
     """Undo an answer about a whole example that was deleted elsewhere; False if there is none."""
     share_round(connection)
-    connection.execute(_WHO, {"who": annotator_id})
+    execute(connection, _WHO, {"who": annotator_id})
     before = connection.execute(_answer_to(annotator_id, (example_id, WHOLE))).one_or_none()
     if before is None:
         return False
@@ -1048,7 +1078,7 @@ def take_back(connection: Connection, annotator_id: int, example_id: int, now: f
 def take_back_last(connection: Connection, annotator_id: int, most: int, now: float, *, source: str) -> int:
     """Undo some answers of somebody who is removed, the last first; how many."""
     share_round(connection)
-    connection.execute(_WHO, {"who": annotator_id})
+    execute(connection, _WHO, {"who": annotator_id})
     last = select(answer).where(answer.c.annotator_id == annotator_id).order_by(answer.c.event_id.desc())
     rows = connection.execute(last.limit(most)).all()
     for row in rows:
@@ -1095,11 +1125,11 @@ def undo(
             held = {"who": annotator_id, "now": now, "latest": math.inf}
             ids = [
                 row.id
-                for row in connection.execute(_OPEN, held)
+                for row in execute(connection, _OPEN, held)
                 if (row.annotator_id, row.example_id, row.asked) == (annotator_id, *undone)
                 and row.expires > now
             ]
-            return next((_leased(row) for row in connection.execute(_CONTENTS, {"ids": ids})), None)
+            return next((_leased(row) for row in execute(connection, _CONTENTS, {"ids": ids})), None)
     last = connection.execute(
         select(answer)
         .where(answer.c.annotator_id == annotator_id)
@@ -1156,7 +1186,7 @@ def _append(
     now: float,
     lease_id: int | None = None,
     number: int | None = None,
-) -> Recorded:
+) -> Steps[Recorded]:
     """Store an answer, and what it changes: counts, and the lease and its round if it is one to a lease."""
     _check_asked(connection, reply)
     said = {
@@ -1184,14 +1214,15 @@ def _append(
     try:
         if connection.dialect.name == "postgresql":
             everything = said | circumstances | leased | counts
-            return Recorded(connection.execute(_STORE, everything).scalar_one())
-        identity = connection.execute(_APPEND, said | circumstances).scalar_one()
-        connection.execute(_ANSWER, said | {"event": identity})
+            ((stored,),) = yield _STORE, everything
+            return Recorded(stored)
+        ((identity,),) = yield _APPEND, said | circumstances
+        yield _ANSWER, said | {"event": identity}
     except IntegrityError as error:
         raise ConflictError("this annotator has answered this example already.") from error
-    _count(connection, annotator_id, example_id, counts)
+    yield from _count(annotator_id, example_id, counts)
     if lease_id is not None:
-        connection.execute(_ANSWERED_NOW, leased)
+        yield _ANSWERED_NOW, leased
     return Recorded(identity)
 
 
@@ -1218,15 +1249,15 @@ def _remove(connection: Connection, before: Any, now: float, source: str, reques
         origin = connection.execute(select(event.c.source).where(event.c.id == before.event_id)).scalar_one()
         less = -int(origin in COLLECTED)
         counts = {"votes": -1, "collected": less, "single": less * (before.asked != WHOLE)}
-        _count(connection, before.annotator_id, before.example_id, counts)
+        finish(connection, _count(before.annotator_id, before.example_id, counts))
 
 
-def _count(connection: Connection, annotator_id: int, example_id: int, counts: dict[str, int]) -> None:
+def _count(annotator_id: int, example_id: int, counts: dict[str, int]) -> Steps[None]:
     if counts["votes"]:
-        connection.execute(_COUNT_EXAMPLE, {"example": example_id, "votes": counts["votes"]})
+        yield _COUNT_EXAMPLE, {"example": example_id, "votes": counts["votes"]}
     if counts["collected"]:
         more = {name: counts[name] for name in ("collected", "single")}
-        connection.execute(_COUNT_ANNOTATOR, {"who": annotator_id, **more})
+        yield _COUNT_ANNOTATOR, {"who": annotator_id, **more}
 
 
 def _check_version(reply: Answer, version: int) -> None:

@@ -39,17 +39,20 @@ from activelab.project.labelling.summary import RoundSummary
 from activelab.project.settings import Settings, load_settings, load_value, store_value
 from activelab.project.store.database import project_lock
 from activelab.project.store.schema import (
+    WAITS,
     WHOLE,
     answer,
     decision,
     event,
     example,
+    is_open,
     lease,
     queue,
     round_,
     round_array,
     wish,
 )
+from activelab.project.store.statements import Statement, Steps, finish
 
 CHUNK = 1_000
 """Rows of the queue that are written at a time: others wait meanwhile, for some milliseconds."""
@@ -73,7 +76,7 @@ _WISHED = select(wish.c.example_id).where(~exists().where(_FULFILS))
 """Examples about which somebody wants one more label, which has not come."""
 
 _LOCK_ROUND = 7_206_001
-_SHARE_ROUND = project_lock(_LOCK_ROUND, shared=True)
+_SHARE_ROUND = Statement(project_lock(_LOCK_ROUND, shared=True))
 _HOLD_ROUND = project_lock(_LOCK_ROUND)
 
 
@@ -99,7 +102,7 @@ _LISTED = union_all(
         covers(bindparam("about", type_=Integer)),
     ),
     select(lease.c.example_id).where(
-        lease.c.state == "open",
+        is_open(),
         lease.c.example_id == bindparam("code"),
         or_(lease.c.asked == bindparam("about"), lease.c.asked == WHOLE),
     ),
@@ -144,8 +147,13 @@ class Round:
 
 def share_round(connection: Connection) -> None:
     """Keep the current round from being replaced until the transaction ends."""
+    finish(connection, sharing_round(connection))
+
+
+def sharing_round(connection: Connection) -> Steps[None]:
+    """The steps of `share_round`."""
     if connection.dialect.name == "postgresql":
-        connection.execute(_SHARE_ROUND)
+        yield _SHARE_ROUND, {}
 
 
 def hold_round(connection: Connection) -> None:
@@ -307,7 +315,7 @@ def publish_round(connection: Connection, settings: Settings, round_id: int, sum
     connection.execute(sql_delete(wish).where(fulfilled))
     _settle(connection, settings, round_now, queue.c.round_id == round_id)
     before = current_round(connection)
-    connection.execute(update(lease).where(lease.c.state == "open").values(round_id=round_id))
+    connection.execute(update(lease).where(is_open()).values(round_id=round_id))
     connection.execute(
         update(round_)
         .where(round_.c.id == round_id)
@@ -413,7 +421,7 @@ def needs_filling(connection: Connection) -> bool:
     number = current_round(connection)
     if number < 0:
         return False
-    free = select(literal(1)).where(queue.c.round_id == number, queue.c.remaining > 0).limit(CHUNK // 2)
+    free = select(literal(1)).where(queue.c.round_id == number, WAITS).limit(CHUNK // 2)
     count = connection.execute(select(func.count()).select_from(free.subquery())).scalar_one()
     return count < CHUNK // 2
 
@@ -451,7 +459,7 @@ def _settle(connection: Connection, settings: Settings, of: Round, rows: ColumnE
     leased = (
         select(func.count())
         .select_from(lease)
-        .where(lease.c.state == "open", lease.c.example_id == queue.c.example_id, covers(lease.c.asked))
+        .where(is_open(), lease.c.example_id == queue.c.example_id, covers(lease.c.asked))
         .scalar_subquery()
     )
     wished = queue.c.example_id.in_(select(wish.c.example_id))

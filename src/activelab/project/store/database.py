@@ -401,6 +401,8 @@ def _postgresql(url: URL, connections: int) -> Engine:
                 "SELECT set_config('synchronous_commit', 'on', false) "
                 "WHERE current_setting('synchronous_commit') = 'off'"
             )
+            # What is executed for every label is planned once: to plan it takes longer than to do it.
+            cursor.execute("SET plan_cache_mode = force_generic_plan")
         connection.commit()
 
     @event.listens_for(engine, "checkin")

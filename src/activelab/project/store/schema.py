@@ -13,8 +13,10 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Float,
     ForeignKey,
+    FromClause,
     Index,
     Integer,
     LargeBinary,
@@ -22,6 +24,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    literal_column,
     text,
 )
 
@@ -278,6 +281,19 @@ lease = Table(
         postgresql_where=text("state = 'open'"),
     ),
 )
+
+# Written into statements as they stand: where a plan is made for any value of a parameter, a partial index
+# cannot be used, and what is open or waits would be looked for among all there ever was.
+_OPEN: ColumnElement[str] = literal_column("'open'")
+
+
+def is_open(of: FromClause = lease) -> ColumnElement[bool]:
+    """Whether a lease holds its example."""
+    return of.c.state == _OPEN
+
+
+WAITS = queue.c.remaining > literal_column("0")
+"""Whether a row of the queue has a free slot."""
 
 # Examples with known answers that newcomers practise on; what they say of them are no labels.
 practice = Table(

@@ -1,6 +1,6 @@
 """A labelling project that lasts: store, leases, rounds."""
 
-from activelab.project._project import Example, Project, create_project, open_project
+from activelab.project._project import Example, Project, Submission, create_project, open_project
 from activelab.project.labelling.queue import ConflictError, Lease, Recorded
 from activelab.project.settings import KINDS, Settings
 from activelab.project.store.database import StorageError
@@ -14,6 +14,7 @@ __all__ = [
     "Recorded",
     "Settings",
     "StorageError",
+    "Submission",
     "create_project",
     "open_project",
 ]

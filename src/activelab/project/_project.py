@@ -41,7 +41,7 @@ from activelab.project.settings import Settings, check_models, load_settings, lo
 from activelab.project.store.audit import write_audit
 from activelab.project.store.database import Database, StorageError
 from activelab.project.store.schema import WHOLE, annotator, answer, example, feature_block
-from activelab.project.store.statements import finish
+from activelab.project.store.statements import Steps
 from activelab.project.store.upgrades import schema_state, upgrade
 
 if TYPE_CHECKING:
@@ -95,6 +95,23 @@ class _Classes:
     settings: Settings
     version: int
     sets: dict[Members, int]  # codes of those known here
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """An answer to a lease, as `Project.record` takes it; see there."""
+
+    annotator_id: int
+    lease_id: int
+    kind: str
+    label: Named | None = None
+    reason: str | None = None
+    seconds: float | None = None
+    source: str = "api"
+    request: str | None = None
+    then_lease: int | None = 0
+    have: Sequence[int] = ()
+    flagged: bool = False
 
 
 def _load_classes(connection: Connection) -> _Classes:
@@ -568,30 +585,82 @@ class Project:
         InputError
             If the kind or the class is unknown, or a class is named that was not asked about.
         """
-        self.refresh()
-
-        def store(now: _Classes) -> tuple[queueing.Recorded, list[queueing.Lease]]:
-            code = None if label is None else self._code(label, now)
-            reply = queueing.Answer(
-                kind, code, reason, seconds, source, request, version=now.version, flagged=flagged
-            )
-            return self.database.write(
-                lambda c: finish(
-                    c,
-                    queueing.record(
-                        c,
-                        now.settings,
-                        annotator_id,
-                        lease_id,
-                        reply,
-                        time.time(),
-                        then_lease=then_lease,
-                        have=have,
-                    ),
+        (found,) = self.record_all(
+            [
+                Submission(
+                    annotator_id,
+                    lease_id,
+                    kind,
+                    label=label,
+                    reason=reason,
+                    seconds=seconds,
+                    source=source,
+                    request=request,
+                    then_lease=then_lease,
+                    have=have,
+                    flagged=flagged,
                 )
-            )
+            ]
+        )
+        if isinstance(found, Exception):
+            raise found
+        return found
 
-        return self._with_codes(store)
+    def record_all(
+        self, submissions: Sequence[Submission]
+    ) -> list[tuple[queueing.Recorded, list[queueing.Lease]] | Exception]:
+        """`record` for several, with one wait for the disk: what each returns, or the error it raises."""
+        self.refresh()
+        found: dict[int, Any] = {}
+        waiting, tries = [*range(len(submissions))], 0
+        while waiting:
+            # The requests of one person follow each other.
+            first = sorted({submissions[place].annotator_id: place for place in reversed(waiting)}.values())
+            found |= zip(first, self._record([submissions[place] for place in first]), strict=True)
+            changed = any(isinstance(found[place], queueing.ClassesChangedError) for place in first)
+            if changed and tries < _TRIES:
+                tries += 1
+                self.refresh(0)
+                first = [
+                    place for place in first if not isinstance(found[place], queueing.ClassesChangedError)
+                ]
+            waiting = [place for place in waiting if place not in first]
+        return [found[place] for place in range(len(submissions))]
+
+    def _record(self, submissions: Sequence[Submission]) -> list[Any]:
+        now, found, works = self._classes, dict[int, Any](), dict[int, Any]()
+        for place, one in enumerate(submissions):
+            try:
+                works[place] = self._recording(one, now)
+            except Exception as error:
+                found[place] = error
+        found |= zip(works, self.database.write_all([*works.values()]), strict=True)
+        return [found[place] for place in range(len(submissions))]
+
+    def _recording(
+        self, one: Submission, now: _Classes
+    ) -> Callable[[Connection], Steps[tuple[queueing.Recorded, list[queueing.Lease]]]]:
+        code = None if one.label is None else self._code(one.label, now)
+        reply = queueing.Answer(
+            one.kind,
+            code,
+            one.reason,
+            one.seconds,
+            one.source,
+            one.request,
+            version=now.version,
+            flagged=one.flagged,
+        )
+        return lambda connection: queueing.recording(
+            connection,
+            now.settings,
+            one.annotator_id,
+            one.lease_id,
+            reply,
+            time.time(),
+            then_lease=one.then_lease,
+            have=one.have,
+        )
 
     def lease_grid(self, annotator_id: int) -> bulk.Grid | None:
         """Similar examples that the model agrees on, kept for somebody to answer together; None if none are.

@@ -9,7 +9,6 @@ from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 
 from activelab.project.labelling import messages
-from activelab.web._api_labelling import source_of
 from activelab.web._bodies import (
     FeedbackOut,
     GridIn,
@@ -23,6 +22,7 @@ from activelab.web._bodies import (
     SentOut,
 )
 from activelab.web._content import content_of
+from activelab.web._direct import source_of
 from activelab.web._failures import ERRORS, Failure
 from activelab.web._queries import example_row, items_of
 from activelab.web._site import Site

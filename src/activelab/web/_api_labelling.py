@@ -30,6 +30,7 @@ from activelab.web._bodies import (
     UsualOut,
 )
 from activelab.web._content import guidelines_of, pictures_in
+from activelab.web._direct import lost_of, number_of, source_of, store_answer
 from activelab.web._failures import ERRORS, ErrorBody, Failure
 from activelab.web._media import media_response
 from activelab.web._queries import (
@@ -43,15 +44,9 @@ from activelab.web._queries import (
     version_of,
     was_served,
 )
-from activelab.web._site import Site
-from activelab.web._visitors import Annotator, Here, Visitor
+from activelab.web._visitors import Annotator, Here
 
 router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["labelling"])
-
-
-def source_of(visitor: Visitor) -> str:
-    """Whether an answer comes from a page or from a program."""
-    return "page" if visitor.csrf is not None else "api"
 
 
 @router.post("/leases", summary="Take examples to label")
@@ -62,20 +57,11 @@ async def take(body: LeaseIn, site: Here, visitor: Annotator) -> ItemsOut:
     """
 
     def work() -> ItemsOut:
-        leases = site.project.lease(visitor.account.id, _number(body.count), have=body.have, hold=body.hold)
+        leases = site.project.lease(visitor.account.id, number_of(body.count), have=body.have, hold=body.hold)
         items = items_of(leases, site.project.settings)
-        return ItemsOut(items=items, lost=_lost(site, visitor, body.have))
+        return ItemsOut(items=items, lost=lost_of(site, visitor, body.have))
 
     return await run_in_threadpool(work)
-
-
-def _number(count: int | str) -> int | None:
-    return None if isinstance(count, str) else count
-
-
-def _lost(site: Site, visitor: Visitor, have: list[int]) -> list[int]:
-    """Of some leases those that somebody does not hold."""
-    return sorted({*have} - site.project.held(visitor.account.id)) if have else []
 
 
 @router.get("/why-nothing", summary="Why there is nothing to label")
@@ -93,25 +79,7 @@ async def answer(lease_id: BigNumber, body: AnswerIn, site: Here, visitor: Annot
     A skip passes the example over, and may have a reason.
     """
 
-    def work() -> AnswerOut:
-        stored, leases = site.project.record(
-            visitor.account.id,
-            lease_id,
-            body.kind,
-            label=body.label,
-            reason=body.reason,
-            seconds=body.seconds,
-            source=source_of(visitor),
-            request=body.request,
-            then_lease=_number(body.then_lease),
-            have=body.have,
-            flagged=body.flagged,
-        )
-        items = items_of(leases, site.project.settings)
-        lost = _lost(site, visitor, body.have)
-        return AnswerOut(event=stored.event_id, repeated=stored.repeated, items=items, lost=lost)
-
-    return await run_in_threadpool(work)
+    return await store_answer(site, visitor, lease_id, body)
 
 
 @router.post("/undo", summary="Undo")

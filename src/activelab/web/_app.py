@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -34,6 +34,7 @@ from activelab.web import (
     _operation,
     _pages,
 )
+from activelab.web._direct import Direct
 from activelab.web._failures import handle_failures
 from activelab.web._operation import Operation
 from activelab.web._shield import Shield
@@ -170,7 +171,7 @@ def create_workspace_app(
     return app
 
 
-def _assembled(routers: Iterable[APIRouter], site: Site | None = None, *at_work: Any) -> FastAPI:
+def _assembled(routers: Sequence[APIRouter], site: Site | None = None, *at_work: Any) -> FastAPI:
     """An application; what works beside it is started and stopped with it, in this order."""
 
     @asynccontextmanager
@@ -202,6 +203,8 @@ def _assembled(routers: Iterable[APIRouter], site: Site | None = None, *at_work:
     )
     app.state.site = site
     handle_failures(app)
+    if _api_labelling.router in routers:
+        app.add_middleware(Direct)
     for router in routers:
         app.include_router(router)
     app.mount(

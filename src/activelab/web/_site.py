@@ -18,6 +18,7 @@ from activelab.project import Project
 from activelab.project.store.accounts import Account, account_of_token, digest, find_member
 from activelab.project.store.logins import USED_SECONDS, account_of_login, begin_login, use_login
 from activelab.project.workspace import Workspace
+from activelab.web._answers import Answers
 from activelab.web._keys import signing_key
 from activelab.web._passwords import Passwords
 from activelab.web._uploads import Uploads
@@ -86,6 +87,7 @@ class Site:
         # Tables of a large project take much memory and time: who labels must not wait for several.
         self.export_turn, self.exports = asyncio.Lock(), 0
         self.listeners: dict[int, int] = {}
+        self.answers = Answers(project)
         self.closing: asyncio.Event = asyncio.Event() if home is None else home.closing
 
     @property

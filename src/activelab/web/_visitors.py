@@ -100,23 +100,31 @@ def permit(role: str) -> Any:
     """
 
     async def check(request: Request) -> Visitor:
-        visitor = await identify(request)
-        if visitor is None:
-            raise Failure(401, "log in first.", headers={"WWW-Authenticate": "Bearer"})
-        if request.method not in SAFE and visitor.csrf is not None:
-            sent = request.headers.get("x-csrf-token", "")
-            if not hmac.compare_digest(sent.encode(), visitor.csrf.encode()):
-                raise Failure(
-                    403, "the header X-CSRF-Token is missing or old; load the page again.", code="csrf"
-                )
-            home = site_of(request).home
-            if not home.is_used(visitor.csrf):
-                await run_in_threadpool(home.use, visitor.csrf)
-        if not visitor.may(role):
-            raise Failure(403, f"this is for the role {role}; yours is {visitor.account.role}.")
-        return visitor
+        return await permitted(request, role)
 
     return Depends(check)
+
+
+async def permitted(request: Request, role: str) -> Visitor:
+    """Who sends a request, if they may.
+
+    Raises
+    ------
+    Failure
+    """
+    visitor = await identify(request)
+    if visitor is None:
+        raise Failure(401, "log in first.", headers={"WWW-Authenticate": "Bearer"})
+    if request.method not in SAFE and visitor.csrf is not None:
+        sent = request.headers.get("x-csrf-token", "")
+        if not hmac.compare_digest(sent.encode(), visitor.csrf.encode()):
+            raise Failure(403, "the header X-CSRF-Token is missing or old; load the page again.", code="csrf")
+        home = site_of(request).home
+        if not home.is_used(visitor.csrf):
+            await run_in_threadpool(home.use, visitor.csrf)
+    if not visitor.may(role):
+        raise Failure(403, f"this is for the role {role}; yours is {visitor.account.role}.")
+    return visitor
 
 
 Annotator = Annotated[Visitor, permit("annotator")]

@@ -20,7 +20,6 @@ from activelab.project.labelling.rounds import current_round, hold_round, load_a
 from activelab.project.labelling.shares import left_of_share
 from activelab.project.settings import Settings, load_value
 from activelab.project.store.schema import WHOLE, answer, example, lease, queue
-from activelab.project.store.statements import finish
 
 SURE = 0.9
 """Probability of its class, by the calibrated models, from which an example is offered."""
@@ -170,8 +169,7 @@ def record_grid(
         named = replace(reply, seconds=seconds, request=request)
         if one in others:
             named = replace(named, class_code=others[one], bulk=others[one] == reply.class_code)
-        steps = queueing.record(connection, settings, annotator_id, one, named, now)
-        stored.append(finish(connection, steps)[0])
+        stored.append(queueing.record(connection, settings, annotator_id, one, named, now)[0])
     _let_go(connection, annotator_id)
     return stored
 

@@ -900,8 +900,8 @@ def record(
     *,
     then_lease: int | None = 0,
     have: Sequence[int] = (),
-) -> Steps[tuple[Recorded, list[Lease]]]:
-    """Steps that store the answer to a lease, and lease the next examples as `lease_examples` does.
+) -> tuple[Recorded, list[Lease]]:
+    """Store the answer to a lease, and lease the next examples as `lease_examples` does.
 
     It is about what the lease asks. One that comes after the lease has ended counts if the example is still
     to be had: labels of it are wanted, nobody else is at it (or has it only ahead, `_take_over`), and the
@@ -915,6 +915,24 @@ def record(
     InputError
         If the annotator is disabled, or a class is named that was not asked about.
     """
+    steps = recording(
+        connection, settings, annotator_id, lease_id, reply, now, then_lease=then_lease, have=have
+    )
+    return finish(connection, steps)
+
+
+def recording(
+    connection: Connection,
+    settings: Settings,
+    annotator_id: int,
+    lease_id: int,
+    reply: Answer,
+    now: float,
+    *,
+    then_lease: int | None = 0,
+    have: Sequence[int] = (),
+) -> Steps[tuple[Recorded, list[Lease]]]:
+    """The steps of `record`, which may go on beside those of others for other people."""
     yield from sharing_round(connection)
     who = yield from _working(connection, settings, annotator_id, answers=True)
     _check_version(reply, who.version)

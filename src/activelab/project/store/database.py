@@ -9,9 +9,9 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +23,7 @@ from sqlalchemy.schema import CreateSchema
 
 from activelab._errors import InputError
 from activelab._extras import needs
+from activelab.project.store.statements import Steps, finish, finish_in_step
 
 Result = TypeVar("Result")
 _Waiting = tuple[Callable[[Connection], Any], Future[Any]]
@@ -179,10 +180,7 @@ class Database:
         began = time.perf_counter()
         try:
             if self.is_sqlite:
-                with self._starting:
-                    if self._writer is None:
-                        self._writer = _Writer(self.engine)
-                result: Result = self._writer.submit(work).result()
+                result: Result = self._started().submit(work).result()
                 return result
             return self._write_side_by_side(work)
         except (DBAPIError, PoolTimeoutError) as error:
@@ -201,6 +199,59 @@ class Database:
                 if state not in ("40001", "40P01") or attempt == _RETRIES - 1:
                     raise
         raise AssertionError("unreachable")
+
+    def write_all(self, works: Sequence[Callable[[Connection], Steps[Result]]]) -> list[Result | Exception]:
+        """Execute the steps of several, each as `write` would, with one wait for the disk if that can be.
+
+        Returns
+        -------
+        list
+            What each returned, or the error it raised.
+        """
+        began = time.perf_counter()
+        found = self._write_all_sqlite(works) if self.is_sqlite else self._write_all_postgresql(works)
+        if self.on_write is not None:
+            took = time.perf_counter() - began
+            for _ in works:
+                self.on_write(took)
+        return found
+
+    def _write_all_sqlite(
+        self, works: Sequence[Callable[[Connection], Steps[Result]]]
+    ) -> list[Result | Exception]:
+        writer = self._started()
+        futures = [writer.submit(_finished(work)) for work in works]
+        return [self._outcome(future.result) for future in futures]
+
+    def _write_all_postgresql(
+        self, works: Sequence[Callable[[Connection], Steps[Result]]]
+    ) -> list[Result | Exception]:
+        if len(works) > 1:
+            try:
+                with self._turns, self.engine.begin() as connection:
+                    return finish_in_step(connection, [work(connection) for work in works])
+            except DBAPIError as error:
+                if error.connection_invalidated:  # whether it was stored is not known
+                    return [self._explained(error)] * len(works)
+            except Exception:  # of one of them: which, and what of the others, is found out below
+                pass
+        return [self._outcome(partial(self._write_side_by_side, _finished(work))) for work in works]
+
+    def _outcome(self, work: Callable[[], Result]) -> Result | Exception:
+        try:
+            return work()
+        except (DBAPIError, PoolTimeoutError) as error:
+            explained = self._explained(error)
+            explained.__cause__ = error
+            return explained
+        except Exception as error:
+            return error
+
+    def _started(self) -> _Writer:
+        with self._starting:
+            if self._writer is None:
+                self._writer = _Writer(self.engine)
+            return self._writer
 
     @property
     def schema(self) -> str | None:
@@ -266,6 +317,10 @@ _ADVICE = (
     ("authentication failed|no password supplied", "PostgreSQL refused user or password."),
     (r'database ".*" does not exist', "there is no such database on the server. Make it with createdb."),
 )
+
+
+def _finished(work: Callable[[Connection], Steps[Result]]) -> Callable[[Connection], Result]:
+    return lambda connection: finish(connection, work(connection))
 
 
 class _Writer:

@@ -54,6 +54,7 @@ from activelab.web._watch import Watch
 
 PEOPLE = 50
 P95 = 150.0
+MOST_CPU = 1.0  # milliseconds of one core, which leave half of two to the crew and the database
 MILLION = 1_000_000
 
 
@@ -91,7 +92,7 @@ def wrong(place: str, crew: Crew, most: int = 1) -> int:
     return len(found)
 
 
-def pace(place: str, kind: str, pool: int, seconds: float) -> list[Row]:
+def pace(place: str, kind: str, pool: int, seconds: float, inserts: float) -> list[Row]:
     hired = make_project(place, pool, PEOPLE)
     server = Server(place, "--no-train")
     with Crew([server.port], hired) as crew:
@@ -111,6 +112,8 @@ def pace(place: str, kind: str, pool: int, seconds: float) -> list[Row]:
     )
     return [
         Row(f"{name}: labels a second", rate, 150, "/s"),
+        Row(f"{name}: share of the durable inserts of one connection", rate / inserts, 0.5, ""),
+        Row(f"{name}: processor time of the server for a label", each[0], MOST_CPU, "ms", at_least=False),
         Row(f"{name}: labels lost, double or too many", wrong(place, crew), 0, "", at_least=False),
     ]
 
@@ -178,10 +181,10 @@ def watch_seconds(*, access_log: bool, times: int = 20_000) -> float:
     return took / times
 
 
-def durable_inserts(place: str, seconds: float = 3.0) -> str:
+def durable_inserts(place: str, kind: str, seconds: float = 3.0) -> float:
     """Rows a second that this database makes durable by itself, without any of our program around it.
 
-    Each is a transaction of its own: of one connection, and of as many side by side as the server uses.
+    Each is a transaction of its own, of one connection; as many side by side as the server uses are printed.
     """
     database = Database(place)
     row = "INSERT INTO probe (who, what) VALUES (1, 2)"
@@ -206,14 +209,16 @@ def durable_inserts(place: str, seconds: float = 3.0) -> str:
     with database.engine.connect() as connection:
         connection.exec_driver_sql("CREATE TABLE probe (who INTEGER, what INTEGER)")
         connection.commit()
-    said = f"{rate(1):,.0f}/s by one connection"
+    alone = rate(1)
+    said = f"{alone:,.0f}/s by one connection"
     if not database.is_sqlite:
         said += f", {rate(8):,.0f}/s by eight"
     with database.engine.connect() as connection:
         connection.exec_driver_sql("DROP TABLE probe")
         connection.commit()
     database.close()
-    return said
+    print(f"{kind}: durable inserts {said}", flush=True)
+    return alone
 
 
 def importing(place: str, kind: str, pool: int, labels: int, folder: str) -> list[Row]:
@@ -455,10 +460,12 @@ def main() -> None:
         places = Places(folder)
         try:
             for kind in chosen.on:
-                print(f"{kind}: durable inserts {durable_inserts(places.fresh(kind))}", flush=True)
+                inserts = durable_inserts(places.fresh(kind), kind)
                 if "import" in chosen.only:
                     rows += importing(places.fresh(kind), kind, chosen.pool, chosen.labels, folder)
-                for part, run in (("pace", pace), ("watching", watching), ("think", think)):
+                if "pace" in chosen.only:
+                    rows += pace(places.fresh(kind), kind, chosen.pool, chosen.seconds, inserts)
+                for part, run in (("watching", watching), ("think", think)):
                     if part in chosen.only:
                         rows += run(places.fresh(kind), kind, chosen.pool, chosen.seconds)
                 if "kills" in chosen.only:

@@ -32,7 +32,7 @@ ROOMS = {
     "cli/_demo_project.py": ("project",),
 }
 # Packages that something else loads by name, and which are therefore imported nowhere.
-BY_NAME = {"psycopg", "crowd-kit", "datasets"}
+BY_NAME = {"psycopg", "crowd-kit", "datasets", "httptools", "uvloop"}
 
 
 def normal(name: str) -> str:

@@ -97,7 +97,7 @@ def test_a_stranger_takes_the_place_of_strangers(site: RunningSite):
         assert strangers[0].recv(1) == b""
 
 
-@pytest.mark.parametrize("said", [b"", HEAD[:30]])
+@pytest.mark.parametrize("said", [b"", HEAD[:33]])
 def test_the_head_of_a_request_has_a_deadline(site: RunningSite, monkeypatch, said):
     monkeypatch.setattr("activelab.web._connections.HEADER_SECONDS", 0.5)
     with connect(site.url, said) as slow:

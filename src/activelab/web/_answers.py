@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from activelab.project import Lease, Project, Recorded, Submission
 
 _TOGETHER = 64
 """Answers that are stored together at most."""
+
+_WORKERS = ThreadPoolExecutor(64, "activelab-answers")
+"""One for each project at which people are at work."""
 
 _Waiting = tuple[Submission, "asyncio.Future[tuple[Recorded, list[Lease]]]"]
 
@@ -37,7 +41,7 @@ class Answers:
             self._waiting.append(waiting)
             begin, self._at_work = not self._at_work, True
         if begin:
-            loop.run_in_executor(None, self._work)
+            loop.run_in_executor(_WORKERS, self._work)
         return await waiting[1]
 
     def _work(self) -> None:

@@ -6,10 +6,9 @@ import asyncio
 import sys
 import time
 from collections import Counter
-from typing import Any
+from typing import Any, Literal
 
-import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from activelab.web._passwords import area_of
 
@@ -18,6 +17,9 @@ MOST = 1_000
 
 HEADER_SECONDS = 15.0
 """How long the head of a request may take, from its first byte; and the first byte of a connection."""
+
+HEAD_LIMIT = 64 * 1024
+"""Bytes that the head of a request may have."""
 
 LINGER_SECONDS = 2.0
 """How long more of a body is taken, and thrown away, of a request that was answered without it."""
@@ -57,20 +59,27 @@ class Room:
         self._inside.pop(connection, None)
 
 
-class Connection(H11Protocol):
+class Connection(HttpToolsProtocol):
     """One connection; heads of requests and bodies nobody reads have a deadline, which no byte puts off."""
 
     room: Room
     area = ""
     since = 0.0
     served = False
+    _hears: Literal["nothing", "head", "body"] = "nothing"
+    _head_bytes = 0
     _deadline: asyncio.TimerHandle | None = None
     _reason: object = None
 
     @property
     def idle(self) -> bool:
         """Whether the other side has to say something next."""
-        return self.conn.their_state in (h11.IDLE, h11.SEND_BODY)
+        return not self._asked or self._hears == "body"
+
+    @property
+    def _asked(self) -> bool:
+        """Whether a request waits for its answer."""
+        return self.cycle is not None and not self.cycle.response_complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Somebody has connected."""
@@ -81,8 +90,27 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Something was said."""
+        if self._hears != "body":
+            self._head_bytes += len(data)
         super().data_received(data)
+        if self._hears == "head" and self._head_bytes > HEAD_LIMIT and not self.transport.is_closing():
+            self.send_400_response("The head of the request is too long.")
         self._look()
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._hears = "head"
+
+    def on_headers_complete(self) -> None:
+        """Its head is there."""
+        super().on_headers_complete()
+        self._hears, self._head_bytes = "body", 0
+
+    def on_message_complete(self) -> None:
+        """All of it is there."""
+        super().on_message_complete()
+        self._hears = "nothing"
 
     def on_response_complete(self) -> None:
         """A request was answered."""
@@ -97,12 +125,11 @@ class Connection(H11Protocol):
         super().connection_lost(exc)
 
     def _look(self) -> None:
-        state = self.conn.their_state
-        if state is h11.IDLE and self.conn.trailing_data[0]:
+        if self._hears == "head" and not self._asked:
             self._expect("head", HEADER_SECONDS)
-        elif state is h11.SEND_BODY and self.cycle.response_complete:
+        elif self._hears == "body" and not self._asked:
             self._expect("rest of a body", LINGER_SECONDS)
-        elif state is not h11.IDLE or self.served:
+        elif self._hears != "nothing" or self._asked or self.served:
             self._expect(None)
 
     def _expect(self, what: str | None, seconds: float = 0.0) -> None:

@@ -160,7 +160,6 @@ def make_server(app: FastAPI, *, served: ASGIApp | None = None, grace: int = GRA
         ws="none",
         timeout_keep_alive=30,
         timeout_graceful_shutdown=grace,
-        h11_max_incomplete_event_size=64 * 1024,
     )
     return Server(config, app.state.site)
 

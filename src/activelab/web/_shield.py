@@ -6,9 +6,10 @@ import asyncio
 import re
 import secrets
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from activelab.web._failures import Failure, log, refusal
@@ -63,7 +64,7 @@ class Shield:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                _add_headers(MutableHeaders(scope=message), nonce)
+                message["headers"] = _guarded(message.get("headers", ()), nonce)
             await send(message)
 
         try:
@@ -133,6 +134,7 @@ def path_within(scope: Scope) -> str:
     return _PROJECT.sub("", scope["path"].removeprefix(scope.get("root_path", "")))
 
 
+@lru_cache(256)
 def host_name(host: str) -> str:
     """The name in a Host header, without port and brackets, in lower case; empty if it is none."""
     if not _HOST.fullmatch(host):  # what an address has beside its host would be skipped below
@@ -162,18 +164,28 @@ def _check_origin(headers: Headers, host: str, *, writes: bool) -> None:
         raise refused
 
 
-def _add_headers(headers: MutableHeaders, nonce: str) -> None:
-    headers["Content-Security-Policy"] = (
-        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; "
-        "img-src 'self'; media-src 'self'; "
-        # A form that is sent before its script is there would put a password in an address.
-        "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; "
-        "require-trusted-types-for 'script'; trusted-types 'none'"
-    )
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["X-Frame-Options"] = "DENY"
-    headers["Referrer-Policy"] = "no-referrer"
-    headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
-    headers.setdefault("Cache-Control", "no-store")
+_POLICY = (
+    b"'; style-src 'self'; "
+    b"img-src 'self'; media-src 'self'; "
+    # A form that is sent before its script is there would put a password in an address.
+    b"connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; "
+    b"require-trusted-types-for 'script'; trusted-types 'none'"
+)
+_ALWAYS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+)
+_OURS = {b"content-security-policy", *(name for name, _ in _ALWAYS)}
+
+
+def _guarded(headers: Iterable[tuple[bytes, bytes]], nonce: str) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer with those that every answer carries, whatever it says of them itself."""
+    kept = [one for one in headers if one[0] not in _OURS]
+    policy = b"default-src 'none'; script-src 'nonce-" + nonce.encode() + _POLICY
+    if not any(name == b"cache-control" for name, _ in kept):
+        kept.append((b"cache-control", b"no-store"))
+    return [*kept, (b"content-security-policy", policy), *_ALWAYS]

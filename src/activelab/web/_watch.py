@@ -7,7 +7,6 @@ import secrets
 import time
 from typing import Any
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from activelab.web._logs import request_id
@@ -47,7 +46,7 @@ class Watch:
             nonlocal answered, status
             if message["type"] == "http.response.start":
                 answered, status = time.perf_counter() - began, message["status"]
-                MutableHeaders(scope=message)["X-Request-ID"] = number
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", number.encode())]
             await send(message)
 
         inner = scope

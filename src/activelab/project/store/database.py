@@ -450,6 +450,8 @@ def _postgresql(url: URL, connections: int) -> Engine:
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: Any) -> None:
+        # psycopg would prepare statements of its own, and after a rollback forget all that are prepared.
+        connection.prepare_threshold = None
         # A server may be set up to acknowledge what is not on disk yet; ours promises more.
         with connection.cursor() as cursor:
             cursor.execute(

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from activelab import InputError
-from activelab.project import ConflictError, Lease, Project
+from activelab.project import ConflictError, Lease, Project, Submission
 from activelab.project.files.doctor import examine
 from activelab.project.labelling import queue as queueing
 from activelab.project.labelling import rounds
@@ -399,6 +399,51 @@ def test_only_the_holder_answers_and_only_once(place, make):
     answer(project, ann, one.id)
     with pytest.raises(ConflictError, match="answered already"):
         answer(project, ann, one.id)
+
+
+# ---------------------------------------------------------------------- several at once
+
+
+def test_answers_stored_together_are_as_if_one_after_the_other(place, make):
+    project, (ann, bob, cat, dan) = make(place, 9, 4)
+    held = {who: ids_of(project, who, 2) for who in (ann, bob, cat, dan)}
+    name = project.settings.classes[0]
+
+    def said(who: int, one: int, request: str, label: str = name) -> Submission:
+        return Submission(who, one, "label", label=label, request=request, then_lease=2)
+
+    project.record(dan, held[dan][0], "label", label=name, request="dan-request")
+    found = project.record_all(
+        [
+            said(ann, held[ann][0], "ann-request"),
+            said(ann, held[ann][1], "ann-again"),
+            said(bob, held[ann][0], "bob-request"),
+            said(cat, held[cat][0], "cat-request"),
+            said(cat, held[cat][1], "cat-again", "no class"),
+            said(dan, held[dan][0], "dan-request"),
+        ]
+    )
+    assert [type(one) for one in found] == [tuple, tuple, ConflictError, tuple, InputError, tuple]
+    stored = [one[0].repeated for one in found if isinstance(one, tuple)]
+    assert stored == [False, False, False, True]
+    assert counts(project).count(1) == 4
+    assert not [check.problem for check in examine(project) if check.problem]
+
+
+def test_answers_stored_together_take_what_is_free_once_and_keep_to_the_budget(place, make):
+    project, people = make(place, 40, 12, budget=20)
+    held = {who: ids_of(project, who, 1) for who in people}
+    name = project.settings.classes[0]
+    found = project.record_all(
+        [Submission(who, one, "label", label=name, then_lease=2) for who, (one,) in held.items()]
+    )
+    examples = [one.example_id for each in found if isinstance(each, tuple) for one in each[1]]
+    assert len(examples) == len({*examples}) == 20 - 12
+    assert not [check.problem for check in examine(project) if check.problem]
+
+
+def ids_of(project: Project, who: int, count: int) -> list[int]:
+    return [one.id for one in project.lease(who, count)]
 
 
 # ---------------------------------------------------------------------- gold, budget, people

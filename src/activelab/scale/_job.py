@@ -33,6 +33,11 @@ class Partition:
         return digest((self.labels, self.models))
 
     @property
+    def pool_digest(self) -> str:
+        """Changes when a file of probabilities does."""
+        return digest(self.models)
+
+    @property
     def where(self) -> str:
         """How an error names it."""
         files = [file.url for file in (*self.labels, *(one for model in self.models for one in model))]
@@ -73,10 +78,6 @@ class Job:
             self.every,
             self.several,
         )
-
-    def prepared(self, partition: Partition) -> str:
-        """File of the labels of a partition in codes."""
-        return f"prepared/{self.digest}-{partition.digest}"
 
     def example_ids(self, partition: Partition, model: int = 0) -> Any:
         """Ids of a partition in the order of a model's rows, as an Arrow array."""

@@ -19,7 +19,7 @@ from activelab.planning import Batch
 from activelab.scale._engines import MakeExecutor, make_engine
 from activelab.scale._files import Store, check_store, is_url
 from activelab.scale._inputs import Inputs, read_schema
-from activelab.scale._layout import Keep, OnUnmatched, Request, cut, lay_out
+from activelab.scale._layout import Keep, OnUnmatched, Request, lay_out, partitions_of
 from activelab.scale._plan import Plan, parse_memory
 from activelab.scale._run import Progress, Runner
 from activelab.scale._sequence import Run, Suggestion
@@ -248,9 +248,7 @@ def running(
         if planned is not None:
             planned(layout.plan)
         make = engine if callable(engine) else make_engine(engine, address, layout.plan.workers)
-        job, parts = layout.job, list(layout.partitions)
-        if not parts:
-            job, parts = cut(request, layout, store)
+        job, parts = partitions_of(request, layout, store)
         at_once = 1 if layout.plan.workers == 1 else 2 * layout.plan.workers
         with Runner(store, parts, make, at_once, progress) as runner:
             yield Run(request, layout.plan, job, runner)

@@ -1,15 +1,15 @@
 """A day with 0.1 % new labels: `activelab.scale` in the ``work_dir`` of the day before, against from scratch.
 
-10 classes in float32, files of 500,000 examples; every twentieth example has two labels, or with --dense three
-quarters of them have 1.5 on average; 10,000 annotators. The batch is a thousandth of the pool, and the new
-labels are as many, by a thousand newcomers:
+10 classes in float32, files of 500,000 examples; every twentieth example has two labels, or with --dense
+three quarters have one to three; 10,000 annotators. The batch is a thousandth of the pool, and the new labels
+are as many, by a thousand newcomers:
 
 - asked: on the batch of the day before, wherever its examples lie,
 - clustered: on examples nobody asked about, in one file of probabilities,
 - scattered: on such examples anywhere in the pool.
 
-One process and one thread; CPU seconds and bytes are of `scale.suggest` alone, without imports. The bytes are what
-the process has read by the count of Linux (rchar), from files of the pool and of the ``work_dir``.
+One process and one thread; CPU seconds and bytes are of `scale.suggest` alone, without imports. The bytes
+are what the process has read by the count of Linux (rchar), from the pool and the ``work_dir``.
 """
 
 from __future__ import annotations

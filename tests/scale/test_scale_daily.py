@@ -57,7 +57,7 @@ class Days:
         (self.folder / "labels" / f"{name}.parquet").unlink()
 
     def damage_probabilities(self):
-        """Make the probabilities unreadable, ids excepted, in files whose sizes and times stay as they are."""
+        """Make the probabilities unreadable, but not the ids; sizes and times of the files stay."""
         for path in (*self.folder.glob("probs-*/*"), *self.folder.glob("work/shuffle/model-*/*/*")):
             told = path.stat()
             group = pq.read_metadata(path).row_group(0)

@@ -57,15 +57,12 @@ class Checked:
         Examples that are kept: all models have them.
     order : tuple of (ndarray of int or None)
         The rows of each model that are kept, in the order of the first one's, or None for all as they are.
-    predicted : tuple of ndarray of int
-        The class each model predicts.
     lowest : tuple of float
         The lowest probability of each model.
     """
 
     size: int
     order: tuple[Ints | None, ...]
-    predicted: tuple[Ints, ...]
     lowest: tuple[float, ...]
 
 
@@ -112,6 +109,11 @@ class Files:
         return f"checked/{self._pool}"
 
     @property
+    def predicted(self) -> str:
+        """The class each model predicts for each example."""
+        return f"predicted/{self._pool}"
+
+    @property
     def latest(self) -> str:
         """Digest of the partition of which `Kept` was made last."""
         return f"latest/{self._pool}"
@@ -123,7 +125,7 @@ class Files:
 
     def all(self) -> list[str]:
         """Every name, but those of the reserves of other methods."""
-        return [*self.of_labelled, self.checked, self.latest, self.reserve]
+        return [*self.of_labelled, self.checked, self.predicted, self.latest, self.reserve]
 
 
 def read_model(job: Job, partition: Partition, number: int, rows: Ints | None) -> Floats:
@@ -165,9 +167,10 @@ def load_all(job: Job, partition: Partition, annotators: Ids) -> Part:
     """All examples of a partition."""
     kept: Kept = job.store.load(Files(job, partition).labels)
     checked: Checked = job.store.load(Files(job, partition).checked)
+    predicted: tuple[Ints, ...] = job.store.load(Files(job, partition).predicted)
     ids = PartitionIds(job, partition, checked.size, checked.order[0])
     labels = _labels(job, kept, _all_offsets(kept, checked.size), ids, annotators)
-    return Part(labels, _all_models(job, partition, checked), checked.predicted)
+    return Part(labels, _all_models(job, partition, checked), predicted)
 
 
 def load_sets(

@@ -78,13 +78,12 @@ def prepare(job: Job, partition: Partition, _: None, hint: None) -> Prepared:
     files, rows = Files(job, partition), np.flatnonzero(labels.labelled)
     known = known_rows(job, partition, rows)
     if known is None:
-        checked = _keep_models(job, files, partition, labels, order, rows)
+        checked, predicted = _keep_models(job, files, partition, labels, order, rows)
     else:
-        checked = job.store.load(files.checked)
+        checked, predicted = job.store.load(files.checked), () if job.several else predicted_classes(known)
         for number, matrix in enumerate(known):
             keep_rows(job, files.rows(number), matrix)
     offsets = np.concatenate([[0], np.cumsum(labels.counts[rows])])
-    predicted = tuple(one[rows] for one in checked.predicted)
     codes = offsets, labels.annotator, labels.label, annotators
     job.store.save(files.labels, Kept(rows, labels.examples[rows], *codes, predicted, chosen))
     job.store.save(files.latest, partition.digest)
@@ -112,8 +111,11 @@ def _keep_models(
     labels: Labels,
     order: Sequence[Ints | None],
     rows: Ints,
-) -> Checked:
-    """Check the probabilities, keep those of the labelled examples, and what is known of all."""
+) -> tuple[Checked, tuple[Ints, ...]]:
+    """Check the probabilities, keep those of the labelled examples, and what is known of all.
+
+    Returned is that, and the class each model predicts for the labelled examples.
+    """
     lowest: list[float] = []
     predicted: list[Ints] = []
     for number, places in enumerate(order):
@@ -124,9 +126,10 @@ def _keep_models(
             lowest.append(float(matrix.min(initial=1)))
             predicted += predicted_classes((matrix,))
         keep_rows(job, files.rows(number), matrix[rows])
-    checked = Checked(labels.n_examples, tuple(order), tuple(predicted), tuple(lowest))
+    checked = Checked(labels.n_examples, tuple(order), tuple(lowest))
+    job.store.save(files.predicted, tuple(predicted))
     job.store.save(files.checked, checked)
-    return checked
+    return checked, tuple(one[rows] for one in predicted)
 
 
 def _same_for_all(labels: Labels) -> Labels:

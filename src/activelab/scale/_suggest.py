@@ -90,7 +90,7 @@ def suggest(
         Budget of all processes on this machine, in bytes or such as ``"2GB"``.
     work_dir : str, optional
         Folder or URL that keeps partitions and results, so that a run that was stopped goes on, and one
-        with new labels computes what they touch. Every worker must reach it. By default a temporary one.
+        with new labels reads what they touch. Every worker must reach it. By default a temporary one.
     seed : int
         Seed of random methods and of ties.
     progress : callable, optional

@@ -240,6 +240,7 @@ def summary_of(found: Suggestion[Batch]) -> dict[str, Any]:
         "new": len(found.batch) - relabel,
         "relabel": relabel,
         **facts_of(found),
+        "read_whole": found.read_whole,
     }
 
 

@@ -29,7 +29,8 @@ from activelab.consensus.parts import (
 )
 from activelab.labels import Labels
 from activelab.scale._job import Job, Partition, digest
-from activelab.scale._passes import Known, consensus_of, load
+from activelab.scale._kept import load
+from activelab.scale._passes import Known, consensus_of
 from activelab.tables import to_arrow
 
 

@@ -22,9 +22,10 @@ from activelab.consensus.parts import Gathered, gathered
 from activelab.labels import Labels, Totals
 from activelab.multilabel import LabelSets, QuestionBatch
 from activelab.multilabel.parts import Asking
-from activelab.scale._job import Job, Partition, PartitionIds
-from activelab.scale._kept import Kept, read_model
-from activelab.scale._passes import Best, Choosing, best_of, load
+from activelab.scale._job import Job, Partition
+from activelab.scale._kept import load, load_sets
+from activelab.scale._passes import Best, Choosing, best_of
+from activelab.scale._reserve import look, of_estimate
 
 
 @dataclass(frozen=True)
@@ -85,27 +86,11 @@ class Merged(Generic[Part]):
         return self._total[0]
 
 
-def load_sets(job: Job, partition: Partition, annotators: Ids) -> tuple[LabelSets, Models]:
-    """Answers of a partition with the codes of the whole pool, and its models."""
-    kept: Kept = job.store.load(job.prepared(partition))
-    code = np.searchsorted(annotators, kept.annotators)
-    size = len(kept.offsets) - 1
-    sets = LabelSets(
-        np.repeat(np.arange(size), np.diff(kept.offsets)),
-        code[kept.annotator],
-        kept.chosen,
-        examples=PartitionIds(job, partition, size, kept.order[0]),
-        annotators=Vocabulary.of_distinct(annotators, "annotator"),
-        classes=Vocabulary(job.classes, "class"),
-    )
-    return sets, tuple(read_model(job, partition, number, rows) for number, rows in enumerate(kept.order))
-
-
 def gather(job: Job, partition: Partition, wanted: Wanted, hint: None) -> Labelled:
     """The labelled examples of a partition that are wanted."""
     label: Ints | Bools
     if job.several:
-        sets, models = load_sets(job, partition, wanted.annotators)
+        sets, models = load_sets(job, partition, wanted.annotators, labelled_only=True)
         rows = np.flatnonzero(sets.labelled)
         ids, counts, annotator, label = sets.examples[rows], sets.counts[rows], sets.annotator, sets.chosen
     else:
@@ -159,15 +144,17 @@ def learn(job: Job, partition: Partition, known: Judged, hint: None) -> Gathered
 
 def assess(job: Job, partition: Partition, known: Judged, at_most: float) -> Best:
     """The best of a partition, among those with a score of ``at_most`` so much."""
-    labels, models, _ = load(job, partition, known.annotators)
     assert isinstance(job.method, Frugal)
     assert isinstance(known.estimate, BayesianEstimate)
+    by = of_estimate(job, known.estimate)
+    seen = look(job, partition, known.annotators, by, known.choosing.at_all)
+    labels, models, _ = seen.part
     assessment = job.method.assess_by(known.estimate, labels, models, seed=job.seed)
-    return best_of(job, labels, models, assessment, known.choosing, at_most)
+    return best_of(job, partition, seen, by, assessment, known.choosing, at_most)
 
 
 def ask(job: Job, partition: Partition, known: Judged, at_most: float) -> QuestionBatch:
     """The best questions of a partition, among those whose worth, negated, is ``at_most`` so much."""
-    sets, models = load_sets(job, partition, known.annotators)
+    sets, models = load_sets(job, partition, known.annotators, labelled_only=False)
     assert isinstance(known.estimate, Asking)
     return known.estimate.best(sets, models, known.choosing.batch_size, at_least=-at_most)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, fields, is_dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -27,10 +27,15 @@ class Partition:
     models: tuple[tuple[File, ...], ...]
     rows: tuple[int, ...]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Changes when one of the files does."""
         return digest((self.labels, self.models))
+
+    @cached_property
+    def pool_digest(self) -> str:
+        """Changes when a file of probabilities does."""
+        return digest(self.models)
 
     @property
     def where(self) -> str:
@@ -65,7 +70,7 @@ class Job:
     several: bool = False
     """Whether a label is a set of classes."""
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Changes when a partition must be prepared anew."""
         return digest(
@@ -73,10 +78,6 @@ class Job:
             self.every,
             self.several,
         )
-
-    def prepared(self, partition: Partition) -> str:
-        """File of the labels of a partition in codes."""
-        return f"prepared/{self.digest}-{partition.digest}"
 
     def example_ids(self, partition: Partition, model: int = 0) -> Any:
         """Ids of a partition in the order of a model's rows, as an Arrow array."""

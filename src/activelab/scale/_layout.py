@@ -9,11 +9,11 @@ from typing import Any, Literal
 from activelab.acquisition import Acquisition, Frugal
 from activelab.assignment import get_rule
 from activelab.calibration import sampling_step
-from activelab.scale._aligned import aligned_partitions
+from activelab.scale._aligned import Aligned, aligned_partitions
 from activelab.scale._files import File, Store
 from activelab.scale._inputs import Inputs, resolve_classes
 from activelab.scale._job import Job, Partition
-from activelab.scale._partition import Shuffle, Table, distinct_values, id_sql, quoted
+from activelab.scale._partition import Shuffle, Table, buckets_before, distinct_values, id_sql, quoted
 from activelab.scale._plan import (
     PROCESS,
     Plan,
@@ -64,11 +64,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Layout:
-    """The plan, the job of every task, and the partitions, if the files need not be cut first."""
+    """The plan, the job of every task, and what files are used as they are, if the pool need not be cut."""
 
     plan: Plan
     job: Job
-    partitions: tuple[Partition, ...]
+    aligned: Aligned | None
 
 
 def lay_out(request: Request, store: Store) -> Layout:
@@ -92,18 +92,20 @@ def lay_out(request: Request, store: Store) -> Layout:
         sampling_step(inputs.n_examples),
         request.several,
     )
-    found = aligned_partitions(inputs) or []
+    # What is cut has no order any more, by which the first or last label could be told.
+    aligned = aligned_partitions(inputs, cut_labels=request.keep == "error")
+    found = [] if aligned is None else aligned.partitions
     row_bytes = bytes_per_row(inputs, len(classes), request.several, request.consensus)
     workers, rows = fit(row_bytes, memory, request.workers, found)
     if any(max(partition.rows) > rows for partition in found):
-        found = []
-    number = len(found) or bucket_count(inputs, rows, max(workers, request.partitions or 1))
+        aligned, found = None, []
+    number = len(found) or _buckets(request, store, rows, workers)
     label_bytes = sum(file.size for file in inputs.label_files)
     prob_bytes = sum(one.file.size for footers in inputs.models for one in footers)
     largest = max((max(one.rows) for one in found), default=inputs.n_examples / number)
     plan = Plan(
         partitions=number,
-        aligned=bool(found),
+        aligned=aligned is not None,
         workers=min(workers, number),
         memory=memory,
         partition_bytes=int(largest * row_bytes),
@@ -114,31 +116,67 @@ def lay_out(request: Request, store: Store) -> Layout:
         prob_bytes=prob_bytes,
         passes=passes_of(
             request.method,
-            bool(found),
+            None if aligned is None else sum(file.size for file in aligned.across),
             label_bytes,
             prob_bytes,
+            min(inputs.n_labels / inputs.n_examples, 1.0),
             request.several,
             request.consensus,
             request.estimated,
         ),
     )
-    return Layout(plan, job, tuple(found))
+    return Layout(plan, job, aligned)
 
 
-def cut(request: Request, layout: Layout, store: Store) -> tuple[Job, list[Partition]]:
-    """Labels and probabilities hash-partitioned by example, and the job of reading them there."""
-    inputs, job = request.inputs, layout.job
+def _buckets(request: Request, store: Store, rows: int, workers: int) -> int:
+    """Into how many buckets the pool is cut: as many as before, if that will do."""
+    inputs, at_least = request.inputs, max(workers, request.partitions or 1)
+    number = bucket_count(inputs, rows, at_least)
+    # A few labels more would ask for one bucket more now and then, and all would be cut again.
+    before = buckets_before(store, [one.file for footers in inputs.models for one in footers])
+    fit = [one for one in before if max(at_least, 0.9 * number) <= one <= 2 * number]
+    return min(fit, default=number)
+
+
+def partitions_of(request: Request, layout: Layout, store: Store) -> tuple[Job, list[Partition]]:
+    """The partitions, and the job of reading them: as the files are, or cut."""
+    aligned = layout.aligned
+    if aligned is None:
+        return _cut(request, layout, store)
+    if not aligned.across:
+        return layout.job, aligned.partitions
+    columns = request.inputs.label_columns
+    example = id_sql(columns.example, columns.example_type, as_text=False)
+    table = Table("across", aligned.across, example, tuple(map(quoted, columns.names)), edges=aligned.edges)
+    buckets = _shuffle(request, layout, store).buckets(table)
+    partitions = list(aligned.partitions)
+    for place, files in zip(aligned.order, buckets, strict=True):
+        partitions[place] = replace(partitions[place], labels=(*partitions[place].labels, *files))
+    return layout.job, partitions
+
+
+def _shuffle(request: Request, layout: Layout, store: Store) -> Shuffle:
     # DuckDB keeps some memory beyond the limit it is given.
     memory = int(0.6 * (request.memory - PROCESS))
-    shuffle = Shuffle(store, layout.plan.partitions, memory, layout.plan.workers)
+    return Shuffle(store, layout.plan.partitions, memory, layout.plan.workers)
+
+
+def _cut(request: Request, layout: Layout, store: Store) -> tuple[Job, list[Partition]]:
+    """Labels and probabilities hash-partitioned by example, and the job of reading them there."""
+    inputs, job = request.inputs, layout.job
+    shuffle = _shuffle(request, layout, store)
     columns = inputs.label_columns
     roles = {"annotator": columns.annotator_type, "label": columns.label_type}
+    example = id_sql(columns.example, columns.example_type, inputs.examples_as_text)
     labels = shuffle.buckets(
         Table(
             "labels",
             inputs.label_files,
-            id_sql(columns.example, columns.example_type, inputs.examples_as_text),
-            tuple(f"{id_sql(getattr(columns, role), kind, False)} AS {role}" for role, kind in roles.items()),
+            example,
+            (
+                f"{example} AS example",
+                *(f"{id_sql(getattr(columns, role), kind, False)} AS {role}" for role, kind in roles.items()),
+            ),
             in_order=request.keep != "error",
         )
     )
@@ -148,13 +186,17 @@ def cut(request: Request, layout: Layout, store: Store) -> tuple[Job, list[Parti
         dtype = "float32" if one.dtype == "float16" else one.dtype
         names = tuple(f"c{place}" for place in range(len(one.classes)))
         prob_columns.append(replace(one, example="example", classes=names, dtype=dtype))
+        example = id_sql(one.example, one.example_type, inputs.examples_as_text)
         models.append(
             shuffle.buckets(
                 Table(
                     f"model-{number}",
                     inputs.model_files(number),
-                    id_sql(one.example, one.example_type, inputs.examples_as_text),
-                    tuple(f"{quoted(old)} AS {new}" for old, new in zip(one.classes, names, strict=True)),
+                    example,
+                    (
+                        f"{example} AS example",
+                        *(f"{quoted(old)} AS {new}" for old, new in zip(one.classes, names, strict=True)),
+                    ),
                 )
             )
         )

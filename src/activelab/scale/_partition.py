@@ -28,17 +28,22 @@ _ROWS_AT_ONCE = 1 << 17
 
 @dataclass(frozen=True)
 class Table:
-    """A table to cut: its files, and what of them is kept under which names (SQL)."""
+    """A table to cut: its files, and what of them is kept under which names (SQL).
+
+    ``example`` is the id by which it is cut: by a hash, or by ``edges``, the highest id of each bucket but
+    the last.
+    """
 
     name: str
     files: tuple[File, ...]
     example: str
     columns: tuple[str, ...]
     in_order: bool = False
+    edges: tuple[Any, ...] | None = None
 
 
 class Shuffle:
-    """Tables in buckets by a hash of the example, in a folder that outlives the run if it is to.
+    """Tables in buckets by example, in a folder that outlives the run if it is to.
 
     A table whose files are as they were is not cut again; of one that has only grown, the new files
     are cut, and lie beside the old ones.
@@ -58,8 +63,9 @@ class Shuffle:
         """
         import duckdb
 
-        key = digest(duckdb.__version__, self.n_buckets, table.example, table.columns, table.in_order)
-        done = self._manifest().get(f"{table.name}-{key}", [])
+        how = table.example, table.columns, table.in_order, table.edges
+        key = digest(duckdb.__version__, self.n_buckets, *how)
+        done = _manifest(self.store).get(f"{table.name}-{key}", [])
         known = {File(**one) for part in done for one in part["files"]}
         if not known <= set(table.files):
             for part in done:
@@ -74,8 +80,9 @@ class Shuffle:
             except BaseException:
                 self.store.remove(folder)
                 raise
-            done = [*done, {"folder": folder, "files": [asdict(file) for file in new]}]
-            manifest = {**self._manifest(), f"{table.name}-{key}": done}
+            part = {"folder": folder, "files": [asdict(file) for file in new], "buckets": self.n_buckets}
+            done = [*done, part]
+            manifest = {**_manifest(self.store), f"{table.name}-{key}": done}
             self.store.write(_MANIFEST, json.dumps(manifest, indent=1).encode())
         buckets: list[list[File]] = [[] for _ in range(self.n_buckets)]
         for part in done:
@@ -84,12 +91,6 @@ class Shuffle:
                 if found:
                     buckets[int(found[1])].append(file)
         return buckets
-
-    def _manifest(self) -> dict[str, Any]:
-        if not self.store.exists(_MANIFEST):
-            return {}
-        found: dict[str, Any] = json.loads(self.store.read(_MANIFEST))
-        return found
 
     def _cut(self, table: Table, files: Sequence[File], folder: str) -> None:
         urls = [file.url for file in files]
@@ -101,11 +102,40 @@ class Shuffle:
         database = _database(self.store, self._memory, self._threads, urls)
         with self.store.local_folder(folder) as target, database as connection:
             connection.execute(
-                f"COPY (SELECT {table.example} AS example, {columns}, "
-                f"CAST(coalesce(hash(example) % {self.n_buckets}, 0) AS INTEGER) AS bucket "
+                f"COPY (SELECT {columns}, {self._bucket(table)} AS bucket "
                 f"FROM read_parquet({_texts(urls)}{options})) TO {_text(target)} "
                 "(FORMAT parquet, PARTITION_BY (bucket), COMPRESSION lz4_raw)"
             )
+
+    def _bucket(self, table: Table) -> str:
+        if table.edges is not None:
+            return _place(table.example, table.edges, 0)
+        return f"CAST(coalesce(hash({table.example}) % {self.n_buckets}, 0) AS INTEGER)"
+
+
+def _place(value: str, edges: Sequence[Any], first: int) -> str:
+    """How many edges are below a value, and ``first`` more (SQL); a value that is missing is below all."""
+    if not edges:
+        return str(first)
+    middle = len(edges) // 2
+    edge = _text(edges[middle]) if isinstance(edges[middle], str) else str(edges[middle])
+    above = _place(value, edges[middle + 1 :], first + middle + 1)
+    return f"CASE WHEN {value} > {edge} THEN {above} ELSE {_place(value, edges[:middle], first)} END"
+
+
+def _manifest(store: Store) -> dict[str, Any]:
+    if not store.exists(_MANIFEST):
+        return {}
+    found: dict[str, Any] = json.loads(store.read(_MANIFEST))
+    return found
+
+
+def buckets_before(store: Store, files: Sequence[File]) -> set[int]:
+    """Numbers of buckets that all of these files have been cut into before."""
+    known: dict[int, set[File]] = {}
+    for part in (part for done in _manifest(store).values() for part in done):
+        known.setdefault(part.get("buckets", 0), set()).update(File(**one) for one in part["files"])
+    return {number for number, cut in known.items() if number and cut >= set(files)}
 
 
 def sorted_together(store: Store, urls: Sequence[str], by: str, memory: int, output: str) -> None:

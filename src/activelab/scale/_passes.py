@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 
 from activelab._typing import Float64s, Ids, Ints, Models
-from activelab._vocabulary import Vocabulary
 from activelab.acquisition import ActiveLab, Assessment, score_pool
 from activelab.calibration import DerivativeSums, derivative_sums
 from activelab.consensus import BayesianEstimate
@@ -29,8 +28,9 @@ from activelab.consensus.parts import (
 )
 from activelab.labels import Labels
 from activelab.planning import Batch, explain_batch
-from activelab.scale._job import Job, Partition, PartitionIds
-from activelab.scale._kept import Kept, read_model
+from activelab.scale._job import Job, Partition
+from activelab.scale._kept import load
+from activelab.scale._reserve import Look, Yardstick, keep_reserve, look, of_trust
 from activelab.selection import select_batch
 from activelab.stopping import AMBIGUOUS, OPEN, SETTLED, states_of
 
@@ -46,11 +46,17 @@ class Choosing:
         By what it is judged which examples are settled or ambiguous, if they are left out.
     who : bool
         Whether it is told who has labelled each, so that others can be asked.
+    share : float
+        The batch's share of the pool.
+    at_all : bool
+        Whether all examples are looked at, whatever is in reserve.
     """
 
     batch_size: int = 0
     skipping: BayesianEstimate | None = None
     who: bool = False
+    share: float = 0.0
+    at_all: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,12 +67,28 @@ class Chosen(Batch):
 
 
 class Best(NamedTuple):
-    """The best of a partition, and how many examples there are to be asked about, are settled, ambiguous."""
+    """The best of a partition.
+
+    Attributes
+    ----------
+    batch : Chosen
+    considered, settled, ambiguous : int
+        Examples to be asked about, that are settled, and that are ambiguous.
+    number : int
+        Of the partition.
+    beyond : float
+        No example that was not looked at has a lower score.
+    at_all : bool
+        Whether all examples were looked at.
+    """
 
     batch: Chosen
     considered: int
     settled: int
     ambiguous: int
+    number: int
+    beyond: float
+    at_all: bool
 
 
 @dataclass(frozen=True)
@@ -82,25 +104,6 @@ class Known:
     looked_at: float = 1.0  # share of the labelled examples by which it is judged what models know
     choosing: Choosing = field(default_factory=Choosing)
     temperature: Float64s = field(default_factory=lambda: np.empty(0))
-
-
-def load(
-    job: Job, partition: Partition, annotators: Ids, models: list[int] | None = None
-) -> tuple[Labels, Models, tuple[Ints, ...]]:
-    """Labels of a partition with the codes of the whole pool, its models, and the classes they predict."""
-    chosen = range(len(job.models)) if models is None else models
-    kept: Kept = job.store.load(job.prepared(partition))
-    code = np.searchsorted(annotators, kept.annotators).astype(np.int32)
-    labels = Labels.of_sorted(
-        kept.offsets,
-        code[kept.annotator],
-        kept.label,
-        examples=PartitionIds(job, partition, len(kept.offsets) - 1, kept.order[0]),
-        annotators=Vocabulary.of_distinct(annotators, "annotator"),
-        classes=Vocabulary(job.classes, "class"),
-    )
-    matrices = tuple(read_model(job, partition, number, kept.order[number]) for number in chosen)
-    return labels, matrices, kept.predicted
 
 
 def calibrate(job: Job, partition: Partition, known: Known, hint: None) -> tuple[DerivativeSums | None, ...]:
@@ -142,15 +145,21 @@ def _consensus_file(known: Known, partition: Partition) -> str:
 def consensus_of(job: Job, partition: Partition, known: Known, labels: Labels, models: Models) -> Ints:
     """The consensus by CROWDLAB that `agree` kept; the vote where no trust can be estimated."""
     if known.consensus:
-        return np.frombuffer(job.store.read(_consensus_file(known, partition)), dtype=np.int32)
+        label = np.full(labels.n_examples, -1, dtype=np.int32)
+        label[labels.labelled] = np.frombuffer(
+            job.store.read(_consensus_file(known, partition)), dtype=np.int32
+        )
+        return label
     return vote_labels(labels, known.sums, models, known.betas, seed=job.seed)
 
 
 def score(job: Job, partition: Partition, known: Known, at_most: float) -> Best:
     """The best of a partition, among those with a score of ``at_most`` so much."""
-    labels, models, predicted = load(job, partition, known.annotators)
     trust = known.final_trust
     assert trust is not None
+    by = of_trust(job, known.betas, trust)
+    seen = look(job, partition, known.annotators, by, known.choosing.at_all)
+    labels, models, predicted = seen.part
     consensus = consensus_of(job, partition, known, labels, models)
     scored = score_pool(labels, models, known.betas, trust, consensus, predicted[0])
     scores = scored.scores
@@ -167,15 +176,25 @@ def score(job: Job, partition: Partition, known: Known, at_most: float) -> Best:
         annotator_accuracy=trust.annotator_accuracy,
         notes=(),
     )
-    return best_of(job, labels, models, assessment, known.choosing, at_most)
+    return best_of(job, partition, seen, by, assessment, known.choosing, at_most)
 
 
 def best_of(
-    job: Job, labels: Labels, models: Models, assessment: Assessment, choosing: Choosing, at_most: float
+    job: Job,
+    partition: Partition,
+    seen: Look,
+    by: Yardstick | None,
+    assessment: Assessment,
+    choosing: Choosing,
+    at_most: float,
 ) -> Best:
     """The lowest scores of a partition, of those of ``at_most`` so much."""
+    labels, models, _ = seen.part
     scores, settled, ambiguous = assessment.scores, 0, 0
-    considered = int(np.isfinite(scores).sum())
+    if seen.at_all and by is not None:
+        limit = at_most if choosing.at_all else np.inf
+        keep_reserve(job, partition, by, seen.part, scores, choosing.share, limit)
+    considered = int(np.isfinite(scores).sum()) + seen.others
     if choosing.skipping is not None:
         states = states_of(labels, models, choosing.skipping)
         settled, ambiguous = (int((states == state).sum()) for state in (SETTLED, AMBIGUOUS))
@@ -189,4 +208,5 @@ def best_of(
     for place, row in enumerate(chosen.tolist() if choosing.who else ()):
         asked[place] = labels.annotator[labels.offsets[row] : labels.offsets[row + 1]]
     batch = explain_batch(labels, assessment, chosen)
-    return Best(Chosen(**vars(batch), asked=asked), considered, settled, ambiguous)
+    chosen_ones = Chosen(**vars(batch), asked=asked)
+    return Best(chosen_ones, considered, settled, ambiguous, partition.number, seen.beyond, seen.at_all)

@@ -92,8 +92,9 @@ def bytes_per_row(
     cells = [n_classes * np.dtype(one.dtype).itemsize for one in inputs.prob_columns]
     text = 150 if inputs.examples_as_text else 0
     labels = inputs.n_labels / max(inputs.n_examples, 1)
-    # In the first pass one model and the labels as they are read and sorted; in the last all models.
-    first_pass = 1.3 * max(cells) + 40 + text + labels * (120 + text)
+    # In the first pass one model, what of it is kept, and the labels as they are read and sorted; in the last
+    # all models.
+    first_pass = (1.3 + min(labels, 1)) * max(cells) + 40 + text + labels * (120 + text)
     last_pass = 1.1 * sum(cells) + 80 + labels * 16
     if several:
         last_pass += (_SCORED + labels) * n_classes
@@ -166,37 +167,46 @@ def fit(row: float, memory: int, workers: int | None, aligned: Sequence[Partitio
 
 def passes_of(
     method: Acquisition,
-    aligned: bool,
+    across_bytes: int | None,
     label_bytes: int,
     prob_bytes: int,
+    labelled: float,
     several: bool = False,
     consensus: str | None = None,
     estimated: bool = False,
 ) -> tuple[tuple[str, int, str], ...]:
     """Name, bytes of input and purpose of each pass.
 
-    ``several`` is whether labels are sets, ``estimated`` whether something rests on the Bayesian consensus.
+    ``across_bytes`` are those of the labels to cut by the ranges of the files, None if all is to be cut by a
+    hash; ``labelled`` is the share of the examples that have labels, at most: passes over those read what the
+    first one kept of them. ``several`` is whether labels are sets, ``estimated`` whether something rests on
+    the Bayesian consensus.
     """
-    found = [("partition", label_bytes + prob_bytes, "hash-partition by example")]
+    found = []
+    if across_bytes is None:
+        found.append(("partition", label_bytes + prob_bytes, "hash-partition by example"))
+    elif across_bytes:
+        found.append(("partition", across_bytes, "labels that belong to several files of probabilities"))
+    of_labelled = int(labelled * prob_bytes)
     found.append(("prepare", label_bytes + prob_bytes, "check, count, agreement of annotators"))
     by_estimate = several or (estimated and consensus is not None) or isinstance(method, Frugal)
     if not by_estimate:
         if consensus is None and isinstance(method, ActiveLab) and method.calibrate:
-            found += [("calibrate", prob_bytes, "temperature: a step of the search")] * 2
-        found.append(("vote", prob_bytes, "majority vote, first weights"))
-        found.append(("agree", prob_bytes, "CROWDLAB consensus, final weights"))
+            found += [("calibrate", of_labelled, "temperature: a step of the search")] * 2
+        found.append(("vote", of_labelled, "majority vote, first weights"))
+        found.append(("agree", of_labelled, "CROWDLAB consensus, final weights"))
     if estimated:
         what = "the labelled examples" if several else "a sample of the labelled examples"
-        found.append(("gather", prob_bytes, f"{what}, on which the consensus rests"))
+        found.append(("gather", of_labelled, f"{what}, on which the consensus rests"))
         if not several:
-            found.append(("learn", prob_bytes, "how annotators err, by all labels"))
+            found.append(("learn", of_labelled, "how annotators err, by all labels"))
     if consensus is None and several:
         found.append(("ask", prob_bytes, "worth of the questions, best of each partition"))
     elif consensus is None:
         found.append(("assess" if by_estimate else "score", prob_bytes, "scores, best of each partition"))
     elif not several:  # the consensus of sets is that of what was gathered
-        found.append(("decide", prob_bytes, "consensus, kept as tables, and statistics of annotators"))
-    return tuple(found[1:] if aligned else found)
+        found.append(("decide", of_labelled, "consensus, kept as tables, and statistics of annotators"))
+    return tuple(found)
 
 
 def bucket_count(inputs: Inputs, rows: int, at_least: int) -> int:

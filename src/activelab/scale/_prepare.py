@@ -1,7 +1,8 @@
-"""The first pass: check a partition, count it, and keep its labels as codes."""
+"""The first pass: check a partition, count it, and keep its labels as codes with their probabilities."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +25,9 @@ from activelab.multilabel import LabelSets
 from activelab.multilabel.parts import check_set_values
 from activelab.pred_probs import check_values
 from activelab.scale._job import Job, Partition
-from activelab.scale._kept import Kept, read_model
+from activelab.scale._kept import Checked, Files, Kept, keep_rows, load, read_model
 from activelab.scale._read import read_ids, to_numpy
+from activelab.scale._reserve import known_rows
 
 
 @dataclass(frozen=True)
@@ -68,41 +70,66 @@ def prepare(job: Job, partition: Partition, _: None, hint: None) -> Prepared:
     kept, without_model = _in_all(ids)
     order = [_order(one, kept) for one in ids]
     labels, annotators, without_probs = _labels(job, partition, kept, pa.concat_arrays(ids))
-    samples: list[Sample] = []
-    lowest: list[float] = []
-    predicted: list[Ints] = []
     chosen = None
     if job.several:
         chosen = LabelSets.from_labels(labels, job.classes).chosen
         # Of what is counted only how many answers there are has a meaning.
         labels = _same_for_all(labels)
-    for number, rows in enumerate(order):
-        matrix = read_model(job, partition, number, rows)
-        check = check_set_values if job.several else check_values
-        check(matrix, labels, f"model {number}: " if len(order) > 1 else "")
-        if not job.several:
-            lowest.append(float(matrix.min(initial=1)))
-            predicted += predicted_classes((matrix,))
-            if job.every is not None:
-                samples.append(take_sample(labels, (matrix,), job.every))
-        del matrix
-    kept_labels = (labels.offsets, labels.annotator, labels.label, annotators)
-    job.store.save(job.prepared(partition), Kept(*kept_labels, tuple(predicted), tuple(order), chosen))
+    files, rows = Files(job, partition), np.flatnonzero(labels.labelled)
+    known = known_rows(job, partition, rows)
+    if known is None:
+        checked, predicted = _keep_models(job, files, partition, labels, order, rows)
+    else:
+        checked, predicted = job.store.load(files.checked), () if job.several else predicted_classes(known)
+        for number, matrix in enumerate(known):
+            keep_rows(job, files.rows(number), matrix)
+    offsets = np.concatenate([[0], np.cumsum(labels.counts[rows])])
+    codes = offsets, labels.annotator, labels.label, annotators
+    job.store.save(files.labels, Kept(rows, labels.examples[rows], *codes, predicted, chosen))
+    job.store.save(files.latest, partition.digest)
     sample = None
-    if samples:
-        models = tuple(one.models[0] for one in samples)
-        sample = Sample(samples[0].counts, samples[0].label, models)
+    if job.every is not None and not job.several:
+        part = load(job, partition, annotators)
+        sample = take_sample(part.labels, part.models, job.every)
     return Prepared(
         labels.n_examples,
         label_sums(labels),
         labels.totals.sizes,
         annotators,
         sample,
-        tuple(lowest),
+        checked.lowest,
         without_probs,
         without_model,
         partition.digest,
     )
+
+
+def _keep_models(
+    job: Job,
+    files: Files,
+    partition: Partition,
+    labels: Labels,
+    order: Sequence[Ints | None],
+    rows: Ints,
+) -> tuple[Checked, tuple[Ints, ...]]:
+    """Check the probabilities, keep those of the labelled examples, and what is known of all.
+
+    Returned is that, and the class each model predicts for the labelled examples.
+    """
+    lowest: list[float] = []
+    predicted: list[Ints] = []
+    for number, places in enumerate(order):
+        matrix = read_model(job, partition, number, places)
+        check = check_set_values if job.several else check_values
+        check(matrix, labels, f"model {number}: " if len(order) > 1 else "")
+        if not job.several:
+            lowest.append(float(matrix.min(initial=1)))
+            predicted += predicted_classes((matrix,))
+        keep_rows(job, files.rows(number), matrix[rows])
+    checked = Checked(labels.n_examples, tuple(order), tuple(lowest))
+    job.store.save(files.predicted, tuple(predicted))
+    job.store.save(files.checked, checked)
+    return checked, tuple(one[rows] for one in predicted)
 
 
 def _same_for_all(labels: Labels) -> Labels:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from typing import Any
 
@@ -11,6 +11,7 @@ from activelab._errors import InputError
 from activelab.scale._engines import ATTEMPTS, MakeExecutor, one_thread_each
 from activelab.scale._files import Store
 from activelab.scale._job import Job, Partition, digest, run_task
+from activelab.scale._kept import Files
 
 Progress = Callable[[str, int], None]
 """Called with the name of a pass and the number of rows just done."""
@@ -47,8 +48,9 @@ class Runner:
         key: str | None = None,
         hint: Callable[[], Any] = lambda: None,
         seen: Callable[[Any], None] | None = None,
+        only: Collection[int] | None = None,
     ) -> list[Any]:
-        """The results of a pass, in the order of the partitions.
+        """The results of a pass, in the order of the partitions, or of those with the numbers ``only``.
 
         ``key`` names what the result depends on besides the partition (all of ``job`` and ``values`` if
         None); ``hint`` gives each task what is known when it starts, ``seen`` takes each result (the list is
@@ -60,20 +62,21 @@ class Runner:
             self.store.save(name, (job, values))
         results: dict[int, Any] = {}
         waiting: deque[tuple[Partition, int]] = deque()
-        for partition in self.partitions:
+        partitions = [one for one in self.partitions if only is None or one.number in only]
+        for partition in partitions:
             file = self._file(function, key, partition)
             if self.store.exists(file):
                 self._take(function, partition, self.store.load(file), results, seen)
             else:
                 waiting.append((partition, 1))
         self._work(function, name, key, waiting, hint, results, seen)
-        return [results[partition.number] for partition in self.partitions] if seen is None else []
+        return [results[partition.number] for partition in partitions] if seen is None else []
 
     def finish(self, job: Job, first_pass: Any) -> None:
-        """Remove all but what the first pass made of each partition: the next round has a use for it."""
-        kept = {job.prepared(partition) for partition in self.partitions}
+        """Remove all but what the next round has a use for: what the first pass made, and the reserves."""
+        kept = {name for partition in self.partitions for name in Files(job, partition).all()}
         kept |= {self._file(first_pass, job.digest, partition) for partition in self.partitions}
-        for folder in ("results", "prepared"):
+        for folder in {"results", *(name.partition("/")[0] for name in kept)}:
             for file in self.store.files(folder):
                 name = f"{folder}/{file.url.rpartition('/')[2]}"
                 if name not in kept:

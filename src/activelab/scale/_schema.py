@@ -88,11 +88,10 @@ def _unreadable(error: BaseException) -> InputError:
     return InputError(f"cannot be read as Parquet: {' '.join(str(error).split()).rstrip('.')}.")
 
 
-def ranges_of(footers: Sequence[Footer], column: str) -> list[tuple[Any, Any]] | None:
-    """Lowest and highest value of a column in each file, from the footers; None if one lacks them."""
+def ranges_of(footers: Sequence[Footer], column: str) -> list[tuple[Any, Any] | None]:
+    """Lowest and highest value of a column in each file, from the footers; None where they are not told."""
     with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as pool:
-        found = list(pool.map(lambda one: _range(one.file, column), footers))
-    return None if any(one is None for one in found) else [one for one in found if one is not None]
+        return list(pool.map(lambda one: _range(one.file, column), footers))
 
 
 def _range(file: File, column: str) -> tuple[Any, Any] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import reduce
 from typing import Any, Generic, TypeVar
@@ -105,6 +105,9 @@ class Suggestion(Generic[Kind]):
         Who should label each example of the batch, if the strategy assigns; None where everybody has.
     n_settled, n_ambiguous : int or None
         Examples that were left out, if the strategy skips them.
+    read_whole : int or None
+        Partitions all of whose examples were scored. Of the others the lowest scores of an earlier run in the
+        same ``work_dir`` were enough: nothing else can have come into the batch. None of questions.
     """
 
     batch: Kind
@@ -124,6 +127,7 @@ class Suggestion(Generic[Kind]):
     annotator: Ids | None = None
     n_settled: int | None = None
     n_ambiguous: int | None = None
+    read_whole: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,7 +221,8 @@ class Run:
     def _choosing(self, estimate: BayesianEstimate | None) -> Choosing:
         strategy = self.request.strategy
         skipping = estimate if strategy.skip_settled else None
-        return Choosing(self.request.batch_size, skipping, strategy.assignment is not None)
+        size, who = self.request.batch_size, strategy.assignment is not None
+        return Choosing(size, skipping, who, size / max(self.request.inputs.n_examples, 1))
 
     def _batch(
         self,
@@ -229,15 +234,17 @@ class Run:
     ) -> dict[str, Any]:
         """The batch by the last pass, who labels it, and what has been left out."""
         strategy, asked = self.request.strategy, self.request.batch_size
-        best, counts = _Best(Chosen, asked, self._batch_order, self.request.seed), np.zeros(3, dtype=np.int64)
-
-        def take(found: Best) -> None:
-            best.add(found.batch)
-            counts[:] += found[1:]
-
-        self.runner.run(self.job, function, known, hint=lambda: best.at_most, seen=take)
-        chosen = best.result()
-        considered, settled, ambiguous = counts.tolist()
+        found = _Found(_Best(Chosen, asked, self._batch_order, self.request.seed))
+        self._look(function, known, found)
+        again = found.unsure
+        if again:
+            # All results so far lie in the store, those of these partitions are replaced.
+            found = _Found(_Best(Chosen, asked, self._batch_order, self.request.seed, found.best.worst))
+            self._look(function, known, found, {one.number for one in self.runner.partitions} - again)
+            at_all = replace(known.choosing, at_all=True)
+            self._look(function, replace(known, choosing=at_all), found, again)
+        chosen = found.best.result()
+        considered, settled, ambiguous = found.counts.tolist()
         if len(chosen) < asked:
             n_examples = sum(one.n_examples for one in prepared)
             notes = (why_fewer(len(chosen), asked, n_examples, considered, settled, ambiguous), *notes)
@@ -249,7 +256,16 @@ class Run:
             "annotator": self._who(chosen, known.annotators, estimate),
             "n_settled": settled if skips else None,
             "n_ambiguous": ambiguous if skips else None,
+            "read_whole": found.whole,
         }
+
+    def _look(
+        self, function: Any, known: Known | Judged, found: _Found, only: Collection[int] | None = None
+    ) -> None:
+        """Take the best of all partitions, or of some."""
+        self.runner.run(
+            self.job, function, known, hint=lambda: found.best.at_most, seen=found.take, only=only
+        )
 
     def _who(self, chosen: Chosen, annotators: Ids, estimate: BayesianEstimate | None) -> Ids | None:
         """Who should label each example of the batch, None where everybody has."""
@@ -517,10 +533,11 @@ class Run:
 class _Best(Generic[Asked]):
     """The best of the batches of all partitions; ``order`` tells scores and keys of ties from columns."""
 
-    def __init__(self, kind: type[Asked], size: int, order: Order, seed: int) -> None:
+    def __init__(
+        self, kind: type[Asked], size: int, order: Order, seed: int, at_most: float = float("inf")
+    ) -> None:
         self.kind: Any = kind
-        self.size, self.order, self.seed = size, order, seed
-        self.at_most = float("inf")
+        self.size, self.order, self.seed, self.at_most = size, order, seed, at_most
         self._parts: list[Asked] = []
 
     def add(self, batch: Asked) -> None:
@@ -531,6 +548,12 @@ class _Best(Generic[Asked]):
             merged = self._merge()
             self._parts = [merged]
             self.at_most = float(self.order(vars(merged))[0][-1])
+
+    @property
+    def worst(self) -> float:
+        """The worst score of the batch; infinite if it is not full."""
+        merged = self._merge()
+        return float(self.order(vars(merged))[0][-1]) if len(merged) == self.size else float("inf")
 
     def _merge(self) -> Asked:
         columns: dict[str, Any] = {
@@ -545,6 +568,29 @@ class _Best(Generic[Asked]):
     def result(self) -> Asked:
         """The batch."""
         return self._merge()
+
+
+class _Found:
+    """The best of the partitions so far, and what was counted."""
+
+    def __init__(self, best: _Best[Chosen]) -> None:
+        self.best = best
+        self.counts = np.zeros(3, dtype=np.int64)
+        self.whole = 0
+        self._beyond: dict[int, float] = {}
+
+    def take(self, found: Best) -> None:
+        """Take that of one partition."""
+        self.best.add(found.batch)
+        self.counts += found.considered, found.settled, found.ambiguous
+        self.whole += found.at_all
+        self._beyond[found.number] = found.beyond
+
+    @property
+    def unsure(self) -> set[int]:
+        """Partitions in which an example that was not looked at may belong to the batch."""
+        worst = self.best.worst
+        return {number for number, beyond in self._beyond.items() if beyond <= worst and beyond < np.inf}
 
 
 def _overlap_notes(known: Known) -> tuple[str, ...]:

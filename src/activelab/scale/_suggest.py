@@ -19,7 +19,7 @@ from activelab.planning import Batch
 from activelab.scale._engines import MakeExecutor, make_engine
 from activelab.scale._files import Store, check_store, is_url
 from activelab.scale._inputs import Inputs, read_schema
-from activelab.scale._layout import Keep, OnUnmatched, Request, cut, lay_out
+from activelab.scale._layout import Keep, OnUnmatched, Request, lay_out, partitions_of
 from activelab.scale._plan import Plan, parse_memory
 from activelab.scale._run import Progress, Runner
 from activelab.scale._sequence import Run, Suggestion
@@ -90,7 +90,7 @@ def suggest(
         Budget of all processes on this machine, in bytes or such as ``"2GB"``.
     work_dir : str, optional
         Folder or URL that keeps partitions and results, so that a run that was stopped goes on, and one
-        with new labels computes what they touch. Every worker must reach it. By default a temporary one.
+        with new labels reads what they touch. Every worker must reach it. By default a temporary one.
     seed : int
         Seed of random methods and of ties.
     progress : callable, optional
@@ -248,9 +248,7 @@ def running(
         if planned is not None:
             planned(layout.plan)
         make = engine if callable(engine) else make_engine(engine, address, layout.plan.workers)
-        job, parts = layout.job, list(layout.partitions)
-        if not parts:
-            job, parts = cut(request, layout, store)
+        job, parts = partitions_of(request, layout, store)
         at_once = 1 if layout.plan.workers == 1 else 2 * layout.plan.workers
         with Runner(store, parts, make, at_once, progress) as runner:
             yield Run(request, layout.plan, job, runner)

@@ -10,7 +10,6 @@ import uuid
 import fsspec
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 from scale_pools import Counting, Pool, assert_same, lists, write
 from scale_store import CUT, GONE, Proxy
@@ -104,9 +103,9 @@ def test_everything_in_a_store_and_two_processes(pool, files, bucket):
 
 @pytest.mark.parametrize("cut", [False, True], ids=["as they are", "cut by DuckDB"])
 def test_only_the_columns_that_are_needed_are_read(cut, bucket, proxy, tmp_path):
-    pool = Pool(1, n=60_000, k=4, dtype=np.float32)
-    noise = np.random.default_rng(0).bytes(60_000 * 100).hex()
-    texts = [noise[at : at + 200] for at in range(0, len(noise), 200)]
+    pool = Pool(1, n=5000, k=40, dtype=np.float32)
+    noise = np.random.default_rng(0).bytes(5000 * 1200).hex()
+    texts = [noise[at : at + 2400] for at in range(0, len(noise), 2400)]
     table = lists(pool.probs[0]).assign(text=texts)
     path = write(table, tmp_path / "in" / "probs.parquet")
     write(pool.labels, tmp_path / "in" / "labels.parquet")
@@ -118,14 +117,11 @@ def test_only_the_columns_that_are_needed_are_read(cut, bucket, proxy, tmp_path)
     found = suggest(files, classes=pool.classes, partitions=1)
     assert_same(found, pool.in_memory(BATCH))
     assert found.plan.aligned != cut
-    group = pq.read_metadata(path).row_group(0)
-    needed = sum(group.column(place).total_compressed_size for place in (0, 1))
-    assert needed < 0.2 * os.path.getsize(path)
-    reads = [(path, size) for method, path, size in proxy.requests if method == "GET" and "probs" in path]
+    reads = [size for method, path, size in proxy.requests if method == "GET" and "in/probs" in path]
     passes = 1 if cut else found.plan.bytes_read // found.plan.prob_bytes
-    footers = 64 << 10
-    assert sum(size for _, size in reads) < 1.1 * passes * (needed + footers) + 3 * footers
-    assert len(reads) <= 4 * (passes + 2)
+    # The needed columns are a small part of the file; DuckDB reads at least a million bytes at a time.
+    assert sum(reads) < passes * 0.15 * os.path.getsize(path)
+    assert len(reads) <= 3 * (passes + 1)
 
 
 def test_connections_that_break_and_a_store_that_is_busy(pool, files, proxy, tmp_path):

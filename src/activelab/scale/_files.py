@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from activelab._errors import InputError
@@ -67,7 +68,7 @@ def _find(name: str) -> list[File]:
 def _look(fs: Any, name: str, path: str) -> tuple[list[str], str]:
     """The paths that a name stands for, and what is wrong with it if there are none."""
     if is_glob(name) and not fs.exists(path):
-        return [one for one in fs.glob(path) if one.endswith(ENDINGS)], "matches no Parquet file"
+        return [one for one in _matching(fs, path) if one.endswith(ENDINGS)], "matches no Parquet file"
     if fs.isdir(path):
         paths = [one for one in fs.find(path) if one.endswith(ENDINGS) and not _hidden(one, path)]
         return paths, "is a folder that holds no Parquet file"
@@ -76,6 +77,29 @@ def _look(fs: Any, name: str, path: str) -> tuple[list[str], str]:
         fs.info(path)
         return [path], ""
     return [], "no such file"
+
+
+def _matching(fs: Any, pattern: str) -> list[str]:
+    """The paths of a pattern; `glob` of a store takes a folder that cannot be listed for an empty one."""
+    if _is_local(fs) or "**" in pattern:
+        return list(fs.glob(pattern))
+    found = [""]
+    for part in pattern.split("/"):
+        if not is_glob(part):
+            found = [f"{one}{part}/" for one in found]
+            continue
+        inside = [path for one in found for path in _listed(fs, one.rstrip("/"))]
+        names = {path.rstrip("/"): path.rstrip("/").rpartition("/")[2] for path in inside}
+        found = [f"{path}/" for path, name in names.items() if fnmatchcase(name, part)]
+    found = [one.rstrip("/") for one in found]
+    return found if is_glob(part) else [one for one in found if fs.exists(one)]
+
+
+def _listed(fs: Any, folder: str) -> list[str]:
+    try:
+        return list(fs.ls(folder, detail=False))
+    except FileNotFoundError:
+        return []
 
 
 def _hidden(path: str, folder: str) -> bool:

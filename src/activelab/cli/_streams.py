@@ -148,7 +148,7 @@ def _for_url(url: str, inputs: Sequence[str], table: bool) -> Path:
         if url in inputs:
             raise InputError("is also an input; write to another file.")
     require_scale()
-    from activelab.scale._files import check_url
+    from activelab.scale.outputs import check_url
 
     check_url(url)
     file = _streams.place(f"{len(_streams.urls)}-{url.rpartition('/')[2]}")
@@ -170,7 +170,7 @@ def send() -> None:
     """Send on what was written for standard output and for URLs."""
     for file, url in _streams.urls.items():
         if file.exists():
-            from activelab.scale._files import upload
+            from activelab.scale.outputs import upload
 
             upload(file, url)
     if _streams.output is not None and _streams.output.exists():

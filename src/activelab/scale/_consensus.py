@@ -10,12 +10,13 @@ from typing import Any
 from activelab._errors import InputError
 from activelab.kinds import KINDS, Kind
 from activelab.scale._engines import MakeExecutor
-from activelab.scale._files import is_url, local_output
+from activelab.scale._files import is_url
 from activelab.scale._layout import Keep, OnUnmatched, Request
 from activelab.scale._plan import Plan, parse_memory
 from activelab.scale._run import Progress
 from activelab.scale._sequence import ConsensusSummary
 from activelab.scale._suggest import check_consensus, inputs_of, running
+from activelab.scale.outputs import local_output
 from activelab.tables import check_output, format_of
 
 

@@ -57,7 +57,7 @@ def find_files(names: Sequence[str]) -> list[File]:
 
 
 def _find(name: str) -> list[File]:
-    with _in_words("cannot be listed", name):
+    with in_words("cannot be listed", name):
         fs, path = file_system(name)
         paths, what = ask(name, lambda: _look(fs, name, path)) if is_url(name) else _look(fs, name, path)
         if not paths:
@@ -125,7 +125,7 @@ def _is_local(fs: Any) -> bool:
 
 
 @contextmanager
-def _in_words(what: str, place: str) -> Iterator[None]:
+def in_words(what: str, place: str) -> Iterator[None]:
     """What a file system raises, as one error that names the place."""
     try:
         yield
@@ -135,8 +135,11 @@ def _in_words(what: str, place: str) -> Iterator[None]:
         raise InputError(str(error), file=place) from None
     except Exception as error:  # every file system has exceptions of its own
         refused = isinstance(error, PermissionError) or "Credential" in type(error).__name__
-        advice = "store_rights" if refused and is_url(place) else None
-        raise InputError(f"{what}: {reason_of(error)}.", file=place, advice=advice) from None
+        raise InputError(
+            f"{what}: {reason_of(error)}.",
+            file=place,
+            advice="store_rights" if refused and is_url(place) else None,
+        ) from None
 
 
 def open_file(file: File) -> Any:
@@ -271,49 +274,6 @@ class Store:
         return {f"{folder}/{path.rpartition('/')[2]}" for path in self._paths(folder)}
 
 
-@contextmanager
-def local_output(place: str) -> Iterator[str]:
-    """A file on this machine to write, which is at its place, whole, at the end of the block.
-
-    Raises
-    ------
-    InputError
-        If the place is a URL that cannot be written to, before the block and after.
-    """
-    if not is_url(place):
-        yield place
-        return
-    check_url(place)
-    with tempfile.TemporaryDirectory(prefix="activelab-") as temporary:
-        file = f"{temporary}/{place.rpartition('/')[2]}"
-        yield file
-        upload(file, place)
-
-
-def check_url(url: str) -> None:
-    """Raise unless a file can be written to a URL, before any work is done for it.
-
-    Raises
-    ------
-    InputError
-        If a small file cannot be written beside it.
-    """
-    check_store(url.rpartition("/")[0], "nothing can be written there")
-
-
-def upload(path: str | os.PathLike[str], url: str) -> None:
-    """Copy a file to a URL.
-
-    Raises
-    ------
-    InputError
-        If the store does not take it.
-    """
-    fs, target = file_system(url)
-    with _in_words("cannot be written", url):
-        ask(url, lambda: fs.put_file(os.fspath(path), target))
-
-
 def disk_full(folder: str) -> InputError:
     """What there is to say when a folder takes no more."""
     return InputError("the disk is full.", file=folder, advice="work_dir_full")
@@ -327,7 +287,7 @@ def check_store(folder: str, what: str = "the working folder cannot be written t
     InputError
         If it cannot.
     """
-    with _in_words(what, folder):
+    with in_words(what, folder):
         store = Store(folder)
         probe = f".probe-{uuid.uuid4().hex}"
         store.write(probe, b"")

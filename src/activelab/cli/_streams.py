@@ -168,11 +168,11 @@ def takes_stdout(path: Path | None = None) -> bool:
 
 def send() -> None:
     """Send on what was written for standard output and for URLs."""
-    for file, url in _streams.urls.items():
-        if file.exists():
+    for local, url in _streams.urls.items():
+        if local.exists():
             from activelab.scale.outputs import upload
 
-            upload(file, url)
+            upload(local, url)
     if _streams.output is not None and _streams.output.exists():
         with open(_streams.output, "rb") as file:
             shutil.copyfileobj(file, sys.stdout.buffer)

@@ -18,7 +18,7 @@ from activelab._set_text import SEPARATOR
 from activelab._whole import whole_path
 from activelab.scale._files import File, Store, check_unchanged, disk_full, is_url
 from activelab.scale._job import digest
-from activelab.scale._stores import RangeFiles
+from activelab.scale._stores import RangeFiles, is_away
 
 _MANIFEST = "shuffle/manifest.json"
 _BUCKET = re.compile(r"bucket=(\d+)")
@@ -189,10 +189,11 @@ def _database(store: Store, memory: int, threads: int, files: Sequence[File]) ->
             database.register_filesystem(one)
         yield database
     except duckdb.Error as error:
-        for file in files:
-            check_unchanged(file)
-        failures = [one.failure for one in stores if one.failure is not None]
-        raise failures[0] if failures else _in_words(error, store) from None
+        failure = next((one.failure for one in stores if one.failure is not None), None)
+        if not is_away(failure):
+            for file in files:
+                check_unchanged(file)
+        raise failure or _in_words(error, store) from None
     finally:
         database.close()
         spill.cleanup()

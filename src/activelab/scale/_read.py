@@ -16,6 +16,7 @@ from activelab._set_text import SEPARATOR
 from activelab._typing import Floats, Ids
 from activelab.scale._files import File, check_unchanged, is_url, open_file
 from activelab.scale._schema import ProbColumns, is_list
+from activelab.scale._stores import is_away
 from activelab.tables import as_ids, as_text, naming
 
 # As many rows at a time as stay in cache while columns are woven into rows.
@@ -30,7 +31,8 @@ def reading(file: File) -> Iterator[Any]:
             # Of a store, all columns of a row group that lie together are one request.
             yield pq.ParquetFile(open_file(file), pre_buffer=is_url(file.url))
         except (pa.ArrowException, OSError, InputError) as error:
-            check_unchanged(file)
+            if not is_away(error):
+                check_unchanged(file)
             if isinstance(error, InputError):
                 raise
             reason = " ".join(str(error).split()).rstrip(".")

@@ -62,6 +62,11 @@ def ask(url: str, call: Callable[[], Answer]) -> Answer:
     raise AssertionError
 
 
+def is_away(error: BaseException | None) -> bool:
+    """Whether a store did not answer: then there is no use in asking it what is wrong."""
+    return isinstance(error, InputError) and error.advice == "store_away"
+
+
 def _may_pass(error: Exception) -> bool:
     if isinstance(error, OSError):
         return not isinstance(error, _LASTING) and error.errno not in _LASTING_CODES

@@ -42,7 +42,7 @@ FLOOR_TESTS := $(filter-out $(addprefix tests/,test_architecture.py test_deploy.
   test_conformance.py test_errors.py test_labels.py test_multiannotator.py test_planning.py test_whole.py agreement/% assignment/% audit/% \
   consensus/test_a% consensus/test_b% consensus/test_d% consensus/test_h% consensus/test_o% consensus/test_s% label_studio/% multilabel/% \
   simulation/% stopping/% \
-  scale/test_scale_clusters.py scale/test_scale_errors.py web/%),$(filter-out tests/project/%,$(wildcard tests/test_*.py \
+  scale/test_scale_clusters.py scale/test_scale_errors.py scale/test_scale_stores.py web/%),$(filter-out tests/project/%,$(wildcard tests/test_*.py \
   tests/*/test_*.py))) $(addprefix tests/project/test_project_,import.py migrations.py settings.py training.py) \
   tests/web/test_web_api.py tests/web/test_web_predictions.py \
   --deselect tests/project/test_project_training.py::test_a_network_of_sentences_that_is_not_there

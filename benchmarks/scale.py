@@ -7,20 +7,26 @@ imports included. Memory is the resident memory of the process and its children 
 
 --method takes any that runs in parts, such as frugal; SQL is of activelab alone.
 
---sizes 1e6,1e7,1e8 takes a quarter of an hour, 7 GB of disk and 4 GB of memory; --clusters adds the
-speed-up of two workers of each engine over one process, at the first size.
+--sizes 1e6,1e7,1e8 takes a quarter of an hour, 7 GB of disk and 4 GB of memory. --clusters adds the speed-up
+of two workers of each engine over one process, at the first size: one and two take turns, --rounds times; the
+workers run before the clock does, after a run that is not counted, but in the rows "started for the run".
+Medians of wall times, with the load average. On fewer than two idle cores they say nothing.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import Executor, Future
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -101,7 +107,95 @@ def run_sql(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     return {**took, "batch": sorted(batch)}
 
 
-RUNS = {"scale": run_scale, "consensus": run_consensus, "reading": run_reading, "sql": run_sql}
+class Kept(Executor):
+    """An engine that runs before a run of `scale` begins and after it ends."""
+
+    def __init__(self, inner: Executor) -> None:
+        self.inner = inner
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Send a call on."""
+        return self.inner.submit(fn, *args, **kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Not yet."""
+
+
+def all_cpu_seconds() -> float:
+    """Of this process, of all it started, and of those of them that have ended."""
+    total = 0.0
+    this = psutil.Process()
+    for one in (this, *this.children(recursive=True)):
+        with suppress(psutil.Error):
+            total += sum(one.cpu_times()[:4])
+    return total
+
+
+def run_speedup(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """One process and two workers of an engine in turns."""
+    from activelab import scale
+    from activelab.scale._engines import make_engine, one_thread_each
+
+    size = min(BATCH, options.n_examples // 10)
+    start = make_engine(options.engine, None, 2)
+    with one_thread_each():
+        running = start()
+    ways: dict[str, dict[str, Any]] = {
+        "one": {"workers": 1},
+        "two": {"workers": 2, "engine": lambda: Kept(running)},
+    }
+    if options.engine == "processes":
+        ways["started"] = {"workers": 2}
+    found: dict[str, Any] = {name: [] for name in ways}
+    batches = []
+    for turn in range(options.rounds + 1):
+        for name, how in ways.items():
+            wall, cpu = time.perf_counter(), all_cpu_seconds()
+            result = scale.suggest(
+                str(folder / "labels"), str(folder / "probs"), size, options.method, memory="8GB", **how
+            )
+            took = {"wall": time.perf_counter() - wall, "cpu": all_cpu_seconds() - cpu}
+            batches.append(result.batch.examples)
+            if turn:
+                found[name].append({**took, "load": os.getloadavg()[0]})
+    running.shutdown()
+    found["same"] = all((one == batches[0]).all() for one in batches)
+    return found
+
+
+RUNS = {
+    "scale": run_scale,
+    "consensus": run_consensus,
+    "reading": run_reading,
+    "sql": run_sql,
+    "speedup": run_speedup,
+}
+TARGETS = {"processes": 1.7, "dask": 1.5, "ray": 1.5}
+
+
+def speedups(folder: Path, n_examples: int, options: argparse.Namespace) -> tuple[list[list[str]], list[Row]]:
+    """Rows of a table, and results, of two workers of each engine."""
+    rows, results = [], []
+    for engine, target in TARGETS.items():
+        found = measure(
+            "speedup", folder, n_examples, engine=engine, method=options.method, rounds=options.rounds
+        )
+        base = statistics.median(one["wall"] for one in found["one"])
+        words = {
+            "one": "one process",
+            "two": f"{engine}, two workers",
+            "started": f"{engine}, two workers started for the run",
+        }
+        for name, what in words.items():
+            if name not in found:
+                continue
+            middle = {key: statistics.median(one[key] for one in found[name]) for key in found[name][0]}
+            cells = [f"{middle['wall']:.2f}", f"{middle['cpu']:.2f}", f"{found['peak'] / 1e6:.0f}"]
+            rows.append([f"{n_examples:,}", f"{what}, load {middle['load']:.1f}", *cells])
+            if name != "one":
+                results.append(Row(f"{what}: speed-up over one process", base / middle["wall"], target))
+        results.append(Row(f"{engine}: the same batch", float(found["same"]), 1, ""))
+    return rows, results
 
 
 def measure(
@@ -157,6 +251,7 @@ def main() -> None:
     parser.add_argument("--method", default="activelab", help="what scores the pool (default activelab)")
     parser.add_argument("--consensus", help="also the consensus by this method, bayesian or crowdlab")
     parser.add_argument("--clusters", action="store_true", help="two workers of each engine, too")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of --clusters (default 3)")
     parser.add_argument("--data", type=Path, help="folder for the pools (default: a temporary one)")
     parser.add_argument("--run", choices=RUNS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -196,14 +291,10 @@ def main() -> None:
             results.append(
                 Row(f"{size}: peak memory, MB", one["peak"] / 1e6, int(memory[0]) * 1000, "", False)
             )
-            for engine in ("processes", "dask", "ray") if options.clusters and n_examples == sizes[0] else ():
-                how = {"memory": "8GB", "engine": engine, "workers": 2, "method": options.method}
-                two = measure("scale", folder, n_examples, **how)
-                rows.append(_cells(f"{n_examples:,}", f"{engine}, two workers", two))
-                name = f"{engine}, two workers: speed-up over one process"
-                results.append(Row(name, one["wall"] / two["wall"], 1))
-                same = float(two["batch"] == one["batch"])
-                results.append(Row(f"{engine}: the same batch", same, 1, ""))
+            if options.clusters and n_examples == sizes[0]:
+                more, found = speedups(folder, n_examples, options)
+                rows += more
+                results += found
             if n_examples <= 2e7 and options.method == "activelab":
                 sql = measure("sql", folder, n_examples, memory=memory)
                 rows.append(_cells(f"{n_examples:,}", "SQL in DuckDB", sql))

@@ -36,6 +36,10 @@ ADVICE = {
     "rows": "If row i is example i of the pool, give X.reset_index(drop=True), without a column of ids.",
     "scale": "Pass them as classes= to Labels.",
     "skip_known": "Pass over them with skip_known=True.",
+    "start_again": "Call again; with a work_dir= only what rests on it is computed again.",
+    "store_away": "With a work_dir= the same call goes on where it stopped.",
+    "store_rights": "Credentials come from the environment or a profile, as for other programs of the store: "
+    "of S3 AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
     "token": "Set it to a token of your Label Studio account, or name a file that holds one.",
     "unmatched": "Give the missing rows, or leave these examples out with unmatched='drop'.",
     "work_dir": "Pass it as work_dir=.",

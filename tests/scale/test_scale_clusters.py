@@ -1,4 +1,4 @@
-"""Pools in Parquet files on real clusters with two workers, and in an object store."""
+"""Pools in Parquet files on real clusters with two workers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import builtins
 import os
 from pathlib import Path
 
-import fsspec
 import pytest
 from scale_pools import Dying, Pool, SetPool, assert_same, assert_same_columns, give_lives
 
@@ -106,35 +105,3 @@ def test_a_cluster_started_for_the_run(engine, files, expected):
     found = scale.suggest(*files, BATCH, engine=engine, workers=2, partitions=3, memory="4GB")
     assert found.plan.workers == 2
     assert_same(found, expected)
-
-
-@pytest.fixture
-def bucket(monkeypatch):
-    """An object store that speaks S3."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "nobody",
-        "AWS_SECRET_ACCESS_KEY": "nothing",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    files = fsspec.filesystem("s3", skip_instance_cache=True)
-    files.mkdir("pool")
-    yield "s3://pool"
-    fsspec.filesystem("s3").clear_instance_cache()
-    server.stop()
-
-
-def test_an_object_store(bucket, files, expected):
-    folder = Path(files[0]).parent
-    store = fsspec.filesystem("s3")
-    store.put(f"{folder}/", f"{bucket}/in/", recursive=True)
-    labels, probs = f"{bucket}/in/labels/*.parquet", [f"{bucket}/in/probs-{n}" for n in (0, 1)]
-    found = scale.suggest(labels, probs, BATCH, workers=2, partitions=3, work_dir=f"{bucket}/work")
-    assert_same(found, expected)
-    assert store.find(f"{bucket}/work/prepared")

@@ -29,6 +29,10 @@ ADVICE = {
     "rows": "Give the missing rows.",
     "scale": "List them with --scale.",
     "skip_known": "Pass over them with --skip-known.",
+    "start_again": "Run the command again; with --work-dir only what rests on it is computed again.",
+    "store_away": "With --work-dir the same command goes on where it stopped.",
+    "store_rights": "Credentials come from the environment or a profile, as for other programs of the store: "
+    "of S3 AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
     "token": "Set it to a token of your Label Studio account, or name --token-file.",
     "unmatched": "Give the missing rows, or leave these examples out with --unmatched drop.",
     "work_dir": "Name it with --work-dir.",

@@ -108,7 +108,7 @@ def deliver(
     """
     from activelab.tables import csv_blocks, write_table
 
-    summary = _plain({**summary, "output": None if output is None else str(output)})
+    summary = _plain({**summary, "output": None if output is None else _streams.named(str(output))})
     if output is not None and written is None:
         write_table(output, table)
     if as_json:

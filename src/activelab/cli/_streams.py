@@ -1,7 +1,7 @@
-"""``-`` for standard input and output, in every command that reads or writes a table.
+"""``-`` for standard input and output, and URLs to write to, in every command that reads or writes a table.
 
 Files are read more than once, so standard input is kept in a temporary file with the ending of what it holds.
-What goes to standard output is written to a temporary file first: it comes whole or not at all.
+What goes to standard output or to a URL is written to a temporary file first: it comes whole or not at all.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class _Streams:
         self.folder: str | None = None
         self.has_read = False
         self.output: Path | None = None
+        self.urls: dict[Path, str] = {}
 
     def place(self, name: str) -> Path:
         """A temporary file of a name."""
@@ -99,6 +100,8 @@ def target(
 ) -> Path | None:
     """The file to write for an option, checked; ``-`` is standard output, as is a format without a file.
 
+    For a URL it is a temporary file, which `send` copies there.
+
     Raises
     ------
     InputError
@@ -109,6 +112,9 @@ def target(
     if path is not None and os.fspath(path) != STREAM:
         if format_ is not None:
             raise InputError(f"--format is for standard output; {path} is written by its ending.")
+        url = _url(path)
+        if url is not None:
+            return _for_url(url, inputs, formats is TABLES)
         if formats is TABLES:
             from activelab.tables import check_output
 
@@ -125,6 +131,31 @@ def target(
     return _streams.output
 
 
+def _url(path: Path) -> str | None:
+    """The URL that a path was; of its two slashes a path keeps one."""
+    found = re.fullmatch(r"([a-z][a-z0-9+.]+):/+(.+)", path.as_posix())
+    return f"{found[1]}://{found[2]}" if found else None
+
+
+def _for_url(url: str, inputs: Sequence[str], table: bool) -> Path:
+    """A temporary file for what goes to a URL, which is checked before any work is done for it."""
+    from activelab.cli._large import require_scale
+    from activelab.tables import format_of, naming
+
+    with naming(url):
+        if table:
+            format_of(url)
+        if url in inputs:
+            raise InputError("is also an input; write to another file.")
+    require_scale()
+    from activelab.scale.outputs import check_url
+
+    check_url(url)
+    file = _streams.place(f"{len(_streams.urls)}-{url.rpartition('/')[2]}")
+    _streams.urls[file] = url
+    return file
+
+
 def is_terminal() -> bool:
     """Whether somebody reads standard output on a terminal."""
     return sys.stdout.isatty()
@@ -136,7 +167,12 @@ def takes_stdout(path: Path | None = None) -> bool:
 
 
 def send() -> None:
-    """Send on what was written for standard output."""
+    """Send on what was written for standard output and for URLs."""
+    for local, url in _streams.urls.items():
+        if local.exists():
+            from activelab.scale.outputs import upload
+
+            upload(local, url)
     if _streams.output is not None and _streams.output.exists():
         with open(_streams.output, "rb") as file:
             shutil.copyfileobj(file, sys.stdout.buffer)
@@ -147,4 +183,6 @@ def named(text: str) -> str:
     """A text in which temporary files are called what they stand for."""
     if _streams.folder is None:
         return text
+    for file, url in _streams.urls.items():
+        text = text.replace(str(file), url)
     return re.sub(rf"{re.escape(_streams.folder + os.sep)}({_INPUT}|{_OUTPUT})(\.\w+)*", r"\1", text)

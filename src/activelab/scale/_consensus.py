@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from activelab._errors import InputError
 from activelab.kinds import KINDS, Kind
 from activelab.scale._engines import MakeExecutor
+from activelab.scale._files import is_url
 from activelab.scale._layout import Keep, OnUnmatched, Request
 from activelab.scale._plan import Plan, parse_memory
 from activelab.scale._run import Progress
 from activelab.scale._sequence import ConsensusSummary
 from activelab.scale._suggest import check_consensus, inputs_of, running
+from activelab.scale.outputs import local_output
 from activelab.tables import check_output, format_of
 
 
@@ -52,7 +55,7 @@ def consensus(
     labels, pred_probs
         As of `suggest`.
     output : path, optional
-        A Parquet file to write, sorted by example: columns of ``to_dict`` of the consensus, and
+        A Parquet file to write, or its URL, sorted by example: columns of ``to_dict`` of the consensus, and
         predicted_label.
     method : {"auto", "bayesian", "crowdlab"}
         "auto" is "bayesian", and the only one of its kind for ratings and sets. Its models are calibrated,
@@ -96,7 +99,8 @@ def consensus(
     chosen, by = check_consensus(method, answers), answers.loss(loss)
     several = chosen == "multilabel"
     if output is not None:
-        check_output(output)
+        if not is_url(os.fspath(output)):
+            check_output(output)
         if format_of(output).kind != "parquet":
             raise InputError("a consensus of a pool beyond memory is written as .parquet.", file=output)
     request = Request(
@@ -111,6 +115,6 @@ def consensus(
         memory=parse_memory(memory),
         seed=seed,
     )
-    to = None if output is None else os.fspath(output)
-    with running(request, engine, address, work_dir, progress, planned) as run:
+    place = nullcontext(None) if output is None else local_output(os.fspath(output))
+    with place as to, running(request, engine, address, work_dir, progress, planned) as run:
         return run.consensus_of_sets(by, to) if several else run.consensus(chosen, to, by)

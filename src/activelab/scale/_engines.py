@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -42,13 +43,13 @@ class RayExecutor(Executor):
 
     def __init__(self, ray: Any) -> None:
         self._ray = ray
-        self._remote: dict[Any, Any] = {}
+        self._remote: Any = None
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Send a call to the cluster."""
-        if fn not in self._remote:
-            self._remote[fn] = self._ray.remote(num_cpus=1, max_retries=ATTEMPTS)(fn)
-        inner = self._remote[fn].remote(*args, **kwargs).future()
+        if self._remote is None:
+            self._remote = self._ray.remote(num_cpus=1, max_retries=ATTEMPTS)(in_worker)
+        inner = self._remote.remote(fn, *args, **kwargs).future()
         outer: Future[Any] = Future()
         outer.set_running_or_notify_cancel()
         inner.add_done_callback(lambda done: self._pass_on(done, outer))
@@ -92,12 +93,21 @@ def _processes(workers: int) -> Executor:
     )
 
 
+@cache
 def prepare_worker() -> None:
     """One thread a worker: more would fight over the cores."""
     import pyarrow as pa
+    from threadpoolctl import threadpool_limits
 
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
+    threadpool_limits(1)
+
+
+def in_worker(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """A call in a process of a cluster, which may have started with as many threads as there are cores."""
+    prepare_worker()
+    return fn(*args, **kwargs)
 
 
 @contextmanager
@@ -147,7 +157,7 @@ class _DaskExecutor(Executor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Send a call to the cluster."""
-        future: Future[Any] = self._inner.submit(fn, *args, **kwargs)
+        future: Future[Any] = self._inner.submit(in_worker, fn, *args, **kwargs)
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import pickle
 import tempfile
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
-
-from fsspec.core import url_to_fs
 
 from activelab._errors import InputError
 from activelab._whole import whole_file
+from activelab.scale._stores import FULL, Answer, RangeFile, ask, file_system, reason_of
 
 ENDINGS = (".parquet", ".pq")
-_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+_AT_ONCE = 16
 _STAMPS = ("ETag", "etag", "mtime", "LastModified", "last_modified", "updated", "created")
 
 
@@ -57,25 +57,49 @@ def find_files(names: Sequence[str]) -> list[File]:
 
 
 def _find(name: str) -> list[File]:
-    try:
-        fs, path = url_to_fs(name)
-        if is_glob(name) and not fs.exists(path):
-            paths = [one for one in fs.glob(path) if one.endswith(ENDINGS)]
-            what = "matches no Parquet file"
-        elif fs.isdir(path):
-            paths = [one for one in fs.find(path) if one.endswith(ENDINGS) and not _hidden(one, path)]
-            what = "is a folder that holds no Parquet file"
-        else:
-            paths, what = ([path] if fs.exists(path) else []), "no such file"
+    with in_words("cannot be listed", name):
+        fs, path = file_system(name)
+        paths, what = ask(name, lambda: _look(fs, name, path)) if is_url(name) else _look(fs, name, path)
         if not paths:
             raise InputError(f"{what}.", file=name)
-        return [_describe(fs, one) for one in paths]
-    except InputError:
-        raise
-    except ImportError as error:
-        raise InputError(str(error), file=name) from None
-    except Exception as error:  # every file system has exceptions of its own
-        raise InputError(f"cannot be listed: {_reason(error)}.", file=name) from None
+        return _described(fs, paths)
+
+
+def _look(fs: Any, name: str, path: str) -> tuple[list[str], str]:
+    """The paths that a name stands for, and what is wrong with it if there are none."""
+    if is_glob(name) and not fs.exists(path):
+        return [one for one in _matching(fs, path) if one.endswith(ENDINGS)], "matches no Parquet file"
+    if fs.isdir(path):
+        paths = [one for one in fs.find(path) if one.endswith(ENDINGS) and not _hidden(one, path)]
+        return paths, "is a folder that holds no Parquet file"
+    # Asked for what it is, a store says why it does not tell.
+    with suppress(FileNotFoundError):
+        fs.info(path)
+        return [path], ""
+    return [], "no such file"
+
+
+def _matching(fs: Any, pattern: str) -> list[str]:
+    """The paths of a pattern; `glob` of a store takes a folder that cannot be listed for an empty one."""
+    if _is_local(fs) or "**" in pattern:
+        return list(fs.glob(pattern))
+    found = [""]
+    for part in pattern.split("/"):
+        if not is_glob(part):
+            found = [f"{one}{part}/" for one in found]
+            continue
+        inside = [path for one in found for path in _listed(fs, one.rstrip("/"))]
+        names = {path.rstrip("/"): path.rstrip("/").rpartition("/")[2] for path in inside}
+        found = [f"{path}/" for path, name in names.items() if fnmatchcase(name, part)]
+    found = [one.rstrip("/") for one in found]
+    return found if is_glob(part) else [one for one in found if fs.exists(one)]
+
+
+def _listed(fs: Any, folder: str) -> list[str]:
+    try:
+        return list(fs.ls(folder, detail=False))
+    except FileNotFoundError:
+        return []
 
 
 def _hidden(path: str, folder: str) -> bool:
@@ -84,9 +108,15 @@ def _hidden(path: str, folder: str) -> bool:
     return any(part.startswith(("_", ".")) for part in relative.split("/"))
 
 
+def _described(fs: Any, paths: Sequence[str]) -> list[File]:
+    """Files as the store describes each of them; lists of some stores have other stamps."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(lambda one: _describe(fs, one), paths))
+
+
 def _describe(fs: Any, path: str) -> File:
-    info = fs.info(path)
     url = path if _is_local(fs) else fs.unstrip_protocol(path)
+    info = fs.info(path) if _is_local(fs) else ask(url, lambda: fs.info(path))
     return File(url, int(info["size"]), str(next((info[k] for k in _STAMPS if k in info), "")))
 
 
@@ -94,14 +124,45 @@ def _is_local(fs: Any) -> bool:
     return "file" in ((fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol)
 
 
-def _reason(error: BaseException) -> str:
-    return " ".join((str(error) or type(error).__name__).split()).rstrip(".")
+@contextmanager
+def in_words(what: str, place: str) -> Iterator[None]:
+    """What a file system raises, as one error that names the place."""
+    try:
+        yield
+    except InputError:
+        raise
+    except ImportError as error:
+        raise InputError(str(error), file=place) from None
+    except Exception as error:  # every file system has exceptions of its own
+        refused = isinstance(error, PermissionError) or "Credential" in type(error).__name__
+        raise InputError(
+            f"{what}: {reason_of(error)}.",
+            file=place,
+            advice="store_rights" if refused and is_url(place) else None,
+        ) from None
 
 
-def open_file(url: str) -> Any:
+def open_file(file: File) -> Any:
     """A path for Arrow to open itself if it is local, else an open file."""
-    fs, path = url_to_fs(url)
-    return path if _is_local(fs) else fs.open(path, "rb")
+    return RangeFile(file.url, file.size) if is_url(file.url) else file.url
+
+
+def check_unchanged(file: File) -> None:
+    """Raise unless a file is still what was listed.
+
+    Asked after reading, it is known of all that was read.
+
+    Raises
+    ------
+    InputError
+        If it is another one by size or stamp, or gone.
+    """
+    try:
+        now = _describe(*file_system(file.url))
+    except FileNotFoundError:
+        raise InputError("was there when the run began, and is gone.", file=file.url) from None
+    if now != file:
+        raise InputError("has changed since the run began.", file=file.url, advice="start_again")
 
 
 class Store:
@@ -112,8 +173,7 @@ class Store:
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
-        # Workers write what this process must not miss.
-        self._fs, self._path = url_to_fs(folder, use_listings_cache=False)
+        self._fs, self._path = file_system(folder)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Store, (self.folder,)
@@ -134,35 +194,34 @@ class Store:
         """The folder without its protocol."""
         return str(self._path)
 
-    def url(self, name: str) -> str:
-        """Where a name lies."""
-        return f"{self.folder.rstrip('/')}/{name}"
-
     def exists(self, name: str) -> bool:
         """Whether there is such a file."""
-        return bool(self._fs.exists(f"{self._path}/{name}"))
+        return bool(self._ask(lambda: self._fs.exists(f"{self._path}/{name}")))
+
+    def _ask(self, call: Callable[[], Answer]) -> Answer:
+        return call() if self.is_local else ask(self.folder, call)
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file."""
         try:
             self._write(f"{self._path}/{name}", data)
         except OSError as error:
-            if error.errno not in _FULL:
+            if error.errno not in FULL:
                 raise
             raise disk_full(self.folder) from None
 
     def _write(self, target: str, data: bytes) -> None:
-        self._fs.makedirs(target.rpartition("/")[0], exist_ok=True)
         if not self.is_local:
-            self._fs.pipe_file(target, data)
+            self._ask(lambda: self._fs.pipe_file(target, data))
             return
+        self._fs.makedirs(target.rpartition("/")[0], exist_ok=True)
         # What a failing machine loses of a run is computed again.
         with whole_file(target, sync=False) as file:
             file.write(data)
 
     def read(self, name: str) -> bytes:
         """The content of a file."""
-        return bytes(self._fs.cat_file(f"{self._path}/{name}"))
+        return bytes(self._ask(lambda: self._fs.cat_file(f"{self._path}/{name}")))
 
     def save(self, name: str, value: object) -> None:
         """Write an object."""
@@ -182,20 +241,37 @@ class Store:
         with tempfile.TemporaryDirectory(prefix="activelab-") as folder:
             target = f"{folder}/{os.path.basename(name)}"
             yield target
-            self._fs.put(f"{target}/", f"{self._path}/{name}/", recursive=True)
+            self._ask(lambda: self._fs.put(f"{target}/", f"{self._path}/{name}/", recursive=True))
 
     def make(self, name: str) -> None:
         """Make a folder."""
         self._fs.makedirs(f"{self._path}/{name}", exist_ok=True)
 
-    def remove(self, name: str = "") -> None:
-        """Remove a file or a folder below, or everything."""
+    def remove(self, name: str) -> None:
+        """Remove a file or a folder below."""
         with suppress(FileNotFoundError):
-            self._fs.rm(f"{self._path}/{name}".rstrip("/"), recursive=True)
+            self._ask(lambda: self._fs.rm(f"{self._path}/{name}", recursive=True))
+
+    def remove_files(self, names: Sequence[str]) -> None:
+        """Remove files, many with each request."""
+        if names:
+            with suppress(FileNotFoundError):
+                self._ask(lambda: self._fs.rm([f"{self._path}/{name}" for name in names]))
 
     def files(self, name: str) -> list[File]:
         """All files below a folder."""
-        return [_describe(self._fs, path) for path in self._fs.find(f"{self._path}/{name}")]
+        return _described(self._fs, self._paths(name))
+
+    def _paths(self, folder: str) -> list[str]:
+        return list(self._ask(lambda: self._fs.find(f"{self._path}/{folder}")))
+
+    def listed(self, names: Sequence[str]) -> list[File]:
+        """Files by their names."""
+        return _described(self._fs, [f"{self._path}/{name}" for name in names])
+
+    def names(self, folder: str) -> set[str]:
+        """The names of all files in a folder, with it: one request for a thousand of them."""
+        return {f"{folder}/{path.rpartition('/')[2]}" for path in self._paths(folder)}
 
 
 def disk_full(folder: str) -> InputError:
@@ -203,7 +279,7 @@ def disk_full(folder: str) -> InputError:
     return InputError("the disk is full.", file=folder, advice="work_dir_full")
 
 
-def check_store(folder: str) -> Store:
+def check_store(folder: str, what: str = "the working folder cannot be written to") -> Store:
     """A store that can be written to.
 
     Raises
@@ -211,11 +287,9 @@ def check_store(folder: str) -> Store:
     InputError
         If it cannot.
     """
-    try:
+    with in_words(what, folder):
         store = Store(folder)
         probe = f".probe-{uuid.uuid4().hex}"
         store.write(probe, b"")
         store.remove(probe)
-    except Exception as error:  # every file system has exceptions of its own
-        raise InputError(f"the working folder cannot be written to: {_reason(error)}.", file=folder) from None
-    return store
+        return store

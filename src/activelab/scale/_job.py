@@ -38,19 +38,16 @@ class Partition:
         return digest(self.models)
 
     @property
+    def size(self) -> int:
+        """Bytes of its files."""
+        return sum(file.size for files in (self.labels, *self.models) for file in files)
+
+    @property
     def where(self) -> str:
         """How an error names it."""
         files = [file.url for file in (*self.labels, *(one for model in self.models for one in model))]
         shown = ", ".join(files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
         return f"partition {self.number} ({shown})"
-
-    def label_urls(self) -> list[str]:
-        """Where its labels are."""
-        return [file.url for file in self.labels]
-
-    def model_urls(self, number: int) -> list[str]:
-        """Where its probabilities by a model are."""
-        return [file.url for file in self.models[number]]
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,7 @@ class Job:
     def example_ids(self, partition: Partition, model: int = 0) -> Any:
         """Ids of a partition in the order of a model's rows, as an Arrow array."""
         columns = self.models[model]
-        return read_ids(partition.model_urls(model), [columns.example], [self.examples_as_text])[0]
+        return read_ids(partition.models[model], [columns.example], [self.examples_as_text])[0]
 
 
 def digest(*values: object) -> str:
@@ -133,12 +130,14 @@ def _parameters(store: Store, name: str) -> Any:
     return store.load(name)
 
 
-def run_task(function: Any, store: Store, name: str, partition: Partition, extra: Any) -> Any:
-    """One pass over one partition, in a worker; what goes wrong names the partition."""
-    job, values = _parameters(store, name)
+def run_task(function: Any, store: Store, name: str, partition: Partition, extra: Any, file: str) -> Any:
+    """One pass over one partition, in a worker, its result kept; what goes wrong names the partition."""
     try:
+        job, values = _parameters(store, name)
         with np.errstate(all="warn"):
-            return function(job, partition, values, extra)
+            result = function(job, partition, values, extra)
+        store.save(file, result)
+        return result
     except InputError as error:
         error.file = error.file or partition.where
         raise

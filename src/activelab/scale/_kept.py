@@ -130,8 +130,8 @@ class Files:
 
 def read_model(job: Job, partition: Partition, number: int, rows: Ints | None) -> Floats:
     """A model's probabilities; ``rows`` as in `Checked.order`."""
-    urls = partition.model_urls(number)
-    matrix = read_matrix(urls, job.models[number], partition.rows[number], len(job.classes))
+    files = partition.models[number]
+    matrix = read_matrix(files, job.models[number], partition.rows[number], len(job.classes))
     return matrix if rows is None else matrix[rows]
 
 

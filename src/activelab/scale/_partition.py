@@ -12,13 +12,13 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from fsspec.core import url_to_fs
 
 from activelab._errors import InputError
 from activelab._set_text import SEPARATOR
 from activelab._whole import whole_path
-from activelab.scale._files import File, Store, disk_full, is_url
+from activelab.scale._files import File, Store, check_unchanged, disk_full, is_url
 from activelab.scale._job import digest
+from activelab.scale._stores import RangeFiles, is_away
 
 _MANIFEST = "shuffle/manifest.json"
 _BUCKET = re.compile(r"bucket=(\d+)")
@@ -99,7 +99,7 @@ class Shuffle:
         if table.in_order:
             columns += ", filename AS file, file_row_number AS row"
             options = ", filename = true, file_row_number = true"
-        database = _database(self.store, self._memory, self._threads, urls)
+        database = _database(self.store, self._memory, self._threads, files)
         with self.store.local_folder(folder) as target, database as connection:
             connection.execute(
                 f"COPY (SELECT {columns}, {self._bucket(table)} AS bucket "
@@ -138,9 +138,11 @@ def buckets_before(store: Store, files: Sequence[File]) -> set[int]:
     return {number for number, cut in known.items() if number and cut >= set(files)}
 
 
-def sorted_together(store: Store, urls: Sequence[str], by: str, memory: int, output: str) -> None:
-    """One Parquet file of the rows of several, sorted by a column whose values are distinct."""
-    with _database(store, memory, 1, urls) as database, whole_path(output) as partial:
+def sorted_together(store: Store, names: Sequence[str], by: str, memory: int, output: str) -> None:
+    """One Parquet file of the rows of several of a store, sorted by a column whose values are distinct."""
+    files = store.listed(names)
+    urls = [file.url for file in files]
+    with _database(store, memory, 1, files) as database, whole_path(output) as partial:
         found = database.sql(f"SELECT * FROM read_parquet({_texts(urls)}) ORDER BY {quoted(by)}")
         read = found.to_arrow_reader if hasattr(found, "to_arrow_reader") else found.fetch_arrow_reader
         rows = read(_ROWS_AT_ONCE)
@@ -190,7 +192,7 @@ def _texts(values: Sequence[str]) -> str:
 def distinct_values(store: Store, files: Sequence[File], column: str, memory: int, threads: int) -> list[Any]:
     """The distinct values of a column, sorted."""
     urls = [file.url for file in files]
-    with _database(store, memory, threads, urls) as database:
+    with _database(store, memory, threads, files) as database:
         rows = database.execute(
             f"SELECT DISTINCT {column} AS value FROM read_parquet({_texts(urls)}) ORDER BY value"
         ).fetchall()
@@ -198,27 +200,39 @@ def distinct_values(store: Store, files: Sequence[File], column: str, memory: in
 
 
 @contextmanager
-def _database(store: Store, memory: int, threads: int, urls: Sequence[str]) -> Iterator[Any]:
+def _database(store: Store, memory: int, threads: int, files: Sequence[File]) -> Iterator[Any]:
     """A database in memory that spills to the working folder, if it is here; its errors in words of ours."""
     import duckdb
 
     spill = tempfile.TemporaryDirectory(
         dir=store.path if store.is_local else None, ignore_cleanup_errors=True
     )
+    remote = [file for file in files if is_url(file.url)]
+    stores = [RangeFiles(one, {file.url: file.size for file in remote}) for one in _protocols(remote)]
     database = duckdb.connect(config={"threads": threads})
     try:
         database.execute(f"SET memory_limit = '{max(memory, _LEAST_MEMORY) >> 20} MiB'")
         database.execute("SET preserve_insertion_order = false")
         database.execute("SET enable_progress_bar = false")
         database.execute(f"SET temp_directory = {_text(spill.name)}")
-        for protocol in {url.partition("://")[0] for url in urls if is_url(url)}:
-            database.register_filesystem(url_to_fs(f"{protocol}://")[0])
+        for one in stores:
+            database.register_filesystem(one)
         yield database
     except duckdb.Error as error:
-        raise _in_words(error, store) from None
+        failure = next((one.failure for one in stores if one.failure is not None), None)
+        if not is_away(failure):
+            for file in files:
+                check_unchanged(file)
+        raise failure or _in_words(error, store) from None
     finally:
         database.close()
         spill.cleanup()
+    for file in files:
+        check_unchanged(file)
+
+
+def _protocols(files: Sequence[File]) -> list[str]:
+    return sorted({file.url.partition("://")[0] for file in files})
 
 
 def _in_words(error: Exception, store: Store) -> InputError:

@@ -181,7 +181,7 @@ def _labels(job: Job, partition: Partition, pool: Any, known: Any) -> tuple[Labe
     """Labels of the pool, their annotators, and the labelled examples no model knows."""
     columns = job.labels
     text = [job.examples_as_text, columns.annotator_type == "text", job.labels_as_text]
-    example, annotator, label = read_ids(partition.label_urls(), columns.names, text, columns.order)
+    example, annotator, label = read_ids(partition.labels, columns.names, text, columns.order)
     rows = _positions(example, pool)
     absent = rows < 0
     unmatched = Unmatched()

@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 from activelab._errors import InputError
 from activelab._set_text import SEPARATOR
 from activelab._typing import Floats, Ids
-from activelab.scale._files import open_file
+from activelab.scale._files import File, check_unchanged, is_url, open_file
 from activelab.scale._schema import ProbColumns, is_list
+from activelab.scale._stores import is_away
 from activelab.tables import as_ids, as_text, naming
 
 # As many rows at a time as stay in cache while columns are woven into rows.
@@ -23,18 +24,24 @@ _ROWS_AT_ONCE = 1 << 15
 
 
 @contextmanager
-def reading(url: str) -> Iterator[Any]:
-    """An open Parquet file; what Arrow finds wrong with it names the file."""
-    with naming(url):
+def reading(file: File) -> Iterator[Any]:
+    """An open Parquet file; what Arrow finds wrong with it names the file, as does a file that is another."""
+    with naming(file.url):
         try:
-            yield pq.ParquetFile(open_file(url))
-        except (pa.ArrowException, OSError) as error:
+            # Of a store, all columns of a row group that lie together are one request.
+            yield pq.ParquetFile(open_file(file), pre_buffer=is_url(file.url))
+        except (pa.ArrowException, OSError, InputError) as error:
+            if not is_away(error):
+                check_unchanged(file)
+            if isinstance(error, InputError):
+                raise
             reason = " ".join(str(error).split()).rstrip(".")
             raise InputError(f"cannot be read as Parquet: {reason}.") from None
+        check_unchanged(file)
 
 
 def read_ids(
-    urls: Sequence[str], names: Sequence[str], text: Sequence[bool], order: Sequence[str] = ()
+    files: Sequence[File], names: Sequence[str], text: Sequence[bool], order: Sequence[str] = ()
 ) -> list[Any]:
     """Columns of ids as Arrow arrays of int64 or, where ``text`` says so, of text.
 
@@ -47,8 +54,8 @@ def read_ids(
     """
     parts: list[list[Any]] = [[] for _ in names]
     places = []
-    for url in urls:
-        with reading(url) as file:
+    for one in files:
+        with reading(one) as file:
             table = file.read([*dict.fromkeys(names), *order], use_threads=False)
             for part, name, wanted in zip(parts, names, text, strict=True):
                 part.append(_ids(table[name], name, wanted))
@@ -95,7 +102,7 @@ def to_numpy(ids: Any) -> Ids:
     return values
 
 
-def read_matrix(urls: Sequence[str], columns: ProbColumns, rows: int, n_classes: int) -> Floats:
+def read_matrix(files: Sequence[File], columns: ProbColumns, rows: int, n_classes: int) -> Floats:
     """A model's probabilities, shape (rows, n_classes), in the precision they are stored in.
 
     Raises
@@ -105,10 +112,9 @@ def read_matrix(urls: Sequence[str], columns: ProbColumns, rows: int, n_classes:
     """
     matrix = np.empty((rows, n_classes), dtype=columns.dtype)
     low = 0
-    for url in urls:
-        with reading(url) as file:
-            batches = file.iter_batches(_ROWS_AT_ONCE, columns=list(columns.classes), use_threads=False)
-            for batch in batches:
+    for one in files:
+        with reading(one) as file:
+            for batch in _batches(file, columns.classes):
                 high = low + batch.num_rows
                 if columns.is_list:
                     matrix[low:high] = _lists(batch.column(0), n_classes, columns.classes[0])
@@ -117,6 +123,14 @@ def read_matrix(urls: Sequence[str], columns: ProbColumns, rows: int, n_classes:
                         matrix[low:high, place] = _numbers(batch.column(name))
                 low = high
     return matrix
+
+
+def _batches(file: Any, names: Sequence[str]) -> Iterator[Any]:
+    """Some rows at a time; no more than a row group is held, of a store neither."""
+    for group in range(file.num_row_groups):
+        yield from file.iter_batches(
+            _ROWS_AT_ONCE, row_groups=[group], columns=list(names), use_threads=False
+        )
 
 
 def _numbers(column: Any) -> Any:

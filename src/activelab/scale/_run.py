@@ -62,10 +62,12 @@ class Runner:
             self.store.save(name, (job, values))
         results: dict[int, Any] = {}
         waiting: deque[tuple[Partition, int]] = deque()
+        there = self.store.names("results")
         partitions = [one for one in self.partitions if only is None or one.number in only]
-        for partition in partitions:
+        # Those that take longest first, so that all workers are done at about the same time.
+        for partition in sorted(partitions, key=lambda one: -one.size):
             file = self._file(function, key, partition)
-            if self.store.exists(file):
+            if file in there:
                 self._take(function, partition, self.store.load(file), results, seen)
             else:
                 waiting.append((partition, 1))
@@ -77,10 +79,7 @@ class Runner:
         kept = {name for partition in self.partitions for name in Files(job, partition).all()}
         kept |= {self._file(first_pass, job.digest, partition) for partition in self.partitions}
         for folder in {"results", *(name.partition("/")[0] for name in kept)}:
-            for file in self.store.files(folder):
-                name = f"{folder}/{file.url.rpartition('/')[2]}"
-                if name not in kept:
-                    self.store.remove(name)
+            self.store.remove_files(sorted(self.store.names(folder) - kept))
         # Last, for results say that these are there.
         for folder in ("parameters", "consensus"):
             self.store.remove(folder)
@@ -113,7 +112,8 @@ class Runner:
             while waiting or running:
                 while waiting and len(running) < self._at_once:
                     partition, attempt = waiting.popleft()
-                    future = self._submit(function, name, partition, hint())
+                    file = self._file(function, key, partition)
+                    future = self._submit(function, name, partition, hint(), file)
                     if future is None:
                         waiting.appendleft((partition, attempt))
                         if not running:
@@ -134,7 +134,6 @@ class Runner:
                     except Exception as error:
                         raise _failed(partition, error) from error
                     self.computed += 1
-                    self.store.save(self._file(function, key, partition), result)
                     self._take(function, partition, result, results, seen)
                 if lost:
                     # One lost worker breaks the whole pool: all that ran there starts again.
@@ -147,14 +146,16 @@ class Runner:
                 future.cancel()
             raise
 
-    def _submit(self, function: Any, name: str, partition: Partition, hint: Any) -> Future[Any] | None:
+    def _submit(
+        self, function: Any, name: str, partition: Partition, hint: Any, file: str
+    ) -> Future[Any] | None:
         """The future of a task; None if the pool broke before it took the task."""
         if self._executor is None:
             with one_thread_each():
                 self._executor = self._engine()
         try:
             with one_thread_each():
-                return self._executor.submit(run_task, function, self.store, name, partition, hint)
+                return self._executor.submit(run_task, function, self.store, name, partition, hint, file)
         except BrokenExecutor:
             return None
 

@@ -78,7 +78,7 @@ def _footer(file: File) -> Footer:
         if not file.url.endswith(ENDINGS):
             raise InputError("pools in several files are Parquet; convert this one to .parquet.")
         try:
-            metadata = pq.read_metadata(open_file(file.url))
+            metadata = pq.read_metadata(open_file(file))
             return Footer(file, metadata.schema.to_arrow_schema(), metadata.num_rows)
         except (pa.ArrowException, OSError) as error:
             raise _unreadable(error) from None
@@ -95,7 +95,7 @@ def ranges_of(footers: Sequence[Footer], column: str) -> list[tuple[Any, Any] | 
 
 
 def _range(file: File, column: str) -> tuple[Any, Any] | None:
-    metadata = pq.read_metadata(open_file(file.url))
+    metadata = pq.read_metadata(open_file(file))
     at = metadata.schema.names.index(column)
     groups = [metadata.row_group(g).column(at).statistics for g in range(metadata.num_row_groups)]
     if not groups or not all(one is not None and one.has_min_max for one in groups):

@@ -329,9 +329,9 @@ class Run:
         self.runner.run(self.job, decide, deciding, seen=decided.add)
         key, total = digest(self.job, deciding), decided.total
         if output is not None:
-            files = [self.job.store.url(table_file(key, one)) for one in self.runner.partitions]
+            tables = [table_file(key, one) for one in self.runner.partitions]
             memory = int(0.6 * (self.request.memory - PROCESS))
-            sorted_together(self.job.store, files, "example", memory, output)
+            sorted_together(self.job.store, tables, "example", memory, output)
         how: dict[str, Any] = {}
         if estimate is not None:
             given = np.maximum(total.about.n_labels, 1)

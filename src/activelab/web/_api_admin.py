@@ -21,8 +21,8 @@ from activelab.web._visitors import Admin, Annotator, Here, Visitor
 router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["administration"])
 
 
-def project_out(site: Site, visitor: Visitor, place: str = "") -> ProjectOut:
-    """What a visitor may know of the project; ``place`` is before the addresses in it, on another's page."""
+def project_out(site: Site, visitor: Visitor) -> ProjectOut:
+    """What a visitor may know of the project."""
     settings = site.project.refresh()
     return ProjectOut(
         title=settings.title,
@@ -32,7 +32,7 @@ def project_out(site: Site, visitor: Visitor, place: str = "") -> ProjectOut:
         class_notes={name: ClassNoteOut.model_validate(note) for name, note in settings.notes.items()},
         scale_ends=list(settings.scale_ends),
         guidelines=settings.guidelines,
-        guidelines_shown=guidelines_of(settings, place)[0],
+        guidelines_shown=guidelines_of(settings)[0],
         autoplay=settings.autoplay,
         version=version_of(settings),
         settings=settings.to_dict() if visitor.may("adjudicator") else None,

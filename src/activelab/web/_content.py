@@ -23,10 +23,10 @@ def pictures_in(content: dict[str, Any], settings: Settings) -> list[str]:
     return _shown(0, content, settings)[1]
 
 
-def guidelines_of(settings: Settings, place: str = "") -> tuple[list[Node], list[str]]:
-    """The guidelines as a tree, whose addresses begin with ``place``, and the paths of their pictures."""
+def guidelines_of(settings: Settings) -> tuple[list[Node], list[str]]:
+    """The guidelines as a tree, and the paths of their pictures."""
     nodes, pictures = markup(settings.guidelines.strip(), "markdown")
-    return finish(nodes, lambda number: f"{place}/api/v1/guidelines/{number}", None), list(pictures)
+    return finish(nodes, lambda place: f"/api/v1/guidelines/{place}", None), list(pictures)
 
 
 def _shown(example_id: int, content: dict[str, Any], settings: Settings) -> tuple[Content, list[str]]:

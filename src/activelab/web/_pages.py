@@ -153,7 +153,7 @@ async def label(request: Request) -> Response:
 def _question(one: AskedHere, visitor: Visitor) -> dict[str, Any]:
     """What the page has to know of one of several questions."""
     who = Visitor(one.account, visitor.csrf, visitor.person)
-    shown = project_out(one.site, who, f"/../{one.site.name}").model_dump(exclude={"settings"})
+    shown = project_out(one.site, who).model_dump(exclude={"settings"})
     return shown | {"name": one.site.name, "root": one.root, "yours": one.account.num_labels}
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,12 @@ from typing import Any
 from sqlalchemy import Connection
 
 from activelab._errors import InputError
-from activelab.project._project import Project, create_project
+from activelab.project._project import Project, create_project, open_project
 from activelab.project.labelling.companions import tie
 from activelab.project.labelling.queue import Lease
 from activelab.project.settings import Settings
 from activelab.project.store import accounts
+from activelab.project.store.database import database_url
 
 SHARED = ("kind", "image_root", "text_format", "terms", "autoplay")
 """Settings that say how examples are shown: a question takes them from the project it is asked beside."""
@@ -74,9 +76,10 @@ def add_question(
     StorageError
         If the database cannot be made.
     """
-    beside = lead.database.beside(name)
-    if "://" not in beside and Path(beside) != Path(os.fspath(place)).absolute():
-        raise InputError(f"{os.fspath(place)} is not beside {lead.database.name}; make it as {beside}.")
+    beside = database_url(lead.database.beside(name))
+    if beside != database_url(place):
+        wanted = beside.database if lead.database.is_sqlite else beside.render_as_string(hide_password=True)
+        raise InputError(f"{os.fspath(place)} is not beside {lead.database.name}; make it as {wanted}.")
     if (about := lead.ties.about) is not None:
         raise InputError(f"{lead.database.short_name!r} asks about the examples of {about!r}; name that one.")
     own = lead.settings.model_dump()
@@ -102,6 +105,29 @@ def add_question(
     for one in (lead, project):
         one.refresh(0)
     return project
+
+
+@contextmanager
+def open_questions(project: Project) -> Iterator[list[tuple[str, Project]]]:
+    """A project and those that ask about its examples, by name; of a companion, those of its lead.
+
+    Raises
+    ------
+    InputError
+        If one cannot be opened.
+    """
+    with ExitStack() as stack:
+        lead = project
+        if project.ties.about is not None:
+            lead = stack.enter_context(open_project(project.database.beside(project.ties.about)))
+        found = [(lead.database.short_name, lead)]
+        for name in lead.ties.companions:
+            place = lead.database.beside(name)
+            if "://" in place or Path(place).is_file():
+                one = stack.enter_context(open_project(place))
+                if one.ties.about == found[0][0]:
+                    found.append((name, one))
+        yield found
 
 
 def lease_together(

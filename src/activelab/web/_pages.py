@@ -23,6 +23,7 @@ from activelab.web._questions import (
     account_in,
     address_of_project,
     asked_of,
+    companions_of,
     lead_of,
     practises_first,
 )
@@ -175,8 +176,20 @@ async def bulk(request: Request) -> Response:
 @router.get("/dashboard")
 async def dashboard(request: Request) -> Response:
     """Progress and quality."""
-    question = site_of(request).project.settings.question
-    return await _page(request, "dashboard", "adjudicator", {"question": question})
+    site, visitor = site_of(request), await identify(request)
+    group = [] if visitor is None else await run_in_threadpool(_group, site, visitor)
+    question = site.project.settings.question
+    return await _page(request, "dashboard", "adjudicator", {"question": question, "group": group})
+
+
+def _group(site: Site, visitor: Visitor) -> list[tuple[str, str, bool]]:
+    """The questions about the same examples somebody is in: title, address, and whether it is this one."""
+    lead = lead_of(site) or site
+    return [
+        (one.project.refresh().title, address_of_project(one), one is site)
+        for one in (lead, *companions_of(lead))
+        if one is site or account_in(one, visitor.person.name) is not None
+    ]
 
 
 @router.get("/browse")

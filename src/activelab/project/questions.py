@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from activelab._errors import InputError
 from activelab.project._project import Project, create_project, open_project
@@ -24,9 +24,12 @@ from activelab.project.labelling.queue import Lease
 from activelab.project.settings import Settings
 from activelab.project.store import accounts
 from activelab.project.store.database import database_url
+from activelab.project.store.schema import lease
 
 SHARED = ("kind", "image_root", "text_format", "terms", "autoplay")
 """Settings that say how examples are shown: a question takes them from the project it is asked beside."""
+
+_LAST = select(func.max(lease.c.id))
 
 
 @dataclass(frozen=True)
@@ -170,8 +173,8 @@ def lease_together(
     hands: dict[str, set[int]] = {one.name: set() for one in asked}  # examples
 
     def take(one: Asked, leases: Sequence[Lease]) -> None:
-        hands[one.name] |= {lease.example_id for lease in leases}
-        found.update({(one.name, lease.id): lease for lease in leases})
+        hands[one.name] |= {held.example_id for held in leases}
+        found.update({(one.name, held.id): held for held in leases})
 
     def complete() -> None:
         for one in asked:
@@ -182,37 +185,30 @@ def lease_together(
     for one in asked:
         take(one, one.project.leases_of(one.annotator_id))
     draws = hold or not found
-    for one in _by_lot(asked, found, there) if draws else ():
+    for one in _by_lot(asked) if draws else ():
         known = there.get(one.name, ())
         own = len(hands[one.name])
         if count is None:
             take(one, one.project.lease(one.annotator_id, None, have=known, hold=hold))
-            hands[one.name] = {lease.example_id for lease in one.project.leases_of(one.annotator_id)}
+            hands[one.name] = {held.example_id for held in one.project.leases_of(one.annotator_id)}
         else:
             new = count - len(set().union(*hands.values()))
             if new > 0:
                 take(one, one.project.lease(one.annotator_id, own + new, have=known, hold=hold))
         complete()
-    rank = {code: place for place, code in enumerate(dict.fromkeys(one.example_id for one in found.values()))}
+    codes = dict.fromkeys(held.example_id for held in found.values())
     return [
-        (one, lease)
-        for one, lease in sorted(
-            (
-                (one, lease)
-                for one in asked
-                for (name, _), lease in found.items()
-                if name == one.name and lease.id not in there.get(name, ())
-            ),
-            key=lambda pair: rank[pair[1].example_id],
-        )
+        (one, held)
+        for code in codes
+        for one in asked
+        for (name, _), held in found.items()
+        if held.example_id == code and name == one.name and held.id not in there.get(name, ())
     ]
 
 
-def _by_lot(
-    asked: Sequence[Asked], found: Mapping[tuple[str, int], Lease], have: Mapping[str, Sequence[int]]
-) -> list[Asked]:
-    """The questions from one of them on: at random, but the same while somebody has the same in hand."""
-    known = [*found, *((name, lease) for name, leases in have.items() for lease in leases)]
-    seed = asked[0].project.settings.seed, asked[0].annotator_id, sorted({*known})
+def _by_lot(asked: Sequence[Asked]) -> list[Asked]:
+    """The questions from one of them on, at random, but the same as long as no example is leased."""
+    last = [one.project.database.read(lambda c: c.execute(_LAST).scalar()) for one in asked]
+    seed = asked[0].project.settings.seed, asked[0].annotator_id, last
     first = int.from_bytes(hashlib.blake2b(repr(seed).encode(), digest_size=8).digest()) % len(asked)
     return [*asked[first:], *asked[:first]]

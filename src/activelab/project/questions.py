@@ -196,7 +196,13 @@ def lease_together(
             if new > 0:
                 take(one, one.project.lease(one.annotator_id, own + new, have=known, hold=hold))
         complete()
-    codes = dict.fromkeys(held.example_id for held in found.values())
+    # An example that was begun comes before others as near to the head of one of the questions.
+    places: dict[int, list[int]] = {}
+    for one in asked:
+        mine = [held.example_id for (name, _), held in found.items() if name == one.name]
+        for place, code in enumerate(dict.fromkeys(mine)):
+            places.setdefault(code, []).append(place)
+    codes = sorted(places, key=lambda code: (min(places[code]), len(places[code])))
     return [
         (one, held)
         for code in codes

@@ -13,7 +13,7 @@ function blockOf(question, place, give, turn) {
   const classes = group ? make("div") : $("classes");
   const told = make("p", { class: "told", dir: "auto", hidden: true });
   const title = make("h2", { id: `question-${place}`, dir: "auto" }, question.title);
-  const box = group ? make("section", { class: "question", "aria-labelledby": title.id }, make("div", { class: "row between" }, title, told), one, classes) : null;
+  const box = group ? make("section", { class: "question", tabindex: -1, "aria-labelledby": title.id }, make("div", { class: "row between" }, title, told), one, classes) : null;
   if (box) $("questions").append(box);
   const block = { question, box, item: null, asker: null };
   const name = KINDS[question.question];

@@ -87,8 +87,8 @@ function showBlocks() {
   if (!group) return;
   $("questions").hidden = !items.length;
   if (turned) turned.box.classList.add("on");
-  // The keyboard goes on where the next answer is.
-  if (inside && turned && inside !== turned.box) turned.box.querySelector("button:not([tabindex='-1'])")?.focus();
+  // The keyboard goes on where the next answer is, but at no answer, which one more Enter would give.
+  if (inside && turned && inside !== turned.box) turned.box.focus({ preventScroll: true });
   turned?.box.scrollIntoView({ block: "nearest" });
 }
 const pending = () => (group ? items.filter((one) => one.example === items[0].example) : items.slice(0, 1));
@@ -283,6 +283,7 @@ function answer(kind, { label = null, reason = null, item = current() } = {}) {
   for (let place = items.length - 1; place >= 0; place--) {
     if (kind === "skip" ? items[place].example === item.example : items[place] === item) items.splice(place, 1);
   }
+  turned = null; // the first that is left is next
   const remarks = remark.take(kind, reason);
   const seconds = Math.min(Math.max((performance.now() - shownAt - hidden) / 1000, 0), 86400);
   begun = true;
@@ -376,10 +377,12 @@ const LATER_UNDO = "Offline: what is stored already can be taken back when the n
 // What was passed over in one go comes back in one go.
 async function undo() {
   if (busy) return;
+  await listed;
   const last = mine.latest();
   const alike = () => group && last?.kind === "skip" && mine.latest()?.kind === "skip" && mine.latest().example === last.example;
-  while ((await undoOne()) && alike());
+  while ((await undoOne()) && (await listed, alike()));
 }
+let listed = null; // when one's own answers are read, which say to which question the last one is
 
 async function undoOne() {
   const one = out.takeBack();
@@ -399,9 +402,9 @@ async function undoOne() {
     const { item } = await post("undo", { request: requestId() }, 10, rootOf({ question }));
     if (item) again({ ...item, question });
     else note("Your last answer is taken back. Somebody else has the example now.");
-    const read = mine.load();
-    if (group) await read; // which of the questions is the next; else the next answer need not wait for it
-    await readProgress();
+    const read = mine.load(); // the next answer need not wait for it, nor for the progress
+    if (group) listed = read;
+    readProgress();
     return true;
   } catch (error) {
     note(error.passing ? LATER_UNDO : capital(error.message), "bad");
@@ -413,6 +416,7 @@ async function undoOne() {
 
 function again(item) {
   answered.get(item.example)?.delete(of(item));
+  item.shown ??= items.find((one) => one.example === item.example)?.shown;
   turned = all.find((block) => block.question === of(item));
   turned.reset();
   items.unshift(item);

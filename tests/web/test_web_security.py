@@ -180,6 +180,7 @@ RIGHTS = {
     "POST /api/v1/tokens": ANNOTATOR,
     "DELETE /api/v1/tokens/{token_id}": ANNOTATOR,
     "POST /api/v1/leases": ANNOTATOR,
+    "POST /api/v1/leases/together": ANNOTATOR,
     "POST /api/v1/leases/{lease_id}/answer": ANNOTATOR,
     "POST /api/v1/undo": ANNOTATOR,
     "GET /api/v1/progress": ANNOTATOR,

@@ -33,8 +33,9 @@ CLASSES = ("cat", "dog")
 class House:
     """A workspace on a server."""
 
-    def __init__(self, workspace: Workspace, url: str) -> None:
-        self.workspace, self.url, self.clients = workspace, url, list[httpx.Client]()
+    def __init__(self, workspace: Workspace, url: str, app: Any) -> None:
+        self.workspace, self.url, self.app = workspace, url, app
+        self.clients = list[httpx.Client]()
 
     def client(self) -> httpx.Client:
         self.clients.append(httpx.Client(base_url=self.url, timeout=PATIENCE))
@@ -58,14 +59,13 @@ class House:
 
 @contextmanager
 def served(place: str | Path, root_path: str = "/labels", **options: Any) -> Iterator[House]:
-    with (
-        Workspace(place) as workspace,
-        running_app(create_workspace_app(workspace, root_path=root_path, **options)) as url,
-    ):
-        house = House(workspace, url + root_path)
-        yield house
-        for one in house.clients:
-            one.close()
+    with Workspace(place) as workspace:
+        app = create_workspace_app(workspace, root_path=root_path, **options)
+        with running_app(app) as url:
+            house = House(workspace, url + root_path, app)
+            yield house
+            for one in house.clients:
+                one.close()
 
 
 @pytest.fixture

@@ -36,6 +36,13 @@ def init(
             readable=False,
         ),
     ] = None,
+    about: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PROJECT",
+            help="Ask another question about the examples of a project in the same folder or database.",
+        ),
+    ] = None,
     kind: Annotated[
         str | None,
         typer.Option(help="What the examples are: text, image, audio, video or table.", show_default="text"),
@@ -106,6 +113,7 @@ def init(
       activelab init tickets.db --classes bug,question,praise --title "Support tickets" --budget 5000
       activelab init photos.db --kind image --images-root photos --classes classes.txt
       activelab init reviews.db --question ordinal --classes 1,2,3,4,5 --set "scale_ends=hate it,love it"
+      activelab init stars.db --about reviews.db --question ordinal --classes 1,2,3,4,5 --title Stars
       activelab init postgresql://lead@db.example.org/tickets --classes @classes.txt --labels-per-round 2
     """
     named = {
@@ -125,6 +133,11 @@ def init(
     }
     changes = {name: value for name, value in named.items() if value is not None} | _changes(options or [])
     where = place_of(place)
+    if about is not None:
+        if from_ is not None or "kind" in changes or "image_root" in changes:
+            raise InputError("with --about the examples are those of that project, shown as they are there.")
+        _init_about(where, about, changes, as_json)
+        return
     if from_ is not None:
         _init_from(where, source(from_), changes, rejected, as_json)
         return
@@ -141,6 +154,24 @@ def init(
     if not settings.classes:
         said += f"\nIt has no classes yet: activelab settings {shown} classes=a,b,c"
     say(said, {"project": shown, **values}, as_json)
+
+
+def _init_about(where: str, about: str, changes: dict[str, Any], as_json: bool) -> None:
+    """Make a project that asks another question about the examples of one."""
+    with project_at(about) as lead:
+        from activelab.project.questions import add_question
+        from activelab.project.store.database import Database
+
+        name = Database(where).short_name
+        with add_question(lead, changes, where, name=name) as project:
+            shown = project.database.name if "://" in where else where
+            values, size = project.settings.to_dict(), project.num_examples
+            home = lead.database.name if "://" in about else str(Path(about).parent)
+    said = f"Made {shown}: another question about the {size:,} examples of {lead.database.short_name}."
+    said += f"\nNext: activelab serve {'--workspace ' if '://' in about else ''}{home}"
+    if not values["classes"]:
+        said += f"\nIt has no classes yet: activelab settings {shown} classes=a,b,c"
+    say(said, {"project": shown, **values, "about": lead.database.short_name, "examples": size}, as_json)
 
 
 def _init_from(

@@ -217,6 +217,10 @@ def status(place: Place = None, as_json: Json = False) -> None:
         spent += f", {now.left:,.15g} left of {now.budget:,}"
     known = f"{now.gold:,} gold, {now.decided:,} decided"
     typer.echo(f"examples   {now.examples:,}, {now.labelled:,} labelled, {known}")
+    if now.about is not None:
+        typer.echo(f"about      the examples of {now.about}")
+    if now.questions:
+        typer.echo(f"questions  about the same examples: {', '.join(now.questions)}")
     typer.echo(f"labels     {now.labels:,} by {now.annotators:,} annotators; {spent}")
     typer.echo(f"queue      {now.queue_length:,} examples; {now.open_leases:,} are being labelled")
     if now.round is None:
@@ -267,7 +271,9 @@ def report(
 
 def export(
     place: Place = None,
-    what: Annotated[str, typer.Option(help="labels, consensus, batch, events or checks.")] = "labels",
+    what: Annotated[
+        str, typer.Option(help="labels, consensus, batch, events, checks or questions.")
+    ] = "labels",
     to: Annotated[
         str | None,
         typer.Option(
@@ -292,6 +298,8 @@ def export(
     format_: TableFormat = None,
 ) -> None:
     """Write labels, the consensus, the next batch, all events or the checks of audits to a table.
+
+    With questions, the consensus of all questions about the same examples, one row an example.
 
     \b
     Examples:

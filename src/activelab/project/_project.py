@@ -19,7 +19,7 @@ from activelab._errors import InputError
 from activelab._set_text import names_in
 from activelab._typing import Floats, Ids, Ints
 from activelab.labels import Labels
-from activelab.project.labelling import audits, bulk, decisions, pool, practice, rounds
+from activelab.project.labelling import audits, bulk, companions, decisions, practice, rounds
 from activelab.project.labelling import intake as given
 from activelab.project.labelling import queue as queueing
 from activelab.project.labelling.class_history import (
@@ -95,6 +95,7 @@ class _Classes:
     settings: Settings
     version: int
     sets: dict[Members, int]  # codes of those known here
+    ties: companions.Ties
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class Submission:
 
 def _load_classes(connection: Connection) -> _Classes:
     version = class_version(connection)  # first: a change in between is noticed when something is stored
-    return _Classes(load_settings(connection), version, {})
+    return _Classes(load_settings(connection), version, {}, companions.load_ties(connection))
 
 
 class Project:
@@ -157,6 +158,11 @@ class Project:
         """The settings as they were read last."""
         return self._classes.settings
 
+    @property
+    def ties(self) -> companions.Ties:
+        """With which projects it shares its examples, read with the settings."""
+        return self._classes.ties
+
     def refresh(self, seconds: float = 2.0) -> Settings:
         """The settings, read again if they are older than some seconds: another process may change them."""
         asked = time.monotonic()
@@ -196,7 +202,7 @@ class Project:
             if slots[0] != slots[1]:
                 rounds.settle_again(connection, settings)
             write_audit(connection, by, "settings changed", dict(changes))
-            return _Classes(settings, class_version(connection), {})
+            return _Classes(settings, class_version(connection), {}, self.ties)
 
         self._classes = self.database.write(change)
         return self.settings
@@ -281,9 +287,10 @@ class Project:
         Raises
         ------
         InputError
-            If an id is there already or occurs twice, features do not match, or another import is under way.
+            If an id is there already or occurs twice, features do not match, another import is under way, or
+            the examples are those of another project.
         """
-        return pool.add_examples(self.database, examples, features, progress, finish)
+        return companions.add_examples(self.database, examples, features, progress, finish)
 
     def features(self) -> Floats | None:
         """Features of the pool, float32 of shape (n_examples, n_features); None if it has none."""
@@ -544,6 +551,35 @@ class Project:
                 c, settings, annotator_id, count, time.time(), have=have, hold=hold
             )
         )
+
+    def lease_about(
+        self, annotator_id: int, examples: Sequence[int], *, hold: bool = True
+    ) -> list[queueing.Lease]:
+        """What is still asked of some examples, kept for somebody who has them before their eyes anyway.
+
+        Parameters
+        ----------
+        annotator_id : int
+        examples : sequence of int
+            Those they have answered or hold, and those that nobody is to be asked about, are left out.
+        hold : bool
+            As of `lease`.
+
+        Raises
+        ------
+        InputError
+            If the annotator is unknown or disabled.
+        ConflictError
+            If they have to practise first.
+        """
+        settings = self.refresh()
+        return self._leased(
+            lambda c: queueing.lease_about(c, settings, annotator_id, examples, time.time(), hold=hold)
+        )
+
+    def leases_of(self, annotator_id: int) -> list[queueing.Lease]:
+        """What somebody holds now, the oldest first."""
+        return self.database.read(lambda c: queueing.own_leases(c, annotator_id, time.time()))
 
     def _leased(self, work: Callable[[Connection], Result]) -> Result:
         """Write what returns leases; the settings know the classes they ask about when this returns."""

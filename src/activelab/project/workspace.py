@@ -12,6 +12,7 @@ import re
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,14 @@ from sqlalchemy.schema import DropSchema
 from activelab._errors import InputError
 from activelab.project._project import Project, create_project, open_project
 from activelab.project.files.personal import Removed, personal_data, remove_person
+from activelab.project.labelling.companions import untie
 from activelab.project.labelling.rounds import hold_round
 from activelab.project.media import folder_beside
+from activelab.project.questions import add_question
 from activelab.project.settings import Settings, load_value, store_value
 from activelab.project.store import accounts
 from activelab.project.store.audit import write_audit
-from activelab.project.store.database import Database, database_url
+from activelab.project.store.database import Database, StorageError, database_url
 
 PEOPLE = "workspace"
 """Name of the database with the accounts."""
@@ -147,13 +150,33 @@ class Workspace:
         InputError
             If the name is taken or none, or as `create_project`.
         """
+        self._check_new(name)
+        self._made(create_project(self._where(name), settings), name, by)
+
+    def add_question(
+        self, name: str, about: str, changes: Mapping[str, Any], by: accounts.Account | None = None
+    ) -> None:
+        """A new project with another question about the examples of one; see `questions.add_question`.
+
+        Raises
+        ------
+        InputError
+            If the name is taken or none, or as `place_of` and `questions.add_question`.
+        """
+        self._check_new(name)
+        with open_project(self.place_of(about), connections=CONNECTIONS) as lead:
+            self._made(add_question(lead, changes, self._where(name), name=name), name, by)
+
+    def _check_new(self, name: str) -> None:
         if not _NAME.fullmatch(name) or name == PEOPLE:
             raise InputError(
                 f"{name!r} cannot name a project: at most 63 letters, digits, - and _, a letter first."
             )
         if name.lower() in {one.lower() for one in self.names()}:
             raise InputError(f"there is a project {name!r} already.")
-        with create_project(self._where(name), settings) as project:
+
+    def _made(self, project: Project, name: str, by: accounts.Account | None) -> None:
+        with project:
             if by is not None:
                 person = by.name
                 project.database.write(lambda c: accounts.enter(c, person, "admin", time.time()))
@@ -198,6 +221,8 @@ class Workspace:
         where = self.place_of(name)
         if name not in self.archived():
             raise InputError(f"{name!r} is in use; archive it first.")
+        with suppress(InputError, StorageError), open_project(where, connections=1) as project:
+            untie(project.database)
         if self._url is None:
             for suffix in ("", "-wal", "-shm", ".key"):
                 Path(f"{where}{suffix}").unlink(missing_ok=True)

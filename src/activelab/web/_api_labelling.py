@@ -13,9 +13,11 @@ from starlette.concurrency import run_in_threadpool
 from activelab.project import insight
 from activelab.project.labelling.messages import count_unread
 from activelab.project.labelling.queue import must_practise
+from activelab.project.questions import lease_together
 from activelab.web._bodies import (
     AnswerIn,
     AnswerOut,
+    AskedItem,
     BigNumber,
     CorrectionIn,
     ItemsOut,
@@ -25,6 +27,8 @@ from activelab.web._bodies import (
     OwnAnswer,
     ProgressOut,
     StoredOut,
+    TogetherIn,
+    TogetherOut,
     UndoIn,
     UndoOut,
     UsualOut,
@@ -44,6 +48,7 @@ from activelab.web._queries import (
     version_of,
     was_served,
 )
+from activelab.web._questions import asked_of
 from activelab.web._visitors import Annotator, Here
 
 router = APIRouter(prefix="/api/v1", responses=ERRORS, tags=["labelling"])
@@ -60,6 +65,37 @@ async def take(body: LeaseIn, site: Here, visitor: Annotator) -> ItemsOut:
         leases = site.project.lease(visitor.account.id, number_of(body.count), have=body.have, hold=body.hold)
         items = items_of(leases, site.project.settings)
         return ItemsOut(items=items, lost=lost_of(site, visitor, body.have))
+
+    return await run_in_threadpool(work)
+
+
+@router.post("/leases/together", summary="Take examples with all that is asked about them")
+async def take_together(body: TogetherIn, site: Here, visitor: Annotator) -> TogetherOut:
+    """Examples to label, each with the questions of all projects that ask about it and that you are in.
+
+    Each is answered in its own project: a lease of "stars" at ``/p/stars/api/v1/leases/{lease_id}/answer``.
+    """
+
+    def work() -> TogetherOut:
+        asked = [
+            one.asked
+            for one in asked_of(site, visitor)
+            if one.site is site or not one.site.project.must_practise(one.account.id)
+        ]
+        shown, have = site.project.refresh(), {one.name: body.have.get(one.name, []) for one in asked}
+        pairs = lease_together(asked, number_of(body.count), have=have, hold=body.hold)
+        return TogetherOut(
+            items=[
+                AskedItem(**item.model_dump(), question=one.name)
+                for one, lease in pairs
+                for item in items_of([lease], one.project.settings, shown)
+            ],
+            lost={
+                one.name: sorted({*have[one.name]} - one.project.held(one.annotator_id))
+                for one in asked
+                if have[one.name]
+            },
+        )
 
     return await run_in_threadpool(work)
 
@@ -203,8 +239,15 @@ def media(
 ) -> Response:
     """A file of an example that you were served; of any, for adjudicators."""
 
+    def others() -> bool:
+        return any(
+            one.site.project.database.read(lambda c, who=one.account.id: was_served(c, who, example_id))  # type: ignore[misc]
+            for one in asked_of(site, visitor)[1:]
+        )
+
     def find(connection: Connection) -> Any:
-        if not visitor.may("adjudicator") and not was_served(connection, visitor.account.id, example_id):
+        served = visitor.may("adjudicator") or was_served(connection, visitor.account.id, example_id)
+        if not (served or others()):
             # Whether it exists is not told either.
             raise Failure(404, "there is no such file.")
         return example_row(connection, example_id)

@@ -27,6 +27,7 @@ from activelab.web._bodies import (
     TokenOut,
 )
 from activelab.web._failures import ERRORS, Failure
+from activelab.web._questions import companions_of
 from activelab.web._site import SESSION_SECONDS, Site
 from activelab.web._visitors import Annotator, Here, address_of, begin_session, end_session
 
@@ -124,11 +125,26 @@ async def join(body: JoinIn, request: Request, response: Response, site: Here) -
 
         account = await run_in_threadpool(site.project.database.write, enter)
         site.forget_accounts()  # a moment ago they were not in it
+        await run_in_threadpool(_join_questions, site, account)
         csrf = await begin_session(request, response, person)
         return SessionOut(account=account_out(account), csrf=csrf)
     account = await site.passwords.hash(address_of(request), make)
     csrf = await begin_session(request, response, account)
     return SessionOut(account=account_out(account), csrf=csrf)
+
+
+def _join_questions(site: Site, account: accounts.Account) -> None:
+    """Who joins a project is in those that ask about its examples, too, unless they are or were."""
+
+    def enter(connection: Connection) -> None:
+        known = accounts.find_account(connection, name=account.name)
+        if known is None or not (known.has_password or known.disabled):
+            accounts.enter(connection, account.name, account.role, time.time())
+            write_audit(connection, None, "entered with the project", {"project": site.name})
+
+    for one in companions_of(site):
+        one.project.database.write(enter)
+        one.forget_accounts()
 
 
 async def _join_workspace(body: JoinIn, request: Request, home: Site) -> accounts.Account:

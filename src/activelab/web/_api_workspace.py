@@ -63,6 +63,7 @@ def _facts(site: Site, name: str, visitor: Visitor) -> SomeProjectOut:
         role=None if member is None else member.role,
         kind=settings.kind,
         question=settings.question,
+        about=project.ties.about,
         num_examples=project.num_examples,
         collected=round(spent, 3),
         budget=settings.budget,
@@ -73,7 +74,14 @@ def _facts(site: Site, name: str, visitor: Visitor) -> SomeProjectOut:
 def make_project(body: NewProjectIn, site: Here, visitor: Admin) -> SomeProjectOut:
     """A new project, of which you are the admin; its settings may be those of another."""
     workspace = _workspace(site)
-    given = body.model_dump(exclude_unset=True, exclude={"name", "like", "examples"})
+    given = body.model_dump(exclude_unset=True, exclude={"name", "like", "examples", "about"})
+    if body.about is not None:
+        if body.like is not None or body.examples is not None:
+            raise Failure(422, "its examples are those of the project it asks about.", field="about")
+        given.pop("kind", None)
+        workspace.add_question(body.name, body.about, given, visitor.person)
+        site.projects.site(body.about).forget("companions")
+        return _facts(site, body.name, visitor)
     file = None if body.examples is None else site.uploads.get(visitor.person.id, body.examples.upload)
     if file is not None and file.is_archive:
         given["image_root"] = None  # not that of another project

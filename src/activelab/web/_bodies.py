@@ -121,6 +121,10 @@ class NewProjectIn(Body):
     question: Literal["single", "ordinal", "multilabel"] = "single"
     classes: Annotated[list[Short], Field(max_length=10_000)] = []
     like: Annotated[str | None, Field(max_length=63, description="Project whose settings it takes.")] = None
+    about: Annotated[
+        str | None,
+        Field(max_length=63, description="Project whose examples it asks another question about."),
+    ] = None
     examples: NewExamplesIn | None = Field(
         default=None,
         description="What it begins with; the upload says how far that is. There is no project if it fails.",
@@ -150,6 +154,7 @@ class SomeProjectOut(BaseModel):
     num_examples: int = 0
     collected: float = Field(default=0, description="Labels collected here, as they count for the budget.")
     budget: int | None = None
+    about: str | None = Field(default=None, description="The project whose examples it asks about.")
     archived: bool = False
     problem: str | None = Field(default=None, description="Why it cannot be opened.")
 
@@ -431,6 +436,21 @@ class ItemsOut(BaseModel):
     lost: list[int] = Field(default=[], description="Of the leases you have, those that keep nothing now.")
 
 
+class AskedItem(Item):
+    """A question about an example that is kept for somebody."""
+
+    question: str = Field(description="The project that asks it.")
+
+
+class TogetherOut(BaseModel):
+    """Examples to label with all that is asked about each; what is asked of one stands together."""
+
+    items: list[AskedItem]
+    lost: dict[str, list[int]] = Field(
+        default={}, description="Of the leases you have, by question, those that keep nothing now."
+    )
+
+
 class LeaseIn(Body):
     """How many examples to keep."""
 
@@ -443,6 +463,12 @@ class LeaseIn(Body):
         default=True,
         description="Whether to keep them. If not, an answer counts if they are still free then.",
     )
+
+
+class TogetherIn(LeaseIn):
+    """How many examples to keep, each with all that is asked about it."""
+
+    have: Annotated[dict[Annotated[str, Field(max_length=63)], Have], Field(max_length=100)] = {}  # type: ignore[assignment]
 
 
 class AnswerIn(Body):

@@ -18,9 +18,18 @@ from activelab.project.settings import QUESTIONS
 from activelab.web._api_admin import project_out
 from activelab.web._api_data import TABLES, Tool
 from activelab.web._bodies import Number
+from activelab.web._questions import (
+    AskedHere,
+    account_in,
+    address_of_project,
+    asked_of,
+    companions_of,
+    lead_of,
+    practises_first,
+)
 from activelab.web._site import Site
 from activelab.web._templates import templates
-from activelab.web._visitors import identify, log_in_of, site_of
+from activelab.web._visitors import Visitor, identify, log_in_of, site_of
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -119,8 +128,34 @@ async def home(request: Request) -> Response:
 
 @router.get("/label")
 async def label(request: Request) -> Response:
-    """The annotation page, or before it the examples to practise on."""
-    return await _after_practice(request, "label")
+    """The annotation page, or before it the examples to practise on.
+
+    Who is asked several questions about the examples finds all on the page of the project that has them.
+    """
+    visitor, site = await identify(request), site_of(request)
+    if visitor is None:
+        return await _page(request, "label", "annotator")
+
+    def find() -> tuple[str | None, list[AskedHere]]:
+        lead = lead_of(site)
+        if lead is not None and account_in(lead, visitor.person.name) is not None:
+            return f"{address_of_project(lead)}/label", []
+        asked = asked_of(site, visitor)
+        first = practises_first(asked)
+        return None if first is None else f"{first.root}/tour", asked
+
+    elsewhere, asked = await run_in_threadpool(find)
+    if elsewhere is not None:
+        return RedirectResponse(elsewhere, 303)
+    questions = [_question(one, visitor) for one in asked] if len(asked) > 1 else []
+    return await _page(request, "label", "annotator", questions=questions)
+
+
+def _question(one: AskedHere, visitor: Visitor) -> dict[str, Any]:
+    """What the page has to know of one of several questions."""
+    who = Visitor(one.account, visitor.csrf, visitor.person)
+    shown = project_out(one.site, who).model_dump(exclude={"settings"})
+    return shown | {"name": one.site.name, "root": one.root, "yours": one.account.num_labels}
 
 
 @router.get("/tour")
@@ -132,22 +167,29 @@ async def tour(request: Request) -> Response:
 @router.get("/bulk")
 async def bulk(request: Request) -> Response:
     """Similar examples, answered together."""
-    return await _after_practice(request, "bulk", bulk=site_of(request).project.refresh().bulk)
-
-
-async def _after_practice(request: Request, name: str, **values: Any) -> Response:
-    """A page for those who may label; newcomers practise before."""
     visitor, project = await identify(request), site_of(request).project
     if visitor is not None and await run_in_threadpool(project.must_practise, visitor.account.id):
         return RedirectResponse(f"{root_of(request)}/tour", 303)
-    return await _page(request, name, "annotator", **values)
+    return await _page(request, "bulk", "annotator", bulk=project.refresh().bulk)
 
 
 @router.get("/dashboard")
 async def dashboard(request: Request) -> Response:
     """Progress and quality."""
-    question = site_of(request).project.settings.question
-    return await _page(request, "dashboard", "adjudicator", {"question": question})
+    site, visitor = site_of(request), await identify(request)
+    group = [] if visitor is None else await run_in_threadpool(_group, site, visitor)
+    question = site.project.settings.question
+    return await _page(request, "dashboard", "adjudicator", {"question": question, "group": group})
+
+
+def _group(site: Site, visitor: Visitor) -> list[tuple[str, str, bool]]:
+    """The questions about the same examples somebody is in: title, address, and whether it is this one."""
+    lead = lead_of(site) or site
+    return [
+        (one.project.refresh().title, address_of_project(one), one is site)
+        for one in (lead, *companions_of(lead))
+        if one is site or account_in(one, visitor.person.name) is not None
+    ]
 
 
 @router.get("/browse")

@@ -24,14 +24,17 @@ _PACE_OF, _LEAST_PACE = 50, 5
 _PAUSE = 5.0  # times the median
 
 
-def items_of(leases: Iterable[Lease], settings: Settings) -> list[Item]:
-    """Leases with the contents of their examples; neither their names nor whether the answer is known."""
+def items_of(leases: Iterable[Lease], settings: Settings, shown: Settings | None = None) -> list[Item]:
+    """Leases with the contents of their examples; neither their names nor whether the answer is known.
+
+    ``shown`` are the settings of the project that shows them, if it is another.
+    """
     return [
         Item(
             lease=one.id,
             example=one.example_id,
             expires=one.expires,
-            content=content_of(one.example_id, one.content, settings),
+            content=content_of(one.example_id, one.content, shown or settings),
             asked=None if one.asked == WHOLE else settings.classes[one.asked],
             price=settings.price_of_answer(one.asked),
         )

@@ -53,6 +53,8 @@ class Site:
         Where people log in, if not here: the project belongs to a workspace.
     workspace : Workspace, optional
         Whose own pages these are; ``project`` is the one that holds its people.
+    name : str, optional
+        Of the project; by default as its database has it.
 
     Attributes
     ----------
@@ -68,7 +70,9 @@ class Site:
         root: str = "",
         home: Site | None = None,
         workspace: Workspace | None = None,
+        name: str = "",
     ) -> None:
+        self.name = name or project.database.short_name
         self.project, self.secure, self.trainer, self.root = project, secure, trainer, root
         self.home, self.workspace = home or self, workspace
         self.key: bytes = signing_key(project.database) if home is None else home.key

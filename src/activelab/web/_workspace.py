@@ -50,7 +50,7 @@ class Projects:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         name, slash, _ = get_route_path(scope).removeprefix("/").partition("/")
-        site = self._sites.get(name) or await run_in_threadpool(self._found, name)
+        site = self._sites.get(name) or await run_in_threadpool(self.found, name)
         if site is None:
             missing = Failure(404, f"there is no project {name!r} here, or it is set aside.")
             await refusal(missing, scope)(scope, receive, send)
@@ -80,7 +80,12 @@ class Projects:
                 trainer = None if self._trainer is None else self._trainer(self.workspace.place_of(name))
                 project = self.workspace.open(name)
                 self._sites[name] = Site(
-                    project, secure=self.home.secure, trainer=trainer, root=self.home.root, home=self.home
+                    project,
+                    secure=self.home.secure,
+                    trainer=trainer,
+                    root=self.home.root,
+                    home=self.home,
+                    name=name,
                 )
                 self.operation.add(self._sites[name])
                 if trainer is not None:
@@ -91,6 +96,8 @@ class Projects:
         """Serve a project no more, and end its training."""
         with self._lock:
             site = self._sites.pop(name, None)
+            for one in self._sites.values():
+                one.forget("companions")
         if site is not None:
             self.operation.remove(site)
             if site.trainer is not None:
@@ -102,7 +109,7 @@ class Projects:
         aside = self.workspace.archived()
         for name in self.workspace.names():
             if name not in aside:
-                self._found(name)
+                self.found(name)
 
     def stop(self) -> None:
         """Close all projects."""
@@ -115,9 +122,10 @@ class Projects:
         for name in list(self._sites):
             self.close(name)
 
-    def _found(self, name: str) -> Site | None:
+    def found(self, name: str) -> Site | None:
+        """The site of a project; None if there is none, it is set aside, or it cannot be opened."""
         try:
-            return self.site(name)
+            return self._sites.get(name) or self.site(name)
         except (InputError, StorageError) as error:
             if name in self.workspace.names() and name not in self.workspace.archived():
                 log.error("the project %s cannot be served: %s", name, error)

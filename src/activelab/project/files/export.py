@@ -27,6 +27,7 @@ from activelab.project.insight.values import number
 from activelab.project.labelling import audits
 from activelab.project.labelling.naming import EventNaming, Naming, load_naming, text_of
 from activelab.project.labelling.queue import ABSTENTION
+from activelab.project.questions import open_questions
 from activelab.project.store.schema import annotator, answer, event, example
 from activelab.project.training.several import equal_as_asked
 from activelab.tables import check_output, format_of, without_formulas, write_table
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 _BLOCK = 5_000
 _LONG = ("example", "annotator", "label")
 
-WHAT = ("labels", "consensus", "batch", "events", "checks")
+WHAT = ("labels", "consensus", "batch", "events", "checks", "questions")
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,9 @@ def export_table(
     Parameters
     ----------
     project : Project
-    what : {"labels", "consensus", "batch", "events", "checks"}
+    what : {"labels", "consensus", "batch", "events", "checks", "questions"}
+        Of several questions about the same examples, ``questions`` has the consensus of each: one row an
+        example, with columns ``NAME_label`` and ``NAME_quality`` by the names of the projects.
     path : path
         Appears whole or not at all. In CSV a text that a spreadsheet would run as a formula begins with an
         apostrophe.
@@ -150,6 +153,8 @@ def table_of(
         raise unknown("table", what, WHAT)
     if what == "consensus":
         return _consensus(project, examples)
+    if what == "questions":
+        return _questions(project)
     return {"labels": _labels, "batch": _batch, "events": _events, "checks": _checks}[what](project), ()
 
 
@@ -325,6 +330,30 @@ def _consensus(project: Project, examples: Collection[int] | None) -> tuple[pa.T
     if final.expected_error is not None:
         kinds["expected_error"] = float
     return _table(rows, {**kinds, "agreement": float, "num_labels": int}), final.notes
+
+
+def _questions(project: Project) -> tuple[pa.Table, tuple[str, ...]]:
+    """The consensus of all questions about the examples of a project, beside each other."""
+    found: dict[str, dict[str, tuple[Any, float]]] = {}
+    notes: list[str] = []
+    with open_questions(project) as questions:
+        for name, one in questions:
+            table, said = _consensus(one, None)
+            columns = (table[column].to_pylist() for column in ("example", "consensus_label", "quality"))
+            found[name] = {
+                example: (label, quality) for example, label, quality in zip(*columns, strict=True)
+            }
+            notes += [f"{name}: {note}" for note in said]
+        names = questions[0][1].example_names()
+    kinds: dict[str, type] = {"example": str}
+    for name in found:
+        kinds |= {f"{name}_label": str, f"{name}_quality": float}
+    rows = [
+        (name, *(value for of in found.values() for value in of.get(name, (None, None))))
+        for name in names
+        if any(name in of for of in found.values())
+    ]
+    return _table(rows, kinds), tuple(notes)
 
 
 def _agreement(project: Project, final: FinalLabels) -> tuple[Float64s, Ints]:

@@ -36,9 +36,10 @@ from activelab.project.files.columns import Roles, find_roles, no_column, one_an
 from activelab.project.files.examples import ExampleRow, Examples, content_id, no_name
 from activelab.project.files.sources import Source, Unpacked, open_source
 from activelab.project.labelling.class_history import names_now
+from activelab.project.labelling.companions import add_examples
 from activelab.project.labelling.intake import Asked, Beside, add_abstentions, add_gold, add_labels
 from activelab.project.labelling.naming import codes_of_labels, text_of
-from activelab.project.labelling.pool import BLOCK, add_examples
+from activelab.project.labelling.pool import BLOCK
 from activelab.project.settings import load_settings, store_settings
 from activelab.project.store.audit import write_audit
 from activelab.project.store.database import StorageError

@@ -124,6 +124,8 @@ class Overview(Result):
     abstentions: int = Field(description="Answers that say: I cannot tell; they are no labels.")
     skips: int = Field(description="Examples that somebody has passed over, counted by person.")
     annotators: int = Field(description="People with a label.")
+    about: str | None = Field(default=None, description="The project whose examples it asks about.")
+    questions: list[str] = Field(default=[], description="Projects that ask about the examples of this one.")
     open_leases: int = Field(description="Examples that somebody has in hand.")
     queue_length: int = Field(description="Examples of the round still to be served.")
     round: RoundNow | None

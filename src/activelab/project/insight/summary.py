@@ -19,6 +19,7 @@ from activelab.project.insight.results import (
 from activelab.project.insight.values import number
 from activelab.project.labelling import rounds
 from activelab.project.labelling.class_history import ClassChange, load_changes
+from activelab.project.labelling.companions import load_ties
 from activelab.project.labelling.queue import ABSTENTION, labels_spent
 from activelab.project.labelling.rounds import Round
 from activelab.project.settings import load_settings, load_value
@@ -44,6 +45,7 @@ def _overview(connection: Connection) -> Overview:
     of_label = answer.c.kind == "label"
     spent = round(labels_spent(connection, settings), 2)
     left = None if settings.budget is None else round(max(settings.budget - spent, 0), 2)
+    ties = load_ties(connection)
     waiting, served = _round_now(connection, settings.train_every or settings.batch_size)
     return Overview(
         title=settings.title,
@@ -62,6 +64,8 @@ def _overview(connection: Connection) -> Overview:
         abstentions=count(answer.c.kind == ABSTENTION),
         skips=count(answer.c.kind == "skip"),
         annotators=one(select(func.count(answer.c.annotator_id.distinct())).where(of_label)),
+        about=ties.about,
+        questions=[*ties.companions],
         open_leases=count(lease.c.state == "open", lease.c.expires > now),
         queue_length=waiting,
         round=served,

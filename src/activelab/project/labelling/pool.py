@@ -28,6 +28,9 @@ BLOCK = 5_000
 SILENT_SECONDS = 30.0
 """Without a block for so long, an import is taken for dead."""
 
+ABOUT = "about"
+"""Name of the value that says whose examples a project asks about, if not its own."""
+
 
 def add_examples(
     database: Database,
@@ -37,9 +40,13 @@ def add_examples(
     finish: Callable[[Connection], None],
     gold: Mapping[str, int] | None = None,
     version: int | None = None,
+    follows: bool = False,
 ) -> int:
-    """See `Project.add_examples`; ``gold`` are the right answers of some of them, as codes of a version."""
-    import_, gold = _Import(database, version), gold or {}
+    """See `Project.add_examples`; ``gold`` are the right answers of some of them, as codes of a version.
+
+    ``follows`` is for those of a lead, which come to its companions.
+    """
+    import_, gold = _Import(database, version, follows), gold or {}
     try:
         done = 0
         for block in _blocks(examples):
@@ -57,13 +64,16 @@ def add_examples(
 class _Import:
     """An import that is under way. There is one at a time; one that was killed makes room for the next."""
 
-    def __init__(self, database: Database, version: int | None) -> None:
-        self.database, self.version = database, version
+    def __init__(self, database: Database, version: int | None, follows: bool) -> None:
+        self.database, self.version, self.follows = database, version, follows
         self.token = secrets.token_hex(8)
         database.write(self._begin)
 
     def _begin(self, connection: Connection) -> None:
         rounds.hold_round(connection)
+        about = load_value(connection, ABOUT)
+        if about is not None and not self.follows:
+            raise InputError(f"this project asks about the examples of {about!r}; add them there.")
         if load_value(connection, "import", "never") == "never":
             store_value(connection, "import", None)
         silent = under_way(connection)

@@ -34,6 +34,7 @@ from sqlalchemy import (
     or_,
     select,
     tuple_,
+    union,
     update,
 )
 from sqlalchemy.exc import IntegrityError
@@ -345,6 +346,31 @@ _TAKE_BEST = Statement(
     .values(remaining=queue.c.remaining - 1)
     .returning(queue.c.position, queue.c.example_id, queue.c.asked)
 )
+# Of some examples: what the queue still asks of each, which it has come to, which somebody has met.
+_ASKED_OF = (
+    select(queue.c.example_id, queue.c.asked)
+    .where(
+        queue.c.round_id == bindparam("round"),
+        queue.c.example_id.in_(bindparam("examples", expanding=True)),
+        queue.c.remaining > 0,
+        ~_ANSWERED,
+        ~_HOLDS,
+    )
+    .order_by(queue.c.position)
+)
+_REACHED = select(queue.c.example_id).where(
+    queue.c.round_id == bindparam("round"), queue.c.example_id.in_(bindparam("examples", expanding=True))
+)
+_MET = union(
+    *(
+        select(one.c.example_id).where(
+            one.c.annotator_id == bindparam("who"),
+            one.c.example_id.in_(bindparam("examples", expanding=True)),
+            *more,
+        )
+        for one, more in ((answer, ()), (lease, (lease.c.state == "open",)))
+    )
+)
 _about = bindparam("about", type_=Integer)
 _TAKE = Statement(
     update(queue)
@@ -386,6 +412,15 @@ _SHOWN = (
     lease.c.gold,
     lease.c.expires,
     select(example.c.content).where(example.c.id == _of_lease).scalar_subquery().label("content"),
+)
+_OWN = (
+    select(*_SHOWN)
+    .where(
+        lease.c.annotator_id == bindparam("who"),
+        lease.c.state == "open",
+        lease.c.expires > bindparam("now"),
+    )
+    .order_by(lease.c.id)
 )
 _KEEP = Statement(
     insert(lease)
@@ -605,6 +640,67 @@ def _lease(
     for turn, one in zip(due, known, strict=False):
         fresh.insert(turn, one)
     return leases + fresh
+
+
+def lease_about(
+    connection: Connection,
+    settings: Settings,
+    annotator_id: int,
+    examples: Sequence[int],
+    now: float,
+    *,
+    hold: bool = True,
+) -> list[Lease]:
+    """What the round still asks of some examples, kept for somebody who has them before their eyes anyway.
+
+    Parameters
+    ----------
+    connection : Connection
+    settings : Settings
+    annotator_id : int
+    examples : sequence of int
+        Those they have answered or hold, whose right answer is known, or that others see to, are left out.
+    now : float
+    hold : bool
+        As of `lease_examples`.
+
+    Raises
+    ------
+    InputError
+        If the annotator is unknown or disabled.
+    ConflictError
+        If they have to practise first.
+    """
+    share_round(connection)
+    who = working(connection, settings, annotator_id)
+    if who.round < 0:
+        return []
+    about = {"round": who.round, "who": annotator_id, "examples": [*examples]}
+    wanted = [(row.example_id, row.asked) for row in connection.execute(_ASKED_OF, about)]
+    beyond = {*examples} - {*connection.execute(_REACHED, about).scalars()}
+    if beyond and settings.ask == "examples":
+        beyond -= {*connection.execute(_MET, about).scalars()}
+        wanted += [(code, WHOLE) for code in examples if code in beyond]
+    left = math.inf
+    if wanted and settings.budget is not None:
+        left = labels_left(connection, settings) + _ROUNDING
+    share = left_of_share(connection, settings, annotator_id, who.round)
+    leases = list[Lease]()
+    for question in wanted:
+        price = settings.price_of_answer(question[1])
+        if price > left or len(leases) == share:
+            break
+        listed = question[0] not in beyond
+        free = take(connection, who.round, question) if listed and hold else listed
+        if free or (not listed and is_wanted(connection, who.round, question)):
+            leases.append(keep(connection, settings, annotator_id, who.round, question, False, now, hold))
+            left -= price
+    return leases
+
+
+def own_leases(connection: Connection, annotator_id: int, now: float) -> list[Lease]:
+    """What somebody holds, the oldest first."""
+    return [_leased(row) for row in connection.execute(_OWN, {"who": annotator_id, "now": now})]
 
 
 def _keep_seen(

@@ -259,6 +259,27 @@ class Database:
         found = re.search(r'-csearch_path="([^"]+)"', str(self.url.query.get("options", "")))
         return found[1] if found else None
 
+    def beside(self, name: str) -> str:
+        """Where a project of a name is, or can be made, in the same folder or PostgreSQL database.
+
+        Raises
+        ------
+        InputError
+            If this one is no file NAME.db and no schema.
+        """
+        if self.is_sqlite:
+            own = Path(str(self.url.database))
+            if own.suffix != ".db":
+                raise InputError(f"{own}: projects that share examples are files NAME.db of one folder.")
+            return str(own.with_name(f"{name}.db"))
+        if self.schema is None:
+            raise InputError(
+                f"{self.name}: projects that share examples are schemas of a database, as ?schema={name} is."
+            )
+        options = str(self.url.query["options"]).replace(f'"{self.schema}"', f'"{name}"')
+        url = self.url.update_query_dict({"options": options})
+        return url.render_as_string(hide_password=False)
+
     def make_schema(self) -> None:
         """Make the schema that the address names, where it is not there."""
         if self.schema is not None:

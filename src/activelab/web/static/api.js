@@ -3,7 +3,7 @@
 export const page = JSON.parse(document.getElementById("data").textContent);
 
 // An address on this site, which may be below a prefix.
-export const at = (path) => page.root + path;
+export const at = (path, root = page.root) => root + path;
 
 export class ApiError extends Error {
   constructor(status, body) {
@@ -33,32 +33,33 @@ export const session = {
   },
 };
 
-// A request that nobody answered, within some seconds if they are given, has status 0.
-export async function call(method, path, body, seconds = null) {
+// A request that nobody answered, within some seconds if they are given, has status 0. `root` is what the addresses of
+// another project begin with.
+export async function call(method, path, body, seconds = null, root = page.root) {
   const sent = page.csrf;
   try {
-    return await ask(method, path, body, seconds);
+    return await ask(method, path, body, seconds, root);
   } catch (error) {
     if (!page.account || !error.loggedOut || error.code === "wrong_password") throw error;
     let who = null;
     if (error.code === "csrf") {
       // Whoever has logged in again in another tab has another token; somebody else must not answer for them.
-      const now = page.csrf === sent ? await ask("GET", "me") : null;
+      const now = page.csrf === sent ? await ask("GET", "me", undefined, null, page.root) : null;
       if (now?.account.id === page.account.id) page.csrf = now.csrf;
       else who = now?.account.name ?? null;
     }
     if (page.csrf === sent && !(await session.ended(who))) throw error;
-    return ask(method, path, body, seconds);
+    return ask(method, path, body, seconds, root);
   }
 }
 
-async function ask(method, path, body, seconds) {
+async function ask(method, path, body, seconds, root) {
   const headers = { Accept: "application/json" };
   if (page.csrf && method !== "GET") headers["X-CSRF-Token"] = page.csrf;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let response;
   try {
-    response = await fetch(at(`/api/v1/${path}`), {
+    response = await fetch(at(`/api/v1/${path}`, root), {
       method,
       headers,
       body: body === undefined ? undefined : JSON.stringify(body),
@@ -75,8 +76,8 @@ async function ask(method, path, body, seconds) {
   return answer;
 }
 
-export const get = (path) => call("GET", path);
-export const post = (path, body = {}, seconds = null) => call("POST", path, body, seconds);
+export const get = (path, root) => call("GET", path, undefined, null, root);
+export const post = (path, body = {}, seconds = null, root = page.root) => call("POST", path, body, seconds, root);
 
 // Random enough that no two requests are the same.
 export const requestId = () =>

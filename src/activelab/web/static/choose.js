@@ -22,24 +22,31 @@ export const same = (one, other) => words(one) === words(other);
 
 // ------------------------------------------------------------ the classes
 
-// Each class with what is known of it; those of a group stand together.
+// What is known of the classes of a project: `entries`, those of a group beside each other, and which are usual.
 const NOTHING = { key: "", colour: "", ink: "", group: "", description: "", example: "" };
-let entries = [];
-function readClasses() {
-  const { classes, class_notes: notes } = page.project;
+const known = new Map(); // by project
+function readClasses(of) {
+  const { classes, class_notes: notes } = of.project;
   const all = classes.map((label) => {
     const one = { ...NOTHING, ...notes[label], label, name: label };
-    const cut = onScale || one.group ? -1 : label.lastIndexOf(" > ");
+    const cut = of.onScale || one.group ? -1 : label.lastIndexOf(" > ");
     return cut > 0 ? { ...one, group: label.slice(0, cut), name: label.slice(cut + 3) } : one;
   });
-  entries = [...Map.groupBy(all, (one) => one.group).values()].flat();
+  of.entries = [...Map.groupBy(all, (one) => one.group).values()].flat();
 }
-readClasses();
+function knownOf(project) {
+  if (!known.has(project)) {
+    const of = { project, several: project.question === "multilabel", onScale: project.question === "ordinal", usual: null, reading: null };
+    readClasses(of);
+    known.set(project, of);
+  }
+  return known.get(project);
+}
 
 const described = (one) => Boolean(one && (one.description || one.example));
 
 // Labels by their keys: own ones, then those of classes that are called 0 to 9; `listed` get those that are left.
-function keysOf(listed) {
+function keysOf({ entries, onScale }, listed) {
   const keys = new Map();
   for (const one of entries) if (one.key) keys.set(one.key, one.label);
   const bare = (one) => ![...keys.values()].includes(one.label);
@@ -52,17 +59,15 @@ function keysOf(listed) {
 }
 
 // What is likely whatever the example: read once, so that buttons and keys stay as they are while a page is open.
-let usual = null;
-let reading = null;
-const readUsual = () =>
-  (reading ??= get("classes/usual").then(
-    (found) => (usual = found),
-    () => (usual = { recent: [], frequent: [] }),
+const readUsual = (of) =>
+  (of.reading ??= get("classes/usual", of.project.root).then(
+    (found) => (of.usual = found),
+    () => (of.usual = { recent: [], frequent: [] }),
   ));
-const known = (labels) => labels.map((label) => entries.find((one) => one.label === label)).filter(Boolean);
-const likely = () => new Set([...new Set([...known(usual.recent).slice(0, 4), ...known(usual.frequent), ...entries])].slice(0, LIKELY));
-const firstOnes = () => [...new Set([...known(usual.recent).slice(0, 5), ...known(usual.frequent)])].slice(0, LIKELY);
-function remember(labels) {
+const those = (of, labels) => labels.map((label) => of.entries.find((one) => one.label === label)).filter(Boolean);
+const likely = (of) => new Set([...new Set([...those(of, of.usual.recent).slice(0, 4), ...those(of, of.usual.frequent), ...of.entries])].slice(0, LIKELY));
+const firstOnes = (of) => [...new Set([...those(of, of.usual.recent).slice(0, 5), ...those(of, of.usual.frequent)])].slice(0, LIKELY);
+function remember({ usual }, labels) {
   if (usual) usual.recent = [...new Set([...labels, ...usual.recent])].slice(0, 12);
 }
 
@@ -108,10 +113,10 @@ export function yesOrNo(box, give) {
 const living = new Set();
 let count = 0;
 
-// The classes are others now, as `project` of the API says: every chooser is made again.
-export function renew(project) {
-  Object.assign(page.project, project);
-  readClasses();
+// The classes of a project are others now, as `now` of the API says: every chooser is made again.
+export function renew(now, project = page.project) {
+  Object.assign(project, now);
+  readClasses(knownOf(project));
   for (const one of living) {
     if (one.box.isConnected) one.build();
     else living.delete(one);
@@ -121,24 +126,26 @@ export function renew(project) {
 // Fills a box. `give` is called with what was chosen: a class, or a list of classes.
 // What it returns: press(key) answers by a key and says whether it is one of its own; reset() forgets what is marked;
 // keys() are the classes with their keys; `ready` is when all is there.
-export function chooser(box, give, { keyed = true, chosen = null, name = "Classes" } = {}) {
+export function chooser(box, give, { keyed = true, chosen = null, name = "Classes", project = page.project } = {}) {
+  const of = knownOf(project);
   const id = `chooser-${++count}`;
   let made;
   let keys = new Map();
   const build = () => {
+    const { entries, several, onScale, usual } = of;
     const many = !onScale && entries.length > MANY;
     const finds = !onScale && entries.length > FOUND;
     if (finds && !usual) {
       box.replaceChildren();
       made = { buttons: [] };
-      return readUsual().then(build);
+      return readUsual(of).then(build);
     }
     const mine = [chosen ?? []].flat();
-    const shown = many ? likely() : null;
+    const shown = many ? likely(of) : null;
     const listed = many ? entries.filter((one) => shown.has(one) || mine.includes(one.label)) : entries;
-    keys = keyed ? keysOf(listed) : new Map();
+    keys = keyed ? keysOf(of, listed) : new Map();
     const keyOf = new Map([...keys].map(([key, label]) => [label, key]));
-    made = (several ? boxes : onScale ? scale : choices)(box, give, { id, keyOf, listed, many, finds, keyed, chosen });
+    made = (several ? boxes : onScale ? scale : choices)(box, give, { of, id, keyOf, listed, many, finds, keyed, chosen });
     return Promise.resolve();
   };
   box.setAttribute("aria-label", name);
@@ -153,13 +160,13 @@ export function chooser(box, give, { keyed = true, chosen = null, name = "Classe
     reset: () => made.reset?.(),
     press: (key) => {
       if (key === "/" && made.find) made.find();
-      else if (keys.has(key)) made.take(entries.find((one) => one.label === keys.get(key)));
+      else if (keys.has(key)) made.take(of.entries.find((one) => one.label === keys.get(key)));
       else return made.press?.(key) ?? false;
       return true;
     },
     keys: () => {
       const keyOf = new Map([...keys].map(([key, label]) => [label, key]));
-      return entries.map((one) => ({ ...one, key: keyOf.get(one.label) ?? "" })).filter((one) => one.key || entries.length <= MANY);
+      return of.entries.map((one) => ({ ...one, key: keyOf.get(one.label) ?? "" })).filter((one) => one.key || of.entries.length <= MANY);
     },
   };
 }
@@ -200,7 +207,7 @@ function grid(listed, buttons, many) {
 }
 
 // A line that says what a class means: that which is pointed at, has the focus, or is held by a finger.
-function meaning(area, id, entryAt) {
+function meaning(area, id, entries, entryAt) {
   if (!entries.some(described)) return { line: null, tell: () => {} };
   const idle = `${matchMedia("(hover: none)").matches ? "Hold" : "Point at"} a class to read what it means.`;
   const line = make("p", { class: "about quiet", id: `${id}-about` }, idle);
@@ -242,14 +249,14 @@ function meaning(area, id, entryAt) {
 }
 
 // What stands in a box: buttons, or a field with the likely ones; their meaning; what comes below.
-function fill(box, buttons, { id, listed, many, finds }, acts, ...below) {
+function fill(box, buttons, { of, id, listed, many, finds }, acts, ...below) {
   const area = make("div", { class: "choosing", role: "presentation" });
   const resting = grid(listed, buttons, many);
   let finder = null;
   let said = null;
-  if (finds) finder = palette(entries, { id: `${id}-find`, resting, first: firstOnes, tell: (one) => said?.tell(one), ...acts });
+  if (finds) finder = palette(of.entries, { id: `${id}-find`, resting, first: () => firstOnes(of), tell: (one) => said?.tell(one), ...acts });
   area.append(finder ? finder.element : resting);
-  said = meaning(area, id, finder?.entryOf);
+  said = meaning(area, id, of.entries, finder?.entryOf);
   if (said.line) area.append(said.line);
   box.classList.add("chooser");
   box.replaceChildren(area, ...below);
@@ -264,11 +271,11 @@ function flash(button) {
 
 // One of several classes: each button answers.
 function choices(box, give, about) {
-  const { keyOf, listed, many, keyed, chosen } = about;
+  const { of, keyOf, listed, many, keyed, chosen } = about;
   box.setAttribute("role", "group");
   const take = (one) => {
     flash(buttons.get(one.label));
-    remember([one.label]);
+    remember(of, [one.label]);
     give(one.label);
   };
   const buttons = new Map(
@@ -295,8 +302,9 @@ function choices(box, give, about) {
 // A point of a scale. A key or a click answers; arrows mark a point, which Enter or Space gives.
 function scale(box, give, about) {
   const { keyOf, keyed, chosen } = about;
+  const { entries, project } = about.of;
   const classes = entries.map((one) => one.label);
-  const ends = page.project.scale_ends;
+  const ends = project.scale_ends;
   box.setAttribute("role", "radiogroup");
   box.classList.add("scale");
   const wordy = classes.some((label) => label.length > 4);
@@ -342,7 +350,7 @@ function scale(box, give, about) {
     move(event.key);
   });
   const edge = (place) => make("span", { class: "quiet" }, meant[place]);
-  const { line } = meaning(points, about.id);
+  const { line } = meaning(points, about.id, entries);
   box.replaceChildren(points, ...(meant.length ? [make("div", { class: "ends", "aria-hidden": "true" }, edge(0), edge(1))] : []), ...(line ? [line] : []));
   show(false);
   return {
@@ -365,7 +373,8 @@ function scale(box, give, about) {
 // Any number of classes: keys and clicks tick, Enter gives what is ticked. None has a button of its own, so that
 // nobody gives it by mistake.
 function boxes(box, give, about) {
-  const { keyOf, listed, many, keyed, chosen } = about;
+  const { of, keyOf, listed, many, keyed, chosen } = about;
+  const { entries } = of;
   box.setAttribute("role", "group");
   box.classList.add("boxes");
   const ticked = new Set(Array.isArray(chosen) ? chosen : []);
@@ -388,9 +397,9 @@ function boxes(box, give, about) {
   const found = many ? make("div", { class: "found", role: "group", "aria-label": "Also ticked" }) : null; // by typing
   const send = () => {
     const label = entries.filter((one) => ticked.has(one.label)).map((one) => one.label);
-    const order = page.project.classes;
+    const order = of.project.classes;
     if (label.length) {
-      remember(label);
+      remember(of, label);
       give(label.sort((one, other) => order.indexOf(one) - order.indexOf(other)));
     }
     return label.length > 0;

@@ -34,11 +34,11 @@ function plain(value) {
 }
 
 // Elements come as trees from the server, which allows a few kinds alone.
-export const built = (nodes) =>
+export const built = (nodes, root) =>
   nodes.map((one) => {
     if (typeof one === "string") return one;
-    if (one.tag === "img") return picture(one.attributes.src, one.attributes.alt);
-    const element = make(one.tag, one.attributes, built(one.children));
+    if (one.tag === "img") return picture(one.attributes.src, one.attributes.alt, root);
+    const element = make(one.tag, one.attributes, built(one.children, root));
     return one.tag === "table" || one.tag === "pre" ? make("div", { class: "wide", tabindex: 0, role: "group", "aria-label": one.tag === "pre" ? "Code" : "Table" }, element) : element;
   });
 
@@ -60,8 +60,8 @@ export function begin(content) {
 // ------------------------------------------------------------ what cannot be shown
 
 // A file that failed is looked at again: it waits where nobody answered, and is lost where the server says why.
-function load(element, path, lost) {
-  const address = at(path);
+function load(element, path, lost, root) {
+  const address = at(path, root);
   let wait = 2;
   const again = () => {
     wait = Math.min(2 * wait, 60);
@@ -94,9 +94,9 @@ function figure(kind, element, address, ...tools) {
 export const isBroken = (parts) => parts.some((one) => one.matches(".broken"));
 
 // A small picture, in a list or in a text.
-export function picture(address, alt = "") {
+export function picture(address, alt = "", root = undefined) {
   const image = make("img", { class: "image", alt });
-  load(image, address, () => image.replaceWith(make("span", { class: "problem" }, alt ? `“${alt}”: the picture cannot be shown` : "no picture")));
+  load(image, address, () => image.replaceWith(make("span", { class: "problem" }, alt ? `“${alt}”: the picture cannot be shown` : "no picture")), root);
   return image;
 }
 

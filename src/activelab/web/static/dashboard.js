@@ -60,7 +60,7 @@ function showStatus(status) {
 }
 
 async function showRounds() {
-  const [charts, rounds, cases] = await Promise.all([`charts?width=${width}`, "rounds", "adjudication?limit=6"].map(get));
+  const [charts, rounds, cases] = await Promise.all([`charts?width=${width}`, "rounds", "adjudication?limit=6"].map((path) => get(path)));
   showCases(cases);
   const drawn = (chart, missing) => (chart === null ? [quiet(missing)] : show(chart));
   $("curve").replaceChildren(...drawn(charts.learning_curve, "It begins with the first trained round."));

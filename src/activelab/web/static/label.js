@@ -1,8 +1,10 @@
 // The annotation page. Answers are shown as given at once and leave by outbox.js; the next examples are here before
 // they are needed. Until the first answer nothing is kept from others: what is shown then is only looked at.
 
-import { at, call, get, page, post, requestId } from "./api.js";
-import { chooser, onScale, renew, several, words, yesNo, yesOrNo } from "./choose.js";
+import { at, get, page, post, requestId } from "./api.js";
+import { group, of, questions, rootOf } from "./asked.js";
+import { blocks, inWords } from "./blocks.js";
+import { onScale, renew, several } from "./choose.js";
 import { begin, built, isBroken, showContent, started } from "./content.js";
 import { $, capital, make, note, number, start } from "./dom.js";
 import * as goal from "./goal.js";
@@ -16,7 +18,7 @@ import { swipes } from "./swipe.js";
 const SHOWN = 4; // examples that are looked at before the first answer
 const NEAR = 4; // examples whose images are fetched side by side
 const CANNOT_TELL = "I cannot tell"; // an answer that says something of the example: an abstention, no skip
-const REASONS = [
+const REASONS = group ? ["It is damaged or empty", "The questions do not fit it"] : [
   "It is damaged or empty",
   onScale ? "The question does not fit it" : several ? "It fits a class that is missing" : "It fits no class",
   ...(onScale || several ? [] : ["It fits several classes"]),
@@ -25,7 +27,8 @@ const REASONS = [
 
 const items = []; // the first is shown
 const done = new Set(); // leases that were answered here; a late reply brings them once more
-let yours = page.account.num_labels;
+const answered = new Map(); // of examples: what was said here to each question
+let yours = group ? questions.reduce((sum, one) => sum + one.yours, 0) : page.account.num_labels;
 let progress = null;
 let given = 0; // answers that were given or taken back here
 let old = true; // whether the progress has to be read again
@@ -35,6 +38,9 @@ let waiting = null;
 let busy = false;
 let begun = false; // whether anything was answered: only then examples are kept for us
 let fetching = null; // an image far ahead
+let filling = false; // whether more of several questions is fetched
+let finished = false; // whether all that was asked of an example is answered since more of several questions was fetched
+let turned = null; // the block that somebody went to
 let unsaid = null; // what was answered, while the next example, which is said with it, is not here yet
 
 // ---------------------------------------------------------------- what is shown
@@ -42,32 +48,56 @@ let unsaid = null; // what was answered, while the next example, which is said w
 function show() {
   const box = $("example");
   const item = items[0];
+  const stays = Boolean(item?.shown && item.shown[0] === box.firstChild);
   clearTimeout(waiting);
   shownAt = performance.now();
   hidden = 0;
-  if (stale) rebuild();
-  choice.reset();
-  const asked = item?.asked ?? null;
-  single.show(asked);
-  $("classes").hidden = asked !== null;
+  if (stale.size) rebuild();
+  for (const block of all) if (!stays || !group) block.reset();
+  showBlocks();
   sayKeys();
   lock();
   if (item) {
     item.shown ??= showContent(item.content);
-    box.replaceChildren(...item.shown);
-    started(item.shown);
+    for (const one of pending()) one.shown = item.shown;
+    if (!stays || !group) {
+      box.replaceChildren(...item.shown);
+      started(item.shown);
+      box.scrollTop = 0;
+      scrollTo(0, 0);
+    }
     if (unsaid) say(unsaid, describe(item));
     box.setAttribute("aria-busy", "false");
-    box.scrollTop = 0;
     box.tabIndex = box.scrollHeight > box.clientHeight ? 0 : -1;
-    scrollTo(0, 0);
     prefetch();
-  } else if (out.waits()) {
+  } else if (out.waits() || filling) {
     box.replaceChildren(make("p", { class: "quiet waiting" }, "Loading …"));
     box.setAttribute("aria-busy", "true");
   } else {
     showNothing();
   }
+}
+
+// What is asked about the example that is shown, and what was said of it.
+function showBlocks() {
+  const inside = document.activeElement?.closest(".question");
+  const said = answered.get(items[0]?.example);
+  for (const block of all) block.show(pending().find((one) => of(one) === block.question) ?? null, said?.get(block.question), false);
+  if (!turned?.item) turned = all.find((block) => block.item) ?? null;
+  if (!group) return;
+  $("questions").hidden = !items.length;
+  if (turned) turned.box.classList.add("on");
+  // The keyboard goes on where the next answer is, but at no answer, which one more Enter would give.
+  if (inside && turned && inside !== turned.box) turned.box.focus({ preventScroll: true });
+  turned?.box.scrollIntoView({ block: "nearest" });
+}
+const pending = () => (group ? items.filter((one) => one.example === items[0].example) : items.slice(0, 1));
+const current = () => turned?.item ?? items[0];
+function turn(block) {
+  if (!block.item || block === turned) return;
+  turned?.box.classList.remove("on");
+  turned = block;
+  block.box.classList.add("on");
 }
 
 // What cannot be shown can be skipped only.
@@ -102,9 +132,9 @@ async function showNothing() {
   if (out.offline()) tell("What was here is answered.", "The next examples come when your answers have been sent.");
   else {
     try {
-      const { reason, seconds, automatic } = await get("why-nothing");
+      const { reason, seconds, automatic, root } = await why();
       if (items.length || out.waits()) return;
-      if (reason === "practice") return practise();
+      if (reason === "practice") return practise(root);
       tell(...NOTHING[reason](seconds, automatic));
       again = Math.min(Math.max(seconds ?? again, 2), again);
     } catch {
@@ -116,16 +146,25 @@ async function showNothing() {
   waiting = setTimeout(refill, 1000 * again);
 }
 
-const key = (one) => `${one.example}/${one.asked ?? ""}`;
+// Of several questions the reason that ends first.
+async function why() {
+  const all = await Promise.all(questions.map(async ({ root }) => ({ ...(await get("why-nothing", root)), root })));
+  const order = ["practice", "training", "held", "share", "seen", "done", "budget", "empty"];
+  return all.sort((one, other) => order.indexOf(one.reason) - order.indexOf(other.reason))[0];
+}
+
+const leaseOf = (one) => `${one.question ?? ""}/${one.lease}`;
+const key = (one) => `${one.question ?? ""}/${one.example}/${one.asked ?? ""}`;
 const under = () => out.outbox.filter((one) => !one.undoes).map((one) => one.item);
 
 // What is here already, only looked at so far, may be kept for us now.
 function add(more) {
   const here = new Map([...items, ...under()].map((one) => [key(one), one]));
   for (const item of more) {
-    if (done.has(item.lease)) continue;
+    if (done.has(leaseOf(item))) continue;
     const known = here.get(key(item));
     if (known) Object.assign(known, { lease: item.lease, price: item.price });
+    else if (group) items.splice(items.findLastIndex((one) => one.example === item.example) + 1 || items.length, 0, item);
     else items.push(item);
   }
   prefetch();
@@ -134,6 +173,7 @@ function add(more) {
 // The next images are fetched side by side, the others one after the other, lest answers wait for them.
 function prefetch() {
   for (const [place, item] of items.entries()) {
+    item.shown ??= group ? items.find((one) => one.example === item.example && one.shown)?.shown : undefined;
     if (item.shown) continue;
     if (place >= NEAR && fetching) return;
     item.shown = showContent(item.content);
@@ -152,6 +192,10 @@ function prefetch() {
 }
 
 const describe = (item) => {
+  if (group) {
+    const goes = answered.has(item.example) ? "" : `${begin(item.content).slice(0, 300)}. `;
+    return `Next: ${goes}${item.asked === null ? of(item).title : `Is it also ${item.asked}?`}`;
+  }
   const question = item.asked === null ? "" : `Is it also ${item.asked}? `;
   return `Next: ${question}${begin(item.content).slice(0, 300)}`;
 };
@@ -191,45 +235,77 @@ async function readProgress() {
   old = true;
   if (out.outbox.length) return;
   try {
-    const read = await call("GET", `progress?since=${goal.today()}`);
-    if (read.version !== page.project.version) await projectChanged();
-    if (read.messages) await showMessages();
-    if (read.practise) return practise();
+    const each = await Promise.all(questions.map((one) => get(`progress?since=${goal.today()}`, one.root)));
+    for (const [place, read] of each.entries()) {
+      const question = questions[place];
+      if (read.version !== question.version) await projectChanged(question);
+      if (read.messages) await showMessages(question.root);
+      if (read.practise) return practise(question.root);
+    }
     if (given !== before) return;
     old = false;
-    progress = read;
-    yours = read.yours;
+    progress = together(each);
+    yours = progress.yours;
     showProgress();
   } catch {
     // It is read again soon.
   }
 }
 
+// Of several questions the sums; the pace is that of one answer after the other.
+function together(each) {
+  if (!group) return each[0];
+  const sum = (name) => each.reduce((all, one) => all + (one[name] ?? 0), 0);
+  const every = (name) => each.every((one) => one[name] !== null);
+  return {
+    yours: sum("yours"),
+    collected: sum("collected"),
+    budget: every("budget") ? sum("budget") : null,
+    today: sum("today"),
+    goal: sum("goal") || null,
+    pace: every("pace") ? each.length / each.reduce((all, one) => all + 1 / one.pace, 0) : null,
+  };
+}
+
 // Whoever was sent to practise again gets nothing more here; what they answered is stored.
-const practise = () => location.assign(at("/tour"));
+const practise = (root) => location.assign(at("/tour", root));
 
 // ---------------------------------------------------------------- answers
 
-const said = (one) => (one.body.kind === "label" ? (one.item.asked === null ? words(one.body.label) : `${one.item.asked}: ${yesNo(one.body.label)}`) : one.body.kind === "skip" ? "Skipped" : "Cannot tell");
-const own = ({ item, body }) => ({ example: item.example, content: item.content, asked: item.asked, ...body });
+const said = (one) => (group ? `${of(one.item).title}: ` : "") + inWords(one);
+const own = ({ item, body }) => ({ example: item.example, content: item.content, asked: item.asked, question: item.question, ...body });
 
-function answer(kind, { label = null, reason = null } = {}) {
-  const item = items[0];
+function answer(kind, { label = null, reason = null, item = current() } = {}) {
   if (!item || busy || (kind !== "skip" && isBroken(item.shown))) return;
-  items.shift();
-  // Whoever passes an example over is asked no more about it.
-  while (kind === "skip" && items[0]?.example === item.example) items.shift();
+  // Whoever passes an example over is asked no more about it: the first of each question says so.
+  const asked = kind === "skip" ? pending() : [item];
+  const first = kind === "skip" ? asked.filter((one, place) => asked.findIndex((other) => of(other) === of(one)) === place) : asked;
+  for (let place = items.length - 1; place >= 0; place--) {
+    if (kind === "skip" ? items[place].example === item.example : items[place] === item) items.splice(place, 1);
+  }
+  turned = null; // the first that is left is next
   const remarks = remark.take(kind, reason);
   const seconds = Math.min(Math.max((performance.now() - shownAt - hidden) / 1000, 0), 86400);
-  const one = { item, body: { kind, label, ...remarks, seconds } };
   begun = true;
-  done.add(item.lease);
+  finished ||= group && items[0]?.example !== item.example;
+  for (const [place, one] of first.entries()) store({ item: one, body: { kind, label, ...remarks, seconds: place ? 0 : seconds } });
+  unsaid = kind === "unsure" ? "Stored that you cannot tell." : kind === "skip" ? "Skipped." : `${said({ item, body: { kind, label } })}.`;
+  show();
+}
+
+function remember(one) {
+  const { item } = one;
+  done.add(leaseOf(item));
+  if (group) answered.set(item.example, (answered.get(item.example) ?? new Map()).set(of(item), inWords(one)));
+}
+
+function store(one) {
+  const { item, body } = one;
+  remember(one);
   out.push(one);
   tabs?.postMessage(key(item));
-  count(item, Number(kind === "label"), 1);
+  count(item, Number(body.kind === "label"), 1);
   mine.add(own(one));
-  unsaid = `${kind === "unsure" ? "Stored that you cannot tell" : said(one)}.`;
-  show();
 }
 
 // What comes back of an answer, and of one that is taken back.
@@ -240,10 +316,16 @@ function stored(one, reply) {
     else gone(one.item, "Somebody else has the example now.");
   } else {
     add(reply.items);
-    const lost = new Set(reply.lost);
-    for (let place = items.length - 1; place > 0; place--) if (lost.has(items[place].lease)) items.splice(place, 1);
+    lose((one) => reply.lost.includes(one.lease));
   }
   if (empty && items.length) show();
+}
+
+// What is asked of others now; what is looked at stays.
+function lose(isLost) {
+  for (let place = items.length - 1; place > 0; place--) {
+    if (isLost(items[place]) && !(group && items[place].example === items[0].example)) items.splice(place, 1);
+  }
 }
 
 function refused(one, why) {
@@ -256,22 +338,35 @@ function refused(one, why) {
 function gone(item, why) {
   const place = items.findIndex((one) => key(one) === key(item));
   if (place < 0) return;
+  const shown = items[0].example;
   items.splice(place, 1);
-  if (place) return;
+  if (place && !(group && item.example === shown)) return;
   note(why);
   show();
 }
 
+// What is asked of the examples that come next. As long as nothing was answered they are only looked at; of several
+// questions all that is in hand is kept from then on, since an answer brings nothing with it.
 async function refill() {
   clearTimeout(waiting);
   if (out.offline()) return items.length ? null : show();
+  if (filling) return;
+  filling = group;
+  finished = false;
+  const [empty, asked] = [!items.length, pending().length];
   try {
-    const have = [...items, ...under()].map((item) => item.lease);
-    const reply = await post("leases", { count: SHOWN, hold: false, have });
-    const empty = !items.length;
-    add(reply.items);
+    const here = [...items, ...under()];
+    if (group) {
+      const have = Object.fromEntries(questions.map(({ name }) => [name, here.filter((one) => one.question === name).map((one) => one.lease)]));
+      const reply = await post("leases/together", begun ? { count: "ahead", have } : { count: SHOWN, hold: false, have });
+      add(reply.items);
+      lose((one) => reply.lost[one.question]?.includes(one.lease));
+    } else add((await post("leases", { count: SHOWN, hold: false, have: here.map((one) => one.lease) })).items);
+    filling = false;
     if (empty) show();
+    else if (pending().length !== asked) showBlocks(); // what is marked stays
   } catch (error) {
+    filling = false;
     if (!items.length) show();
     if (!error.passing) note(capital(error.message), "bad");
   }
@@ -279,33 +374,51 @@ async function refill() {
 
 const LATER_UNDO = "Offline: what is stored already can be taken back when the network is here again.";
 
+// What was passed over in one go comes back in one go.
 async function undo() {
   if (busy) return;
+  await listed;
+  const last = mine.latest();
+  const alike = () => group && last?.kind === "skip" && mine.latest()?.kind === "skip" && mine.latest().example === last.example;
+  while ((await undoOne()) && (await listed, alike()));
+}
+let listed = null; // when one's own answers are read, which say to which question the last one is
+
+async function undoOne() {
   const one = out.takeBack();
   if (one) {
-    if (!one.tried) done.delete(one.item.lease);
+    if (!one.tried) done.delete(leaseOf(one.item));
     count(one.item, -Number(one.body.kind === "label"), -1);
     mine.drop(own(one));
-    return again(one.item);
+    again(one.item);
+    return true;
   }
   if (out.offline()) return note(LATER_UNDO, "bad");
   busy = true;
   try {
     await out.settled();
     given += 1;
-    const { item } = await post("undo", { request: requestId() }, 10);
-    if (item) again(item);
+    const { question } = mine.latest() ?? {};
+    const { item } = await post("undo", { request: requestId() }, 10, rootOf({ question }));
+    if (item) again({ ...item, question });
     else note("Your last answer is taken back. Somebody else has the example now.");
-    mine.load(); // the next answer need not wait for it
-    await readProgress();
+    const read = mine.load(); // the next answer need not wait for it, nor for the progress
+    if (group) listed = read;
+    readProgress();
+    return true;
   } catch (error) {
     note(error.passing ? LATER_UNDO : capital(error.message), "bad");
+    return false;
   } finally {
     busy = false;
   }
 }
 
 function again(item) {
+  answered.get(item.example)?.delete(of(item));
+  item.shown ??= items.find((one) => one.example === item.example)?.shown;
+  turned = all.find((block) => block.question === of(item));
+  turned.reset();
   items.unshift(item);
   say("Taken back.", describe(item).replace("Next", "Again"));
   note("Your last answer is taken back.");
@@ -328,30 +441,30 @@ tabs?.addEventListener("message", ({ data }) => {
 
 // ---------------------------------------------------------------- classes and guidelines that change
 
-let stale = false; // whether the buttons are those of earlier classes
+const stale = new Set(); // questions whose buttons are those of earlier classes
 
-async function projectChanged() {
-  const before = page.project;
-  const now = await get("project");
+async function projectChanged(before) {
+  const now = await get("project", before.root);
   if (now.question !== before.question) return location.reload();
-  page.project = now;
+  const earlier = { ...before };
+  Object.assign(before, now);
   const list = (classes, one, more) => (classes.length ? [`${classes.length === 1 ? one : `${classes.length} ${more}`}: ${classes.join(", ")}.`] : []);
   const changes = [
-    ...list(now.classes.filter((label) => !before.classes.includes(label)), "A new class", "new classes"),
-    ...list(before.classes.filter((label) => !now.classes.includes(label)), "A class is gone", "classes are gone"),
-    ...(now.guidelines === before.guidelines ? [] : ["The guidelines have changed."]),
+    ...list(now.classes.filter((label) => !earlier.classes.includes(label)), "A new class", "new classes"),
+    ...list(earlier.classes.filter((label) => !now.classes.includes(label)), "A class is gone", "classes are gone"),
+    ...(now.guidelines === earlier.guidelines ? [] : ["The guidelines have changed."]),
   ];
   showGuidelines();
-  stale = true;
+  stale.add(before);
   // What is ticked already stays; the next example has the new buttons.
-  if (!$("classes").querySelector("[role=checkbox][aria-checked=true]")) rebuild();
+  if (!document.querySelector(".answers [role=checkbox][aria-checked=true]")) rebuild();
   $("news-words").textContent = changes.join(" ");
   $("news").hidden = !changes.length;
 }
 
 function rebuild() {
-  stale = false;
-  renew(page.project);
+  for (const question of stale) renew(question, question);
+  stale.clear();
   lock();
 }
 
@@ -359,12 +472,8 @@ $("news-close").addEventListener("click", () => ($("news").hidden = true));
 
 // ---------------------------------------------------------------- buttons and keys
 
-const choice = chooser($("classes"), give, { name: onScale ? "Rating" : several ? "Classes, as many as fit" : "Classes" });
-const single = yesOrNo($("one"), give);
-
-function give(label) {
-  if (items.length) answer("label", { label });
-}
+const all = blocks((block, label) => block.item && answer("label", { label, item: block.item }), turn);
+const give = (label) => items.length && answer("label", { label });
 
 for (const name of ["skip", "unsure"]) $(name).classList.add("answer");
 $("unsure").addEventListener("click", () => answer("unsure"));
@@ -402,7 +511,7 @@ function guidelines(open = $("guidelines").hidden) {
   else $("guide").focus();
 }
 function showGuidelines() {
-  const shown = built(page.project.guidelines_shown);
+  const shown = questions.flatMap((one) => (one.guidelines_shown.length ? [group ? make("h3", { dir: "auto" }, one.title) : "", ...built(one.guidelines_shown, one.root)] : []));
   $("guidelines-text").replaceChildren(...(shown.length ? shown : [make("span", { class: "quiet" }, "There are none for this project yet.")]));
 }
 showGuidelines();
@@ -413,7 +522,7 @@ $("shortcuts").addEventListener("change", () => {
   localStorage.setItem("shortcuts", $("shortcuts").checked ? "on" : "off");
 });
 
-const asker = () => (items[0] && items[0].asked !== null ? single : choice);
+const asker = () => (turned ?? all[0]).asker;
 // Keys beside those of the classes: `project/class_notes.py` keeps them from these.
 const ACTIONS = {
   c: ["Cannot tell", () => answer("unsure")],
@@ -439,7 +548,7 @@ document.addEventListener("keydown", (event) => {
   if (typing) return;
   if (!$("shortcuts").checked) return;
   pressed(event, (key) => {
-    const remarks = remark.actions(items[0]);
+    const remarks = remark.actions(current());
     if (remarks[key]) {
       remarks[key]();
       return true;
@@ -455,9 +564,9 @@ document.addEventListener("keydown", (event) => {
 const YES_NO = [["y", "Yes"], ["n", "No"]];
 function showKeys() {
   const row = (key, ...said) => [make("dt", {}, key ? make("kbd", {}, key) : null), make("dd", { dir: "auto" }, said)];
-  const classes = choice.keys().flatMap((one) => row(one.key, make("b", {}, one.label), one.description ? ` ${one.description}` : "", one.example ? make("i", {}, ` e.g. ${one.example}`) : ""));
-  const answers = items[0]?.asked ? YES_NO.flatMap(([key, said]) => row(key, said)) : classes;
-  const rest = [...Object.entries(ACTIONS).map(([key, [said]]) => [key === "Backspace" ? "⌫" : key, said]), ...Object.keys(remark.actions(items[0])).map((key) => [key, key === "f" ? "Flag" : "Note"]), ["/", "Find a class, where there are many"], [several ? "↵" : "↓", several ? "Store what is ticked" : "Scroll a long example"]];
+  const classes = (turned ?? all[0]).choice.keys().flatMap((one) => row(one.key, make("b", {}, one.label), one.description ? ` ${one.description}` : "", one.example ? make("i", {}, ` e.g. ${one.example}`) : ""));
+  const answers = current()?.asked ? YES_NO.flatMap(([key, said]) => row(key, said)) : classes;
+  const rest = [...Object.entries(ACTIONS).map(([key, [said]]) => [key === "Backspace" ? "⌫" : key, said]), ...Object.keys(remark.actions(current())).map((key) => [key, key === "f" ? "Flag" : "Note"]), ["/", "Find a class, where there are many"], [several ? "↵" : "↓", several ? "Store what is ticked" : "Scroll a long example"]];
   $("keys-list").replaceChildren(...answers, ...rest.flatMap(([key, said]) => row(key, said)));
   $("keys-dialog").showModal();
 }
@@ -466,7 +575,8 @@ $("keys-close").addEventListener("click", () => $("keys-dialog").close());
 
 // What a swipe to the left and to the right does: of two answers each one, else what does no harm.
 function sides() {
-  if (items[0]?.asked) return single.buttons.map((one) => [one.querySelector(".name").textContent, () => one.click()]);
+  if (group) return [["skip", askReason], ["undo", undo]];
+  if (items[0]?.asked) return all[0].single.buttons.map((one) => [one.querySelector(".name").textContent, () => one.click()]);
   const { classes } = page.project;
   if (!several && !onScale && classes.length === 2) return classes.map((label) => [label, () => give(label)]);
   return [["skip", askReason], ["undo", undo]];
@@ -506,11 +616,11 @@ document.addEventListener("visibilitychange", () => {
 
 const events = {
   // What is answered and waits behind this one is still to be kept.
-  ahead: () => (begun ? { then_lease: "ahead", have: items.map((item) => item.lease) } : {}),
+  ahead: () => (begun && !group ? { then_lease: "ahead", have: items.map((item) => item.lease) } : {}),
   stored,
   refused,
   idle: () => {
-    if (!items.length) refill();
+    if (!items.length || finished) refill();
     if (old) readProgress();
   },
   said,
@@ -519,11 +629,11 @@ const events = {
 
 showProgress();
 const left = await out.begin(events); // before examples come: what is answered is not asked again
-await start(() => Promise.all([choice.ready.then(refill), mine.load()]));
+await start(() => Promise.all([Promise.all(all.map((one) => one.ready)).then(refill), mine.load()]));
 // Tab goes on to the answer from here, and back to what stands above.
 if (document.activeElement === document.body) $("main").focus({ preventScroll: true });
 for (const one of left) {
-  done.add(one.item.lease);
+  remember(one);
   mine.add(own(one));
 }
 out.send();

@@ -1,7 +1,8 @@
 // One's own answers: the last ones as a strip, all of them in a list, and each to be corrected.
 
 import { call, get, requestId } from "./api.js";
-import { chooser, several, words, yesNo, yesOrNo } from "./choose.js";
+import { group, of, questions, rootOf } from "./asked.js";
+import { chooser, words, yesNo, yesOrNo } from "./choose.js";
 import { begin, picture, showContent } from "./content.js";
 import { $, capital, make, note } from "./dom.js";
 
@@ -11,9 +12,14 @@ const SAID = {
   skip: () => "skipped",
   unsure: () => "cannot tell",
 };
-const said = (one) => SAID[one.kind](one);
+const said = (one) => (group ? `${of(one).title}: ` : "") + SAID[one.kind](one);
 export const begins = (one) => begin(one.content);
-const same = (one, other) => one.example === other.example && one.asked === other.asked;
+const same = (one, other) => one.example === other.example && one.asked === other.asked && one.question === other.question;
+// Answers to all questions, the latest first.
+async function read(limit, words = "") {
+  const found = await Promise.all(questions.map(async ({ name, root }) => (await get(`answers?limit=${limit}&words=${encodeURIComponent(words)}`, root)).map((one) => ({ ...one, question: name }))));
+  return found.flat().sort((one, other) => other.time - one.time).slice(0, limit);
+}
 
 let last = []; // the latest first
 let open = null; // what is corrected
@@ -33,9 +39,11 @@ export function drop(one) {
   showStrip();
 }
 
+export const latest = () => last[0];
+
 export async function load() {
   try {
-    last = await get(`answers?limit=${SHOWN}`);
+    last = await read(SHOWN);
     showStrip();
   } catch {
     // They come with the next answer.
@@ -84,7 +92,7 @@ let turn = 0;
 async function search() {
   const now = ++turn;
   try {
-    const found = await get(`answers?limit=100&words=${encodeURIComponent($("mine-words").value.trim())}`);
+    const found = await read(100, $("mine-words").value.trim());
     if (now !== turn) return;
     const rows = found.map((one) =>
       make("li", {}, make("button", { type: "button", class: "plain begin", dir: "auto", onclick: () => correct(one) }, begins(one).slice(0, 120)), make("b", { dir: "auto" }, said(one))),
@@ -113,7 +121,7 @@ function correct(one) {
   $("mine-classes").hidden = one.asked !== null;
   if (one.asked === null) {
     const box = make("div");
-    chooser(box, (label) => give("label", label), { keyed: false, chosen: one.label ?? (several ? [] : null), name: "Another answer" });
+    chooser(box, (label) => give("label", label), { keyed: false, chosen: one.label ?? (of(one).question === "multilabel" ? [] : null), name: "Another answer", project: of(one) });
     $("mine-classes").replaceChildren(box);
   } else single.show(one.asked);
   if (!isOpen()) $("mine-dialog").showModal();
@@ -133,7 +141,7 @@ function show(one) {
 async function give(kind, label) {
   const { example, asked } = open;
   try {
-    await call("PUT", `answers/${example}`, { kind, label, asked, request: requestId() });
+    await call("PUT", `answers/${example}`, { kind, label, asked, request: requestId() }, null, rootOf(open));
     const now = { ...open, kind, label, reason: open.kind === "skip" ? null : open.reason };
     last = last.map((one) => (same(one, now) ? now : one));
     showStrip();

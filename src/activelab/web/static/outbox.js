@@ -4,6 +4,7 @@
 
 import { page, post, requestId } from "./api.js";
 import { about, askAgain } from "./again.js";
+import { rootOf } from "./asked.js";
 import { $, make, number } from "./dom.js";
 import * as keep from "./keep.js";
 
@@ -105,8 +106,8 @@ async function sendAll() {
     let reply = null;
     try {
       reply = await (next.undoes
-        ? post("undo", { request: next.request, of: next.undoes }, SECONDS)
-        : post(`leases/${next.item.lease}/answer`, { ...next.body, request: next.request, ...events.ahead() }, SECONDS));
+        ? post("undo", { request: next.request, of: next.undoes }, SECONDS, rootOf(next.item))
+        : post(`leases/${next.item.lease}/answer`, { ...next.body, request: next.request, ...events.ahead() }, SECONDS, rootOf(next.item)));
     } catch (error) {
       if (error.passing) {
         trouble = error.status === 0 ? "offline" : "busy";

@@ -27,7 +27,7 @@ function row(one) {
       "div",
       {},
       one.role ? make("a", { href: at(`/p/${one.name}/`) }, one.title) : make("span", {}, one.title),
-      make("span", { class: "quiet" }, one.problem ?? ` · ${number(one.num_examples)} examples · ${labels}${one.role ? ` · you: ${one.role}` : ""}`),
+      make("span", { class: "quiet" }, one.problem ?? ` · ${number(one.num_examples)} examples${one.about ? ` of ${one.about}` : ""} · ${labels}${one.role ? ` · you: ${one.role}` : ""}`),
     ),
     admin
       ? make(
@@ -66,6 +66,10 @@ async function show() {
   const archived = all.filter((one) => one.archived);
   $("aside").hidden = !archived.length;
   $("archived").replaceChildren(...archived.map(aside));
+  $("about").replaceChildren(
+    make("option", { value: "" }, "its own"),
+    ...live.filter((one) => !one.problem && !one.about).map((one) => make("option", { value: one.name }, one.title)),
+  );
   $("like").replaceChildren(
     make("option", { value: "" }, "none: as new"),
     ...live.filter((one) => !one.problem).map((one) => make("option", { value: one.name }, one.title)),
@@ -91,6 +95,7 @@ if (admin) {
   }
   $("title").addEventListener("input", () => suggest("address", free(named($("title").value))));
   const like = () => $("like").value;
+  const about = () => $("about").value;
   const file = intake($("intake"), {
     kind: () => (like() ? kinds[like()] : written.has("kind") ? $("kind").value : undefined),
     changed: () => {
@@ -108,14 +113,23 @@ if (admin) {
     $("fresh").hidden = like() !== "";
     file.ask({});
   });
+  // Another question about examples that are there: they come with it, and so does how they are shown.
+  $("about").addEventListener("change", () => {
+    const shared = about() !== "";
+    $("intake").hidden = shared;
+    $("like").value = "";
+    for (const id of ["like", "kind"]) $(id).parentElement.hidden = shared;
+    $("fresh").hidden = false;
+  });
   $("new-form").addEventListener("submit", async (event) => {
     event.preventDefault();
     $("problem").textContent = "";
     const body = { name: $("address").value.trim(), title: $("title").value.trim() };
     if (!body.title) return $("title").focus();
-    if (like()) body.like = like();
+    if (about()) Object.assign(body, { about: about(), question: $("question").value, classes: lines($("classes").value) });
+    else if (like()) body.like = like();
     else Object.assign(body, { kind: $("kind").value, question: $("question").value, classes: lines($("classes").value) });
-    if (file.proposal) body.examples = file.chosen();
+    if (file.proposal && !about()) body.examples = file.chosen();
     $("make").disabled = true;
     try {
       const made = await post("projects", body);

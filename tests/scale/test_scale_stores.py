@@ -189,8 +189,11 @@ def test_what_is_not_there_or_not_allowed(files, bucket, proxy, tmp_path, monkey
             suggest((labels, probs), **options)
         assert "\n" not in str(caught.value)
 
-    refused("s3://no-such-bucket/labels: no such file", labels="s3://no-such-bucket/labels")
-    refused(r"s3://no-such-bucket/\*\.parquet: matches no", labels="s3://no-such-bucket/*.parquet")
+    refused(
+        "s3://no-such-bucket/labels: there is no bucket 'no-such-bucket'", labels="s3://no-such-bucket/labels"
+    )
+    refused(r"no-such-bucket/\*\.parquet: there is no bucket", labels="s3://no-such-bucket/*.parquet")
+    refused(rf"{bucket}/\*\.parquet: matches no Parquet file", labels=f"{bucket}/*.parquet")
     refused(rf"{bucket}/in/none\.parquet: no such file", probs=f"{bucket}/in/none.parquet")
     refused("s3://no-such-bucket/work: the working folder cannot be", work_dir="s3://no-such-bucket/work")
     proxy.watch(lambda method, path: 403)

@@ -61,7 +61,7 @@ def _find(name: str) -> list[File]:
         fs, path = file_system(name)
         paths, what = ask(name, lambda: _look(fs, name, path)) if is_url(name) else _look(fs, name, path)
         if not paths:
-            raise InputError(f"{what}.", file=name)
+            raise InputError(f"{_without_bucket(fs, path) or what}.", file=name)
         return _described(fs, paths)
 
 
@@ -77,6 +77,18 @@ def _look(fs: Any, name: str, path: str) -> tuple[list[str], str]:
         fs.info(path)
         return [path], ""
     return [], "no such file"
+
+
+def _without_bucket(fs: Any, path: str) -> str | None:
+    """What is wrong with a path whose bucket does not exist."""
+    bucket = path.partition("/")[0]
+    if bucket and not _is_local(fs):
+        with suppress(PermissionError):
+            try:
+                fs.ls(bucket)
+            except FileNotFoundError:
+                return f"there is no bucket {bucket!r}"
+    return None
 
 
 def _matching(fs: Any, pattern: str) -> list[str]:

@@ -400,6 +400,7 @@ async function undoOne() {
     given += 1;
     const { question } = mine.latest() ?? {};
     const { item } = await post("undo", { request: requestId() }, 10, rootOf({ question }));
+    if (item) mine.drop({ ...item, question });
     if (item) again({ ...item, question });
     else note("Your last answer is taken back. Somebody else has the example now.");
     const read = mine.load(); // the next answer need not wait for it, nor for the progress

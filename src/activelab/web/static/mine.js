@@ -29,12 +29,15 @@ export function isOpen() {
 }
 
 // An answer that was given here just now, and one that was taken back before it was stored.
+let changes = 0; // of the list here: what is read meanwhile may lack them
 export function add(one) {
+  changes += 1;
   last = [one, ...last.filter((other) => !same(one, other))].slice(0, SHOWN);
   showStrip();
 }
 
 export function drop(one) {
+  changes += 1;
   last = last.filter((other) => !same(one, other));
   showStrip();
 }
@@ -43,7 +46,10 @@ export const latest = () => last[0];
 
 export async function load() {
   try {
-    last = await read(SHOWN);
+    const before = changes;
+    const found = await read(SHOWN);
+    if (changes !== before) return;
+    last = found;
     showStrip();
   } catch {
     // They come with the next answer.

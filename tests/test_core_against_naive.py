@@ -9,6 +9,7 @@ from scipy.optimize import minimize_scalar
 
 import activelab as al
 import naive
+from activelab.pred_probs import check_pred_probs
 from conftest import make_pool, pools
 
 
@@ -81,3 +82,27 @@ def test_temperature_of_a_large_pool_is_the_optimum_too():
     # Calibrated once, nothing is left to calibrate.
     again = al.TemperatureScaling().fit(labels, calibrated)
     np.testing.assert_allclose(again.temperature_, 1, atol=1e-8)
+
+
+@pytest.mark.parametrize("method", ["activelab", "frugal"])
+def test_probabilities_in_float32_are_scored_as_in_float64(method):
+    matrix, probs = make_pool(1, n=3000, m=6, density=0.4)
+    single = probs.astype(np.float32)
+    single[:, ::7] = np.eye(3, dtype=np.float32)[single[:, ::7].argmax(axis=2)]  # sure, with zeros
+    labels = al.Labels.from_wide(matrix, classes=3)
+    scoring = al.get_method(method)
+    found, expected = (
+        scoring.assess_models(labels, check_pred_probs(one, labels))
+        for one in (single, single.astype(np.float64))
+    )
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-6)
+    np.testing.assert_allclose(found.quality, expected.quality, atol=1e-6)
+    np.testing.assert_allclose(found.temperature, expected.temperature, rtol=1e-6)
+    assert (found.consensus_label == expected.consensus_label).all()
+
+
+def test_the_temperature_of_probabilities_that_say_nothing_is_one_in_float32():
+    labels = al.Labels.from_wide([[0, 1], [1, 1], [2, 2]], classes=3)
+    scaling = al.TemperatureScaling().fit(labels, np.full((3, 3), 1 / 3, dtype=np.float32))
+    assert scaling.temperature_.tolist() == [1.0]
+    assert "the same probability" in scaling.notes_[0]

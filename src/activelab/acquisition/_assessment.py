@@ -124,7 +124,7 @@ def score_pool(
         if len(models) > 1:
             predicted[here] = mixed.argmax(axis=1)
         target = np.where(consensus[here] >= 0, consensus[here], predicted[here])
-        at_target = mixed[np.arange(block.size), target]
+        at_target = mixed[np.arange(block.size), target].astype(np.float64)
         scores[here], quality[here] = _score(block, at_target, target, trust, labels.n_classes)
     quality[~labels.labelled] = np.nan
     return Scored(scores, quality, predicted)

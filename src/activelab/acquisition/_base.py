@@ -71,8 +71,8 @@ class Acquisition(ABC):
 
 def mean_probs(models: Models, block: Block) -> Float64s:
     """Mean of the models' probabilities over a block, float64."""
-    total = models[0][block.index].astype(np.float64)
+    total = block.rows_of(models[0]).astype(np.float64)
     for model in models[1:]:
-        total += model[block.index]
+        total += block.rows_of(model)
     total /= len(models)
     return total

@@ -46,7 +46,7 @@ class Disagreement(Acquisition):
             log_mean = log_probs(mean)
             total = np.zeros(block.size)
             for model in models:
-                p = model[block.index].astype(np.float64)
+                p = block.rows_of(model).astype(np.float64)
                 log_p = log_probs(p)
                 if self.measure == "kl":
                     total += np.einsum("ij,ij->i", p, log_p - log_mean)

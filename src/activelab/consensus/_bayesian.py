@@ -10,7 +10,7 @@ import numpy as np
 
 from activelab._errors import InputError
 from activelab._kernels import Block, blocks, most_probable, share_of, summable
-from activelab._typing import Bools, Float64s, Ints, Models
+from activelab._typing import Bools, Float64s, Floats, Ints, Models
 from activelab.consensus._abstentions import Abstaining, AbstentionSums, check_abstentions
 from activelab.consensus._accuracy import accuracies
 from activelab.consensus._bulk import DEFAULT, alone_seen, bulk_weight, check_bulk, find_bulk_share
@@ -257,24 +257,27 @@ class BayesianEstimate:
         """Inverse temperature of each model."""
         return self.prior.betas
 
-    def posterior(self, block: Block, models: Models) -> Float64s:
+    def posterior(self, block: Block, models: Models) -> Floats:
         """Probability of each class given models and labels, shape (size, n_classes)."""
-        return self.predicted_and_posterior(block, models)[1]
+        support, voices = self.support(block, models)
+        return self._posterior(block, support, voices, self.discount)
 
-    def predicted_and_posterior(self, block: Block, models: Models) -> tuple[Ints, Float64s]:
+    def predicted_and_posterior(self, block: Block, models: Models) -> tuple[Ints, Floats]:
         """The class the calibrated models find likeliest, and the posterior."""
-        predicted, support, voices = self.support(block, models)
+        log_prior = self.log_prior(block, models)
+        predicted = log_prior.argmax(axis=1)
+        support, voices = self._support(block, log_prior)
         return predicted, self._posterior(block, support, voices, self.discount)
 
-    def confident_and_calibrated(self, block: Block, models: Models) -> tuple[Float64s, Float64s]:
+    def confident_and_calibrated(self, block: Block, models: Models) -> tuple[Floats, Floats]:
         """The posterior if annotators erred independently, and as it is."""
-        _, support, voices = self.support(block, models)
+        support, voices = self.support(block, models)
         confident = self._posterior(block, support, voices, 0.0)
         if self.discount == 0:
             return confident, confident
         return confident, self._posterior(block, support, voices, self.discount)
 
-    def _posterior(self, block: Block, support: Float64s, voices: Float64s, discount: float) -> Float64s:
+    def _posterior(self, block: Block, support: Floats, voices: Float64s, discount: float) -> Floats:
         scale = self._log_scale(block)
         return self._fixed(block, discounted(support, voices, discount, self.base, scale))
 
@@ -300,15 +303,17 @@ class BayesianEstimate:
             return None
         return self.abstaining.log_scale(block.index)
 
-    def support(self, block: Block, models: Models) -> tuple[Ints, Float64s, Float64s]:
-        """The class the models find likeliest, the log-support of each class, and by how many voices."""
-        support = self.log_prior(block, models)
-        predicted = support.argmax(axis=1)
+    def support(self, block: Block, models: Models) -> tuple[Floats, Float64s]:
+        """The log-support of each class, and by how many voices."""
+        return self._support(block, self.log_prior(block, models))
+
+    def _support(self, block: Block, log_prior: Floats) -> tuple[Floats, Float64s]:
+        """`support`, in the precision of the prior and its place."""
         weight = self.voices.weight(block)
         if block.counts.any():
-            support += self.channels.evidence(block, weight)
+            log_prior += self.channels.evidence(block, weight, log_prior.dtype)
         given = block.counts.astype(np.float64) if weight is None else block.total(weight)
-        return predicted, support, given + self.prior.voices
+        return log_prior, given + self.prior.voices
 
     def decided(
         self,
@@ -340,16 +345,16 @@ class BayesianEstimate:
             number += block.size
             for place, posterior in enumerate(self.discounted_posteriors(block, models)):
                 quality = posterior.max(axis=1)
-                right[place] += float(quality.sum())
-                variance[place] += float((quality * (1 - quality)).sum())
+                right[place] += float(quality.sum(dtype=np.float64))
+                variance[place] += float((quality * (1 - quality)).sum(dtype=np.float64))
         if not number:
             return float("nan"), float("nan")
         low, high = ((right + np.array([-1.96, 1.96]) * np.sqrt(variance)) / number).tolist()
         return max(low, 0.0), min(high, 1.0)
 
-    def discounted_posteriors(self, block: Block, models: Models) -> Iterator[Float64s]:
+    def discounted_posteriors(self, block: Block, models: Models) -> Iterator[Floats]:
         """The posterior at either end of `discount_range`, that of fewer voices first."""
-        _, support, voices = self.support(block, models)
+        support, voices = self.support(block, models)
         for discount in reversed(self.discount_range):
             yield self._posterior(block, support, voices, discount)
 
@@ -357,7 +362,7 @@ class BayesianEstimate:
         """Log-support of each class by the annotators alone, up to a constant of each example."""
         return self.channels.evidence(block, self.voices.weight(block))
 
-    def log_prior(self, block: Block, models: Models) -> Float64s:
+    def log_prior(self, block: Block, models: Models) -> Floats:
         """Log-probability of each class before any label, up to a constant of each example.
 
         That some could not tell is known before any label.
@@ -369,7 +374,7 @@ class BayesianEstimate:
             log_prior = log_prior + self.abstaining.log_likelihood(block.index)
         return log_prior
 
-    def _fixed(self, block: Block, posterior: Float64s) -> Float64s:
+    def _fixed(self, block: Block, posterior: Floats) -> Floats:
         """The posterior with known answers in their places."""
         if self.known is not None:
             truth = self.known[block.index]
@@ -571,7 +576,7 @@ def gathered(labels: Labels, models: Models, estimate: BayesianEstimate, share: 
         confident, calibrated = map(summable, estimate.confident_and_calibrated(block, models))
         taught = estimate.voices.taught(block)
         sums.add(block, confident, taught)
-        of_class += confident.sum(axis=0)
+        of_class += confident.sum(axis=0, dtype=np.float64)
         if abstained is not None:
             abstained.add(block.index, confident)
         agrees = calibrated.reshape(-1)[block.cell]

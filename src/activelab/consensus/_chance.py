@@ -87,7 +87,7 @@ def chance_sums(labels: Labels, models: Models, share: float) -> ChanceSums:
         sums.given += np.bincount(block.label, each, n_classes)
         sums.size += block.size
         for number, model in enumerate(models):
-            best = model[block.index].argmax(axis=1)
+            best = block.rows_of(model).argmax(axis=1)
             sums.predicted[number] += np.bincount(best, minlength=n_classes)
             sums.agreeing[number] += each[block.label == best[block.row]].sum()
     return sums

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from activelab._kernels import Block
-from activelab._typing import Float64s, Ints
+from activelab._typing import Float64s, Floats, Ints
 from activelab.consensus._banded import banded, first_guess
 from activelab.consensus._pairs import Pairs
 from activelab.labels import Labels
@@ -145,13 +147,11 @@ class Channels:
         rows = self.log_rows(np.repeat(annotators, size), np.tile(np.arange(size), len(annotators)))
         return np.exp(rows, out=rows).reshape(-1, size, size)
 
-    def evidence(self, block: Block, weight: Float64s | None = None) -> Float64s:
+    def evidence(self, block: Block, weight: Float64s | None = None, dtype: Any = np.float64) -> Floats:
         """Σ_j w_ij log P(Y_ij | class k) over a block, up to a constant of each example.
 
-        ``weight`` is the share of a voice each label counts for, 1 by default.
+        ``weight`` is the share of a voice each label counts for, 1 by default; ``dtype`` the precision.
         """
-        from scipy.sparse import csr_array  # on first use: it would take half of `import activelab`
-
         if self.n_classes < 2:
             return np.zeros((block.size, self.n_classes))
         if self.log_confusion is None:
@@ -163,19 +163,43 @@ class Channels:
             return votes.astype(np.float64, copy=False).reshape(-1, self.n_classes)
         if not len(block.label):
             return np.zeros((block.size, self.n_classes))
-        table = self.log_confusion
+        table = self.log_confusion if dtype == np.float64 else self._single
         if self.pairs is None:
             column = block.annotator * self.n_classes + block.label
         else:
             column = self.pairs.find(block.annotator, block.label)
             lost = np.flatnonzero(column < 0)
             if len(lost):
-                table = np.concatenate([table, self.log_rows(block.annotator[lost], block.label[lost])])
+                rows = self.log_rows(block.annotator[lost], block.label[lost])
+                table = np.concatenate([table, rows.astype(dtype)])
                 column[lost] = len(self.log_confusion) + np.arange(len(lost))
-        offsets = np.concatenate([[0], np.cumsum(block.counts)])
-        entries = np.ones(len(column)) if weight is None else weight
-        indicator = csr_array((entries, column, offsets), shape=(block.size, len(table)))
-        return np.asarray(indicator @ table)
+        return _sums_of_rows(table, column, block.counts, None if weight is None else weight.astype(dtype))
+
+    @cached_property
+    def _single(self) -> Floats:
+        """`log_confusion` in float32: half the memory to be looked up in."""
+        assert self.log_confusion is not None
+        return self.log_confusion.astype(np.float32)
+
+
+def _sums_of_rows(table: Floats, row: Ints, counts: Ints, weight: Floats | None) -> Floats:
+    """Sum of the rows of a table that each example names, shape (n_examples, n_columns), one after another.
+
+    ``counts`` of the rows belong to each example.
+    """
+    # The examples with the most rows first: those that have another one are the first so many.
+    order = np.argsort(-counts, kind="stable")
+    first, counts = (np.cumsum(counts) - counts)[order], counts[order]
+    total = np.zeros((len(counts), table.shape[1]), dtype=table.dtype)
+    for place in range(int(counts[0]) if len(counts) else 0):
+        at = first[: np.count_nonzero(counts > place)] + place
+        rows = np.take(table, row[at], axis=0)
+        if weight is not None:
+            rows *= weight[at][:, None]
+        total[: len(at)] += rows
+    back = np.empty_like(order)
+    back[order] = np.arange(len(order))
+    return np.take(total, back, axis=0)
 
 
 def ability_of(right: Float64s, given: Float64s, n_classes: int) -> Ability:
@@ -202,23 +226,23 @@ class ChannelSums:
             self.pairs = Pairs.of(labels.annotator, labels.label, self.n_annotators, self.n_classes)
         self.named = labels.totals.class_counts > 0
         self.counts = np.zeros((0 if self.pairs is None else len(self.pairs), self.n_classes))
-        self._waiting: list[tuple[Ints, Float64s]] = []
+        self._waiting: list[tuple[Ints, Ints, Floats, Float64s | None]] = []
         self._rows = 0
 
-    def add(self, block: Block, posterior: Float64s, taught: Float64s | None = None) -> None:
+    def add(self, block: Block, posterior: Floats, taught: Float64s | None = None) -> None:
         """Count the labels of a block, each as far as the posterior of its example says.
 
         ``taught`` is 0 for labels that are not counted.
         """
         right = posterior.reshape(-1)[block.cell]
-        told = posterior[block.row]
         if taught is not None:
-            right, told = right * taught, told * taught[:, None]
+            right = right * taught
         self.right += np.bincount(block.annotator, right, self.n_annotators)
         self.given += np.bincount(block.annotator, taught, self.n_annotators)
         if self.pairs is None:
             return
-        self._waiting.append((self.pairs.find(block.annotator, block.label), told))
+        pair = self.pairs.find(block.annotator, block.label)
+        self._waiting.append((pair, block.counts, posterior, taught))
         self._rows += len(right)
         # A sum over few labels would cost a pass over all the counts.
         if self._rows >= len(self.counts):
@@ -227,9 +251,16 @@ class ChannelSums:
     def _flush(self) -> None:
         if not self._rows:
             return
-        pair = np.concatenate([one for one, _ in self._waiting])
-        posterior = np.concatenate([one for _, one in self._waiting])
-        self.counts += _group_sums(pair, posterior, len(self.counts))
+        from scipy.sparse import csc_array  # on first use: it would take half of `import activelab`
+
+        pair, counts, posterior = (
+            np.concatenate([one[place] for one in self._waiting]) for place in range(3)
+        )
+        taught = [np.ones(len(one[0])) if one[3] is None else one[3] for one in self._waiting]
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        # Column i names the pairs of the labels of example i.
+        given = csc_array((np.concatenate(taught), pair, offsets), shape=(len(self.counts), len(counts)))
+        self.counts += given @ posterior.astype(np.float64, copy=False)
         self._waiting, self._rows = [], 0
 
     def merge(self, other: ChannelSums) -> None:

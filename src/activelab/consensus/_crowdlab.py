@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from activelab._conventions import PAPER, Conventions
 from activelab._kernels import Block, blocks, temper
-from activelab._typing import Float64s, Ints, Models
+from activelab._typing import Float64s, Floats, Ints, Models
 from activelab.consensus._chance import chance_notes
 from activelab.consensus._consensus import Consensus
 from activelab.consensus._majority_vote import vote_labels
@@ -165,21 +166,38 @@ def _estimated(labels: Labels, models: Models, betas: Betas, seed: int, conventi
     label = vote_labels(labels, sums, models, betas, seed=seed, conventions=conventions)
     trust = estimate_trust(sums, consensus_sums(labels, predicted, label), conventions)
     if trust.estimated:
-        label = best_supported(labels, models, betas, trust, lambda: label)
+        label = best_supported(labels, models, betas, trust, predicted, lambda: label)
         trust = estimate_trust(sums, consensus_sums(labels, predicted, label), conventions)
     return Estimate(label, trust, sums, predicted)
 
 
 def best_supported(
-    labels: Labels, models: Models, betas: Betas, trust: Trust, vote: Callable[[], Ints]
+    labels: Labels,
+    models: Models,
+    betas: Betas,
+    trust: Trust,
+    predicted: Sequence[Ints],
+    vote: Callable[[], Ints],
 ) -> Ints:
     """Class with the highest posterior of every example, int32; -1 without labels.
 
-    Where several are equal it is that of the majority ``vote``, asked for only if need be.
+    Where several are equal it is that of the majority ``vote``, asked for only if need be. ``predicted`` is
+    the class of each example by each model: where models and annotators all name one class it needs no sum.
     """
     label = np.full(labels.n_examples, -1, dtype=np.int32)
     voted: Ints | None = None
-    for block in blocks(labels, at_least=1):
+    right, wrong = likelihood(trust.annotator_accuracy, labels.n_classes)
+    for whole in blocks(labels, at_least=1):
+        block = whole
+        if right > wrong:
+            named = predicted[0][whole.index]
+            open_ = whole.differing(named)
+            for other in predicted[1:]:
+                open_ |= other[whole.index] != named
+            label[whole.index] = named
+            block = whole.select(open_)
+        if not block.size:
+            continue
         support = _support(block, models, betas, trust)
         best = support.argmax(axis=1)
         top = support == support[np.arange(block.size), best][:, None]
@@ -206,19 +224,16 @@ def estimate_trust(sums: LabelSums, about_consensus: ConsensusSums, conventions:
     return Trust(annotator_weight, model_weight, about_consensus.agreement_with_consensus)
 
 
-def mixture(block: Block, models: Models, betas: Betas, weight: Float64s) -> Float64s:
-    """Σ_l w_M^l p^l over a block, shape (size, n_classes); p^l calibrated by its beta."""
+def mixture(block: Block, models: Models, betas: Betas, weight: Float64s) -> Floats:
+    """Σ_l w_M^l p^l over a block, shape (size, n_classes); p^l calibrated by its beta (see `temper`)."""
     parts = [
-        temper(model[block.index], beta, one)
+        temper(block.rows_of(model), beta, one)
         for model, beta, one in zip(models, betas, weight.tolist(), strict=True)
     ]
-    total = parts[0]
-    for part in parts[1:]:
-        total += part
-    return total
+    return reduce(np.add, parts)
 
 
-def _support(block: Block, models: Models, betas: Betas, trust: Trust) -> Float64s:
+def _support(block: Block, models: Models, betas: Betas, trust: Trust) -> Floats:
     """Weighted votes of models and annotators for each class: q of mathematics.md §4 times its weight."""
     total = mixture(block, models, betas, trust.model_weight)
     right, wrong = likelihood(trust.annotator_accuracy, total.shape[1])
@@ -229,7 +244,7 @@ def _support(block: Block, models: Models, betas: Betas, trust: Trust) -> Float6
     return total
 
 
-def block_posterior(block: Block, models: Models, betas: Betas, trust: Trust) -> Float64s:
+def block_posterior(block: Block, models: Models, betas: Betas, trust: Trust) -> Floats:
     """q of mathematics.md §4 over a block; the mean of the models where trust is not estimable."""
     if not trust.estimated:
         return mixture(block, models, betas, trust.model_weight / trust.model_weight.sum())

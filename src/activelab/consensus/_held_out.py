@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from activelab._kernels import Block, normalised
-from activelab._typing import Float64s, Ints
+from activelab._typing import Float64s, Floats, Ints
 from activelab.consensus._channels import LEAST, Channels
 from activelab.consensus._dependence import Voices
 
@@ -233,12 +233,12 @@ def held_out(
 
 
 def discounted(
-    support: Float64s,
+    support: Floats,
     voices: Float64s,
     exponent: float,
     base: Float64s | float = 0.0,
     log_scale: Float64s | None = None,
-) -> Float64s:
+) -> Floats:
     """Posterior from log-support by m voices, worth m^(1 − exponent) independent ones.
 
     ``base`` is the part of the support that no voice speaks for: how frequent each class is. ``log_scale`` is
@@ -249,7 +249,10 @@ def discounted(
     scale = np.maximum(voices, 1.0) ** -exponent
     if log_scale is not None:
         scale *= np.exp(log_scale)
-    return normalised((support - base) * scale[:, None] + base)
+    scale = scale.astype(support.dtype)[:, None]
+    if isinstance(base, float) and not base:
+        return normalised(support * scale)
+    return normalised((support - base) * scale + base)
 
 
 def _unexpected(exponent: Any) -> Any:

@@ -137,7 +137,7 @@ class _TieBreaker:
             return None
         total = np.zeros((len(rows), votes.shape[1]))
         for model, beta in zip(self.models, self.betas, strict=True):
-            total += temper(model[block.index][rows], beta)
+            total += temper(block.rows_of(model)[rows], beta)
         return total / len(self.models)
 
     def _by_class(self, block: Block, votes: Ints, rows: Ints) -> Float64s:

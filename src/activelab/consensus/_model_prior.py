@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 
-from activelab._kernels import Block, blocks, log_probs, normalised, share_of
+from activelab._kernels import Block, blocks, log_probs, logs_for, normalised, share_of
 from activelab._typing import Float64s, Floats, Models
 from activelab.consensus._pooled import first_confusion
 from activelab.labels import Labels, Totals
@@ -143,27 +144,31 @@ class ModelPrior:
         total, number = 0.0, 0
         for block in blocks(labels, at_least=1, share=calibration_share(labels.totals)):
             log_prior = self.log(block, models)
-            total += float(np.exp(log_prior.max(axis=1)).sum())
+            total += float(np.exp(log_prior.max(axis=1)).sum(dtype=np.float64))
             number += block.size
         # The rows of `log` add up to the number of models.
         mean = total / (number * len(models)) if number else 0.0
         return max(labels.n_classes * mean - 1, 0.0) / (labels.n_classes - 1)
 
-    def log(self, block: Block, models: Models) -> Float64s:
-        """Logarithm of the calibrated mean of the models, up to a constant of each example."""
-        total = np.zeros((block.size, block.labels.n_classes))
-        for number, model in enumerate(models):
-            total += self.calibrated(number, model[block.index])
-        return log_probs(total) if models else total
+    def log(self, block: Block, models: Models) -> Floats:
+        """Logarithm of the calibrated mean of the models, up to a constant of each example.
 
-    def calibrated(self, number: int, rows: Floats) -> Float64s:
+        In float32 if the probabilities of all models are (see `logs_for`).
+        """
+        if not models:
+            return np.zeros((block.size, block.labels.n_classes))
+        parts = (self.calibrated(number, block.rows_of(model)) for number, model in enumerate(models))
+        return logs_for(reduce(np.add, parts))
+
+    def calibrated(self, number: int, rows: Floats) -> Floats:
         """(1 − ε) softmax(β log p) + ε/K of some rows of a model.
 
         With a ``base`` π it is (1 − ε) times the mean of `Evidence.tempered`, and ε π.
         """
         lapse = self.lapses[number]
         if self.base is None:
-            part = normalised(log_probs(rows) * self.betas[number])
+            beta = self.betas[number]
+            part = normalised(logs_for(rows, beta) * beta)
         else:
             part = self.evidence[number].tempered(rows, self.base)
         part *= 1 - lapse
@@ -240,7 +245,7 @@ def _scores(
     """
     logs, likely = [], []
     for block in blocks(labels, at_least=1, share=calibration_share(labels.totals)):
-        logs.append(log_probs(model[block.index]))
+        logs.append(log_probs(block.rows_of(model)))
         likely.append(labels_likelihood(block, evidence))
     score = np.zeros((len(_BETAS), len(_LAPSES)))
     if not logs:
@@ -261,5 +266,5 @@ def _log_mean(labels: Labels, model: Floats) -> Float64s:
     """Logarithm of the mean probabilities on labelled examples, on a sample."""
     total = np.full(labels.n_classes, _LEAST_SUM)
     for block in blocks(labels, at_least=1, share=calibration_share(labels.totals)):
-        total += model[block.index].sum(axis=0)
+        total += block.rows_of(model).sum(axis=0)
     return np.asarray(np.log(total / total.sum()))

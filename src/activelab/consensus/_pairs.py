@@ -20,7 +20,7 @@ class Pairs:
     ----------
     annotator, label : ndarray of int64, shape (n_pairs,)
     n_annotators, n_classes : int
-    position : ndarray of int64, shape (n_annotators * n_classes,), or None
+    position : ndarray of int32, shape (n_annotators * n_classes,), or None
         Place of each pair among those named, -1 of others; None where the table would be large.
     """
 
@@ -39,7 +39,7 @@ class Pairs:
             named = np.zeros(n_cells, dtype=bool)
             named[key] = True
             keys = np.flatnonzero(named)
-            position = np.full(n_cells, -1)
+            position = np.full(n_cells, -1, dtype=np.int32)  # half the memory to be looked up in
             position[keys] = np.arange(len(keys))
         else:
             keys = np.unique(key)

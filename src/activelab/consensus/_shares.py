@@ -75,7 +75,7 @@ def reliability(questions: Sequence[Labels], models: Sequence[Models], where: Fl
             compared += int(block.counts[several].sum())
             given += len(value)
             for number, model in enumerate(theirs):
-                expected = model[block.index] @ where - middle
+                expected = block.rows_of(model) @ where - middle
                 times = expected * block.counts
                 products[number] += times @ expected, square.sum(), expected @ total
                 sums[number] += times.sum(), total.sum()

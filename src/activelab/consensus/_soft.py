@@ -208,7 +208,7 @@ def _distributions(
     best = _learnt(labels, models, estimate, group, confusion, usual)
     found = np.empty((n_groups, labels.n_examples, labels.n_classes))
     for block in blocks(labels):
-        _, support, voices = estimate.support(block, models)
+        support, voices = estimate.support(block, models)
         expected = _expected(estimate, block, support, voices, best)
         votes = _votes(block, group, n_groups)
         every = block.votes()

@@ -132,6 +132,7 @@ def agree(job: Job, partition: Partition, known: Known, hint: None) -> Consensus
         models,
         known.betas,
         known.trust,
+        predicted,
         lambda: vote_labels(labels, known.sums, models, known.betas, seed=job.seed),
     )
     job.store.write(_consensus_file(known, partition), label.tobytes())

@@ -24,7 +24,14 @@ _BLOCK = 1 << 16
 
 def batch_order(scores: Float64s, keys: Ints, seed: int) -> Ints:
     """Order of a batch: by score, ties by a draw from the example's key (see `Labels.tie_keys`)."""
-    return np.lexsort((keys, tie_break(seed, keys), scores))
+    order = np.argsort(scores)
+    ordered = scores[order]
+    equal = ordered[1:] == ordered[:-1]
+    tied = np.flatnonzero(np.r_[False, equal] | np.r_[equal, False])
+    if len(tied):
+        rows = order[tied]
+        order[tied] = rows[np.lexsort((keys[rows], tie_break(seed, keys[rows]), ordered[tied]))]
+    return order
 
 
 def lowest(scores: Float64s, size: int, seed: int, keys: Keys, models: Models | None = None) -> Ints:

@@ -219,7 +219,7 @@ def derivative_sums(labels: Labels, model: Floats, beta: float) -> DerivativeSum
     return total
 
 
-def _mean_log_prob(block: Block, log_p: Float64s) -> Float64s:
+def _mean_log_prob(block: Block, log_p: Floats) -> Float64s:
     """Σ_k e_ik log p_ik of each example of a block, e_ik the share of labels k of example i."""
     return block.total(log_p.reshape(-1)[block.cell]) / block.counts
 

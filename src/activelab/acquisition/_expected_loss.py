@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from activelab._typing import Float64s, Index, Ints
+from activelab._typing import Float64s, Floats, Index, Ints
 from activelab.acquisition._frugal import Frugal
 from activelab.consensus import BayesianEstimate
 from activelab.consensus.parts import Loss, decide, loss_table, scale_positions
@@ -46,7 +46,7 @@ class ExpectedLoss(Frugal):
         return scale_positions(labels)
 
     def decide(
-        self, estimate: BayesianEstimate, posterior: Float64s, index: Index, labels: Labels, seed: int
+        self, estimate: BayesianEstimate, posterior: Floats, index: Index, labels: Labels, seed: int
     ) -> tuple[Ints, Float64s]:
         label, expected = decide(
             posterior, loss_table(self.loss, scale_positions(labels)), index, labels, seed

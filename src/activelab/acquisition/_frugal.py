@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from activelab._kernels import blocks, most_probable
-from activelab._typing import Float64s, Index, Ints, Models
+from activelab._typing import Float64s, Floats, Index, Ints, Models
 from activelab.acquisition._assessment import Assessment
 from activelab.acquisition._base import Acquisition
 from activelab.consensus import BayesianEstimate, bayesian_estimate
@@ -87,8 +87,8 @@ class Frugal(Acquisition):
         return None
 
     def decide(
-        self, estimate: BayesianEstimate, posterior: Float64s, index: Index, labels: Labels, seed: int
+        self, estimate: BayesianEstimate, posterior: Floats, index: Index, labels: Labels, seed: int
     ) -> tuple[Ints, Float64s]:
         """Consensus label and score of each row of posteriors, a part of the pool."""
         label = most_probable(posterior, index, labels, seed)
-        return label, posterior[np.arange(len(label)), label]
+        return label, posterior[np.arange(len(label)), label].astype(np.float64)

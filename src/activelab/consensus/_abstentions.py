@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from activelab._errors import InputError, first
-from activelab._typing import Float64s, Ids, Index, Ints
+from activelab._typing import Float64s, Floats, Ids, Index, Ints
 from activelab._vocabulary import Vocabulary
 from activelab.labels import Labels
 
@@ -99,7 +99,7 @@ class Abstaining:
         """log λ_i: by how much more often people cannot tell of an example than of others."""
         return np.asarray(np.log((self.number[index] + self.shape) / (self.expected[index] + self.shape)))
 
-    def telling(self, index: Index, posterior: Float64s) -> Float64s:
+    def telling(self, index: Index, posterior: Floats) -> Float64s:
         """Probability that whoever is asked next of an example can tell.
 
         Given class k, λ_i has a gamma distribution of shape s + A_i and rate s + c_k E_i, and an annotator of
@@ -126,7 +126,7 @@ class AbstentionSums:
         size = len(abstaining.of_class)
         self.abstaining, self.number, self.expected = abstaining, np.zeros(size), np.zeros(size)
 
-    def add(self, index: Index, posterior: Float64s) -> None:
+    def add(self, index: Index, posterior: Floats) -> None:
         """Count the abstentions of some examples for each class as far as the posterior says."""
         known = self.abstaining
         number, expected = known.number[index][:, None], known.expected[index][:, None]

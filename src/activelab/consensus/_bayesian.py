@@ -358,7 +358,7 @@ class BayesianEstimate:
         for discount in reversed(self.discount_range):
             yield self._posterior(block, support, voices, discount)
 
-    def evidence(self, block: Block) -> Float64s:
+    def evidence(self, block: Block) -> Floats:
         """Log-support of each class by the annotators alone, up to a constant of each example."""
         return self.channels.evidence(block, self.voices.weight(block))
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from activelab._errors import InputError, first
 from activelab._kernels import Block, blocks, share_of, summable
-from activelab._typing import Bools, Float64s, Ids, Ints
+from activelab._typing import Bools, Float64s, Floats, Ids, Ints
 from activelab._vocabulary import factorize
 from activelab.consensus._channels import Channels
 from activelab.labels import Labels, Totals
@@ -135,7 +135,7 @@ class Question(NamedTuple):
 
     labels: Labels
     channels: Channels
-    posterior: Callable[[Block], Float64s]
+    posterior: Callable[[Block], Floats]
 
 
 def find_voices(questions: Sequence[Question], declared: Ints | None = None) -> Voices:
@@ -264,7 +264,7 @@ class _Pairs:
 
 
 def _agreement(
-    labels: Labels, channels: Channels, block: Block, posterior: Float64s
+    labels: Labels, channels: Channels, block: Block, posterior: Floats
 ) -> Iterator[tuple[Ints, Float64s, Float64s]]:
     """For every two labels of an example: the pair, whether they agree, and the probability that they do."""
     for a, b, row in _two_by_two(block):

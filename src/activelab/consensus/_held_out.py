@@ -53,8 +53,8 @@ class HeldOut:
     def add(
         self,
         block: Block,
-        log_prior: Float64s,
-        posterior: Float64s,
+        log_prior: Floats,
+        posterior: Floats,
         truth: Ints,
         prior_voices: float,
         base: Float64s | float = 0.0,
@@ -202,8 +202,8 @@ def held_out(
     block: Block,
     channels: Channels,
     voices: Voices,
-    log_prior: Float64s,
-    posterior: Float64s,
+    log_prior: Floats,
+    posterior: Floats,
     prior_voices: float,
 ) -> Held:
     """What is left of each example of a block without each of its labels."""
@@ -249,10 +249,10 @@ def discounted(
     scale = np.maximum(voices, 1.0) ** -exponent
     if log_scale is not None:
         scale *= np.exp(log_scale)
-    scale = scale.astype(support.dtype)[:, None]
+    of_row: Floats = scale.astype(support.dtype)[:, None]
     if isinstance(base, float) and not base:
-        return normalised(support * scale)
-    return normalised((support - base) * scale + base)
+        return normalised(support * of_row)
+    return normalised((support - base) * of_row + base)
 
 
 def _unexpected(exponent: Any) -> Any:
@@ -261,7 +261,7 @@ def _unexpected(exponent: Any) -> Any:
 
 
 def without_example(
-    channels: Channels, block: Block, posterior: Float64s, taught: Float64s | None = None
+    channels: Channels, block: Block, posterior: Floats, taught: Float64s | None = None
 ) -> Float64s:
     """P(label given | class) of each label, from counts without the label's own example.
 
@@ -275,7 +275,7 @@ def without_example(
     return np.asarray(np.maximum(counts, LEAST) / np.maximum(observed - share, LEAST))
 
 
-def _by_accuracy(channels: Channels, block: Block, posterior: Float64s, taught: Float64s | None) -> Float64s:
+def _by_accuracy(channels: Channels, block: Block, posterior: Floats, taught: Float64s | None) -> Float64s:
     """`without_example` where accuracies are all that is kept: errors are uniform."""
     ability, cell = channels.ability, (np.arange(len(block.label)), block.label)
     own = posterior[block.row, block.label]

@@ -8,7 +8,7 @@ import numpy as np
 
 from activelab._errors import unknown
 from activelab._kernels import most_probable
-from activelab._typing import Float64s, Index, Ints
+from activelab._typing import Float64s, Floats, Index, Ints
 from activelab.labels import Labels
 
 Loss = Literal["zero_one", "absolute", "quadratic"]
@@ -36,7 +36,7 @@ def loss_table(loss: str, where: Float64s) -> Float64s:
 
 
 def decide(
-    posterior: Float64s, table: Float64s, index: Index, labels: Labels, seed: int
+    posterior: Floats, table: Float64s, index: Index, labels: Labels, seed: int
 ) -> tuple[Ints, Float64s]:
     """The class of each row that is expected to cost least, and what; ties as by `most_probable`."""
     # Truth by truth: a product of matrices may round a row by where in the block it is.

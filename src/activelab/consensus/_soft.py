@@ -13,7 +13,7 @@ from activelab import _html
 from activelab._errors import InputError, first
 from activelab._frames import Backend, make_frame
 from activelab._kernels import Block, blocks, share_of
-from activelab._typing import Float64s, Ids, Ints, Models
+from activelab._typing import Float64s, Floats, Ids, Ints, Models
 from activelab._vocabulary import factorize
 from activelab.consensus._bayesian import BayesianEstimate, bayesian_estimate, told
 from activelab.consensus._channels import LEAST
@@ -230,8 +230,8 @@ def _votes(block: Block, group: Ints, n_groups: int) -> Ints:
 
 
 def _expected(
-    estimate: BayesianEstimate, block: Block, support: Float64s, voices: Float64s, by: _Smoothing
-) -> Float64s:
+    estimate: BayesianEstimate, block: Block, support: Floats, voices: Float64s, by: _Smoothing
+) -> Floats:
     """The posterior by which people are expected to answer."""
     scale = None
     if estimate.abstaining is not None and by.strength:
@@ -268,7 +268,7 @@ class _Confusions(NamedTuple):
         """How often each wrong answer is given."""
         return np.asarray((1 - self.right) / max(self.n_classes - 1, 1))
 
-    def answers(self, group: int, posterior: Float64s) -> Float64s:
+    def answers(self, group: int, posterior: Floats) -> Float64s:
         """The answers of a group to be expected of each example."""
         if self.table is not None:
             return np.asarray(posterior @ self.table[group].T)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from activelab._kernels import Block, share_of
-from activelab._typing import Float64s, Ints, Models
+from activelab._typing import Float64s, Floats, Ints, Models
 from activelab.consensus import BayesianEstimate
 from activelab.consensus.parts import (
     SAMPLE,
@@ -142,7 +142,7 @@ def multilabel_estimate(
     return MultilabelEstimate(tuple(_improved(questions, of_class, first, estimates, 1, 1.0)))
 
 
-def _of_block(estimate: BayesianEstimate, models: Models, block: Block) -> Float64s:
+def _of_block(estimate: BayesianEstimate, models: Models, block: Block) -> Floats:
     return estimate.posterior(block, models)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from activelab._errors import InputError
 from activelab._kernels import blocks
-from activelab._typing import Float64s, Ints, Models
+from activelab._typing import Float64s, Floats, Ints, Models
 from activelab.consensus import BayesianEstimate, bayesian_estimate
 from activelab.labels import Labels
 from activelab.pred_probs import check_pred_probs
@@ -210,7 +210,7 @@ def _of_models(labels: Labels, models: Models, estimate: BayesianEstimate) -> tu
     return wrong, removed, taken
 
 
-def gains(posterior: Float64s, accuracy: float) -> Float64s:
+def gains(posterior: Floats, accuracy: float) -> Float64s:
     """What one, two and three more labels remove of 1 − max_k R_k in each row, shape (n_rows, 3).
 
     Between the two most probable classes: every label names the right one with probability q, the other

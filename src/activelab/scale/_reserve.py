@@ -29,8 +29,8 @@ Bits = npt.NDArray[np.uint8]
 TIMES = 8
 """Examples kept for each that the batch takes: enough for some days, until those have been labelled."""
 
-_ROUNDING = 1e-7
-"""Relative error of a certainty: classes are tied within 1e-8 of it, and sums are rounded."""
+_ROUNDING = 3e-6
+"""Relative error of a certainty: classes are tied within 1e-6 of it, and sums rounded, some to float32."""
 
 
 class Yardstick(NamedTuple):

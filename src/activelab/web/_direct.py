@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from activelab.project import Submission
 from activelab.web._bodies import AnswerIn, AnswerOut
-from activelab.web._failures import explain, refusal
+from activelab.web._failures import Failure, explain, refusal
 from activelab.web._metrics import ANSWERS
 from activelab.web._queries import items_of
 from activelab.web._site import Site
@@ -86,6 +86,10 @@ class Direct:
         try:
             while not said or said[-1].get("more_body", False):
                 said.append(await receive())
+        except Failure as failure:  # too large or too slow, which is not heard of twice
+            await refusal(failure, scope)(scope, receive, send)
+            return
+        try:
             visitor = await permitted(request, "annotator")
             body = AnswerIn.model_validate(json.loads(b"".join(one["body"] for one in said)))
         except Exception:  # nothing is stored yet; the routes come to the same, and word it

@@ -20,15 +20,20 @@ ROWS_A_FILE = 500_000
 DENSE = (0, 1, 2, 3)
 
 
-def make_pool(n_examples: int, folder: Path, labels_per_example: tuple[int, ...] = DENSE) -> None:
+def make_pool(
+    n_examples: int,
+    folder: Path,
+    labels_per_example: tuple[int, ...] = DENSE,
+    rows_a_file: int = ROWS_A_FILE,
+) -> None:
     """Labels and float32 probabilities in files of as many examples each, with the same ranges of ids.
 
     1.5 labels an example by 10,000 annotators, a quarter of the examples without a label.
     """
     for kind in ("labels", "probs"):
         (folder / kind).mkdir(parents=True)
-    for number, start in enumerate(range(0, n_examples, ROWS_A_FILE)):
-        size = min(ROWS_A_FILE, n_examples - start)
+    for number, start in enumerate(range(0, n_examples, rows_a_file)):
+        size = min(rows_a_file, n_examples - start)
         crowd = make_crowd(size, 10_000, labels_per_example=labels_per_example, dtype=np.float32, seed=number)
         labels = {"example": crowd.example.astype(np.int64) + start, "annotator": crowd.annotator}
         pq.write_table(

@@ -711,8 +711,8 @@ def test_errors_of_large_pools(large):
         ),
         ("consensus labels -o c.parquet", "error: a pool in several files needs --pred-probs"),
         (
-            "annotators labels -p probs-0 --kind ordinal",
-            "error: the consensus of --kind ordinal is",
+            "annotators labels -p probs-0 --kind ordinal --by-class",
+            "error: --by-class goes with --kind multilabel.",
         ),
         ("suggest labels -p none/*.parquet", "error: none/*.parquet: matches no Parquet file."),
         ("suggest labels -p probs-0 --memory 1MB", "error: a memory budget of 1 MB is too small"),

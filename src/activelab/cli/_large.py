@@ -177,6 +177,8 @@ def _print_plan(plan: Plan, as_json: bool) -> None:
         typer.echo(json.dumps({**asdict(plan), "bytes_read": plan.bytes_read}))
         return
     how = "used as they are" if plan.aligned else "cut by a hash of the example, by DuckDB"
+    if plan.aligned and plan.passes[0][0] == "partition":
+        how = "used as they are, but for labels that are cut by their examples"
     typer.echo(f"examples    {plan.n_examples:,}, {plan.n_models} model(s), {_bytes(plan.prob_bytes)}")
     typer.echo(f"labels      {plan.n_labels:,}, {_bytes(plan.label_bytes)}")
     typer.echo(f"partitions  {plan.partitions:,}: the files are {how}")

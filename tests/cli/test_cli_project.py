@@ -94,9 +94,9 @@ def test_from_nothing_to_a_consensus():
     assert "14 by 2 annotators; 0 collected here, 50 left of 50" in said
     assert "1 (trained), 0 new labels, the next after 100" in said
     assert run("export tickets.db --what consensus").stdout == "Wrote 8 rows to consensus.csv.\n"
-    told = run("export tickets.db --to prodigy").stdout
-    assert told.endswith("(prodigy).\n")
-    assert json.loads(Path(told.split()[4]).read_text().splitlines()[0])["accept"]
+    wrote = run("export tickets.db --to prodigy").stdout
+    assert wrote.endswith("(prodigy).\n")
+    assert json.loads(Path(wrote.split()[4]).read_text().splitlines()[0])["accept"]
     consensus = pd.read_csv("consensus.csv")
     # The last one nobody labelled: its answer is known.
     assert consensus["consensus_label"].tolist() == [*CLASSES[:7], "praise"]

@@ -30,6 +30,7 @@ import activelab as al
 from activelab import InputError, scale
 from activelab._kernels import fixed_sum
 from activelab.planning import plan_round
+from activelab.pred_probs import check_pred_probs
 from activelab.scale._engines import make_engine
 
 
@@ -40,6 +41,15 @@ def suggest(arguments, batch_size=10, **options):
 # ---------------------------------------------------------------------- the same as in memory
 
 
+def stays(dtype):
+    """Whether a dataframe keeps it: with old libraries float16 comes out as float64, of more digits."""
+    frame = pd.DataFrame({"a": np.ones(1, dtype)})
+    return check_pred_probs(frame, al.Labels.from_wide([["a"]], classes=["a"]))[0].dtype == dtype
+
+
+FLOATS = [dtype for dtype in (np.float16, np.float32, np.float64) if stays(dtype)]
+
+
 @settings(max_examples=15)
 @given(
     seed=st.integers(0, 2**32 - 1),
@@ -47,7 +57,7 @@ def suggest(arguments, batch_size=10, **options):
     models=st.integers(1, 2),
     text=st.booleans(),
     coarse=st.sampled_from([2, 4, 100]),
-    dtype=st.sampled_from([np.float16, np.float32, np.float64]),
+    dtype=st.sampled_from(FLOATS),
     files=st.tuples(st.integers(1, 4), st.integers(1, 4)),
     partitions=st.integers(1, 7),
     as_list=st.booleans(),

@@ -133,6 +133,20 @@ def test_each_question_asks_what_it_wants_first(place, made):
     assert len({*met} - {*wanted}) > 0
 
 
+def test_what_was_begun_comes_first(place, made):
+    """Wherever it stands among what is in hand, as after a page is loaded again."""
+    made.append(group := Group(place, 12, leased_ahead=6))
+    ann = group.people["ann"]
+    held = [lease.example_id for one, lease in lease_together(ann, None) if one.name == "mood"]
+    for code in (held[4], held[2]):
+        one, lease = next(pair for pair in lease_together(ann, None) if pair[1].example_id == code)
+        one.project.record(one.annotator_id, lease.id, "label", label=ANSWERS[one.name])
+    found = [(one.name, lease.example_id) for one, lease in lease_together(ann, 4, hold=False)]
+    begun = list(dict.fromkeys(code for _, code in found))[:2]
+    assert sorted(begun) == sorted([held[4], held[2]])
+    assert found[:4] == [(name, code) for code in begun for name in ("stars", "topics")]
+
+
 def test_what_a_question_does_not_want_is_not_asked(place, made):
     made.append(group := Group(place, 6))
     group["stars"].change_settings({"budget": 2})

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from activelab._errors import InputError
 from activelab.project._project import Project, create_project, open_project
@@ -24,12 +24,15 @@ from activelab.project.labelling.queue import Lease
 from activelab.project.settings import Settings
 from activelab.project.store import accounts
 from activelab.project.store.database import database_url
-from activelab.project.store.schema import lease
+from activelab.project.store.schema import answer, lease
 
 SHARED = ("kind", "image_root", "text_format", "terms", "autoplay")
 """Settings that say how examples are shown: a question takes them from the project it is asked beside."""
 
 _LAST = select(func.max(lease.c.id))
+_BEGUN = select(answer.c.example_id).where(
+    answer.c.example_id.in_(bindparam("examples", expanding=True)), answer.c.annotator_id == bindparam("who")
+)
 
 
 @dataclass(frozen=True)
@@ -196,13 +199,16 @@ def lease_together(
             if new > 0:
                 take(one, one.project.lease(one.annotator_id, own + new, have=known, hold=hold))
         complete()
-    # An example that was begun comes before others as near to the head of one of the questions.
+    begun = set[int]()  # what is left of those comes first
+    for one in asked:
+        about = {"examples": [held.example_id for held in found.values()], "who": one.annotator_id}
+        begun |= {*one.project.database.read(lambda c, about=about: c.execute(_BEGUN, about).scalars().all())}  # type: ignore[misc]
     places: dict[int, list[int]] = {}
     for one in asked:
         mine = [held.example_id for (name, _), held in found.items() if name == one.name]
         for place, code in enumerate(dict.fromkeys(mine)):
             places.setdefault(code, []).append(place)
-    codes = sorted(places, key=lambda code: (min(places[code]), len(places[code])))
+    codes = sorted(places, key=lambda code: (code not in begun, min(places[code])))
     return [
         (one, held)
         for code in codes

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from activelab import InputError
-from activelab.project import ConflictError, Lease, Project, Submission
+from activelab.project import ConflictError, Lease, Project, Submission, insight
 from activelab.project.files.doctor import examine
 from activelab.project.labelling import queue as queueing
 from activelab.project.labelling import rounds
@@ -131,6 +131,18 @@ def test_the_queue_grows_when_its_first_part_is_used_up(place, make, monkeypatch
     publish(project, [7, 6, 5, 4, 3, 2, 1, 0])
     assert ids(lease(project, ann, 7)) == [7, 6, 5, 4, 3, 2, 1]
     assert ids(lease(project, bob, 7)) == [0]
+
+
+def test_the_queue_grows_with_those_at_work_and_no_further(place, make):
+    """Whatever is taken ahead together by many: rows that nobody comes to are not written."""
+    project, people = make(place, 9_000, 52, leased_ahead=20)
+    held = {who: project.lease(who, 1)[0].id for who in people}
+    for _ in range(2):
+        given = [Submission(who, held[who], "label", label="a", then_lease=None) for who in people]
+        for who, (_, leases) in zip(people, project.record_all(given), strict=True):
+            assert len(leases) == 20
+            held[who] = leases[0].id
+    assert len(insight.queue_head(project, 9_000)) < 52 * 20 + 3 * rounds.CHUNK
 
 
 def test_examples_added_later_come_last(place, make):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -86,6 +87,9 @@ CLOCK_SECONDS = 60.0
 
 # Near the end of the budget leases are given one after the other, so that it is not overdrawn.
 _CAREFUL = 500
+_PLENTY = "plenty waits"
+_ALL_THERE = "all of the order is in the queue"
+_MOMENT = 1.0  # seconds in which fewer than a chunk are taken: what was plenty still is enough
 _ROUNDING = 1e-9  # of a budget that is counted in parts of a label
 _LOCK_BUDGET = 7_206_002
 _LOCK_SHOWN = 7_206_004
@@ -388,7 +392,7 @@ _GIVE_BACK = (
     .where(queue.c.round_id == bindparam("round"), queue.c.example_id == bindparam("example"), covers(_about))
     .values(remaining=queue.c.remaining + 1)
 )
-# How many others hold something, how much all hold, and how much waits, up to a number that is plenty.
+# How many others hold something, and how much all hold.
 _AT_WORK = Statement(
     select(
         select(func.count(lease.c.annotator_id.distinct()))
@@ -396,12 +400,15 @@ _AT_WORK = Statement(
         .scalar_subquery()
         .label("others"),
         select(func.count()).where(is_open()).scalar_subquery().label("held"),
-        select(func.count())
-        .select_from(
-            select(literal(1)).where(queue.c.round_id == bindparam("round"), WAITS).limit(CHUNK).subquery()
-        )
-        .scalar_subquery()
-        .label("free"),
+    )
+)
+# How much waits, up to a number that is plenty.
+_WAITING = Statement(
+    select(func.count().label("free")).select_from(
+        select(literal(1))
+        .where(queue.c.round_id == bindparam("round"), WAITS)
+        .limit(bindparam("most"))
+        .subquery()
     )
 )
 _of_lease = literal_column("lease.example_id", Integer)  # lest the table be searched again
@@ -456,7 +463,8 @@ _TAKE_AND_KEEP = Statement(
             literal("open"),
         ).order_by(_taken.c.position),
     )
-    .returning(*_SHOWN)
+    .returning(*_SHOWN),
+    in_order=True,
 )
 _REQUEST = (event.c.id, event.c.annotator_id, event.c.example_id, event.c.asked, event.c.kind)
 _LEASED = Statement(
@@ -733,13 +741,36 @@ def _share(
     asking one included: n / (m + 1), so that whoever comes next finds something; but two, the one that is
     shown and the next, and no more than the settings say.
     """
-    at_work = {"who": annotator_id, "round": number}
-    (row,) = yield _AT_WORK, at_work
-    if row.free < settings.leased_ahead * (row.others + 2) and extend_queue(connection, settings, number):
-        (row,) = yield _AT_WORK, at_work
-    waits: float = min(row.free, left / settings.least_price) + row.held
-    share = max(math.ceil(waits / (int(row.others) + 2)), 2)
+    there = left / settings.least_price
+    if there == math.inf and _holds_now(connection, _PLENTY, number):
+        return settings.leased_ahead
+    (at_work,) = yield _AT_WORK, {"who": annotator_id}
+    others, held = int(at_work.others), int(at_work.held)
+    enough = settings.leased_ahead * (others + 2)
+    count = {"round": number, "most": enough + CHUNK}
+    ((free,),) = yield _WAITING, count
+    if free < enough + CHUNK and not _holds_now(connection, _ALL_THERE, number):
+        yield ALONE  # one of those who go on side by side has the queue extended
+        ((free,),) = yield _WAITING, count
+        if free < enough + CHUNK:
+            if not extend_queue(connection, settings, number):
+                _note(connection, _ALL_THERE, number)
+            ((free,),) = yield _WAITING, count
+    if free == enough + CHUNK:
+        _note(connection, _PLENTY, number)
+    waits: float = min(int(free), there) + held
+    share = max(math.ceil(waits / (others + 2)), 2)
     return min(share, settings.leased_ahead)
+
+
+def _note(connection: Connection, what: str, number: int) -> None:
+    """Remember of a round for a moment what need not be looked up for each answer."""
+    connection.info[what] = number, time.monotonic() + _MOMENT
+
+
+def _holds_now(connection: Connection, what: str, number: int) -> bool:
+    of, until = connection.info.get(what, (None, 0.0))
+    return bool(of == number and time.monotonic() < until)
 
 
 def _exchange(connection: Connection, number: int, own: list[Any], have: Sequence[int]) -> Steps[list[Any]]:

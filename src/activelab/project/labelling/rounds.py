@@ -57,6 +57,8 @@ from activelab.project.store.statements import Statement, Steps, finish
 CHUNK = 1_000
 """Rows of the queue that are written at a time: others wait meanwhile, for some milliseconds."""
 
+_HEADER = 128  # bytes before the numbers of a stored order, of four bytes each
+
 STALE_SECONDS = 120.0
 """Without a sign of life for so long, a training is taken for dead."""
 
@@ -288,6 +290,14 @@ def load_order(connection: Connection, round_id: int) -> tuple[Ints, Ints] | Non
     return order, np.full(len(order), WHOLE, dtype=np.int32) if asked is None else asked
 
 
+def _length_of_order(connection: Connection, round_id: int) -> int:
+    """The length of a round's order, which is not read for it; 0 if it has none."""
+    size = select(func.length(round_array.c.data)).where(
+        round_array.c.round_id == round_id, round_array.c.name == "order"
+    )
+    return ((connection.execute(size).scalar() or _HEADER) - _HEADER) // 4
+
+
 def questions_about(settings: Settings, order: Ints) -> tuple[Ints, Ints]:
     """What is asked of examples of which nothing is known: examples, and a class of each or `WHOLE`."""
     if settings.ask != "classes":
@@ -334,8 +344,10 @@ def extend_queue(connection: Connection, settings: Settings, round_id: int) -> b
     """
     query = select(round_.c.filled, round_.c.state, round_.c.last_event).where(round_.c.id == round_id)
     seen = connection.execute(query).one_or_none()
+    if seen is None or seen.filled >= _length_of_order(connection, round_id):
+        return False
     row = connection.execute(query.with_for_update()).one_or_none()
-    if seen is not None and row is not None and row.filled > seen.filled:
+    if row is not None and row.filled > seen.filled:
         return True  # another server did it while this one waited
     stored = None if row is None else load_order(connection, round_id)
     if row is None or stored is None or row.filled >= len(stored[0]):

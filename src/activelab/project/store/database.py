@@ -481,6 +481,8 @@ def _postgresql(url: URL, connections: int) -> Engine:
             )
             # What is executed for every label is planned once: to plan it takes longer than to do it.
             cursor.execute("SET plan_cache_mode = force_generic_plan")
+            # To compile a plan takes seconds, of statements that take milliseconds.
+            cursor.execute("SET jit = off")
         connection.commit()
 
     @event.listens_for(engine, "checkin")

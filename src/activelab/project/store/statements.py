@@ -27,6 +27,10 @@ _TEXT: dict[int, Callable[[bytes], Any]] = {
     **dict.fromkeys((700, 701), float),
 }
 """How PostgreSQL writes values, by the number of their type; all others are text."""
+_IN_ORDER, _AS_ALWAYS = (
+    f"SELECT set_config('enable_sort', '{on}', true), set_config('enable_hashjoin', '{on}', true)".encode()
+    for on in ("off", "on")
+)
 _TYPES = ((Boolean, 16), (BigInteger, 20), (Integer, 23), (Float, 701), (String, 1043))
 
 
@@ -37,10 +41,13 @@ class Statement:
     ----------
     clause : select, insert, update or delete
         What it returns has names; lists are parameters that expand.
+    in_order : bool
+        Whether its rows are few and found in the order of an index. Where PostgreSQL knows little of a table
+        it would read and sort all that waits.
     """
 
-    def __init__(self, clause: Any) -> None:
-        self.clause = clause
+    def __init__(self, clause: Any, *, in_order: bool = False) -> None:
+        self.clause, self.in_order = clause, in_order
         self._compiled: dict[tuple[Any, ...], _Compiled] = {}
 
     def compiled(self, connection: Connection, values: Values) -> _Compiled:
@@ -49,7 +56,7 @@ class Statement:
         key = (connection.dialect.name, *map(len, lists.values()))
         found = self._compiled.get(key)
         if found is None:
-            found = self._compiled[key] = _Compiled(self.clause, lists, connection)
+            found = self._compiled[key] = _Compiled(self.clause, lists, connection, self.in_order)
         return found
 
 
@@ -63,7 +70,10 @@ ALONE: Final[Step] = (None, {})
 class _Compiled:
     """Text and parameters of a statement for one database."""
 
-    def __init__(self, clause: Any, lists: dict[str, list[Any]], connection: Connection) -> None:
+    def __init__(
+        self, clause: Any, lists: dict[str, list[Any]], connection: Connection, in_order: bool
+    ) -> None:
+        self.in_order = in_order
         written = clause.params(**lists) if lists else clause
         compiled = written.compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
         self.name = f"activelab_{next(_number)}".encode()
@@ -168,22 +178,29 @@ def _execute_postgresql(
         if one.name not in known:
             _checked(wire.prepare(one.name, one.text.encode(), one.types))
             known.add(one.name)
-    if len(ready) == 1:
+    in_order = any(one.in_order for one, _ in ready)
+    if len(ready) == 1 and not in_order:
         one, values = ready[0]
         return [_found(one, _checked(wire.exec_prepared(one.name, _written(one, values))))]
     wire.enter_pipeline_mode()
     try:
+        if in_order:
+            wire.send_query_params(_IN_ORDER, None)
         for one, values in ready:
             wire.send_query_prepared(one.name, _written(one, values))
+        if in_order:
+            wire.send_query_params(_AS_ALWAYS, None)
         wire.pipeline_sync()
-        results = _heard(wire, len(ready))
+        results = _heard(wire)
     finally:
         if wire.status == pq.ConnStatus.OK:
             wire.exit_pipeline_mode()
+    if in_order:
+        _, *results, _ = map(_checked, results)
     return [_found(one, _checked(result)) for (one, _), result in zip(ready, results, strict=True)]
 
 
-def _heard(wire: Any, number: int) -> list[Any]:
+def _heard(wire: Any) -> list[Any]:
     """The results of a pipeline, up to where it was synchronised."""
     from psycopg import pq
 

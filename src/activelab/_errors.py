@@ -24,6 +24,7 @@ ADVICE = {
     "image_root": "Pass it as image_root=.",
     "keep": "Pass keep='last' to keep the last label of each pair.",
     "leave_out": "Correct them, or leave them out with leave_out=True.",
+    "media_folder": "Serve with media_folder=, or put them in a folder there and import a table of them.",
     "memory": "Give a larger memory.",
     "memory_or_workers": "Give a larger memory, or fewer workers.",
     "models": "Give pred_probs of shape (n_models, n_examples, n_classes), or use 'entropy' with a single "

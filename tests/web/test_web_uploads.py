@@ -23,6 +23,7 @@ from activelab.formats import FORMATS
 from activelab.project import open_project
 from activelab.project.store.schema import audit
 from activelab.web._api_data import Tool
+from activelab.web._operation import Operation
 from activelab.web._serve import first_link
 from activelab.web._shield import UPLOADS
 from activelab.web._uploads import AT_ONCE, KEPT_SECONDS, Uploads
@@ -222,8 +223,9 @@ def test_the_page_data_takes_a_folder_and_labels_and_gives_what_other_tools_read
         assert zipfile.ZipFile(download.value.path()).namelist() == ["zoe.jsonl"]
 
 
-def test_images_are_kept_beside_the_project_and_end_with_it(tmp_path):
-    with served(tmp_path, "") as house:
+def test_images_are_kept_in_a_folder_of_the_project_and_end_with_it(place, tmp_path):
+    home = place if "://" in place else tmp_path
+    with served(home, "", operation=Operation(media_folder=tmp_path)) as house:
         ada, workspace = house.admin(), house.workspace
         upload = sent(ada, "photos.zip", zipped({"a/1.png": PNG, "a/2.png": PNG}))
         body = {
@@ -257,7 +259,7 @@ def test_images_need_a_folder_of_the_server_on_postgresql_or_where_there_is_one(
             upload = sent(ada, "photos.zip", zipped({"2.png": PNG}))
             reply = ada.post(f"/api/v1/uploads/{upload}/import", json={})
         assert reply.status_code == 422
-        assert "folder of the server" in reply.text or str(tmp_path) in reply.text
+        assert "--media-folder DIR" in reply.text or str(tmp_path) in reply.text
 
 
 # ---------------------------------------------------------------- what is refused, and what is cleaned up

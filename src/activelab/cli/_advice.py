@@ -18,6 +18,7 @@ ADVICE = {
     "image_root": "Name it with --images-root DIR.",
     "keep": "Use --keep last to keep the last label of each pair.",
     "leave_out": "Correct them, or leave them out with --rejected FILE.",
+    "media_folder": "Serve it with --media-folder DIR.",
     "memory": "Give a larger --memory.",
     "memory_or_workers": "Give a larger --memory, or fewer --workers.",
     "models": "Give several --pred-probs, or use --method entropy with a single model.",

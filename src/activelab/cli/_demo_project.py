@@ -13,6 +13,7 @@ from activelab.cli._demo import BRIGHTEST, MODEL
 from activelab.labels import Labels
 from activelab.learner import RoundResult
 from activelab.project import Settings, create_project, insight
+from activelab.project.store.upgrades import remove_file
 from activelab.project.training.round import train_round
 
 _PIXELS = 160
@@ -56,8 +57,7 @@ def make_demo_project(
         drawn = Image.fromarray(np.uint8(255 * (1 - one.reshape(8, 8))))
         drawn.resize((_PIXELS, _PIXELS), Image.Resampling.NEAREST).save(folder / f"{name}.png")
     partial = place.with_name(f".{place.name}.partial")
-    for suffix in ("", "-wal", "-shm"):  # of a demo that was cut off
-        Path(f"{partial}{suffix}").unlink(missing_ok=True)
+    remove_file(partial)  # of a demo that was cut off
     settings = Settings(
         title="Handwritten digits",
         kind="image",

@@ -184,6 +184,7 @@ def _init_from(
         from activelab.project.files.columns import one_annotator
         from activelab.project.files.importing import import_files
         from activelab.project.files.proposal import propose
+        from activelab.project.store.upgrades import discard
 
         found = propose(from_, kind=changes.pop("kind", None), media_folder=changes.get("image_root"))
         guessed = {
@@ -199,22 +200,20 @@ def _init_from(
         project = create_project(where, settings)
         shown = project.database.name if "://" in where else where
         try:
-            with project:
-                done = import_files(
-                    project,
-                    from_,
-                    labels=from_ if labelled else None,
-                    columns=found.columns,
-                    image_root=root,
-                    leave_out=rejected is not None,
-                    progress=progress,
-                )
-                values = project.settings.to_dict()
+            done = import_files(
+                project,
+                from_,
+                labels=from_ if labelled else None,
+                columns=found.columns,
+                image_root=root,
+                leave_out=rejected is not None,
+                progress=progress,
+            )
+            values = project.settings.to_dict()
         except BaseException:
-            if project.database.is_sqlite:
-                for suffix in ("", "-wal", "-shm"):
-                    Path(f"{where}{suffix}").unlink(missing_ok=True)
+            discard(project.database)
             raise
+        project.close()
     if rejected is not None:
         _write_rejected(rejected, done.rejected)
     said, notes = _proposed(found, settings.classes, bool(labelled))

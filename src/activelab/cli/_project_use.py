@@ -134,6 +134,14 @@ def serve(
         float, typer.Option(min=0.0005, metavar="HOURS", help="From one backup to the next.")
     ] = 24.0,
     backup_keep: Annotated[int, typer.Option(min=1, metavar="N", help="Keep the last N backups.")] = 7,
+    media_folder: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            envvar="ACTIVELAB_MEDIA_FOLDER",
+            help="Keep images sent to projects on PostgreSQL there.",
+        ),
+    ] = None,
     metrics_token: Annotated[
         str | None,
         typer.Option(
@@ -181,6 +189,7 @@ def serve(
         backup_folder=backup_folder,
         backup_hours=backup_hours,
         backup_keep=backup_keep,
+        media_folder=media_folder,
         metrics_token=metrics_token,
         log_format=log_format,
         log_level=log_level,

@@ -42,7 +42,7 @@ from activelab.project.store.audit import write_audit
 from activelab.project.store.database import Database, StorageError
 from activelab.project.store.schema import WHOLE, annotator, answer, example, feature_block
 from activelab.project.store.statements import Steps
-from activelab.project.store.upgrades import schema_state, upgrade
+from activelab.project.store.upgrades import remove_file, schema_state, upgrade
 
 if TYPE_CHECKING:
     from activelab.multilabel import LabelSets
@@ -1160,8 +1160,7 @@ def create_project(place: str | os.PathLike[str], settings: Settings) -> Project
     except BaseException:
         database.close()
         if database.is_sqlite:
-            for suffix in ("", "-wal", "-shm"):
-                Path(f"{database.url.database}{suffix}").unlink(missing_ok=True)
+            remove_file(str(database.url.database))
         raise
 
 

@@ -25,6 +25,7 @@ from activelab.project.settings import Settings
 from activelab.project.store import accounts
 from activelab.project.store.database import database_url
 from activelab.project.store.schema import answer, lease
+from activelab.project.store.upgrades import discard
 
 SHARED = ("kind", "image_root", "text_format", "terms", "autoplay")
 """Settings that say how examples are shown: a question takes them from the project it is asked beside."""
@@ -103,10 +104,7 @@ def add_question(
         project.database.write(enter)
         tie(lead.database, project.database)
     except BaseException:
-        project.close()
-        if project.database.is_sqlite:
-            for suffix in ("", "-wal", "-shm"):
-                Path(f"{project.database.url.database}{suffix}").unlink(missing_ok=True)
+        discard(project.database)
         raise
     for one in (lead, project):
         one.refresh(0)

@@ -31,6 +31,7 @@ from activelab.project.settings import Settings, load_value, store_value
 from activelab.project.store import accounts
 from activelab.project.store.audit import write_audit
 from activelab.project.store.database import Database, StorageError, database_url
+from activelab.project.store.upgrades import remove_file
 
 PEOPLE = "workspace"
 """Name of the database with the accounts."""
@@ -224,8 +225,8 @@ class Workspace:
         with suppress(InputError, StorageError), open_project(where, connections=1) as project:
             untie(project.database)
         if self._url is None:
-            for suffix in ("", "-wal", "-shm", ".key"):
-                Path(f"{where}{suffix}").unlink(missing_ok=True)
+            remove_file(where)
+            Path(f"{where}.key").unlink(missing_ok=True)
             shutil.rmtree(folder_beside(where), ignore_errors=True)
         else:
             self.people.database.write(lambda c: c.execute(DropSchema(name, cascade=True)))

@@ -37,6 +37,7 @@ from activelab.web._bodies import (
 from activelab.web._content import content_of
 from activelab.web._failures import ERRORS, Failure
 from activelab.web._media import media_response
+from activelab.web._site import Site
 from activelab.web._uploads import Upload, Work, problem_of, work_on
 from activelab.web._visitors import Admin, Here
 
@@ -142,7 +143,7 @@ def preview_media(
 def import_upload(upload_id: UploadId, body: ImportIn, site: Here, visitor: Admin) -> UploadOut:
     """Import a file that you sent, while people label; the upload says how far it is, and what it did."""
     one = site.uploads.get(visitor.person.id, upload_id)
-    begin_import(one, site.project, visitor.account, body)
+    begin_import(one, site, visitor.account, body)
     return _told(one)
 
 
@@ -182,7 +183,7 @@ def _labels_of(one: Upload, into: Project, body: ProposalIn) -> ProposalOut:
 
 
 def begin_import(
-    one: Upload, into: Project, by: Account, body: ImportIn, *, failed: Callable[[], None] = lambda: None
+    one: Upload, site: Site, by: Account, body: ImportIn, *, failed: Callable[[], None] = lambda: None
 ) -> None:
     """Import an upload in the background; ``failed`` cleans up if it cannot be.
 
@@ -193,7 +194,8 @@ def begin_import(
     """
     from activelab.project.files.importing import import_files
 
-    columns, root = _columns(body.columns), media_root(into, one) if body.what == "examples" else None
+    into = site.project
+    columns, root = _columns(body.columns), media_root(site, one) if body.what == "examples" else None
     if root is not None:
         Path(root).mkdir(mode=0o700, exist_ok=True)  # as the file of the project is: nobody else reads them
 
@@ -217,8 +219,8 @@ def begin_import(
     work_on(one, do, failed=failed)
 
 
-def media_root(into: Project, one: Upload) -> str | None:
-    """Where the files of an archive go: a folder beside the project. None for an upload without any.
+def media_root(site: Site, one: Upload) -> str | None:
+    """Where the files of an archive go: a folder of the project. None for an upload without any.
 
     Raises
     ------
@@ -227,13 +229,10 @@ def media_root(into: Project, one: Upload) -> str | None:
     """
     if not one.is_archive:
         return None
-    if not into.database.is_sqlite:
-        raise InputError(
-            "images of a project on PostgreSQL are in a folder of the server; put them there, and import "
-            "them with: activelab import PLACE FOLDER"
-        )
-    folder = folder_beside(into.database.place)
-    root = into.settings.image_root
+    folder = media_folder(site)
+    if folder is None:
+        raise InputError("there is no folder for images of projects on PostgreSQL.", advice="media_folder")
+    root = site.project.settings.image_root
     if root is not None and Path(root) != folder.resolve():
         raise InputError(
             f"the files of this project are in {root}; put these there, and import a table of them."
@@ -241,6 +240,14 @@ def media_root(into: Project, one: Upload) -> str | None:
     if not os.access(folder if folder.exists() else folder.parent, os.W_OK):
         raise InputError(f"the server may not write to {folder.parent}, where the files would go.")
     return str(folder)
+
+
+def media_folder(site: Site) -> Path | None:
+    """The folder for files that are sent to a project; None if the server has none."""
+    database = site.project.database
+    if database.is_sqlite:
+        return folder_beside(database.place)
+    return None if site.media_folder is None else site.media_folder / f"{database.short_name}.files"
 
 
 def _unpacked(one: Upload, place: int, name: str, part: str) -> str:

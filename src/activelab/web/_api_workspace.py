@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Annotated
 
 from fastapi import APIRouter, Path
@@ -99,7 +100,7 @@ def make_project(body: NewProjectIn, site: Here, visitor: Admin) -> SomeProjectO
 
 def _fill(site: Site, name: str, file: Upload, how: NewExamplesIn, visitor: Visitor) -> None:
     """Import an upload into a project that was just made; without its examples it is none."""
-    workspace, project = _workspace(site), site.projects.site(name).project
+    workspace, own = _workspace(site), site.projects.site(name)
 
     def undo() -> None:
         site.projects.close(name)
@@ -107,9 +108,9 @@ def _fill(site: Site, name: str, file: Upload, how: NewExamplesIn, visitor: Visi
         workspace.delete(name, visitor.person)
 
     try:
-        account = project.database.read(lambda c: accounts.find_member(c, visitor.person.name))
+        account = own.project.database.read(lambda c: accounts.find_member(c, visitor.person.name))
         options = ImportIn(**how.model_dump(exclude={"upload"}))
-        begin_import(file, project, account, options, failed=undo)
+        begin_import(file, own, account, options, failed=undo)
     except BaseException:
         undo()
         raise
@@ -140,6 +141,8 @@ def delete_project(name: ProjectName, body: DeleteIn, site: Here, visitor: Admin
     if body.confirm != name:
         raise Failure(422, "the name given is another.", field="confirm")
     _workspace(site).delete(name, visitor.person)
+    if site.media_folder is not None:
+        shutil.rmtree(site.media_folder / f"{name}.files", ignore_errors=True)
 
 
 def _workspace(site: Site) -> Workspace:

@@ -66,6 +66,8 @@ _SAID = ADVICE | {
     "content": "Choose it in the list.",
     "image_root": "Send them together as a zip or a folder.",
     "leave_out": "Correct them, or leave them out.",
+    "media_folder": "Have the server started with --media-folder DIR, or put them in a folder of it and use: "
+    "activelab import PLACE FOLDER",
     "skip_known": "Leave them out.",
     "question": "Its other questions are read by: activelab convert.",
 }

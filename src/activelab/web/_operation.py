@@ -8,6 +8,7 @@ import os
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -45,6 +46,8 @@ class Operation:
         Log a line a request.
     schedule : Schedule, optional
         When copies of each project are made.
+    media_folder : path, optional
+        Where images that are sent to projects on PostgreSQL are kept, in a folder for each.
     """
 
     def __init__(
@@ -53,9 +56,11 @@ class Operation:
         metrics_token: str | None = None,
         access_log: bool = False,
         schedule: Schedule | None = None,
+        media_folder: Path | None = None,
     ) -> None:
         self.metrics_token, self.access_log = metrics_token, access_log
         self.metrics, self.schedule, self._running = Metrics(), schedule, False
+        self.media_folder = media_folder
         self.backups = self.metrics.backups
         # In a thread of its own: those for requests may all be waiting for the database that is asked about.
         self._thread = ThreadPoolExecutor(1, "activelab-readiness")
@@ -65,6 +70,7 @@ class Operation:
     def add(self, site: Site) -> None:
         """Look after a project, too."""
         self.metrics.add(site)
+        site.media_folder = self.media_folder
         if self.schedule is not None:
             self.backups.append(Backups(site.project.database.place, self.schedule))
             if self._running:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -55,6 +56,7 @@ def serve(
     backup_folder: str | os.PathLike[str] | None = None,
     backup_hours: float = 24.0,
     backup_keep: int = 7,
+    media_folder: str | os.PathLike[str] | None = None,
     metrics_token: str | None = None,
     log_format: str = "text",
     log_level: str = "info",
@@ -93,6 +95,9 @@ def serve(
         From one copy to the next.
     backup_keep : int
         Copies that are kept, the newest.
+    media_folder : str or path, optional
+        Where images that are sent to projects on PostgreSQL are kept, in a folder for each. Those of a
+        SQLite file are beside it.
     metrics_token : str, optional
         Lets a program read ``/metrics``, beside the tokens of admins.
     log_format : {"text", "json"}
@@ -115,7 +120,14 @@ def serve(
     backups = None
     if backup_folder is not None:
         backups = Schedule(backup_folder, hours=backup_hours, keep=backup_keep)
-    operation = Operation(metrics_token=metrics_token, access_log=access_log, schedule=backups)
+    if media_folder is not None and not (Path(media_folder).is_dir() and os.access(media_folder, os.W_OK)):
+        raise InputError(f"{media_folder} is no folder that the server may write to; make it first.")
+    operation = Operation(
+        metrics_token=metrics_token,
+        access_log=access_log,
+        schedule=backups,
+        media_folder=None if media_folder is None else Path(media_folder).resolve(),
+    )
     several = workspace or is_workspace(place)
     with (
         logs(log_format, log_level),

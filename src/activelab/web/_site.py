@@ -10,6 +10,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
@@ -92,6 +93,7 @@ class Site:
         self.export_turn, self.exports = asyncio.Lock(), 0
         self.listeners: dict[int, int] = {}
         self.answers = Answers(project)
+        self.media_folder: Path | None = None  # of projects on PostgreSQL
         self.closing: asyncio.Event = asyncio.Event() if home is None else home.closing
 
     @property

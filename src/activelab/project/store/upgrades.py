@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import inspect, text
@@ -33,6 +36,22 @@ def downgrade(database: Database, revision: str) -> None:
     from alembic import command
 
     _run(database, command.downgrade, revision)
+
+
+def discard(database: Database) -> None:
+    """Close a database and remove what was just made there: its file, or the tables in it."""
+    if not database.is_sqlite:
+        with suppress(StorageError):  # what went wrong before is what is told
+            downgrade(database, "base")
+    database.close()
+    if database.is_sqlite:
+        remove_file(str(database.url.database))
+
+
+def remove_file(path: str | os.PathLike[str]) -> None:
+    """Remove a SQLite file that nobody has open, and what SQLite keeps beside it."""
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{os.fspath(path)}{suffix}").unlink(missing_ok=True)
 
 
 def schema_state(database: Database) -> str:

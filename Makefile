@@ -1,10 +1,23 @@
 # `make demo` and `make test` set up everything themselves, in .venv.
 PYTHON ?= python3
 BIN := .venv/bin
-# One test process a core: threads of the linear algebra would fight over them.
+# A test process more than cores, since browsers and servers are waited for; threads of the linear algebra would
+# fight over the cores.
+export PYTEST_XDIST_AUTO_NUM_WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 export OMP_NUM_THREADS ?= 1
+# Programs that are started again and again are compiled once, whatever the environment says.
+export PYTHONDONTWRITEBYTECODE :=
+# uv installs several times as fast as pip, and does not read its settings: it looks where pip is told to look.
+UV := .venv/bin/uv pip install --quiet --python
+ifdef PIP_FIND_LINKS
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+endif
+ifdef PIP_INDEX_URL
+export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
+endif
+export UV_HTTP_TIMEOUT ?= 180
 
-.PHONY: demo test fast lint types docs bench floors bare size dist wheel site audit clean
+.PHONY: demo test fast lint types docs bench floors bare dist wheel site audit clean
 
 demo: .venv/base.done
 	$(BIN)/activelab demo --folder demo
@@ -26,7 +39,7 @@ docs: .venv/dev.done
 	$(BIN)/mkdocs build --strict
 
 bench: .venv/dev.done
-	$(BIN)/pip install --group bench
+	$(UV) .venv --group bench
 	for script in benchmarks/[a-z]*.py; do $(BIN)/python $$script; done
 
 # The lowest versions that pyproject.toml declares, in an environment of its own, on the lowest Python if it is here.
@@ -47,14 +60,13 @@ FLOOR_TESTS := $(filter-out $(addprefix tests/,test_architecture.py test_deploy.
   tests/web/test_web_api.py tests/web/test_web_predictions.py \
   --deselect tests/project/test_project_training.py::test_a_network_of_sentences_that_is_not_there
 
-.venv/floors.done: .venv/bin/python .venv/system.done pyproject.toml
-	rm -rf .venv/floors && $(FLOOR_PYTHON) -m venv .venv/floors
-	.venv/floors/bin/python -m pip install --quiet uv
-	.venv/floors/bin/uv pip compile --quiet --resolution lowest-direct --python .venv/floors/bin/python \
+.venv/floors.done: .venv/bin/uv .venv/system.done pyproject.toml
+	rm -rf .venv/floors && $(FLOOR_PYTHON) -m venv --without-pip .venv/floors
+	$(BIN)/uv pip compile --quiet --resolution lowest-direct --python .venv/floors \
 	  $(FLOOR_EXTRAS:%=--extra %) --output-file .venv/floors/floors.txt pyproject.toml >/dev/null
-	.venv/floors/bin/uv pip install --quiet --python .venv/floors/bin/python -r .venv/floors/floors.txt \
+	$(UV) .venv/floors -r .venv/floors/floors.txt \
 	  pytest pytest-xdist pytest-randomly hypothesis polars krippendorff statsmodels psutil
-	.venv/floors/bin/uv pip install --quiet --python .venv/floors/bin/python --no-deps --editable .
+	$(UV) .venv/floors --no-deps --editable .
 	touch $@
 
 # The tests of the core, where nothing of databases, servers and browsers is installed.
@@ -63,26 +75,21 @@ bare: .venv/bare.done
 	  tests/consensus/test_consensus.py tests/test_labels.py \
 	  -k "not crowdkit"
 
-.venv/bare.done: .venv/bin/python pyproject.toml
-	rm -rf .venv/bare && $(PYTHON) -m venv .venv/bare
-	.venv/bare/bin/python -m pip install --quiet --editable ".[pandas]" polars pytest pytest-xdist \
-	  pytest-randomly hypothesis
+.venv/bare.done: .venv/bin/uv pyproject.toml
+	rm -rf .venv/bare && $(PYTHON) -m venv --without-pip .venv/bare
+	$(UV) .venv/bare --editable ".[pandas]" polars pytest pytest-xdist pytest-randomly hypothesis
 	touch $@
 
-# What `pip install activelab` weighs, the environment and pip included.
-size: .venv/bin/python
-	rm -rf .venv/size && $(PYTHON) -m venv .venv/size
-	@empty=$$(du -sm .venv/size | cut -f1) && .venv/size/bin/python -m pip install --quiet . && echo "$$(du -sm \
-	  .venv/size | cut -f1) MB, $$(.venv/size/bin/python -m pip list --format=freeze | wc -l) packages; $$empty MB of it pip's own"
-
 dist: .venv/dev.done
-	rm -rf dist && $(BIN)/python -m pip install --quiet --group release
-	$(BIN)/python -m build --outdir dist . && $(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
+	rm -rf dist
+	$(BIN)/python -m build --installer uv --outdir dist . && $(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
 
-# What a stranger gets: the wheel, which is built from the sdist, in an environment with nothing else, and the demo there.
+# What a stranger gets: the wheel, which is built from the sdist, installed by pip in an environment with nothing else;
+# what that weighs, and the demo there.
 wheel: dist
 	rm -rf .venv/wheel && $(PYTHON) -m venv .venv/wheel && mkdir .venv/wheel/empty
-	.venv/wheel/bin/python -m pip install --quiet dist/*.whl
+	@empty=$$(du -sm .venv/wheel | cut -f1) && .venv/wheel/bin/python -m pip install --quiet dist/*.whl && echo "$$(du -sm \
+	  .venv/wheel | cut -f1) MB, $$(.venv/wheel/bin/python -m pip list --format=freeze | wc -l) packages; $$empty MB of it pip's own"
 	cd .venv/wheel/empty && ../bin/activelab --version && ../bin/activelab demo
 
 # This version of the documentation beside the others, as a commit on the local branch gh-pages; nothing is pushed.
@@ -94,35 +101,34 @@ site: .venv/dev.done
 
 # Known weaknesses of what a server installs, and the list of it (SBOM, CycloneDX) in dist/. What cannot be looked up
 # is a failure; ActiveLab itself is not.
-audit: .venv/bin/python
+audit: .venv/dev.done
 	rm -rf .venv/audit && $(PYTHON) -m venv --without-pip .venv/audit && mkdir -p dist
-	$(BIN)/python -m pip --python .venv/audit install --quiet ".[web,postgresql,label-studio,plots]"
-	$(BIN)/python -m pip install --quiet --group release
+	$(UV) .venv/audit ".[web,postgresql,label-studio,plots]"
 	$(BIN)/cyclonedx-py environment .venv/audit --pyproject pyproject.toml --output-file dist/activelab.cdx.json
-	$(BIN)/python -m pip --python .venv/audit uninstall --quiet --yes activelab
+	$(BIN)/uv pip uninstall --quiet --python .venv/audit activelab
 	$(BIN)/pip-audit --strict --path .venv/audit/lib/python3*/site-packages
 
 # Debian ships venv apart from Python.
-.venv/bin/python:
+.venv/bin/uv:
 	$(PYTHON) -m venv .venv || { rm -rf .venv; apt-get install -y python3-venv && $(PYTHON) -m venv .venv; }
-	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet uv
 
-.venv/base.done: .venv/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable ".[web,plots]"
+.venv/base.done: .venv/bin/uv pyproject.toml
+	$(UV) .venv --editable ".[web,plots]"
 	touch $@
 
 .venv/dev.done: .venv/base.done
-	$(BIN)/python -m pip install --quiet --editable . --group test --group lint --group docs
+	$(UV) .venv --editable . --group test --group lint --group docs --group release
 	touch $@
 
 # The tests run a real Label Studio server, in an environment of its own: it pins other versions of our libraries.
-.venv/label-studio.done: .venv/bin/python
-	$(PYTHON) -m venv .venv/label-studio
-	.venv/label-studio/bin/python -m pip install --quiet "label-studio==1.23.2"
+.venv/label-studio.done: .venv/bin/uv
+	$(PYTHON) -m venv --without-pip .venv/label-studio
+	$(UV) .venv/label-studio "label-studio==1.23.2"
 	touch $@
 
 # The tests run a real browser, a real PostgreSQL and a real nginx.
-.venv/system.done: .venv/bin/python
+.venv/system.done: .venv/bin/uv
 	{ command -v chromium && PATH="$$PATH:/usr/sbin" command -v nginx && ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 || \
 	  { SUDO=$$(test $$(id -u) = 0 || echo sudo); $$SUDO apt-get update -qq && \
 	    DEBIAN_FRONTEND=noninteractive $$SUDO apt-get install -y -qq --no-install-recommends chromium postgresql nginx-light; } || \

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 # The tests of the core start without the packages of databases and browsers.
 if find_spec("sqlalchemy"):
-    from project_store import again, cluster, make, place, postgresql  # noqa: F401
+    from project_store import again, cluster, make, place, postgresql, schemas  # noqa: F401
 if find_spec("playwright"):
     from web_browser import chromium, visit  # noqa: F401
 

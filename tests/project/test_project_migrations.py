@@ -20,6 +20,11 @@ from activelab.project.store.upgrades import downgrade, revisions, schema_state,
 REVISIONS = revisions()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def schemas():
+    """Here every project is made by the migrations themselves."""
+
+
 @pytest.fixture
 def database(place):
     one = Database(place)

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 from web_proxy import nginx
-from web_site import PASSWORD, PATIENCE, RunningSite, running
+from web_site import PASSWORD, PATIENCE, RunningSite, hashed, running
 
 from activelab._errors import InputError
 from activelab.project import Settings, create_project
@@ -40,7 +40,7 @@ def proxied(tmp_path):
 
 
 def _invite_all(site: RunningSite) -> None:
-    stored = accounts.hashed(PASSWORD)
+    stored = hashed(PASSWORD)
 
     def add(connection):
         for name in NAMES:

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pytest
 import uvicorn
 from argon2 import PasswordHasher
-from web_site import PASSWORD, PATIENCE, PNG, ROLES, RunningSite, running, serving
+from web_site import PASSWORD, PATIENCE, PNG, ROLES, RunningSite, hashed, running, serving
 
 import activelab
 from activelab._errors import InputError
@@ -849,7 +849,7 @@ def test_who_is_invited_cannot_look_like_somebody_else(site: RunningSite, name):
 
 def test_two_admins_cannot_depose_each_other_at_the_same_moment(postgresql):
     with create_project(postgresql, Settings()) as project:
-        stored = accounts.hashed(PASSWORD)
+        stored = hashed(PASSWORD)
         for name in ("ada", "bea"):
             project.database.write(
                 lambda c, name=name: accounts.set_password(

@@ -16,7 +16,7 @@ from playwright.sync_api import expect
 from test_web_access import complaints
 from web_browser import WINDOWS, Visits, eventually
 from web_proxy import caddy, nginx
-from web_site import PASSWORD, PATIENCE, running, running_app
+from web_site import PASSWORD, PATIENCE, hashed, running, running_app
 
 from activelab._errors import InputError
 from activelab.project import Settings, create_project, open_project
@@ -162,7 +162,7 @@ def test_archived_deleted_copied_and_entered(home):
 
 def test_who_could_log_in_before_still_can_with_the_same_password(tmp_path):
     with create_project(tmp_path / "pets.db", Settings(classes=CLASSES)) as project:
-        stored = accounts.hashed(PASSWORD)
+        stored = hashed(PASSWORD)
 
         def add(connection):
             accounts.set_password(connection, accounts.add_annotator(connection, "ann", 0.0), stored)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import random
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,8 +16,10 @@ import pytest
 from label_studio_server import CONFIG, PATIENCE, VARIABLE, Annotator, Server, program
 from project_store import add_person
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
 from activelab import InputError
+from activelab.cli import app
 from activelab.label_studio import (
     Client,
     Link,
@@ -358,26 +358,18 @@ def test_the_commands(server: Server, tmp_path: Path) -> None:
     token.write_text(server.token)
     place = tmp_path / "tickets.db"
 
-    def run(*arguments: Any) -> subprocess.CompletedProcess[str]:
-        command = [
-            sys.executable,
-            "-m",
-            "activelab",
-            "label-studio",
-            *map(str, arguments),
-            "--token-file",
-            str(token),
-        ]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+    def run(*arguments: Any) -> Any:
+        command = ["label-studio", *map(str, arguments), "--token-file", str(token)]
+        return CliRunner().invoke(app, command)
 
     to = ("--url", server.url, "--project", number)
     refused = run("connect", place, *to)
-    assert refused.returncode == 2
+    assert refused.exit_code == 2
     assert "chmod 600" in refused.stderr
     assert not place.exists()
     token.chmod(0o600)
     done = run("connect", place, *to)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert f"Made and connected {place} with project {number}" in done.stdout
     assert "Pulled 0 labels, 0 changed, 0 skips, 0 deleted, 5 new examples" in run("pull", place).stdout
     would = run("push", place, "--dry-run")
@@ -390,7 +382,7 @@ def test_the_commands(server: Server, tmp_path: Path) -> None:
     with create_project(topics, Settings(question="multilabel", classes=("a", "b"))) as project:
         project.add_examples([("one", {"text": "x"})])
     done = run("connect", topics, "--url", server.url, "--project", empty, "--example-field", "ticket")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert 'choice="multiple"' in server.json("GET", f"/api/projects/{empty}/")["label_config"]
     pushed = run("push", topics, "--tasks", "--consensus").stdout
     assert "Made 1 tasks." in pushed

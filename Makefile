@@ -127,11 +127,15 @@ audit: .venv/dev.done
 	$(UV) .venv/label-studio "label-studio==1.23.2"
 	touch $@
 
-# The tests run a real browser, a real PostgreSQL and a real nginx.
+# The tests run a real browser, a real PostgreSQL and a real nginx. Where there is no Chromium without windows, that
+# with windows does.
+APT := apt-get install -y -qq --no-install-recommends
+PACKAGES := postgresql nginx-light
 .venv/system.done: .venv/bin/uv
-	{ command -v chromium && PATH="$$PATH:/usr/sbin" command -v nginx && ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 || \
-	  { SUDO=$$(test $$(id -u) = 0 || echo sudo); $$SUDO apt-get update -qq && \
-	    DEBIAN_FRONTEND=noninteractive $$SUDO apt-get install -y -qq --no-install-recommends chromium postgresql nginx-light; } || \
+	{ command -v chromium-headless-shell && PATH="$$PATH:/usr/sbin" command -v nginx && ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 || \
+	  { export DEBIAN_FRONTEND=noninteractive SUDO=$$(test $$(id -u) = 0 || echo sudo); $$SUDO apt-get update -qq && \
+	    { $$SUDO $(APT) chromium-headless-shell $(PACKAGES) || $$SUDO $(APT) chromium $(PACKAGES); }; } || \
+	  { command -v chromium && PATH="$$PATH:/usr/sbin" command -v nginx && ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null || \
 	  { echo "Install chromium, postgresql and nginx, then repeat."; exit 1; }
 	touch $@
 

@@ -143,7 +143,7 @@ class AbstentionSums:
         return replace(self.abstaining, of_class=of_class)
 
 
-def check_abstentions(abstentions: Labels | None, labels: Labels) -> Labels | None:
+def check_abstentions(abstentions: object, labels: Labels) -> Labels | None:
     """The abstentions over the examples and annotators of ``labels``; None if there are none.
 
     Raises

@@ -21,6 +21,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -196,7 +197,9 @@ def abuse(kind: str) -> Callable[[Path, int, int], Iterator[Seen]]:
 SHARES = np.array([0.3, 0.15, 0.4, 0.1])  # of the classes of made-up sets
 
 
-def made_up(kind: str, seed: int, *, size: int, by_chance: bool = False) -> tuple[np.ndarray, ...]:
+def made_up(
+    kind: str, seed: int, *, size: int, by_chance: bool = False, lost: float = 0.0
+) -> tuple[np.ndarray, ...]:
     """Truth; what 8 people say of each example, for sets of each class; who can tell; which are hard."""
     rng = np.random.default_rng([seed, len(kind)])
     hard, shape = rng.random(size) < 0.3, (size, 8)
@@ -213,7 +216,9 @@ def made_up(kind: str, seed: int, *, size: int, by_chance: bool = False) -> tupl
         wrong = rng.random(shape) < np.where(hard, 0.5, 0.08)[:, None]
         said = (truth[:, None] + np.where(wrong, rng.integers(1, 4, shape), 0)) % 4
     rate = np.full(size, 0.15) if by_chance else np.where(hard, 0.4, 0.05)
-    return truth, said, rng.random(shape) >= rate[:, None] * np.linspace(0.5, 1.5, 8), hard
+    can = rng.random(shape) >= rate[:, None] * np.linspace(0.5, 1.5, 8)
+    beyond = rng.random(size) < lost  # of which hardly anybody can tell
+    return truth, said, can & ~(beyond[:, None] & (rng.random(shape) < 0.95)), hard | beyond
 
 
 def classes_of(kind: str) -> int:
@@ -328,12 +333,13 @@ def replays(folder: Path, seed: int) -> Iterator[tuple[str, Replay]]:
     sets = said[rows][:, :, None] == np.arange(6)
     of_class = np.where(truth[rows, None] < 0, -1, truth[rows, None] == np.arange(6))
     yield "complaints, as sets", Replay("sets", sets, said[rows] >= 0, X[rows], of_class, 6)
-    for kind in ("one class", "ratings", "sets"):
-        truth, said, can, hard = made_up(kind, seed, size=1000)
+    for kind, lost in product(("one class", "ratings", "sets"), (0.0, 0.15)):
+        truth, said, can, hard = made_up(kind, seed, size=1000, lost=lost)
         rng = np.random.default_rng([seed, 1])
         seen = truth.astype(float) if truth.ndim == 2 else np.eye(5)[truth]
         X = seen + rng.normal(0, np.where(hard, 1.5, 0.6)[:, None], seen.shape)
-        yield f"made up, {kind}", Replay(kind, said, can, X, truth.astype(int), classes_of(kind))
+        name = f"made up, {kind}" if not lost else f"{lost:.0%} beyond telling, {kind}"
+        yield name, Replay(kind, said, can, X, truth.astype(int), classes_of(kind))
 
 
 METHODS = {"one class": "frugal", "ratings": "expected_loss", "sets": "expected_loss+ask=examples"}
@@ -378,10 +384,12 @@ def scored(crowd: Replay, answers: Any, apart: al.Labels, learner: al.ActiveLear
     )
 
 
-def orders(folder: Path, seeds: int) -> Iterator[list[str]]:
+def orders(folder: Path, seeds: int, only: str) -> Iterator[list[str]]:
     found: dict[str, dict[str, list[tuple[np.ndarray, np.ndarray]]]] = {}
     for seed in range(seeds):
         for name, crowd in replays(folder, seed):
+            if only not in name:
+                continue
             for how in ("knows", "does not", "random"):
                 found.setdefault(name, {}).setdefault(how, []).append(replayed(crowd, how, seed))
     for name, of in found.items():
@@ -398,6 +406,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--replays", type=int, default=6)
+    parser.add_argument("--only", default="", help="replays whose name holds this")
     parser.add_argument("--part", choices=("complaints", "kinds", "order"), help="only this")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -427,4 +436,4 @@ if __name__ == "__main__":
         print("\nThe order")
         of_loss = ["log loss, knows", "does not", "random", "mean of knows − does not"]
         of_right = ["right, knows", "does not", "random", "mean of knows − does not"]
-        print(markdown(["crowd", *of_loss, *of_right], [*orders(folder, given.replays)]))
+        print(markdown(["crowd", *of_loss, *of_right], [*orders(folder, given.replays, given.only)]))

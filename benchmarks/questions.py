@@ -121,7 +121,7 @@ def headlines(data: Path) -> Crowd:
     )
 
 
-CROWDS = {"headlines": (headlines, 12), "abuse": (abuse, 4)}
+CROWDS = {"headlines": (headlines, 6), "abuse": (abuse, 6)}
 """The crowds, and how often each is replayed."""
 
 
@@ -140,6 +140,7 @@ def replayed(crowd: Crowd, policy: str, seed: int, rounds: int) -> tuple[np.ndar
         al.ActiveLearner(
             LogisticRegression(max_iter=300),
             "expected_loss+ask=examples" if one.kind == "multilabel" else "expected_loss",
+            cv=3,
             seed=seed,
         )
         for one in crowd.questions

@@ -354,6 +354,7 @@ class ActiveLearner:
         eligible: Bools | None = None,
         known: Ints | None = None,
         families: dict[Any, str] | None = None,
+        abstentions: Labels | LabelSets | None = None,
         progress: bool | Show | None = None,
     ) -> QuestionBatch: ...
 
@@ -370,7 +371,7 @@ class ActiveLearner:
         rng: np.random.Generator | None = None,
         known: Ints | None = None,
         families: dict[Any, str] | None = None,
-        abstentions: Labels | None = None,
+        abstentions: Labels | LabelSets | None = None,
         bulk: Any = None,
         progress: bool | Show | None = None,
     ) -> Batch | QuestionBatch:
@@ -405,7 +406,8 @@ class ActiveLearner:
         families : dict, optional
             Family of annotators who err together (see `bayesian_consensus`).
         abstentions : Labels, optional
-            Who could not tell of which example (see `bayesian_consensus`), of annotators who have a label.
+            Who could not tell of which example (see `bayesian_consensus`), of annotators who have a label. Of
+            sets also `LabelSets` (see `multilabel_consensus`).
         bulk : array-like of bool, shape (n_labels,), optional
             Which labels were given to many examples at once (see `bayesian_consensus`).
         progress : bool or callable, optional
@@ -427,8 +429,8 @@ class ActiveLearner:
         if isinstance(labels, LabelSets):
             if candidates is not None or rng is not None:
                 raise InputError("of sets it is left open who is asked: candidates and rng are not for them.")
-            if abstentions is not None or bulk is not None:
-                raise InputError("abstentions and bulk are for answers that are one class, not for sets.")
+            if bulk is not None:
+                raise InputError("bulk is for answers that are one class, not for sets.")
             return self._ask_sets(
                 X,
                 labels,
@@ -439,6 +441,7 @@ class ActiveLearner:
                 eligible=eligible,
                 known=known,
                 families=families,
+                abstentions=abstentions,
             )
         if class_price is not None:
             raise InputError("class_price is for answers that are sets; give them as LabelSets.")
@@ -520,9 +523,9 @@ class ActiveLearner:
         pred_probs: Any,
         progress: bool | Show | None,
         *,
-        known: Any,
-        families: dict[Any, str] | None,
-        **options: Any,
+        class_price: float | None,
+        eligible: Bools | None,
+        **beside: Any,
     ) -> QuestionBatch:
         """A round of sets: a classifier a class, or one of all, trained on what the annotators say."""
         strategy = self._of_sets or self.strategy
@@ -539,8 +542,8 @@ class ActiveLearner:
             sets, X, self._id_column, notes = _features.aligned(X, sets)
             started = time.perf_counter()
             # No model is trained on another's word: on what annotators say, as far as they are believed.
-            said = multilabel_consensus(sets, known=known, families=families)
-            label, weight = set_target(sets, said, check_known_sets(known, sets))
+            said = multilabel_consensus(sets, **beside)
+            label, weight = set_target(sets, said, check_known_sets(beside["known"], sets))
             with shown(progress) as show:
                 trained = cross_val_set_probs(
                     self.model,
@@ -556,7 +559,14 @@ class ActiveLearner:
             models = check_multilabel_probs(trained.pred_probs, sets)
             fold_models, notes = trained.fold_models, (*notes, *trained.notes)
         plan = plan_questions(
-            sets, models, strategy, batch_size, known=known, families=families, seed=seed, **options
+            sets,
+            models,
+            strategy,
+            batch_size,
+            class_price=class_price,
+            eligible=eligible,
+            seed=seed,
+            **beside,
         )
         self.set_round_ = SetRoundResult(
             number=self._next_round,

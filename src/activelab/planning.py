@@ -283,6 +283,7 @@ def plan_questions(
     eligible: Bools | None = None,
     known: Any = None,
     families: dict[Any, str] | None = None,
+    abstentions: Labels | LabelSets | None = None,
     seed: int = 0,
 ) -> QuestionPlan:
     """`plan_round` of answers that are sets: what to ask next, about whole examples or single classes.
@@ -298,7 +299,7 @@ def plan_questions(
         Number of questions.
     class_price, eligible : optional
         As for `suggest_questions`.
-    known, families : optional
+    known, families, abstentions : optional
         As for `multilabel_consensus`.
     seed : int
 
@@ -314,7 +315,7 @@ def plan_questions(
     check_batch_size(batch_size)
     strategy.check_sets()
     loss = strategy.loss or SET_LOSSES[0]
-    estimate = estimate_beside(sets, models, known=known, families=families)
+    estimate = estimate_beside(sets, models, known=known, families=families, abstentions=abstentions)
     consensus = multilabel_consensus_by(estimate, sets, models, loss=loss)
     batch = questions_by(
         estimate,

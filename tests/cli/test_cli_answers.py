@@ -150,6 +150,24 @@ def test_sets_on_the_command_line() -> None:
     assert Path("single.csv").read_text() == "task,worker,label\n1,1,b\n"
 
 
+def test_sets_with_people_who_could_not_tell() -> None:
+    rng = np.random.default_rng(0)
+    words = np.array(["|", "a", "b", "a|b", "unsure"])
+    said = words[rng.choice(5, 160, p=[0.3, 0.2, 0.2, 0.1, 0.2])]
+    names = [(f"e{at // 4}", f"w{at % 4}") for at in range(160)]
+    frame = pd.DataFrame([(*name, one) for name, one in zip(names, said, strict=True)])
+    frame.columns = ["example", "annotator", "label"]
+    frame.to_csv("sets.csv", index=False)
+    labels, abstentions = al.Labels.from_long(frame).set_apart("unsure")
+    sets = al.LabelSets.from_labels(labels)
+    expected = al.multilabel_consensus(sets, abstentions=abstentions)
+    found = table("consensus sets.csv --kind multilabel --abstain unsure")
+    assert found["quality"].tolist() == pytest.approx(expected.example_quality[sets.labelled].tolist())
+    batch = al.suggest_questions(sets, batch_size=5, abstentions=abstentions)
+    asked = table("suggest sets.csv --kind multilabel --abstain unsure -n 5")
+    assert asked["worth"].tolist() == pytest.approx(batch.worth.tolist())
+
+
 def test_large_pools_refuse_them(answers: pd.DataFrame) -> None:
     answers.rename(columns={"task": "example", "worker": "annotator", "answer": "label"}).to_parquet(
         "a.parquet"

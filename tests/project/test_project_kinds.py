@@ -481,3 +481,28 @@ def test_who_could_not_tell_has_a_part_in_the_consensus(place, make):
     by_core = al.bayesian_consensus(labels, probs, abstentions=told, seed=1)
     final = insight.final_labels(project)
     assert final.quality == pytest.approx(by_core.quality, abs=1e-5)
+
+
+def test_who_could_not_tell_has_a_part_in_the_consensus_of_sets(tickets):
+    project, _ = tickets
+    people = [add_person(project, name) for name in ("zoe", "yan")]
+    for code in range(0, 35, 7):
+        project.put_label(people[0], code, ["refund"], source="api")
+    # Of whole examples, of one class, by somebody who has answered about another, and by a newcomer.
+    for who, code, asked in ((0, 1, None), (0, 2, None), (0, 3, 1), (0, 7, 1), (1, 1, None)):
+        about = {} if asked is None else {"asked": asked}
+        reply = Answer("unsure", source="import", **about)
+        project.database.write(lambda c, w=people[who], e=code, r=reply: put_answer(c, w, e, r, 0.0))
+    told = project.set_abstentions()
+    assert told.n_answers == 5
+    assert not told.chosen.any()
+    assert told.asked.sum(axis=1).tolist() == [3, 3, 3, 1, 1]
+    train_round(project, pred_probs=np.full((45, 3), 0.5))
+    sets = project.label_sets()
+    # What somebody has answered of a class, and who has never answered, counts for nothing.
+    kept = np.array([told.annotators[who] == "zoe" for who in told.annotator]) & (told.example != 7)
+    by_core = al.multilabel_consensus(sets, np.full((45, 3), 0.5), abstentions=told.select(answers=kept))
+    plain = al.multilabel_consensus(sets, np.full((45, 3), 0.5))
+    final = insight.final_labels(project)
+    assert final.quality == pytest.approx(by_core.example_quality, abs=1e-5, nan_ok=True)
+    assert final.quality != pytest.approx(plain.example_quality, abs=1e-5, nan_ok=True)

@@ -23,7 +23,8 @@ class Frugal(Acquisition):
     unlabelled examples are so on one scale, as in ActiveLab.
 
     Where some could not tell (``abstentions``), what is missing to certainty counts as far as the next to be
-    asked is likely to be able to: an example that nobody could answer waits for those that can be answered.
+    asked is likely to be able to, and as a label of so hard an example counts: an example that nobody could
+    answer waits for those that can be answered.
 
     With the strategy "frugal" a classifier is trained on what the annotators say, each label weighted by its
     probability under the same consensus, and twice a round; with "recommended" helpers teach it (`Strategy`).
@@ -60,7 +61,7 @@ class Frugal(Acquisition):
             label[here], scores[here] = self.decide(estimate, posterior, here, labels, seed)
             if estimate.abstaining is not None:
                 missing = self.sure - scores[here]
-                scores[here] = self.sure - missing * estimate.abstaining.telling(here, posterior)
+                scores[here] = self.sure - missing * estimate.abstaining.mended(here, posterior)
             quality[here] = posterior[np.arange(block.size), label[here]]
         unlabelled = ~labels.labelled
         label[unlabelled] = -1

@@ -98,7 +98,7 @@ def advise(
     models: Any
     with working("Reading the files"):
         if answers.name == "multilabel":
-            pool, models = read_sets(request)
+            pool, models, _ = read_sets(request)
         else:
             pool, models = read_inputs(request)
         pool, X = with_features(pool, features, reading.example_column, bool(models))

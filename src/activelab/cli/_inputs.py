@@ -71,8 +71,10 @@ def read_inputs(request: Request) -> tuple[Labels, Checked]:
     return labels, _checked(request, labels, models, abstentions, confidence)
 
 
-def read_sets(request: Request) -> tuple[LabelSets, Models]:
+def read_sets(request: Request) -> tuple[LabelSets, Models, Labels | None]:
     """As `read_inputs`, of labels that are sets such as "a|b", and probabilities of their classes.
+
+    What comes last is who could not tell.
 
     Raises
     ------
@@ -88,8 +90,6 @@ def read_sets(request: Request) -> tuple[LabelSets, Models]:
     names = _class_names(request.classes, models)
     labels = _labels(request, given, pool, None, models)
     labels, abstentions = _apart(request, labels, listed_words(request.abstain), sort=False)
-    if abstentions is not None:
-        request.notes.append("the consensus of sets makes no use of --abstain: these answers are left out.")
     with naming(request.labels):
         sets = LabelSets.from_labels(labels, names)
     checked: list[Any] = []
@@ -97,7 +97,7 @@ def read_sets(request: Request) -> tuple[LabelSets, Models]:
         with naming(path):
             for one in model if isinstance(model, list) else [model]:
                 checked += check_multilabel_probs(one, sets)
-    return sets, tuple(checked)
+    return sets, tuple(checked), abstentions
 
 
 def _read(request: Request, classes: Sequence[str]) -> tuple[pa.Table, Any, list[Any]]:

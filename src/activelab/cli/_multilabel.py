@@ -25,9 +25,9 @@ def consensus_of_sets(request: Request, loss: str | None) -> tuple[Any, dict[str
     from activelab.tables import to_arrow
 
     with working("Reading the files"):
-        sets, models = read_sets(request)
+        sets, models, abstentions = read_sets(request)
     with working("Estimating the consensus"):
-        result = MULTILABEL.method(loss).estimate(sets, models)
+        result = MULTILABEL.method(loss).estimate(sets, models, abstentions=abstentions)
     columns = result.to_dict()
     if models:
         given = tuple(model[sets.labelled] for model in models)
@@ -53,9 +53,9 @@ def annotators_of_sets(
     from activelab.tables import to_arrow
 
     with working("Reading the files"):
-        sets, models = read_sets(request)
+        sets, models, abstentions = read_sets(request)
     with working("Estimating consensus and agreement"):
-        result = MULTILABEL.method().estimate(sets, models)
+        result = MULTILABEL.method().estimate(sets, models, abstentions=abstentions)
         agreement = MULTILABEL.agreement(sets, n_bootstrap=n_bootstrap, seed=seed)
     table = result.annotators
     columns = table.of_class if by_class else table.to_dict()
@@ -89,12 +89,20 @@ def questions(
     from activelab.tables import to_arrow
 
     with working("Reading the files"):
-        sets, models = read_sets(request)
+        sets, models, abstentions = read_sets(request)
         if classifier is not None:
             sets, X = with_features(sets, classifier[0], request.example_column, False)
     if classifier is None:
         with working("Scoring the pool"):
-            plan = plan_questions(sets, models, strategy, batch_size, class_price=class_price, seed=seed)
+            plan = plan_questions(
+                sets,
+                models,
+                strategy,
+                batch_size,
+                class_price=class_price,
+                abstentions=abstentions,
+                seed=seed,
+            )
         batch, notes, n_models = plan.batch, (*plan.consensus.notes, *plan.batch.notes), len(models)
     else:
         from activelab.learner import ActiveLearner
@@ -102,7 +110,7 @@ def questions(
 
         with working("Training"):
             learner = ActiveLearner(make_model(classifier[1]), strategy, seed=seed)
-            batch = learner.ask(X, sets, batch_size, class_price=class_price)
+            batch = learner.ask(X, sets, batch_size, class_price=class_price, abstentions=abstentions)
         notes, n_models = learner.set_round_.notes, len(learner.set_round_.pred_probs)
     kind = to_arrow({"class": sets.classes})["class"].type if sets.n_classes else pa.string()
     return to_arrow(batch.to_dict(), {"class": kind}), {

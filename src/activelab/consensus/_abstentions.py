@@ -110,6 +110,13 @@ class Abstaining:
         cannot = np.minimum(hardness * self.of_class * self.rate.mean(), 1)
         return np.asarray(1 - (posterior * cannot).sum(axis=1))
 
+    def mended(self, index: Index, posterior: Floats) -> Float64s:
+        """Share of what is missing to certainty that one more question may mend.
+
+        Whoever is asked has to be able to tell, and what they say of a hard example counts for less.
+        """
+        return self.telling(index, posterior) * np.minimum(np.exp(self.log_scale(index)), 1)
+
     def log_scale(self, index: Index) -> Float64s:
         """Logarithm of what the evidence of an example counts."""
         return np.asarray(-self.strength * self.log_hardness(index))
@@ -143,7 +150,7 @@ class AbstentionSums:
         return replace(self.abstaining, of_class=of_class)
 
 
-def check_abstentions(abstentions: Labels | None, labels: Labels) -> Labels | None:
+def check_abstentions(abstentions: object, labels: Labels) -> Labels | None:
     """The abstentions over the examples and annotators of ``labels``; None if there are none.
 
     Raises

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -286,6 +286,11 @@ class BayesianEstimate:
         assert self.abstaining is not None
         return replace(self, abstaining=replace(self.abstaining, strength=strength))
 
+    def with_classes_alike(self) -> BayesianEstimate:
+        """With all classes equally hard to tell."""
+        assert self.abstaining is not None
+        return replace(self, abstaining=self.abstaining.alike)
+
     def learnt(self, found: Gathered) -> BayesianEstimate:
         """The estimate after a step of expectation-maximisation."""
         free = self.log_shares is not None and self.where is None
@@ -493,26 +498,36 @@ def estimate_of_sample(
     if labels.n_labels:
         # On a scale a family that was found agrees with itself on held-out labels, too.
         declared = families is not None or (on_scale and len(voices.dependence) > 0)
-        estimate = _calibrated(labels, models, estimate, share, declared=declared)
+        (estimate,) = calibrated([labels], [models], [estimate], share, declared=declared)
     return estimate
 
 
-def _calibrated(
-    labels: Labels, models: Models, estimate: BayesianEstimate, share: float, *, declared: bool
-) -> BayesianEstimate:
-    """The estimate with the discount, and the meaning of abstentions, that held-out labels ask for."""
-    held, strength = hold_out(labels, models, estimate, share), 0.0
-    if estimate.abstaining is not None:
+def calibrated(
+    questions: Sequence[Labels],
+    models: Sequence[Models],
+    estimates: Sequence[BayesianEstimate],
+    share: float,
+    *,
+    declared: bool,
+) -> list[BayesianEstimate]:
+    """The estimates of questions to the same people, with what their held-out labels ask for together.
+
+    That is the discount and the meaning of abstentions.
+    """
+    estimates = [*estimates]
+    held, strength = hold_out_together(questions, models, estimates, share), 0.0
+    if all(one.abstaining is not None for one in estimates):
         strength, score = held.strength()
-        alike = replace(estimate, abstaining=estimate.abstaining.alike)
-        held_alike = hold_out(labels, models, alike, share)
+        alike = [one.with_classes_alike() for one in estimates]
+        held_alike = hold_out_together(questions, models, alike, share)
         strength_alike, score_alike = held_alike.strength()
         # Rates of the classes must be worth their number of held-out nats (Akaike's criterion).
-        if score_alike >= score - (labels.n_classes - 1):
-            estimate, held, strength = alike, held_alike, strength_alike
-        estimate = estimate.with_strength(strength)
+        if score_alike >= score - sum(labels.n_classes - 1 for labels in questions):
+            estimates, held, strength = alike, held_alike, strength_alike
+        estimates = [one.with_strength(strength) for one in estimates]
     found = held.exponent(declared=declared, strength=strength)
-    return replace(estimate, discount=found.best, discount_range=(found.low, found.high))
+    between = found.low, found.high
+    return [replace(one, discount=found.best, discount_range=between) for one in estimates]
 
 
 def _improved(
@@ -614,4 +629,14 @@ def hold_out(labels: Labels, models: Models, estimate: BayesianEstimate, share: 
             estimate.base,
             None if estimate.abstaining is None else estimate.abstaining.log_hardness(block.index),
         )
+    return held
+
+
+def hold_out_together(
+    questions: Sequence[Labels], models: Sequence[Models], estimates: Sequence[BayesianEstimate], share: float
+) -> HeldOut:
+    """`hold_out` of questions to the same people."""
+    held = HeldOut(estimates[0].channels, estimates[0].voices)
+    for labels, theirs, one in zip(questions, models, estimates, strict=True):
+        held.merge(hold_out(labels, theirs, one, share))
     return held

@@ -4,7 +4,7 @@
 returns the tables of another library; everybody else calls the methods themselves.
 """
 
-from activelab.consensus._abstentions import check_abstentions
+from activelab.consensus._abstentions import Abstaining, check_abstentions
 from activelab.consensus._accuracy import (
     COMPARED_SUMS,
     Compared,
@@ -17,10 +17,10 @@ from activelab.consensus._bayesian import (
     SAMPLE,
     STEPS,
     Gathered,
+    calibrated,
     consensus_by,
     estimate_of_sample,
     gathered,
-    hold_out,
     sample_shares,
     told,
 )
@@ -42,7 +42,6 @@ from activelab.consensus._crowdlab import (
     mixture,
 )
 from activelab.consensus._dependence import Question, Voices, family_codes, find_voices
-from activelab.consensus._held_out import HeldOut
 from activelab.consensus._loss import LOSSES, Loss, decide, loss_table
 from activelab.consensus._majority_vote import vote_labels
 from activelab.consensus._model_prior import ModelPrior
@@ -72,6 +71,7 @@ __all__ = [
     "LOSSES",
     "SAMPLE",
     "STEPS",
+    "Abstaining",
     "AnnotatorSums",
     "Betas",
     "ChanceSums",
@@ -81,7 +81,6 @@ __all__ = [
     "ComparedSums",
     "ConsensusSums",
     "Gathered",
-    "HeldOut",
     "LabelSums",
     "Loss",
     "ModelPrior",
@@ -98,6 +97,7 @@ __all__ = [
     "annotator_table",
     "believed_shares",
     "best_supported",
+    "calibrated",
     "chance_notes",
     "chance_share",
     "chance_sums",
@@ -119,7 +119,6 @@ __all__ = [
     "find_voices",
     "first_confusion",
     "gathered",
-    "hold_out",
     "label_sums",
     "likelihood",
     "lone_annotators_note",

@@ -12,7 +12,8 @@ from activelab._errors import InputError
 from activelab._frames import Backend, make_frame
 from activelab._kernels import blocks
 from activelab._typing import Bools, Float64s, Ids, Ints, Models
-from activelab.consensus.parts import family_codes
+from activelab.consensus.parts import check_abstentions, family_codes
+from activelab.labels import Labels
 from activelab.multilabel._estimate import MultilabelEstimate, multilabel_estimate, yes_no
 from activelab.multilabel._loss import SetLoss, choose, thresholds
 from activelab.multilabel._probs import joined_sets
@@ -160,6 +161,7 @@ def multilabel_consensus(
     loss: SetLoss = "hamming",
     known: Any = None,
     families: dict[Any, str] | None = None,
+    abstentions: Labels | LabelSets | None = None,
 ) -> MultilabelConsensus:
     """Consensus of answers that are sets: for each class whether it applies, and how sure that is.
 
@@ -186,6 +188,9 @@ def multilabel_consensus(
         elsewhere.
     families : dict, optional
         As for `bayesian_consensus`.
+    abstentions : Labels or LabelSets, optional
+        Who could not tell: `Labels` of whole examples, as `Labels.set_apart` gives them; or `LabelSets` of
+        which ``asked`` says of which classes, where nothing is chosen.
 
     Returns
     -------
@@ -194,7 +199,8 @@ def multilabel_consensus(
     Raises
     ------
     InputError
-        If ``pred_probs``, ``known`` or ``families`` does not match ``sets``, or the loss is unknown.
+        If ``pred_probs``, ``known``, ``families`` or ``abstentions`` does not match ``sets``, or the loss is
+        unknown.
 
     Examples
     --------
@@ -207,16 +213,27 @@ def multilabel_consensus(
     """
     sets, models = joined_sets(sets, pred_probs)
     thresholds(np.empty((0, sets.n_classes)), loss)
-    estimate = estimate_beside(sets, models, known=known, families=families)
+    estimate = estimate_beside(sets, models, known=known, families=families, abstentions=abstentions)
     return multilabel_consensus_by(estimate, sets, models, loss=loss)
 
 
 def estimate_beside(
-    sets: LabelSets, models: Models, *, known: Any = None, families: dict[Any, str] | None = None
+    sets: LabelSets,
+    models: Models,
+    *,
+    known: Any = None,
+    families: dict[Any, str] | None = None,
+    abstentions: Labels | LabelSets | None = None,
 ) -> MultilabelEstimate:
     """`multilabel_estimate` with what is known besides, checked as by `multilabel_consensus`."""
     kin = family_codes(families, sets.of_class(0)) if families and sets.n_classes else None
-    return multilabel_estimate(sets, models, known=check_known_sets(known, sets), families=kin)
+    return multilabel_estimate(
+        sets,
+        models,
+        known=check_known_sets(known, sets),
+        families=kin,
+        abstentions=check_set_abstentions(abstentions, sets),
+    )
 
 
 def multilabel_consensus_by(
@@ -346,6 +363,34 @@ def check_known_sets(known: Any, sets: LabelSets) -> Ints | None:
         )
     codes = codes.astype(np.int64)
     return codes if (codes >= 0).any() else None
+
+
+def check_set_abstentions(abstentions: Labels | LabelSets | None, sets: LabelSets) -> list[Labels] | None:
+    """Who could not tell of each class, over the examples and annotators of ``sets``; None if nobody.
+
+    Raises
+    ------
+    InputError
+        As `check_abstentions`; if they are of other classes, or say that one applies.
+    """
+    size = sets.n_classes
+    if abstentions is None or not size:
+        return None
+    if isinstance(abstentions, LabelSets):
+        if abstentions.classes.tolist() != sets.classes.tolist():
+            raise InputError("abstentions and answers must have the same classes, in the same order.")
+        if abstentions.chosen.any():
+            row = int(abstentions.chosen.any(axis=1).argmax())
+            raise InputError("who cannot tell chooses no class: abstentions must be empty sets.", row=row)
+        found = [check_abstentions(abstentions.of_class(code), sets.of_class(code)) for code in range(size)]
+    elif sets.asked.all():
+        found = [check_abstentions(abstentions, sets.of_class(0))] * size
+    else:
+        found = [check_abstentions(abstentions, sets.of_class(code)) for code in range(size)]
+    if all(one is None for one in found):
+        return None
+    nobody = Labels([], [], [], examples=sets.examples, annotators=sets.annotators, classes=1)
+    return [nobody if one is None else one for one in found]
 
 
 def _ratio(numerator: Any, denominator: Any) -> Float64s:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -14,17 +15,17 @@ from activelab.consensus import BayesianEstimate
 from activelab.consensus.parts import (
     SAMPLE,
     STEPS,
+    Abstaining,
     Channels,
     Gathered,
-    HeldOut,
     ModelPrior,
     Question,
     Voices,
     believed_shares,
+    calibrated,
     find_voices,
     first_confusion,
     gathered,
-    hold_out,
     pooled_effects,
     reliability,
     said_shares,
@@ -91,11 +92,17 @@ def yes_no(models: Models, code: int) -> Models:
 
 
 def multilabel_estimate(
-    sets: LabelSets, models: Models, *, known: Ints | None = None, families: Ints | None = None
+    sets: LabelSets,
+    models: Models,
+    *,
+    known: Ints | None = None,
+    families: Ints | None = None,
+    abstentions: Sequence[Labels] | None = None,
 ) -> MultilabelEstimate:
     """Channels, shares and temperatures of all classes by expectation-maximisation, then calibrated.
 
-    ``known`` are right answers, shape (n_examples, n_classes): 0 or 1, -1 where unknown.
+    ``known`` are right answers, shape (n_examples, n_classes): 0 or 1, -1 where unknown. ``abstentions`` are
+    those of each class.
     """
     size = sets.n_classes
     questions = [sets.of_class(code) for code in range(size)]
@@ -106,6 +113,7 @@ def multilabel_estimate(
     exponent = reliability(questions, of_class, _YES_NO) ** _POWER
     shares = [believed_shares(one, exponent) for one in said]
     priors = ModelPrior.fitted_together(questions, of_class, said, shares)
+    abstaining = _abstaining(questions, abstentions)
     start = [
         BayesianEstimate(
             prior=priors[code],
@@ -115,6 +123,7 @@ def multilabel_estimate(
             discount=0.0,
             ability=Channels.at_first(questions[code]).ability,
             known=None if known is None else known[:, code],
+            abstaining=abstaining[code],
             base=np.log(shares[code]),
         )
         for code in range(size)
@@ -131,15 +140,20 @@ def multilabel_estimate(
         start = [replace(one, voices=voices) for one in start]
         estimates = _improved(questions, of_class, first, start, STEPS - 1, share)
     if sets.n_answers:
-        held = HeldOut(estimates[0].channels, voices)
-        for labels, theirs, one in zip(questions, of_class, estimates, strict=True):
-            held.merge(hold_out(labels, theirs, one, share))
         together = families is not None or len(voices.dependence) > 0
-        found = held.exponent(declared=together)
-        estimates = [
-            replace(one, discount=found.best, discount_range=(found.low, found.high)) for one in estimates
-        ]
+        estimates = calibrated(questions, of_class, estimates, share, declared=together)
     return MultilabelEstimate(tuple(_improved(questions, of_class, first, estimates, 1, 1.0)))
+
+
+def _abstaining(
+    questions: list[Labels], abstentions: Sequence[Labels] | None
+) -> list[Abstaining] | list[None]:
+    """How often people cannot tell of each class, where some could not tell of one."""
+    if abstentions is None:
+        return [None] * len(questions)
+    if all(one is abstentions[0] for one in abstentions):  # of whole examples
+        return [Abstaining.fitted(questions[0], abstentions[0])] * len(questions)
+    return [Abstaining.fitted(labels, one) for labels, one in zip(questions, abstentions, strict=True)]
 
 
 def _of_block(estimate: BayesianEstimate, models: Models, block: Block) -> Floats:
@@ -169,6 +183,7 @@ def _improved(
                 **_shares(one, each),
                 channels=each.sums.channels(shrunk_to),
                 ability=each.ability,
+                abstaining=each.abstaining,
             )
             for one, each, shrunk_to in zip(estimates, found, prior, strict=True)
         ]

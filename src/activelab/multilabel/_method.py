@@ -6,8 +6,11 @@ import numpy as np
 
 from activelab._typing import Models
 from activelab.labels import Labels
-from activelab.multilabel._consensus import MultilabelConsensus, multilabel_consensus_by
-from activelab.multilabel._estimate import multilabel_estimate
+from activelab.multilabel._consensus import (
+    MultilabelConsensus,
+    estimate_beside,
+    multilabel_consensus_by,
+)
 from activelab.multilabel._loss import SetLoss, thresholds
 from activelab.multilabel._sets import LabelSets
 
@@ -32,7 +35,14 @@ class Multilabel:
         thresholds(np.empty((0, 0)), loss)
         self.loss = loss
 
-    def estimate(self, labels: LabelSets | Labels, models: Models, *, seed: int = 0) -> MultilabelConsensus:
+    def estimate(
+        self,
+        labels: LabelSets | Labels,
+        models: Models,
+        *,
+        abstentions: Labels | LabelSets | None = None,
+        seed: int = 0,
+    ) -> MultilabelConsensus:
         """The consensus set of every answered example.
 
         Parameters
@@ -40,11 +50,14 @@ class Multilabel:
         labels : LabelSets, or Labels whose classes are texts such as "a|b"
         models : tuple of ndarray of float, shape (n_examples, n_classes) each
             Checked probabilities of the classes (`check_multilabel_probs`); empty if there are none.
+        abstentions : Labels or LabelSets, optional
+            As for `multilabel_consensus`.
         seed : int
             Of no effect: no tie is drawn.
         """
         sets = as_sets(labels)
-        return multilabel_consensus_by(multilabel_estimate(sets, models), sets, models, loss=self.loss)
+        estimate = estimate_beside(sets, models, abstentions=abstentions)
+        return multilabel_consensus_by(estimate, sets, models, loss=self.loss)
 
 
 def as_sets(labels: LabelSets | Labels) -> LabelSets:

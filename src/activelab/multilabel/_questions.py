@@ -12,8 +12,9 @@ from activelab import _html
 from activelab._errors import InputError, unknown
 from activelab._frames import Backend, make_frame
 from activelab._typing import Bools, Float64s, Ids, Ints, Models
-from activelab.multilabel._consensus import pool_posterior
-from activelab.multilabel._estimate import MultilabelEstimate, multilabel_estimate
+from activelab.labels import Labels
+from activelab.multilabel._consensus import estimate_beside, pool_posterior
+from activelab.multilabel._estimate import MultilabelEstimate
 from activelab.multilabel._loss import SetLoss, thresholds
 from activelab.multilabel._probs import joined_sets
 from activelab.multilabel._sets import LabelSets
@@ -94,6 +95,7 @@ def suggest_questions(
     loss: SetLoss = "hamming",
     method: str = "expected_loss",
     eligible: Bools | None = None,
+    abstentions: Labels | LabelSets | None = None,
     seed: int = 0,
 ) -> QuestionBatch:
     """What to ask next: whole sets, or single classes ("is it also a refund?"), by worth for their price.
@@ -121,6 +123,8 @@ def suggest_questions(
         By "random" questions are drawn, to compare with; where either may be asked, for whole examples.
     eligible : ndarray of bool, shape (n_examples,) or (n_examples, n_classes), optional
         Examples, or classes of examples, that may be asked about; by default all.
+    abstentions : Labels or LabelSets, optional
+        As for `multilabel_consensus`. A question is worth the less the less likely whoever is asked can tell.
     seed : int
         Seed of draws and ties.
 
@@ -141,7 +145,7 @@ def suggest_questions(
     [(0, 'b')]
     """
     sets, models = joined_sets(sets, pred_probs)
-    estimate = multilabel_estimate(sets, models)
+    estimate = estimate_beside(sets, models, abstentions=abstentions)
     posterior = pool_posterior(estimate, sets, models)
     return questions_by(
         estimate,
@@ -310,7 +314,12 @@ def question_worth(
         yes, no = rates[:, code].tolist()
         voices = np.maximum(np.diff(sets.of_class(code).offsets) + one.prior.voices, 0)
         more = np.maximum(voices + 1, 1) ** (1 - one.discount) - np.maximum(voices, 0) ** (1 - one.discount)
-        worth[:, code] = _variance_after(posterior[:, code], yes, no, np.clip(more, 0, 1))
+        p = posterior[:, code]
+        if one.abstaining is not None:
+            more = more * np.exp(one.abstaining.log_scale(slice(None)))
+        worth[:, code] = _variance_after(p, yes, no, np.clip(more, 0, 1))
+        if one.abstaining is not None:
+            worth[:, code] *= one.abstaining.telling(slice(None), np.stack([1 - p, p], axis=1))
     if loss == "f1":
         # A mistake about a class costs the more of its F1 the rarer the class.
         chosen = posterior >= thresholds(posterior, loss)

@@ -2,6 +2,7 @@
 
 from activelab.multilabel._consensus import (
     check_known_sets,
+    check_set_abstentions,
     estimate_beside,
     multilabel_consensus_by,
     pool_posterior,
@@ -36,6 +37,7 @@ __all__ = [
     "check_asking",
     "check_known_sets",
     "check_multilabel_probs",
+    "check_set_abstentions",
     "check_set_values",
     "choose",
     "estimate_beside",

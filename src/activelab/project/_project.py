@@ -17,7 +17,7 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from activelab._errors import InputError
 from activelab._set_text import names_in
-from activelab._typing import Floats, Ids, Ints
+from activelab._typing import Bools, Floats, Ids, Ints
 from activelab.labels import Labels
 from activelab.project.labelling import audits, bulk, companions, decisions, practice, rounds
 from activelab.project.labelling import intake as given
@@ -80,12 +80,20 @@ class Example:
 
 @dataclass(frozen=True, eq=False)
 class _Given:
-    """Labels as stored: a row each of example, place of the annotator in ``names``, code, what was asked."""
+    """Answers as stored: a row each of example, place of the annotator in ``names``, code, what was asked."""
 
     size: int
     names: Ids
     rows: Ints
     naming: Naming
+
+    @property
+    def asked(self) -> Bools:
+        """Which classes each answer is about, shape (n_answers, n_classes)."""
+        asked = self.rows[:, 3]
+        about: Bools = asked[:, None] == np.arange(len(self.naming.classes))
+        about[asked == WHOLE] = True
+        return about
 
 
 @dataclass(frozen=True, eq=False)
@@ -409,14 +417,15 @@ class Project:
             classes=np.array(given.naming.texts, dtype=object),
         )
 
-    def _given(self, up_to_event: int | None) -> _Given:
-        """The labels as they are stored, in the order in which they were given."""
+    def _given(self, up_to_event: int | None, kind: str = "label") -> _Given:
+        """The answers of a kind as they are stored, in the order in which they were given."""
 
         def load(connection: Connection) -> tuple[int, list[Any], list[Any], Naming]:
             size = int(load_value(connection, "num_examples", 0))
             people = connection.execute(select(annotator.c.id, annotator.c.name).order_by(annotator.c.id))
-            columns = answer.c.example_id, answer.c.annotator_id, answer.c.class_code, answer.c.asked
-            query = select(*columns).where(answer.c.kind == "label").order_by(answer.c.event_id)
+            code = func.coalesce(answer.c.class_code, -1)
+            columns = answer.c.example_id, answer.c.annotator_id, code, answer.c.asked
+            query = select(*columns).where(answer.c.kind == kind).order_by(answer.c.event_id)
             if up_to_event is not None:
                 query = query.where(answer.c.event_id <= up_to_event)
             rows = [tuple(row) for row in connection.execute(query)]
@@ -448,10 +457,8 @@ class Project:
         if not self.settings.several:
             raise InputError("this project asks for one label; its labels are no sets.")
         given = self._given(up_to_event)
-        example, who, code, asked = given.rows.T
+        example, who, code, _ = given.rows.T
         there, who = np.unique(who, return_inverse=True)
-        about = asked[:, None] == np.arange(len(given.naming.classes))
-        about[asked == WHOLE] = True
         return LabelSets(
             example,
             who,
@@ -459,7 +466,7 @@ class Project:
             examples=given.size,
             annotators=given.names[there],
             classes=np.array(given.naming.classes, dtype=object),
-            asked=about,
+            asked=given.asked,
             keep="last",
         )
 
@@ -473,33 +480,44 @@ class Project:
         """Who could not tell of which example, over the whole pool: a label of one class for each.
 
         Whoever takes back such an answer, or gives a label after it, has not abstained. Answers about one of
-        several classes are left out.
+        several classes are left out; `set_abstentions` has them.
 
         Parameters
         ----------
         up_to_event : int, optional
             Leave out what came later.
         """
-
-        def load(connection: Connection) -> tuple[int, list[Any], list[Any]]:
-            people = connection.execute(select(annotator.c.id, annotator.c.name).order_by(annotator.c.id))
-            query = select(answer.c.example_id, answer.c.annotator_id).where(
-                answer.c.kind == queueing.ABSTENTION, answer.c.asked == WHOLE
-            )
-            if up_to_event is not None:
-                query = query.where(answer.c.event_id <= up_to_event)
-            rows = [tuple(row) for row in connection.execute(query)]
-            return int(load_value(connection, "num_examples", 0)), [*people], rows
-
-        size, people, rows = self.database.read(load)
-        codes = {identity: code for code, (identity, _) in enumerate(people)}
+        given = self._given(up_to_event, queueing.ABSTENTION)
+        rows = given.rows[given.rows[:, 3] == WHOLE]
         return Labels(
-            [example_id for example_id, _ in rows],
-            [codes[who] for _, who in rows],
-            [0] * len(rows),
-            examples=size,
-            annotators=np.array([name for _, name in people], dtype=object),
+            rows[:, 0],
+            rows[:, 1],
+            np.zeros(len(rows), dtype=np.int64),
+            examples=given.size,
+            annotators=given.names,
             classes=1,
+        )
+
+    def set_abstentions(self, up_to_event: int | None = None) -> LabelSets:
+        """Who could not tell of which classes of which example: empty sets, with the classes as ``asked``.
+
+        Parameters
+        ----------
+        up_to_event : int, optional
+            Leave out what came later.
+        """
+        from activelab.multilabel import LabelSets
+
+        given = self._given(up_to_event, queueing.ABSTENTION)
+        return LabelSets(
+            given.rows[:, 0],
+            given.rows[:, 1],
+            np.zeros_like(given.asked),
+            examples=given.size,
+            annotators=given.names,
+            classes=np.array(given.naming.classes, dtype=object),
+            asked=given.asked,
+            keep="last",
         )
 
     def seen_in_bulk(self, up_to_event: int | None = None) -> list[tuple[int, str]]:

@@ -25,7 +25,13 @@ from activelab.project.settings import load_settings, load_value
 from activelab.project.store.schema import WHOLE, answer, event, example
 from activelab.project.training.consensus import abstentions_beside, bulk_beside, judge
 from activelab.project.training.predictions import load_pred_probs
-from activelab.project.training.several import codes_of_sets, judge_sets, known_sets, stored_models
+from activelab.project.training.several import (
+    codes_of_sets,
+    judge_sets,
+    known_sets,
+    set_abstentions_beside,
+    stored_models,
+)
 
 Source = Literal["adjudicated", "gold", "consensus", "single"]
 
@@ -235,7 +241,8 @@ def _sets_now(project: Project, state: _State, number_now: int) -> _Estimate:
     stored = project.database.read(lambda c: load_pred_probs(c, number_now))
     models = stored_models(stored, sets)
     known = known_sets(state.truths.label[: sets.n_examples], project.naming())
-    judged = judge_sets(sets, models, known=known, families=project.families(sets))
+    apart = set_abstentions_beside(project, sets, state.last_event)
+    judged = judge_sets(sets, models, known=known, families=project.families(sets), abstentions=apart)
     (label,) = codes_of_sets(project, state.naming.version, judged.members)
     notes = judged.consensus.notes if models else (_without_model(stored, "the answers alone"),)
     return _Estimate(label, judged.quality, None, judged.exact, notes, state.last_event, made)

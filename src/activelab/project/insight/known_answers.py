@@ -20,7 +20,12 @@ from activelab.project.settings import load_settings
 from activelab.project.store.schema import event, example
 from activelab.project.training.consensus import judge
 from activelab.project.training.predictions import load_pred_probs
-from activelab.project.training.several import codes_of_sets, judge_sets, stored_models
+from activelab.project.training.several import (
+    codes_of_sets,
+    judge_sets,
+    set_abstentions_beside,
+    stored_models,
+)
 
 _kept: WeakKeyDictionary[Project, tuple[object, AuditEstimate | None]] = WeakKeyDictionary()
 _estimating = threading.Lock()
@@ -104,7 +109,9 @@ def _untold_sets(project: Project, round_id: int, as_of: int) -> Consensus:
     version = project.naming().version
     sets = project.label_sets(as_of)
     stored = project.database.read(lambda c: load_pred_probs(c, round_id) if round_id >= 0 else [])
-    judged = judge_sets(sets, stored_models(stored, sets), known=None, families=project.families(sets))
+    models, families = stored_models(stored, sets), project.families(sets)
+    apart = set_abstentions_beside(project, sets, as_of)
+    judged = judge_sets(sets, models, known=None, families=families, abstentions=apart)
     (label,) = codes_of_sets(project, version, judged.members)
     plain = majority_vote(project.labels(as_of), seed=project.settings.seed)
     return replace(plain, label=label, quality=judged.exact)

@@ -307,13 +307,15 @@ def _outcome_of_sets(
     naming, seed = project.naming(), settings.seed + begun.id
     sets = project.label_sets(begun.last_event)
     known = several.known_sets(project.known_truths()[: sets.n_examples], naming)
+    apart = several.set_abstentions_beside(project, sets, begun.last_event)
     if pred_probs is None:
-        models, names = several.train_sets(project, settings, sets, known, seed, say)
+        models, names = several.train_sets(project, settings, sets, known, apart, seed, say)
     else:
         models = several.given_probs(project, sets, pred_probs)
         names = [f"predictions {number}" for number in range(1, len(models) + 1)]
     say("scoring")
-    judged = several.judge_sets(sets, models, known=known, families=project.families(sets))
+    families = project.families(sets)
+    judged = several.judge_sets(sets, models, known=known, families=families, abstentions=apart)
     questions = several.questions_of(judged, settings, _eligible(project, sets.n_examples), seed)
     found = judged.members, several.predicted_sets(models)
     label, predicted = several.codes_of_sets(project, naming.version, *found)

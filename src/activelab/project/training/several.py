@@ -109,7 +109,12 @@ def codes_of_sets(
 
 
 def judge_sets(
-    sets: LabelSets, models: Models, *, known: Ints | None, families: dict[str, str]
+    sets: LabelSets,
+    models: Models,
+    *,
+    known: Ints | None,
+    families: dict[str, str],
+    abstentions: LabelSets | None,
 ) -> JudgedSets:
     """The consensus of sets; how annotators err is learnt from what is ``known``, too.
 
@@ -121,10 +126,42 @@ def judge_sets(
     known : ndarray of int, shape (n_examples, n_classes), or None
         1 and 0 where it is known that a class applies or not, -1 elsewhere.
     families : dict
+    abstentions : LabelSets or None
+        As of `set_abstentions_beside`.
     """
-    estimate = estimate_beside(sets, models, known=known, families=families)
+    estimate = estimate_beside(sets, models, known=known, families=families, abstentions=abstentions)
     untold = MultilabelEstimate(tuple(replace(one, known=None) for one in estimate.of_class))
     return JudgedSets(multilabel_consensus_by(untold, sets, models, loss=LOSS), estimate, models)
+
+
+def set_abstentions_beside(project: Project, sets: LabelSets, up_to_event: int) -> LabelSets | None:
+    """Who could not tell of which classes, over the examples and annotators of some sets; None if nobody.
+
+    People without an answer are left out: nothing is known of how they answer. What somebody has said of a
+    class counts, whatever else they could not tell.
+    """
+    abstained = project.set_abstentions(up_to_event)
+    there = {name: code for code, name in enumerate(sets.annotators.tolist())}
+    of = np.array([there.get(name, -1) for name in abstained.annotators.tolist()], dtype=np.int64)
+    example, who, asked = abstained.example, of[abstained.annotator], abstained.asked
+    size = max(sets.n_annotators, 1)
+    keys = sets.example * size + sets.annotator  # sorted, no two alike
+    at = np.searchsorted(keys, example * size + who)
+    same = np.flatnonzero(np.append(keys, -1)[at] == example * size + who)
+    asked = asked.copy()
+    asked[same] &= ~sets.asked[at[same]]
+    kept = (who >= 0) & (example < sets.n_examples) & asked.any(axis=1)
+    if not kept.any():
+        return None
+    return LabelSets(
+        example[kept],
+        who[kept],
+        np.zeros_like(asked[kept]),
+        examples=sets.examples,
+        annotators=sets.annotators,
+        classes=sets.classes,
+        asked=asked[kept],
+    )
 
 
 def stored_models(stored: list[Any], sets: LabelSets) -> Models:
@@ -159,6 +196,7 @@ def train_sets(
     settings: Settings,
     sets: LabelSets,
     known: Ints | None,
+    abstentions: LabelSets | None,
     seed: int,
     say: Callable[[str], None],
 ) -> tuple[Models, list[str]]:
@@ -174,7 +212,8 @@ def train_sets(
     model, names = make_classifier(settings, given), model_names(settings, given)
     say("reading the pool")
     X = load_pool(project, sets.n_examples)
-    said = judge_sets(sets, (), known=known, families=project.families(sets)).consensus
+    families = project.families(sets)
+    said = judge_sets(sets, (), known=known, families=families, abstentions=abstentions).consensus
     label, weight = set_target(sets, said, known)
 
     def progress(done: int, total: int) -> None:

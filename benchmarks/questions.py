@@ -221,7 +221,7 @@ def lines(name: str, crowd: Crowd, trials: int, rounds: int) -> Iterator[list[st
             same_read = float(np.interp(readings[-1], read, errors[at]))
             share = []
             for one, base in ((mine, answers), (read, readings)):
-                needed = labels_to_reach(one, -errors[at], -last[at])
+                needed = labels_to_reach(one, -errors[at], -last[at], to_stay=True)
                 part = (needed - one[0]) / (base[-1] - base[0])
                 share.append("not reached" if np.isnan(part) else f"{part:.0%}")
             spread = paired.std(ddof=1) / np.sqrt(trials) if trials > 1 else np.nan

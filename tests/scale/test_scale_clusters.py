@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import builtins
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -105,3 +107,32 @@ def test_a_cluster_started_for_the_run(engine, files, expected):
     found = scale.suggest(*files, BATCH, engine=engine, workers=2, partitions=3, memory="4GB")
     assert found.plan.workers == 2
     assert_same(found, expected)
+
+
+FAULTS = """
+import resource
+import numpy as np
+from activelab.scale._engines import prepare_worker
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(100):
+        np.zeros(1 << 17) + 1.0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+as_started = faults()
+prepare_worker()
+print(as_started, faults())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="of glibc")
+def test_a_worker_keeps_what_it_frees_however_the_cluster_started_it():
+    # As Dask starts its workers.
+    environment = {**os.environ, "MALLOC_TRIM_THRESHOLD_": "65536"}
+    done = subprocess.run(
+        [sys.executable, "-c", FAULTS], env=environment, capture_output=True, text=True, check=True
+    )
+    before, after = map(int, done.stdout.split())
+    assert before > 10_000
+    assert after < before / 10

@@ -220,3 +220,20 @@ def test_round_trips(table, backend):
     if all(isinstance(v, int) for pair in table.items() for v in (*pair[0], pair[1])):
         assert Labels.from_long(labels.to_long(backend)) == labels
     assert pickle.loads(pickle.dumps(labels)) == labels
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint64, np.int32])
+@pytest.mark.parametrize("apart", [1, 1 << 50])
+def test_labels_in_any_order_are_sorted_by_example_and_annotator(dtype, apart):
+    """Codes so far apart leave no room for the label beside them in 64 bits."""
+    rng = np.random.default_rng(0)
+    example, annotator = np.divmod(rng.permutation(450)[:200], 9)
+    label = rng.integers(4, size=200)
+    people = annotator.astype(dtype) if apart == 1 else annotator * apart
+    labels = Labels(
+        example.astype(dtype), people, label.astype(dtype), examples=50, annotators=9 * apart, classes=4
+    )
+    order = np.lexsort((annotator, example))
+    assert labels.example.tolist() == example[order].tolist()
+    assert labels.annotator.tolist() == (annotator[order] * apart).tolist()
+    assert labels.label.tolist() == label[order].tolist()

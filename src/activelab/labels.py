@@ -791,27 +791,17 @@ def _sorted(
     example, annotator, label = codes
     examples, annotators, classes = vocabularies
     check_keep(keep)
-    key = example.astype(np.int64) * max(len(annotators), 1) + annotator
+    person, word = len(annotators).bit_length(), len(classes).bit_length()
+    key: Ints = example.astype(np.int64) << person | annotator.astype(np.int64)
     if not (key[1:] > key[:-1]).all():
-        order, ordered = _in_order(key)
-        repeated = ordered[1:] == ordered[:-1]
-        if repeated.any():
-            if keep == "error":
-                at = int(np.argmax(repeated))
-                one, two = int(order[at]), int(order[at + 1])
-                who = annotators.take(annotator[two : two + 1]).tolist()[0]
-                what = examples.take(example[two : two + 1]).tolist()[0]
-                raise InputError(
-                    f"annotator {who!r} labelled example {what!r} more than once; "
-                    f"{counted(int(repeated.sum()), 'label')} repeated in all.",
-                    row=(one, two),
-                    example=what,
-                    advice="keep",
-                )
-            edge = np.ones(1, dtype=bool)
-            kept = np.concatenate([~repeated, edge] if keep == "last" else [edge, ~repeated])
-            order = order[kept]
-        example, annotator, label = example[order], annotator[order], label[order]
+        packed = _packed(key, label, word)
+        ordered = None if packed is None else packed >> word
+        if packed is not None and ordered is not None and (ordered[1:] != ordered[:-1]).all():
+            annotator, label = ordered & (1 << person) - 1, packed & (1 << word) - 1
+        else:
+            order, ordered = _in_order(key)
+            order = _kept(order, ordered[1:] == ordered[:-1], codes, vocabularies, keep)
+            example, annotator, label = example[order], annotator[order], label[order]
     offsets = np.zeros(len(examples) + 1, dtype=np.int64)
     np.cumsum(np.bincount(example, minlength=len(examples)), out=offsets[1:])
     return (
@@ -819,6 +809,45 @@ def _sorted(
         annotator.astype(_code_type(len(annotators))),
         label.astype(_code_type(len(classes))),
     )
+
+
+def _packed(key: Ints, label: Ints, word: int) -> Ints | None:
+    """Keys sorted with their labels in the lowest bits; None where they do not fit into 64 bits.
+
+    A sort of numbers that hold all there is to know leaves nothing to be gathered from all over memory.
+    """
+    if int(key.max()).bit_length() + word > 63:
+        return None
+    packed: Ints = key << word | label.astype(np.int64)
+    packed.sort()
+    return packed
+
+
+def _kept(
+    order: Ints,
+    repeated: Bools,
+    codes: Sequence[Ints],
+    vocabularies: tuple[Vocabulary, Vocabulary, Vocabulary],
+    keep: Keep,
+) -> Ints:
+    """Of labels in order, some of which repeat the one before, those to keep."""
+    if not repeated.any():
+        return order
+    if keep == "error":
+        example, annotator, _ = codes
+        at = int(np.argmax(repeated))
+        one, two = int(order[at]), int(order[at + 1])
+        who = vocabularies[1].take(annotator[two : two + 1]).tolist()[0]
+        what = vocabularies[0].take(example[two : two + 1]).tolist()[0]
+        raise InputError(
+            f"annotator {who!r} labelled example {what!r} more than once; "
+            f"{counted(int(repeated.sum()), 'label')} repeated in all.",
+            row=(one, two),
+            example=what,
+            advice="keep",
+        )
+    edge = np.ones(1, dtype=bool)
+    return np.asarray(order[np.concatenate([~repeated, edge] if keep == "last" else [edge, ~repeated])])
 
 
 def _in_order(key: Ints) -> tuple[Ints, Ints]:

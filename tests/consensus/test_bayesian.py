@@ -29,7 +29,7 @@ def test_it_equals_its_definition(models, pool):
     estimate = bayesian_estimate(labels, tuple(probs))
     np.testing.assert_allclose(np.transpose([estimate.betas, estimate.prior.lapses]), betas)
     assert estimate.discount == pytest.approx(discount, abs=1e-6)
-    np.testing.assert_allclose([estimate.ability.right, estimate.ability.wrong], ability, atol=1e-8)
+    np.testing.assert_allclose([estimate.ability.right, estimate.ability.wrong], ability, rtol=1e-6)
     result = al.bayesian_consensus(labels, probs)
     np.testing.assert_allclose(result.posterior, posterior, atol=1e-8)
     assert (result.label >= 0).tolist() == labels.labelled.tolist()

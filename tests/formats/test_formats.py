@@ -289,6 +289,7 @@ vote_lists = st.lists(st.tuples(parts, parts, parts), min_size=1, max_size=8, un
 )
 @given(votes=vote_lists)
 @example(votes=[("=1+1", "@bob", "-cmd|calc"), ("1", "+ann", "yes"), ("'=x", "''=y", "'-z")])
+@example(votes=[("0", "0", "0"), ("0", "i", ";=")])
 @example(votes=[("7", "1", "0"), ("8", "1", "1")])
 @example(votes=[("1.0", "1.0", "0.0"), ("2", "1.0", "1.0")])
 @example(votes=[("0", "a", "_b")])

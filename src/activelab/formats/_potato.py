@@ -21,6 +21,7 @@ from activelab.formats._answers import (
 from activelab.formats._record import Record, Source, record, set_aside
 from activelab.formats._rows import columns, rows, write_csv, write_lines
 from activelab.formats._spool import Spool
+from activelab.tables import from_harmless
 
 STATES = "*/user_state.json"
 _STATE = "instance_id_to_label_to_value"
@@ -70,7 +71,12 @@ def _chosen(source: Source, given: Mapping[str, Any], *, single: bool) -> tuple[
     """The answer in ``{option: cell}``; the option "" is the scheme's own column, resolved by Potato."""
     if given.get("") not in (None, ""):
         return answer_of(given[""], cell=True, several=source.several)
-    marked = {option: cell for option, cell in given.items() if option and cell not in (None, "", False)}
+    # In a header an option stands as it was made harmless for spreadsheets; its cell was read back.
+    marked = {
+        cell if cell == from_harmless(option) else option: cell
+        for option, cell in given.items()
+        if option and cell not in (None, "", False)
+    }
     point = _POINT.fullmatch(next(iter(marked), ""))
     if len(marked) == 1 and point is not None:
         source.note(RATINGS)

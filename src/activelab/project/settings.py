@@ -177,7 +177,7 @@ class Settings(Worded):
         str, Field(title="Guidelines"), Shown(_PROJECT, lines=8, characters=(0, 100_000))
     ] = ""
     """What annotators should know, in Markdown, shown beside the examples. Links open in a new tab; pictures
-    are files below the folder of the media, as in: ![A seven with a bar](guide/seven.png)."""
+    are named by their path below the folder of the media, such as guide/seven.png."""
 
     text_format: Annotated[
         str, Field(title="How texts are shown"), Choice(lambda: FORMATS, "text_format"), Shown(_PROJECT)

@@ -43,6 +43,7 @@ def discard(database: Database) -> None:
     if not database.is_sqlite:
         with suppress(StorageError):  # what went wrong before is what is told
             downgrade(database, "base")
+            database.write(lambda c: c.execute(text("DROP TABLE alembic_version")))
     database.close()
     if database.is_sqlite:
         remove_file(str(database.url.database))

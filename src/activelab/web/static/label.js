@@ -28,6 +28,7 @@ const REASONS = group ? ["It is damaged or empty", "The questions do not fit it"
 const items = []; // the first is shown
 const done = new Set(); // leases that were answered here; a late reply brings them once more
 const answered = new Map(); // of examples: what was said here to each question
+const givenAs = new Map(); // of what was answered here: which of those that were given it is
 let yours = group ? questions.reduce((sum, one) => sum + one.yours, 0) : page.account.num_labels;
 let progress = null;
 let given = 0; // answers that were given or taken back here
@@ -157,11 +158,12 @@ const leaseOf = (one) => `${one.question ?? ""}/${one.lease}`;
 const key = (one) => `${one.question ?? ""}/${one.example}/${one.asked ?? ""}`;
 const under = () => out.outbox.filter((one) => !one.undoes).map((one) => one.item);
 
-// What is here already, only looked at so far, may be kept for us now.
-function add(more) {
+// What is here already, only looked at so far, may be kept for us now. What was answered after it was asked for is not
+// asked again, though it comes under another lease.
+function add(more, before = Infinity) {
   const here = new Map([...items, ...under()].map((one) => [key(one), one]));
   for (const item of more) {
-    if (done.has(leaseOf(item))) continue;
+    if (done.has(leaseOf(item)) || givenAs.get(key(item)) > before) continue;
     const known = here.get(key(item));
     if (known) Object.assign(known, { lease: item.lease, price: item.price });
     else if (group) items.splice(items.findLastIndex((one) => one.example === item.example) + 1 || items.length, 0, item);
@@ -296,6 +298,7 @@ function answer(kind, { label = null, reason = null, item = current() } = {}) {
 function remember(one) {
   const { item } = one;
   done.add(leaseOf(item));
+  givenAs.set(key(item), given + 1);
   if (group) answered.set(item.example, (answered.get(item.example) ?? new Map()).set(of(item), inWords(one)));
 }
 
@@ -353,15 +356,15 @@ async function refill() {
   if (filling) return;
   filling = group;
   finished = false;
-  const [empty, asked] = [!items.length, pending().length];
+  const [empty, asked, before] = [!items.length, pending().length, given];
   try {
     const here = [...items, ...under()];
     if (group) {
       const have = Object.fromEntries(questions.map(({ name }) => [name, here.filter((one) => one.question === name).map((one) => one.lease)]));
       const reply = await post("leases/together", begun ? { count: "ahead", have } : { count: SHOWN, hold: false, have });
-      add(reply.items);
+      add(reply.items, before);
       lose((one) => reply.lost[one.question]?.includes(one.lease));
-    } else add((await post("leases", { count: SHOWN, hold: false, have: here.map((one) => one.lease) })).items);
+    } else add((await post("leases", { count: SHOWN, hold: false, have: here.map((one) => one.lease) })).items, before);
     filling = false;
     if (empty) show();
     else if (pending().length !== asked) showBlocks(); // what is marked stays
@@ -416,10 +419,13 @@ async function undoOne() {
 }
 
 function again(item) {
+  givenAs.delete(key(item));
   answered.get(item.example)?.delete(of(item));
   item.shown ??= items.find((one) => one.example === item.example)?.shown;
   turned = all.find((block) => block.question === of(item));
   turned.reset();
+  const there = items.findIndex((one) => key(one) === key(item)); // what was fetched meanwhile may bring it, too
+  if (there >= 0) items.splice(there, 1);
   items.unshift(item);
   say("Taken back.", describe(item).replace("Next", "Again"));
   note("Your last answer is taken back.");

@@ -194,10 +194,7 @@ def test_the_network_goes_in_the_middle(site: Rubric, visit: Visits):
     }
     stored(page, site, wanted, "cat")
     expect(page.locator("#banner")).to_be_hidden()
-    page.reload()  # what is left of the example comes first
-    expect(page.locator("#example")).to_have_text(shown[1])
     on(page, "Stars")
-    expect(page.locator(".question:visible > .row h2")).to_have_text(["Stars", "Topics"])
     press(page, "3", "0")
     wanted["stars"].append((second, "3"))
     wanted["topics"].append((second, []))

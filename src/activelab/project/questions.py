@@ -201,12 +201,12 @@ def lease_together(
     for one in asked:
         about = {"examples": [held.example_id for held in found.values()], "who": one.annotator_id}
         begun |= {*one.project.database.read(lambda c, about=about: c.execute(_BEGUN, about).scalars().all())}  # type: ignore[misc]
-    places: dict[int, list[int]] = {}
+    nearest: dict[int, int] = {}  # to the head of one of the questions
     for one in asked:
         mine = [held.example_id for (name, _), held in found.items() if name == one.name]
         for place, code in enumerate(dict.fromkeys(mine)):
-            places.setdefault(code, []).append(place)
-    codes = sorted(places, key=lambda code: (code not in begun, min(places[code])))
+            nearest[code] = min(place, nearest.get(code, place))
+    codes = sorted(nearest, key=lambda code: (code not in begun, nearest[code]))
     return [
         (one, held)
         for code in codes

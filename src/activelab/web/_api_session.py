@@ -27,7 +27,7 @@ from activelab.web._bodies import (
     TokenOut,
 )
 from activelab.web._failures import ERRORS, Failure
-from activelab.web._questions import companions_of
+from activelab.web._questions import companions_now
 from activelab.web._site import SESSION_SECONDS, Site
 from activelab.web._visitors import Annotator, Here, address_of, begin_session, end_session
 
@@ -142,7 +142,7 @@ def _join_questions(site: Site, account: accounts.Account) -> None:
             accounts.enter(connection, account.name, account.role, time.time())
             write_audit(connection, None, "entered with the project", {"project": site.name})
 
-    for one in companions_of(site):
+    for one in companions_now(site):
         one.project.database.write(enter)
         one.forget_accounts()
 

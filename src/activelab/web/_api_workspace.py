@@ -23,6 +23,7 @@ from activelab.web._bodies import (
     SomeProjectOut,
 )
 from activelab.web._failures import ERRORS, Failure
+from activelab.web._questions import companions_now
 from activelab.web._site import Site
 from activelab.web._uploads import Upload
 from activelab.web._visitors import Admin, Annotator, Here, Visitor
@@ -81,7 +82,7 @@ def make_project(body: NewProjectIn, site: Here, visitor: Admin) -> SomeProjectO
             raise Failure(422, "its examples are those of the project it asks about.", field="about")
         given.pop("kind", None)
         workspace.add_question(body.name, body.about, given, visitor.person)
-        site.projects.site(body.about).forget("companions")
+        companions_now(site.projects.site(body.about))
         return _facts(site, body.name, visitor)
     file = None if body.examples is None else site.uploads.get(visitor.person.id, body.examples.upload)
     if file is not None and file.is_archive:

@@ -53,6 +53,13 @@ def companions_of(site: Site) -> list[Site]:
     return site.shared("companions", find)
 
 
+def companions_now(site: Site) -> list[Site]:
+    """`companions_of`, looked up anew: where what is done rests on it for good."""
+    site.project.refresh(0)
+    site.forget("companions")
+    return companions_of(site)
+
+
 def account_in(site: Site, name: str) -> Account | None:
     """Who somebody of a workspace is in a project; None if they are not in it."""
     fresh, account = site.known(name)

@@ -31,6 +31,12 @@ SHARED = ("kind", "image_root", "text_format", "terms", "autoplay")
 """Settings that say how examples are shown: a question takes them from the project it is asked beside."""
 
 _LAST = select(func.max(lease.c.id))
+_LATEST = (
+    select(answer.c.example_id)
+    .where(answer.c.annotator_id == bindparam("who"))
+    .order_by(answer.c.event_id.desc())
+    .limit(1)
+)
 _BEGUN = select(answer.c.example_id).where(
     answer.c.example_id.in_(bindparam("examples", expanding=True)), answer.c.annotator_id == bindparam("who")
 )
@@ -177,15 +183,17 @@ def lease_together(
         hands[one.name] |= {held.example_id for held in leases}
         found.update({(one.name, held.id): held for held in leases})
 
-    def complete() -> None:
+    def complete(begun: Sequence[int] = ()) -> None:
         for one in asked:
-            in_hand = list(dict.fromkeys(code for hand in hands.values() for code in hand))
+            in_hand = list(dict.fromkeys([*begun, *(code for hand in hands.values() for code in hand)]))
             if more := [code for code in in_hand if code not in hands[one.name]]:
                 take(one, one.project.lease_about(one.annotator_id, more, hold=hold))
 
     for one in asked:
         take(one, one.project.leases_of(one.annotator_id))
     draws = hold or not found
+    # What is left of the example they are at is theirs, though it was only shown to them.
+    complete([code for one in asked if (code := _latest(one)) is not None])
     for one in _by_lot(asked) if draws else ():
         known = there.get(one.name, ())
         own = len(hands[one.name])
@@ -214,6 +222,11 @@ def lease_together(
         for (name, _), held in found.items()
         if held.example_id == code and name == one.name and held.id not in there.get(name, ())
     ]
+
+
+def _latest(one: Asked) -> int | None:
+    """The example of somebody's latest answer; None if there is none."""
+    return one.project.database.read(lambda c: c.execute(_LATEST, {"who": one.annotator_id}).scalar())
 
 
 def _by_lot(asked: Sequence[Asked]) -> list[Asked]:

@@ -201,7 +201,10 @@ def test_the_network_goes_in_the_middle(site: Rubric, visit: Visits):
     }
     stored(page, site, wanted, "cat")
     expect(page.locator("#banner")).to_be_hidden()
+    page.reload()  # what is left of the example comes first
+    expect(page.locator("#example")).to_have_text(shown[1])
     on(page, "Stars")
+    expect(page.locator(".question:visible > .row h2")).to_have_text(["Stars", "Topics"])
     press(page, "3", "0")
     wanted["stars"].append((second, "3"))
     wanted["topics"].append((second, []))
@@ -232,6 +235,30 @@ def test_what_is_answered_while_more_comes_is_asked_once(site: Rubric, visit: Vi
     press(page, "0")
     expect(page.locator("#example")).not_to_have_text(second)
     eventually(lambda: len(site.given("dan")["topics"]) == 2, page)
+
+
+@pytest.mark.slow
+def test_what_is_taken_back_on_its_way_is_asked_as_the_question_it_was(fresh: Rubric, visit: Visits):
+    page = visit(fresh, "dan", "/p/mood/label")
+    first, held = text_of(page), list[Any]()
+    press(page, "1")
+    on(page, "Stars")
+    eventually(lambda: fresh.given("dan")["mood"], page)
+    page.route("**/answer", lambda route: route.continue_() if held else held.append((route, route.fetch())))
+    press(page, "4")
+    on(page, "Topics")
+    eventually(lambda: bool(held), page)  # stored, but the page has not heard of it
+    press(page, "u")
+    on(page, "Stars")
+    route, response = held[0]
+    with page.expect_response("**/undo"):
+        route.fulfill(response=response)
+    eventually(lambda: not fresh.given("dan")["stars"], page)
+    press(page, "3")
+    on(page, "Topics")
+    press(page, "0")
+    expect(page.locator("#example")).not_to_have_text(first)
+    eventually(lambda: fresh.given("dan")["stars"] == [(f"e{first.split()[-1]}", "3")], page)
 
 
 @pytest.mark.slow

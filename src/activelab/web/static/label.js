@@ -315,7 +315,7 @@ function store(one) {
 function stored(one, reply) {
   const empty = !items.length;
   if (one.undoes) {
-    if (reply.item) add([reply.item]);
+    if (reply.item) add([{ ...reply.item, question: one.item.question }]);
     else gone(one.item, "Somebody else has the example now.");
   } else {
     add(reply.items);

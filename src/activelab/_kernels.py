@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -55,8 +55,8 @@ class Block:
         return ranges(first, self.counts)
 
     def rows_of(self, model: Floats) -> Floats:
-        """The block's rows of an array over the pool: a view or a copy."""
-        return model[self.index] if isinstance(self.index, slice) else np.take(model, self.index, axis=0)
+        """The block's rows of an array over the pool, in columns (see `in_columns`): a view or a copy."""
+        return in_columns(model[self.index]) if isinstance(self.index, slice) else rows_at(model, self.index)
 
     def of_labels(self, values: npt.NDArray[T]) -> npt.NDArray[T]:
         """The block's part of a value for each label of the pool."""
@@ -74,29 +74,38 @@ class Block:
 
     @cached_property
     def cell(self) -> Ints:
-        """Position of each label in an array of shape (size, n_classes)."""
+        """Position of each label in the memory of an array in columns, shape (size, n_classes)."""
+        if self.labels.n_classes <= _FEW_COLUMNS:
+            return self.label * self.size + self.row
         return self.row * self.labels.n_classes + self.label
 
-    def select(self, rows: Bools) -> Block:
-        """The block of some of the examples, by a mask."""
+    def select(self, rows: Bools | Ints) -> Block:
+        """The block of some of the examples, by a mask or their places in it."""
         return Block(self.labels, positions_of(self.index)[rows], self.counts[rows])
+
+    def at_labels(self, values: npt.NDArray[T]) -> npt.NDArray[T]:
+        """The value of each label's example and class, of an array in columns, shape (size, n_classes)."""
+        return np.take(memory_of(values), self.cell)
 
     def votes(self) -> Ints:
         """Labels of each class, shape (size, n_classes)."""
         n_classes = self.labels.n_classes
-        return np.bincount(self.cell, minlength=self.size * n_classes).reshape(-1, n_classes)
+        return from_memory(np.bincount(self.cell, minlength=self.size * n_classes), n_classes)
 
     def weighted_votes(self, weight: Float64s) -> Float64s:
         """Sum of the annotators' weights on each class, shape (size, n_classes)."""
-        n_classes = self.labels.n_classes
-        votes = np.bincount(self.cell, weight[self.annotator], self.size * n_classes)
-        return votes.astype(np.float64, copy=False).reshape(-1, n_classes)
+        return self.sums_at(weight[self.annotator])
 
-    def differing(self, target: Ints) -> Bools:
-        """Whether any label of an example differs from a class given for each, shape (size,)."""
-        found = np.zeros(self.size, dtype=bool)
-        found[self.row[self.label != np.take(target, self.row)]] = True
-        return found
+    def sums_at(self, values: Float64s) -> Float64s:
+        """Sum over each example and class of a value for each of its labels, shape (size, n_classes)."""
+        n_classes = self.labels.n_classes
+        sums = np.bincount(self.cell, values, self.size * n_classes)
+        # bincount of no labels at all returns integers.
+        return from_memory(sums.astype(np.float64, copy=False), n_classes)
+
+    def equal(self, target: Ints) -> Float64s:
+        """How many labels of each example are a class given for it, shape (size,)."""
+        return self.total(self.label == np.take(target, self.row))
 
     def total(self, values: Floats) -> Float64s:
         """Sum over each example of a value for each of its labels, shape (size,)."""
@@ -110,7 +119,7 @@ def blocks(labels: Labels, at_least: int = 0, share: float = 1.0) -> Iterator[Bl
     Of the latter it may be a sample of about a ``share`` of them, chosen by their ids alone, and a smaller
     sample is part of a larger one. Their blocks do not depend on the examples in between.
     """
-    size = max(_CELLS_A_BLOCK // max(labels.n_classes, 1), 1)
+    size = _rows_a_block(labels.n_classes)
     if not at_least:
         for low in range(0, labels.n_examples, size):
             counts = np.diff(labels.offsets[low : low + size + 1])
@@ -126,6 +135,10 @@ def blocks(labels: Labels, at_least: int = 0, share: float = 1.0) -> Iterator[Bl
             waiting = waiting[size:]
     if len(waiting):
         yield _block(labels, waiting)
+
+
+def _rows_a_block(n_classes: int) -> int:
+    return max(_CELLS_A_BLOCK // max(n_classes, 1), 1)
 
 
 def share_of(wanted: int, number: int) -> float:
@@ -174,23 +187,111 @@ def ranges(start: Ints, size: Ints) -> Ints:
     return np.repeat(start - (np.cumsum(size) - size), size) + np.arange(size.sum())
 
 
-def row_sums(values: Floats) -> Floats:
-    """Sum of each row, in an order that does not depend on the number of rows."""
-    total: Floats = np.einsum("ij->i", values)
-    return total
-
-
 _FEW_COLUMNS = 32
 
 
-def row_max(values: Floats) -> Floats:
-    """Largest value of each row. Of few columns, one column after another takes a quarter of the time."""
+def in_columns(values: npt.NDArray[T]) -> npt.NDArray[T]:
+    """Rows of probabilities as arrays of a block hold them, a view or a copy: few columns one after another.
+
+    What goes over the columns then takes a fifth of the time, for each lies together. Of many columns, with
+    few rows in a block, the rows lie one after another.
+    """
     if values.shape[1] > _FEW_COLUMNS:
+        return np.ascontiguousarray(values)
+    return values if values.strides[0] == values.itemsize else np.asfortranarray(values)
+
+
+def empty_in_columns(n_rows: int, n_columns: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """A new array in columns."""
+    return np.empty((n_rows, n_columns), dtype=dtype, order="F" if n_columns <= _FEW_COLUMNS else "C")
+
+
+def rows_at(values: npt.NDArray[T], index: Ints) -> npt.NDArray[T]:
+    """Rows at some positions, as a new array in columns."""
+    if values.flags.c_contiguous:
+        return in_columns(np.take(values, index, axis=0))
+    if values.shape[1] > _FEW_COLUMNS or values.strides[0] != values.itemsize:
+        return in_columns(values[index])
+    taken = empty_in_columns(len(index), values.shape[1], values.dtype)
+    for column, out in zip(values.T, taken.T, strict=True):
+        # Without a look at each position, which is known to be there.
+        np.take(column, index, out=out, mode="clip")
+    return taken
+
+
+def memory_of(values: npt.NDArray[T]) -> npt.NDArray[T]:
+    """The memory of an array in columns, in the order of `Block.cell`; a copy if it is laid otherwise."""
+    return (values.T if values.shape[1] <= _FEW_COLUMNS else values).reshape(-1)
+
+
+def from_memory(memory: npt.NDArray[T], n_columns: int) -> npt.NDArray[T]:
+    """The array in columns whose memory this is, shape (n_rows, n_columns)."""
+    if n_columns <= _FEW_COLUMNS:
+        return memory.reshape(n_columns, -1).T
+    return memory.reshape(-1, n_columns)
+
+
+def at_columns(values: npt.NDArray[T], column: Ints) -> npt.NDArray[T]:
+    """The value of each row at a column of its own, shape (n_rows,)."""
+    size = len(values)
+    if values.flags.f_contiguous:
+        return np.take(values.T.reshape(-1), column.astype(np.int64) * size + np.arange(size))
+    return values[np.arange(size), column]
+
+
+def row_sums(values: Floats, times: Floats | None = None) -> Floats:
+    """Sum of each row, or of its products, in an order that does not depend on the number of rows."""
+    if values.shape[1] > _FEW_COLUMNS:
+        total: Floats = np.einsum("ij->i", values) if times is None else np.einsum("ij,ij->i", values, times)
+        return total
+    if not values.shape[1]:
+        return np.zeros(len(values), dtype=values.dtype)
+    columns = iter(values.T if times is None else map(np.multiply, values.T, times.T))
+    total = next(columns).copy()
+    for column in columns:
+        total += column
+    return total
+
+
+def row_max(values: Floats) -> Floats:
+    """Largest value of each row."""
+    if not 0 < values.shape[1] <= _FEW_COLUMNS:
         return np.asarray(values.max(axis=1))
     largest = values[:, 0].copy()
-    for column in range(1, values.shape[1]):
-        np.maximum(largest, values[:, column], out=largest)
+    for column in values.T[1:]:
+        np.maximum(largest, column, out=largest)
     return largest
+
+
+def row_argmax(values: npt.NDArray[T]) -> Ints:
+    """Column of the largest value of each row, the first of several, int64."""
+    if not 0 < values.shape[1] <= _FEW_COLUMNS:
+        return np.asarray(values.argmax(axis=1))
+    size = _rows_a_block(values.shape[1])
+    parts = [_argmax_of_few(in_columns(values[low : low + size])) for low in range(0, len(values), size)]
+    return np.concatenate([np.empty(0, dtype=np.int64), *parts])
+
+
+def _argmax_of_few(values: npt.NDArray[T]) -> Ints:
+    found = np.zeros(len(values), dtype=np.uint8)
+    largest = values[:, 0].copy()
+    for place, column in enumerate(values.T[1:], 1):
+        # A later column is higher than all before: what is larger takes the place of what was found.
+        larger = (column > largest).view(np.uint8)
+        larger *= np.uint8(place)
+        np.maximum(found, larger, out=found)
+        np.maximum(largest, column, out=largest)
+    return found.astype(np.int64)
+
+
+def row_counts(mask: Bools) -> npt.NDArray[np.integer[Any]]:
+    """How many are true in each row."""
+    if not 0 < mask.shape[1] <= _FEW_COLUMNS:
+        return np.asarray(np.count_nonzero(mask, axis=1))
+    total = np.zeros(len(mask), dtype=np.uint8)
+    for column in mask.T:
+        total += column.view(np.uint8)
+    return total
 
 
 def summable(values: Floats) -> Floats:
@@ -228,7 +329,14 @@ def fixed_sum(values: Float64s) -> int:
 
 def log_probs(pred_probs: Floats) -> Float64s:
     """Logarithm of probabilities clipped at `TINY`, as a new float64 array."""
-    values = np.maximum(pred_probs, TINY, dtype=np.float64)
+    return np.asarray(_logs_of(pred_probs, np.float64))
+
+
+def _logs_of(pred_probs: Floats, dtype: type[np.floating[Any]]) -> Any:
+    # To look for what is too small costs less than to lift it.
+    if pred_probs.min(initial=1) >= TINY:
+        return np.log(pred_probs, dtype=dtype)
+    values = np.maximum(pred_probs, TINY, dtype=dtype)
     return np.log(values, out=values)
 
 
@@ -261,8 +369,7 @@ def logs_for(pred_probs: Floats, beta: float = 1.0) -> Floats:
     of a row's entries for the β ≤ 20 that calibration allows.
     """
     single = pred_probs.dtype != np.float64 and beta * np.log(pred_probs.shape[1]) < _DEEPEST
-    values: Floats = np.maximum(pred_probs, TINY, dtype=np.float32 if single else np.float64)
-    return np.log(values, out=values)
+    return np.asarray(_logs_of(pred_probs, np.float32 if single else np.float64))
 
 
 def powers(pred_probs: Floats, beta: float) -> Floats:
@@ -281,6 +388,16 @@ def temper(pred_probs: Floats, beta: float | None, weight: float = 1.0) -> Float
     values = powers(pred_probs, beta)
     values *= (weight / row_sums(values))[:, None]
     return values
+
+
+def temper_at(pred_probs: Floats, beta: float | None, weight: float, column: Ints) -> Float64s:
+    """`temper` of each row of an array in columns at a column of its own, shape (n_rows,)."""
+    values = pred_probs if beta is None else powers(pred_probs, beta)
+    share = at_columns(values, column)
+    if beta is None:
+        return np.multiply(share, weight, dtype=np.float64)
+    share *= weight / row_sums(values)
+    return share.astype(np.float64)
 
 
 def tie_break(seed: int, index: Ints) -> Float64s:
@@ -307,10 +424,10 @@ def most_probable(probabilities: Floats, index: Index, labels: Labels, seed: int
 
     Row i is the example at position i of ``index``, a slice of the pool or positions in it.
     """
-    label = probabilities.argmax(axis=1)
-    top = probabilities >= probabilities[np.arange(len(label)), label][:, None] * _ALIKE
+    label = row_argmax(probabilities)
+    top = probabilities >= (at_columns(probabilities, label) * _ALIKE)[:, None]
     if np.count_nonzero(top) > len(label):
-        tied = np.flatnonzero(np.count_nonzero(top, axis=1) > 1)
+        tied = np.flatnonzero(row_counts(top) > 1)
         drawn = class_draws(labels, positions_of(index)[tied], seed)
         label[tied] = np.where(top[tied], drawn, -1).argmax(axis=1)
     return np.asarray(label, dtype=np.int32)

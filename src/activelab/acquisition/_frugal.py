@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from activelab._kernels import blocks, most_probable
+from activelab._kernels import at_columns, blocks, most_probable
 from activelab._typing import Float64s, Floats, Index, Ints, Models
 from activelab.acquisition._assessment import Assessment
 from activelab.acquisition._base import Acquisition
@@ -62,7 +62,7 @@ class Frugal(Acquisition):
             if estimate.abstaining is not None:
                 missing = self.sure - scores[here]
                 scores[here] = self.sure - missing * estimate.abstaining.mended(here, posterior)
-            quality[here] = posterior[np.arange(block.size), label[here]]
+            quality[here] = at_columns(posterior, label[here])
         unlabelled = ~labels.labelled
         label[unlabelled] = -1
         return Assessment(
@@ -92,4 +92,4 @@ class Frugal(Acquisition):
     ) -> tuple[Ints, Float64s]:
         """Consensus label and score of each row of posteriors, a part of the pool."""
         label = most_probable(posterior, index, labels, seed)
-        return label, posterior[np.arange(len(label)), label].astype(np.float64)
+        return label, at_columns(posterior, label).astype(np.float64)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from activelab._errors import InputError
-from activelab._kernels import Block, blocks, most_probable, share_of, summable
+from activelab._kernels import Block, blocks, most_probable, row_argmax, share_of, summable
 from activelab._typing import Bools, Float64s, Floats, Ints, Models
 from activelab.consensus._abstentions import Abstaining, AbstentionSums, check_abstentions
 from activelab.consensus._accuracy import accuracies
@@ -265,7 +265,7 @@ class BayesianEstimate:
     def predicted_and_posterior(self, block: Block, models: Models) -> tuple[Ints, Floats]:
         """The class the calibrated models find likeliest, and the posterior."""
         log_prior = self.log_prior(block, models)
-        predicted = log_prior.argmax(axis=1)
+        predicted = row_argmax(log_prior)
         support, voices = self._support(block, log_prior)
         return predicted, self._posterior(block, support, voices, self.discount)
 
@@ -594,7 +594,7 @@ def gathered(labels: Labels, models: Models, estimate: BayesianEstimate, share: 
         of_class += confident.sum(axis=0, dtype=np.float64)
         if abstained is not None:
             abstained.add(block.index, confident)
-        agrees = calibrated.reshape(-1)[block.cell]
+        agrees = block.at_labels(calibrated)
         right += np.bincount(
             block.annotator, agrees if taught is None else agrees * taught, labels.n_annotators
         )

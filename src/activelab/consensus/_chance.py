@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from activelab._kernels import blocks, share_of, summable
+from activelab._kernels import blocks, row_argmax, share_of, summable
 from activelab._typing import Float64s, Models
 from activelab.labels import Labels, Totals
 
@@ -87,7 +87,7 @@ def chance_sums(labels: Labels, models: Models, share: float) -> ChanceSums:
         sums.given += np.bincount(block.label, each, n_classes)
         sums.size += block.size
         for number, model in enumerate(models):
-            best = block.rows_of(model).argmax(axis=1)
+            best = row_argmax(block.rows_of(model))
             sums.predicted[number] += np.bincount(best, minlength=n_classes)
             sums.agreeing[number] += each[block.label == best[block.row]].sum()
     return sums

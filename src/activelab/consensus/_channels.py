@@ -159,8 +159,7 @@ class Channels:
             log_odds = np.log(accuracy * (self.n_classes - 1) / (1 - accuracy))
             if weight is None:
                 return block.weighted_votes(log_odds)
-            votes = np.bincount(block.cell, log_odds[block.annotator] * weight, block.size * self.n_classes)
-            return votes.astype(np.float64, copy=False).reshape(-1, self.n_classes)
+            return block.sums_at(log_odds[block.annotator] * weight)
         if not len(block.label):
             return np.zeros((block.size, self.n_classes))
         table = self.log_confusion if dtype == np.float64 else self._single
@@ -234,7 +233,7 @@ class ChannelSums:
 
         ``taught`` is 0 for labels that are not counted.
         """
-        right = posterior.reshape(-1)[block.cell]
+        right = block.at_labels(posterior)
         if taught is not None:
             right = right * taught
         self.right += np.bincount(block.annotator, right, self.n_annotators)

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from activelab._conventions import PAPER, Conventions
-from activelab._kernels import Block, blocks, temper
+from activelab._kernels import Block, at_columns, blocks, row_argmax, row_counts, temper
 from activelab._typing import Float64s, Floats, Ints, Models
 from activelab.consensus._chance import chance_notes
 from activelab.consensus._consensus import Consensus
-from activelab.consensus._majority_vote import vote_labels
+from activelab.consensus._majority_vote import vote_with_sums
 from activelab.consensus._statistics import (
     ConsensusSums,
     LabelSums,
@@ -163,11 +163,11 @@ def crowdlab_estimate(
 
 def _estimated(labels: Labels, models: Models, betas: Betas, seed: int, conventions: Conventions) -> Estimate:
     sums, predicted = label_sums(labels), predicted_classes(models)
-    label = vote_labels(labels, sums, models, betas, seed=seed, conventions=conventions)
-    trust = estimate_trust(sums, consensus_sums(labels, predicted, label), conventions)
+    label, about = vote_with_sums(labels, sums, models, betas, predicted, seed=seed, conventions=conventions)
+    trust = estimate_trust(sums, about, conventions)
     if trust.estimated:
-        label = best_supported(labels, models, betas, trust, predicted, lambda: label)
-        trust = estimate_trust(sums, consensus_sums(labels, predicted, label), conventions)
+        label, about = best_supported(labels, models, betas, trust, predicted, lambda: label)
+        trust = estimate_trust(sums, about, conventions)
     return Estimate(label, trust, sums, predicted)
 
 
@@ -178,35 +178,34 @@ def best_supported(
     trust: Trust,
     predicted: Sequence[Ints],
     vote: Callable[[], Ints],
-) -> Ints:
-    """Class with the highest posterior of every example, int32; -1 without labels.
+) -> tuple[Ints, ConsensusSums]:
+    """Class with the highest posterior of every example, int32, -1 without labels; and the sums about it.
 
     Where several are equal it is that of the majority ``vote``, asked for only if need be. ``predicted`` is
     the class of each example by each model: where models and annotators all name one class it needs no sum.
     """
     label = np.full(labels.n_examples, -1, dtype=np.int32)
+    about = ConsensusSums.of_nothing(labels, len(models))
     voted: Ints | None = None
     right, wrong = likelihood(trust.annotator_accuracy, labels.n_classes)
     for whole in blocks(labels, at_least=1):
-        block = whole
-        if right > wrong:
-            named = predicted[0][whole.index]
-            open_ = whole.differing(named)
-            for other in predicted[1:]:
-                open_ |= other[whole.index] != named
-            label[whole.index] = named
-            block = whole.select(open_)
-        if not block.size:
-            continue
-        support = _support(block, models, betas, trust)
-        best = support.argmax(axis=1)
-        top = support == support[np.arange(block.size), best][:, None]
-        if np.count_nonzero(top) > block.size:
-            unique = np.count_nonzero(top, axis=1) == 1
-            voted = vote() if voted is None else voted
-            best = np.where(unique, best, voted[block.index])
-        label[block.index] = best
-    return label
+        best = np.array(predicted[0][whole.index])
+        equal = whole.equal(best)
+        open_ = equal < whole.counts if right > wrong else np.ones(whole.size, dtype=bool)
+        for other in predicted[1:]:
+            open_ |= other[whole.index] != best
+        block = whole.select(np.flatnonzero(open_))
+        if block.size:
+            support = _support(block, models, betas, trust)
+            found = row_argmax(support)
+            top = support == at_columns(support, found)[:, None]
+            if np.count_nonzero(top) > block.size:
+                voted = vote() if voted is None else voted
+                found = np.where(row_counts(top) == 1, found, voted[block.index])
+            best[open_], equal[open_] = found, block.equal(found)
+        label[whole.index] = best
+        about.add(whole, best, equal, predicted)
+    return label, about
 
 
 def estimate_trust(sums: LabelSums, about_consensus: ConsensusSums, conventions: Conventions) -> Trust:

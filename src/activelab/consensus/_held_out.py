@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from activelab._kernels import Block, normalised
+from activelab._kernels import Block, normalised, row_sums
 from activelab._typing import Float64s, Floats, Ints
 from activelab.consensus._channels import LEAST, Channels
 from activelab.consensus._dependence import Voices
@@ -102,7 +102,7 @@ class HeldOut:
                 continue
             log_scale = -strength * hardness if strength else None
             posterior = discounted(support, others, exponent, base, log_scale)
-            predicted = np.einsum("ij,ij->i", posterior, channel)
+            predicted = row_sums(posterior, channel)
             total += float(weight @ np.log(np.maximum(predicted, LEAST**2)))
         return total
 

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from activelab._conventions import PAPER, Conventions
-from activelab._kernels import Block, blocks, class_draws, positions_of, temper
-from activelab._typing import Bools, Float64s, Ints, Models
+from activelab._kernels import (
+    Block,
+    at_columns,
+    blocks,
+    class_draws,
+    positions_of,
+    row_argmax,
+    row_counts,
+    temper,
+)
+from activelab._typing import Bools, Float64s, Floats, Ints, Models
 from activelab.consensus._consensus import Consensus
-from activelab.consensus._statistics import LabelSums, label_sums
+from activelab.consensus._statistics import ConsensusSums, LabelSums, label_sums
 from activelab.labels import Labels
 from activelab.pred_probs import joined
 
@@ -68,25 +78,40 @@ def vote_labels(
     conventions: Conventions = PAPER,
 ) -> Ints:
     """Majority vote of every example, int32 of shape (n_examples,); -1 without labels."""
+    return vote_with_sums(labels, sums, models, betas, (), seed=seed, conventions=conventions)[0]
+
+
+def vote_with_sums(
+    labels: Labels,
+    sums: LabelSums,
+    models: Models,
+    betas: tuple[float | None, ...],
+    predicted: Sequence[Ints],
+    *,
+    seed: int = 0,
+    conventions: Conventions = PAPER,
+) -> tuple[Ints, ConsensusSums]:
+    """`vote_labels`, and the sums about them; ``predicted`` is the class of each example by each model."""
     label = np.full(labels.n_examples, -1, dtype=np.int32)
-    single = labels.counts == 1
-    label[single] = labels.label[labels.offsets[:-1][single]]
+    about = ConsensusSums.of_nothing(labels, len(predicted))
     ties = _TieBreaker(labels, sums, models, betas, seed, conventions)
-    for block in blocks(labels, at_least=2):
+    for block in blocks(labels, at_least=1):
         votes = block.votes()
-        winner, tied, candidates = _winners(votes)
+        winner, most, tied, candidates = _winners(votes)
         if len(tied):
             winner[tied] = ties.settle(block, votes, tied, candidates)
         label[block.index] = winner
-    return label
+        about.add(block, winner, most, predicted)
+    return label, about
 
 
-def _winners(votes: Ints) -> tuple[Ints, Ints, Bools]:
-    """First class with the maximal count, the rows in which there are several, and all of them there."""
-    winner = votes.argmax(axis=1)
-    top = votes == votes[np.arange(len(votes)), winner][:, None]
-    tied = np.flatnonzero(np.count_nonzero(top, axis=1) > 1)
-    return winner, tied, top[tied]
+def _winners(votes: Ints) -> tuple[Ints, Ints, Ints, Bools]:
+    """First class with the maximal count, that count, the rows in which there are several, and all there."""
+    winner = row_argmax(votes)
+    most = at_columns(votes, winner)
+    top = votes == most[:, None]
+    tied = np.flatnonzero(row_counts(top) > 1)
+    return winner, most, tied, top[tied]
 
 
 class _TieBreaker:
@@ -116,7 +141,7 @@ class _TieBreaker:
         return self._reliability
 
     def settle(self, block: Block, votes: Ints, rows: Ints, candidates: Bools) -> Ints:
-        """Winning class of each of the tied ``rows`` of the block."""
+        """Winning class of each of the tied ``rows`` of the block, at ``candidates``."""
         result = np.full(len(rows), -1)
         open_ = np.arange(len(rows))
         for criterion in (self._by_models, self._by_class, self._by_annotators, self._by_draw):
@@ -132,13 +157,15 @@ class _TieBreaker:
                 break
         return result
 
-    def _by_models(self, block: Block, votes: Ints, rows: Ints) -> Float64s | None:
+    def _by_models(self, block: Block, votes: Ints, rows: Ints) -> Floats | None:
         if not self.models:
             return None
-        total = np.zeros((len(rows), votes.shape[1]))
-        for model, beta in zip(self.models, self.betas, strict=True):
-            total += temper(block.rows_of(model)[rows], beta)
-        return total / len(self.models)
+        tied = block.select(rows)
+        if len(self.models) == 1:
+            # A temperature does not change which class is likeliest.
+            return tied.rows_of(self.models[0])
+        both = zip(self.models, self.betas, strict=True)
+        return np.asarray(np.mean([temper(tied.rows_of(model), beta) for model, beta in both], axis=0))
 
     def _by_class(self, block: Block, votes: Ints, rows: Ints) -> Float64s:
         sign = 1 if self.conventions.tie_class == "most_frequent" else -1
@@ -159,7 +186,7 @@ def untied_reliability(labels: Labels) -> Float64s:
     """
     right, seen = np.zeros(labels.n_annotators), np.zeros(labels.n_annotators)
     for block in blocks(labels, at_least=1):
-        winner, tied, _ = _winners(block.votes())
+        winner, _, tied, _ = _winners(block.votes())
         untied = np.ones(block.size, dtype=bool)
         untied[tied] = False
         kept = untied[block.row]

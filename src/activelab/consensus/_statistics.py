@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from activelab._kernels import blocks
+from activelab._kernels import Block, blocks, row_argmax
 from activelab._typing import Bools, Float64s, Ints, Models
 from activelab.labels import Labels
 
@@ -51,10 +51,10 @@ def label_sums(labels: Labels) -> LabelSums:
     """Count the labels and the agreements between annotators."""
     n_annotators = labels.n_annotators
     agreements, opportunities = np.zeros(n_annotators), np.zeros(n_annotators)
-    for block in blocks(labels, at_least=2):
-        same = block.votes().reshape(-1)[block.cell] - 1
+    for block in blocks(labels, at_least=1):
+        same = block.at_labels(block.votes()) - 1
         agreements += np.bincount(block.annotator, same, minlength=n_annotators)
-        others = np.repeat(block.counts - 1, block.counts)
+        others = np.take(block.counts - 1, block.row)
         opportunities += np.bincount(block.annotator, others, minlength=n_annotators)
     return LabelSums(
         n_labels=labels.n_labels,
@@ -85,7 +85,7 @@ class ConsensusSums:
     """What labels and models tell once a consensus is given, over multiply-labelled examples.
 
     Entry n of ``agreeing`` is the number of labels equal to the consensus, summed over the examples
-    with n labels.
+    with n labels; single labels are there and count for nothing.
     """
 
     n_multiple: int
@@ -93,13 +93,32 @@ class ConsensusSums:
     consensus_counts: Float64s
     model_correct: Float64s
 
+    @classmethod
+    def of_nothing(cls, labels: Labels, n_models: int) -> ConsensusSums:
+        """Before the first block of the labels."""
+        longest = int(labels.counts.max(initial=0))
+        return cls(0, np.zeros(longest + 1), np.zeros(labels.n_classes), np.zeros(n_models))
+
+    def add(self, block: Block, target: Ints, equal: Ints | Float64s, predicted: Sequence[Ints]) -> None:
+        """Add the examples of a block, each with its consensus and how many labels equal that.
+
+        ``predicted`` is the class of each example of the pool by each model.
+        """
+        n_classes, several = len(self.consensus_counts), block.counts > 1
+        self.n_multiple += int(np.count_nonzero(several))
+        of_several = np.where(several, target, n_classes)
+        self.consensus_counts += np.bincount(of_several, minlength=n_classes + 1)[:-1]
+        self.agreeing += np.bincount(block.counts, equal, minlength=len(self.agreeing))
+        for number, classes in enumerate(predicted):
+            self.model_correct[number] += np.count_nonzero(classes[block.index] == of_several)
+
     @property
     def agreement_with_consensus(self) -> float:
         """P: mean fraction of labels equal to the consensus of their example [A, C]."""
         if not self.n_multiple:
             return float("nan")
-        size = np.maximum(np.arange(len(self.agreeing)), 1)
-        return float((self.agreeing / size).sum() / self.n_multiple)
+        share = self.agreeing[2:] / np.arange(2, len(self.agreeing))
+        return float(share.sum() / self.n_multiple)
 
 
 def add_consensus_sums(parts: Sequence[ConsensusSums]) -> ConsensusSums:
@@ -118,16 +137,10 @@ def add_consensus_sums(parts: Sequence[ConsensusSums]) -> ConsensusSums:
 
 def consensus_sums(labels: Labels, predicted: Sequence[Ints], consensus: Ints) -> ConsensusSums:
     """Sums about a consensus, shape (n_examples,), and the class each model predicts."""
-    longest = int(labels.counts.max(initial=0))
-    sums = ConsensusSums(0, np.zeros(longest + 1), np.zeros(labels.n_classes), np.zeros(len(predicted)))
+    sums = ConsensusSums.of_nothing(labels, len(predicted))
     for block in blocks(labels, at_least=2):
         target = consensus[block.index]
-        sums.n_multiple += block.size
-        sums.consensus_counts += np.bincount(target, minlength=labels.n_classes)
-        equal = block.total(target[block.row] == block.label)
-        sums.agreeing += np.bincount(block.counts, equal, minlength=longest + 1)
-        for number, classes in enumerate(predicted):
-            sums.model_correct[number] += np.count_nonzero(classes[block.index] == target)
+        sums.add(block, target, block.equal(target), predicted)
     return sums
 
 
@@ -136,9 +149,9 @@ def predicted_together(models: Models) -> Ints:
     total: Float64s = models[0].astype(np.float64)
     for model in models[1:]:
         total += model
-    return np.asarray(total.argmax(axis=1))
+    return row_argmax(total)
 
 
 def predicted_classes(models: Models) -> tuple[Ints, ...]:
     """Most probable class of each example by each model, int32; a temperature does not change it."""
-    return tuple(model.argmax(axis=1).astype(np.int32) for model in models)
+    return tuple(row_argmax(model).astype(np.int32) for model in models)

@@ -180,15 +180,16 @@ def check_unchanged(file: File) -> None:
 class Store:
     """Small files of a run in a folder that every worker reaches: a path or a URL.
 
-    A file appears whole or not at all.
+    A file appears whole or not at all. Of one that is not ``lasting`` nothing is left after the run, so that
+    what only a later one can use need not be kept.
     """
 
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
+    def __init__(self, folder: str, lasting: bool = True) -> None:
+        self.folder, self.lasting = folder, lasting
         self._fs, self._path = file_system(folder)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Store, (self.folder,)
+        return Store, (self.folder, self.lasting)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Store) and other.folder == self.folder
@@ -213,7 +214,7 @@ class Store:
     def _ask(self, call: Callable[[], Answer]) -> Answer:
         return call() if self.is_local else ask(self.folder, call)
 
-    def write(self, name: str, data: bytes) -> None:
+    def write(self, name: str, data: bytes | memoryview) -> None:
         """Write a file."""
         try:
             self._write(f"{self._path}/{name}", data)
@@ -222,9 +223,9 @@ class Store:
                 raise
             raise disk_full(self.folder) from None
 
-    def _write(self, target: str, data: bytes) -> None:
+    def _write(self, target: str, data: bytes | memoryview) -> None:
         if not self.is_local:
-            self._ask(lambda: self._fs.pipe_file(target, data))
+            self._ask(lambda: self._fs.pipe_file(target, bytes(data)))
             return
         self._fs.makedirs(target.rpartition("/")[0], exist_ok=True)
         # What a failing machine loses of a run is computed again.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -81,6 +82,11 @@ class Job:
         columns = self.models[model]
         return read_ids(partition.models[model], [columns.example], [self.examples_as_text])[0]
 
+    def kept_ids(self, partition: Partition, rows: Ints | None) -> Ids:
+        """Those of the rows of the first model that are kept, all if None."""
+        ids = to_numpy(self.example_ids(partition))
+        return ids if rows is None else ids[rows]
+
 
 def digest(*values: object) -> str:
     """A short name that changes with the values: arrays, plain objects, and containers of them."""
@@ -109,20 +115,16 @@ def _feed(state: Any, value: Any) -> None:
         state.update(repr(value).encode() + b";")
 
 
-class PartitionIds(Vocabulary):
-    """Ids of a partition's examples, read only when somebody asks for them."""
+class LateIds(Vocabulary):
+    """Ids of examples, read only when somebody asks for them."""
 
-    def __init__(self, job: Job, partition: Partition, size: int, rows: Ints | None) -> None:
+    def __init__(self, size: int, read: Callable[[], Ids]) -> None:
         self.kind = "example"
-        self._size, self._job, self._partition, self._rows = size, job, partition, rows
-        self._read: Ids | None = None
+        self._size, self._read = size, read
 
-    @property
+    @cached_property
     def _values(self) -> Ids:  # type: ignore[override]
-        if self._read is None:
-            ids = to_numpy(self._job.example_ids(self._partition))
-            self._read = ids if self._rows is None else ids[self._rows]
-        return self._read
+        return self._read()
 
 
 @lru_cache(maxsize=2)
@@ -131,12 +133,16 @@ def _parameters(store: Store, name: str) -> Any:
 
 
 def run_task(function: Any, store: Store, name: str, partition: Partition, extra: Any, file: str) -> Any:
-    """One pass over one partition, in a worker, its result kept; what goes wrong names the partition."""
+    """One pass over one partition, in a worker; what goes wrong names the partition.
+
+    The result is kept for a run that goes on where this one stops.
+    """
     try:
         job, values = _parameters(store, name)
         with np.errstate(all="warn"):
             result = function(job, partition, values, extra)
-        store.save(file, result)
+        if store.lasting:
+            store.save(file, result)
         return result
     except InputError as error:
         error.file = error.file or partition.where

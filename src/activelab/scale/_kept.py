@@ -8,43 +8,68 @@ from typing import NamedTuple
 
 import numpy as np
 
+from activelab._kernels import from_memory, memory_of, rows_at
 from activelab._typing import Bools, Floats, Ids, Ints, Models
 from activelab._vocabulary import Vocabulary
 from activelab.consensus.parts import predicted_classes
 from activelab.labels import Labels
 from activelab.multilabel import LabelSets
-from activelab.scale._job import Job, Partition, PartitionIds, digest
+from activelab.scale._job import Job, LateIds, Partition, digest
 from activelab.scale._read import read_matrix
 
 
 @dataclass(frozen=True)
 class Kept:
-    """Labels of a partition as codes.
+    """Labels of a partition as codes, in as few bytes as they need.
 
     Attributes
     ----------
-    rows : ndarray of int
-        Positions of the labelled examples in the partition.
-    ids : ndarray
-        Their ids.
-    offsets, annotator, label : ndarray of int
-        Their labels, as of `Labels`.
+    counts : ndarray of int, shape (n_examples,)
+        How many each example has.
+    annotator, label : ndarray of int, shape (n_labels,)
+        The labels, as of `Labels`.
     annotators : ndarray
         Ids of the annotators.
-    predicted : tuple of ndarray of int
-        The class each model predicts for them.
     chosen : ndarray of bool, shape (n_labels, n_classes), or None
         The classes of each label where labels are sets.
     """
 
-    rows: Ints
-    ids: Ids
-    offsets: Ints
+    counts: Ints
     annotator: Ints
     label: Ints
     annotators: Ids
-    predicted: tuple[Ints, ...]
     chosen: Bools | None = None
+
+    @classmethod
+    def of(cls, labels: Labels, annotators: Ids, chosen: Bools | None) -> Kept:
+        """Those of all examples of a partition."""
+        counts, annotator, label = map(as_small, (labels.counts, labels.annotator, labels.label))
+        return cls(counts, annotator, label, annotators, chosen)
+
+    @property
+    def rows(self) -> Ints:
+        """Positions of the labelled examples in the partition."""
+        return np.flatnonzero(self.counts)
+
+    def offsets(self, more: int = 0) -> Ints:
+        """Of the labelled examples, as of `Labels`, and of some without labels after them."""
+        return _offsets(np.concatenate([self.counts[self.counts > 0], np.zeros(more, dtype=np.int64)]))
+
+    @property
+    def all_offsets(self) -> Ints:
+        """Of all examples."""
+        return _offsets(self.counts)
+
+
+def as_small(codes: Ints) -> Ints:
+    """The same codes in the smallest integers that hold them."""
+    return codes.astype(np.min_scalar_type(int(codes.max(initial=0))))
+
+
+def _offsets(counts: Ints) -> Ints:
+    offsets = np.zeros(len(counts) + 1, dtype=np.int64)
+    np.cumsum(counts, out=offsets[1:])
+    return offsets
 
 
 @dataclass(frozen=True)
@@ -94,6 +119,11 @@ class Files:
         """Of `Kept`."""
         return f"prepared/{self._part}"
 
+    @property
+    def ids(self) -> str:
+        """Ids of the labelled examples."""
+        return f"ids/{self._part}"
+
     def rows(self, model: int) -> str:
         """A model's probabilities of the labelled examples."""
         return f"rows/{self._part}-{model}"
@@ -101,7 +131,7 @@ class Files:
     @property
     def of_labelled(self) -> list[str]:
         """All of the labelled examples."""
-        return [self.labels, *(self.rows(number) for number in range(len(self._job.models)))]
+        return [self.labels, self.ids, *(self.rows(number) for number in range(len(self._job.models)))]
 
     @property
     def checked(self) -> str:
@@ -129,48 +159,57 @@ class Files:
 
 
 def read_model(job: Job, partition: Partition, number: int, rows: Ints | None) -> Floats:
-    """A model's probabilities; ``rows`` as in `Checked.order`."""
+    """A model's probabilities in columns; ``rows`` as in `Checked.order`."""
     files = partition.models[number]
     matrix = read_matrix(files, job.models[number], partition.rows[number], len(job.classes))
-    return matrix if rows is None else matrix[rows]
+    return matrix if rows is None else rows_at(matrix, rows)
 
 
 def keep_rows(job: Job, name: str, matrix: Floats) -> None:
-    """Keep some rows of a model's probabilities."""
-    job.store.write(name, matrix.tobytes())
+    """Keep some rows of a model's probabilities, which are in columns."""
+    job.store.write(name, memory_of(matrix).view(np.uint8).data)
 
 
 def kept_rows(job: Job, name: str, number: int) -> Floats:
-    """The rows of a model that were kept, shape (n_rows, n_classes)."""
-    found = np.frombuffer(job.store.read(name), dtype=job.models[number].dtype)
-    return found.reshape(-1, len(job.classes))
+    """The rows of a model that were kept, in columns, shape (n_rows, n_classes)."""
+    memory = np.frombuffer(job.store.read(name), dtype=job.models[number].dtype)
+    return from_memory(memory, len(job.classes))
 
 
 def load(job: Job, partition: Partition, annotators: Ids, models: Sequence[int] | None = None) -> Part:
     """The labelled examples of a partition; of the models those with the numbers ``models``, or all."""
-    kept: Kept = job.store.load(Files(job, partition).labels)
-    labels = _labels(job, kept, kept.offsets, kept.ids, annotators)
-    return Part(labels, _labelled_models(job, partition, models), kept.predicted)
+    files = Files(job, partition)
+    kept: Kept = job.store.load(files.labels)
+    offsets = kept.offsets()
+    ids = LateIds(len(offsets) - 1, lambda: job.store.load(files.ids))
+    labels = _labels(job, kept, offsets, ids, annotators)
+    predicted: tuple[Ints, ...] = job.store.load(files.predicted)
+    of_labelled = tuple(np.take(one, kept.rows).astype(np.int32) for one in predicted)
+    return Part(labels, _labelled_models(job, partition, models), of_labelled)
 
 
 def load_with(job: Job, partition: Partition, annotators: Ids, ids: Ids, models: Models) -> Part:
     """The labelled examples of a partition, and after them some that have no label."""
-    kept: Kept = job.store.load(Files(job, partition).labels)
-    offsets = np.concatenate([kept.offsets, np.full(len(ids), kept.offsets[-1])])
+    files = Files(job, partition)
+    kept: Kept = job.store.load(files.labels)
+    offsets = kept.offsets(len(ids))
+    both_ids = LateIds(len(offsets) - 1, lambda: np.concatenate([job.store.load(files.ids), ids]))
     pairs = zip(_labelled_models(job, partition), models, strict=True)
     both = tuple(np.concatenate(pair) for pair in pairs)
-    labels = _labels(job, kept, offsets, np.concatenate([kept.ids, ids]), annotators)
+    labels = _labels(job, kept, offsets, both_ids, annotators)
     return Part(labels, both, predicted_classes(both))
 
 
 def load_all(job: Job, partition: Partition, annotators: Ids) -> Part:
     """All examples of a partition."""
-    kept: Kept = job.store.load(Files(job, partition).labels)
-    checked: Checked = job.store.load(Files(job, partition).checked)
-    predicted: tuple[Ints, ...] = job.store.load(Files(job, partition).predicted)
-    ids = PartitionIds(job, partition, checked.size, checked.order[0])
-    labels = _labels(job, kept, _all_offsets(kept, checked.size), ids, annotators)
-    return Part(labels, _all_models(job, partition, checked), predicted)
+    files = Files(job, partition)
+    kept: Kept = job.store.load(files.labels)
+    checked: Checked = job.store.load(files.checked)
+    predicted: tuple[Ints, ...] = job.store.load(files.predicted)
+    ids = LateIds(checked.size, lambda: job.kept_ids(partition, checked.order[0]))
+    labels = _labels(job, kept, kept.all_offsets, ids, annotators)
+    as_codes = tuple(one.astype(np.int32) for one in predicted)
+    return Part(labels, _all_models(job, partition, checked), as_codes)
 
 
 def load_sets(
@@ -181,12 +220,13 @@ def load_sets(
     code = np.searchsorted(annotators, kept.annotators)
     examples: Vocabulary
     if labelled_only:
-        offsets, examples = kept.offsets, Vocabulary.of_distinct(kept.ids, "example")
+        offsets = kept.offsets()
+        examples = Vocabulary.of_distinct(job.store.load(Files(job, partition).ids), "example")
         models = _labelled_models(job, partition)
     else:
         checked: Checked = job.store.load(Files(job, partition).checked)
-        offsets = _all_offsets(kept, checked.size)
-        examples = PartitionIds(job, partition, checked.size, checked.order[0])
+        offsets = kept.all_offsets
+        examples = LateIds(checked.size, lambda: job.kept_ids(partition, checked.order[0]))
         models = _all_models(job, partition, checked)
     sets = LabelSets(
         np.repeat(np.arange(len(examples)), np.diff(offsets)),
@@ -204,23 +244,17 @@ def _labelled_models(job: Job, partition: Partition, models: Sequence[int] | Non
     return tuple(kept_rows(job, Files(job, partition).rows(number), number) for number in chosen)
 
 
-def _all_offsets(kept: Kept, size: int) -> Ints:
-    offsets = np.zeros(size + 1, dtype=np.int64)
-    offsets[kept.rows + 1] = np.diff(kept.offsets)
-    return np.cumsum(offsets, out=offsets)
-
-
 def _all_models(job: Job, partition: Partition, checked: Checked) -> Models:
     return tuple(read_model(job, partition, number, rows) for number, rows in enumerate(checked.order))
 
 
-def _labels(job: Job, kept: Kept, offsets: Ints, ids: Ids | Vocabulary, annotators: Ids) -> Labels:
+def _labels(job: Job, kept: Kept, offsets: Ints, ids: Vocabulary, annotators: Ids) -> Labels:
     code = np.searchsorted(annotators, kept.annotators).astype(np.int32)
     return Labels.of_sorted(
         offsets,
-        code[kept.annotator],
+        np.take(code, kept.annotator),
         kept.label,
-        examples=ids if isinstance(ids, Vocabulary) else Vocabulary.of_distinct(ids, "example"),
+        examples=ids,
         annotators=Vocabulary.of_distinct(annotators, "annotator"),
         classes=Vocabulary(job.classes, "class"),
     )

@@ -23,8 +23,8 @@ from activelab.consensus.parts import (
     Trust,
     best_supported,
     chance_sums,
-    consensus_sums,
     vote_labels,
+    vote_with_sums,
 )
 from activelab.labels import Labels
 from activelab.planning import Batch, explain_batch
@@ -119,15 +119,15 @@ def calibrate(job: Job, partition: Partition, known: Known, hint: None) -> tuple
 def vote(job: Job, partition: Partition, known: Known, hint: None) -> tuple[ConsensusSums, ChanceSums]:
     """Majority vote, its sums, and how far the models agree with the labels."""
     labels, models, predicted = load(job, partition, known.annotators)
-    label = vote_labels(labels, known.sums, models, known.betas, seed=job.seed)
-    return consensus_sums(labels, predicted, label), chance_sums(labels, models, known.looked_at)
+    _, about = vote_with_sums(labels, known.sums, models, known.betas, predicted, seed=job.seed)
+    return about, chance_sums(labels, models, known.looked_at)
 
 
 def agree(job: Job, partition: Partition, known: Known, hint: None) -> ConsensusSums:
     """Consensus by CROWDLAB, kept for the last pass, and its sums."""
     labels, models, predicted = load(job, partition, known.annotators)
     assert known.trust is not None
-    label = best_supported(
+    label, about = best_supported(
         labels,
         models,
         known.betas,
@@ -136,7 +136,7 @@ def agree(job: Job, partition: Partition, known: Known, hint: None) -> Consensus
         lambda: vote_labels(labels, known.sums, models, known.betas, seed=job.seed),
     )
     job.store.write(_consensus_file(known, partition), label.tobytes())
-    return consensus_sums(labels, predicted, label)
+    return about
 
 
 def _consensus_file(known: Known, partition: Partition) -> str:
@@ -192,7 +192,7 @@ def best_of(
     """The lowest scores of a partition, of those of ``at_most`` so much."""
     labels, models, _ = seen.part
     scores, settled, ambiguous = assessment.scores, 0, 0
-    if seen.at_all and by is not None:
+    if seen.at_all and by is not None and job.store.lasting:
         limit = at_most if choosing.at_all else np.inf
         keep_reserve(job, partition, by, seen.part, scores, choosing.share, limit)
     considered = int(np.isfinite(scores).sum()) + seen.others

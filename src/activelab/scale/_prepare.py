@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from activelab._errors import InputError, first
+from activelab._kernels import rows_at
 from activelab._set_text import SEPARATOR
-from activelab._typing import Ids, Ints
+from activelab._typing import Floats, Ids, Ints, Models
 from activelab._vocabulary import Vocabulary
-from activelab.calibration import Sample, take_sample
+from activelab.calibration import Sample, sampled
 from activelab.consensus.parts import (
     LabelSums,
     label_sums,
@@ -25,7 +26,7 @@ from activelab.multilabel import LabelSets
 from activelab.multilabel.parts import check_set_values
 from activelab.pred_probs import check_values
 from activelab.scale._job import Job, Partition
-from activelab.scale._kept import Checked, Files, Kept, keep_rows, load, read_model
+from activelab.scale._kept import Checked, Files, Kept, as_small, keep_rows, read_model
 from activelab.scale._read import read_ids, to_numpy
 from activelab.scale._reserve import known_rows
 
@@ -78,19 +79,19 @@ def prepare(job: Job, partition: Partition, _: None, hint: None) -> Prepared:
     files, rows = Files(job, partition), np.flatnonzero(labels.labelled)
     known = known_rows(job, partition, rows)
     if known is None:
-        checked, predicted = _keep_models(job, files, partition, labels, order, rows)
+        checked, known = _checked_models(job, files, partition, labels, order, rows)
     else:
-        checked, predicted = job.store.load(files.checked), () if job.several else predicted_classes(known)
-        for number, matrix in enumerate(known):
-            keep_rows(job, files.rows(number), matrix)
-    offsets = np.concatenate([[0], np.cumsum(labels.counts[rows])])
-    codes = offsets, labels.annotator, labels.label, annotators
-    job.store.save(files.labels, Kept(rows, labels.examples[rows], *codes, predicted, chosen))
+        checked = job.store.load(files.checked)
+    for number, matrix in enumerate(known):
+        keep_rows(job, files.rows(number), matrix)
+    job.store.save(files.labels, Kept.of(labels, annotators, chosen))
+    job.store.save(files.ids, labels.examples[rows])
     job.store.save(files.latest, partition.digest)
     sample = None
     if job.every is not None and not job.several:
-        part = load(job, partition, annotators)
-        sample = take_sample(part.labels, part.models, job.every)
+        index = sampled(labels, job.every)
+        place = np.searchsorted(rows, index)
+        sample = Sample.at(labels, index, tuple(rows_at(matrix, place) for matrix in known))
     return Prepared(
         labels.n_examples,
         label_sums(labels),
@@ -104,32 +105,30 @@ def prepare(job: Job, partition: Partition, _: None, hint: None) -> Prepared:
     )
 
 
-def _keep_models(
+def _checked_models(
     job: Job,
     files: Files,
     partition: Partition,
     labels: Labels,
     order: Sequence[Ints | None],
     rows: Ints,
-) -> tuple[Checked, tuple[Ints, ...]]:
-    """Check the probabilities, keep those of the labelled examples, and what is known of all.
-
-    Returned is that, and the class each model predicts for the labelled examples.
-    """
+) -> tuple[Checked, Models]:
+    """Check the probabilities and keep what they alone tell; that, and those of the labelled examples."""
     lowest: list[float] = []
     predicted: list[Ints] = []
+    of_labelled: list[Floats] = []
     for number, places in enumerate(order):
         matrix = read_model(job, partition, number, places)
         check = check_set_values if job.several else check_values
         check(matrix, labels, f"model {number}: " if len(order) > 1 else "")
         if not job.several:
             lowest.append(float(matrix.min(initial=1)))
-            predicted += predicted_classes((matrix,))
-        keep_rows(job, files.rows(number), matrix[rows])
+            predicted += map(as_small, predicted_classes((matrix,)))
+        of_labelled.append(rows_at(matrix, rows))
     checked = Checked(labels.n_examples, tuple(order), tuple(lowest))
     job.store.save(files.predicted, tuple(predicted))
     job.store.save(files.checked, checked)
-    return checked, tuple(one[rows] for one in predicted)
+    return checked, tuple(of_labelled)
 
 
 def _same_for_all(labels: Labels) -> Labels:

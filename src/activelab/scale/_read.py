@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from activelab._errors import InputError
+from activelab._kernels import empty_in_columns
 from activelab._set_text import SEPARATOR
 from activelab._typing import Floats, Ids
 from activelab.scale._files import File, check_unchanged, is_url, open_file
@@ -19,7 +19,7 @@ from activelab.scale._schema import ProbColumns, is_list
 from activelab.scale._stores import is_away
 from activelab.tables import as_ids, as_text, naming
 
-# As many rows at a time as stay in cache while columns are woven into rows.
+# As many rows at a time as stay in cache until they are copied.
 _ROWS_AT_ONCE = 1 << 15
 
 
@@ -103,14 +103,14 @@ def to_numpy(ids: Any) -> Ids:
 
 
 def read_matrix(files: Sequence[File], columns: ProbColumns, rows: int, n_classes: int) -> Floats:
-    """A model's probabilities, shape (rows, n_classes), in the precision they are stored in.
+    """A model's probabilities, in columns, shape (rows, n_classes), in the precision they are stored in.
 
     Raises
     ------
     InputError
         If a file cannot be read, or a list has another length.
     """
-    matrix = np.empty((rows, n_classes), dtype=columns.dtype)
+    matrix = empty_in_columns(rows, n_classes, columns.dtype)
     low = 0
     for one in files:
         with reading(one) as file:

@@ -76,6 +76,8 @@ class Runner:
 
     def finish(self, job: Job, first_pass: Any) -> None:
         """Remove all but what the next round has a use for: what the first pass made, and the reserves."""
+        if not self.store.lasting:
+            return
         kept = {name for partition in self.partitions for name in Files(job, partition).all()}
         kept |= {self._file(first_pass, job.digest, partition) for partition in self.partitions}
         for folder in {"results", *(name.partition("/")[0] for name in kept)}:

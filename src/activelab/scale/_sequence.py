@@ -24,6 +24,7 @@ from activelab.calibration import (
     DerivativeSums,
     Sample,
     Search,
+    advance,
     sampling_step,
     search_optimum,
     temperature_of,
@@ -487,28 +488,24 @@ class Run:
         if not known.sums.n_multiple:
             return np.ones(n_models), NOTHING_TO_ESTIMATE
         samples = _joined([one.sample for one in prepared if one.sample is not None], self.job)
-        searches = [search_optimum(sample, BOUNDS) for sample in samples]
-        lowest = np.min([one.lowest for one in prepared], axis=0)
+        n_examples = sum(one.n_examples for one in prepared)
+        searches = [search_optimum(sample, BOUNDS, n_examples) for sample in samples]
+        lowest = np.min([one.lowest for one in prepared], axis=0).tolist()
         betas = self._search(known, searches)
-        return with_notes(
-            [temperature_of(beta, BOUNDS, low) for beta, low in zip(betas, lowest.tolist(), strict=True)]
-        )
+        found = zip(betas, lowest, strict=True)
+        return with_notes([temperature_of(beta, BOUNDS, lambda low=low: low) for beta, low in found])  # type: ignore[misc]
 
     def _search(self, known: Known, searches: Sequence[Search]) -> list[float]:
         """The best β of each model: all searches take a step in each pass."""
-        wanted: list[float | None] = [next(search) for search in searches]
-        found = [float("nan")] * len(searches)
-        while any(beta is not None for beta in wanted):
-            parts = self.runner.run(self.job, passes.calibrate, replace(known, betas=tuple(wanted)))
+        at = [advance(search, None) for search in searches]
+        while any(beta is not None for beta, _ in at):
+            wanted = tuple(beta for beta, _ in at)
+            parts = self.runner.run(self.job, passes.calibrate, replace(known, betas=wanted))
             for number, search in enumerate(searches):
-                if wanted[number] is None:
-                    continue
-                try:
+                if wanted[number] is not None:
                     total = sum((part[number] for part in parts), DerivativeSums())
-                    wanted[number] = search.send(total)
-                except StopIteration as end:
-                    found[number], wanted[number] = float(end.value), None
-        return found
+                    at[number] = advance(search, total)
+        return [best for _, best in at]
 
     def _trust(self, known: Known, prepared: Sequence[Prepared]) -> tuple[Known, tuple[str, ...]]:
         """With the trust CROWDLAB has in annotators and models, and notes on these."""

@@ -360,4 +360,4 @@ def _working_folder(work_dir: str | None) -> Iterator[Store]:
         yield check_store(work_dir if is_url(work_dir) else os.path.abspath(work_dir))
         return
     with tempfile.TemporaryDirectory(prefix="activelab-", ignore_cleanup_errors=True) as folder:
-        yield Store(folder)
+        yield Store(folder, lasting=False)

@@ -8,7 +8,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
 import activelab as al
-from activelab.calibration import sampling_step, take_sample
+from activelab.calibration import derivative_sums, sampling_step, take_sample
 
 LOW, HIGH = 0.05, 20.0
 
@@ -55,6 +55,31 @@ def test_the_optimum(n, n_classes, sharpness):
         expected = best_temperature(labels, pred_probs)
         assert scaling.temperature_[0] == pytest.approx(expected, rel=1e-5)
         assert bool(scaling.notes_) == (not LOW * 1.001 < expected < HIGH * 0.999)
+
+
+def test_the_sample_of_a_large_pool_is_as_exact_as_it_says():
+    """Its temperatures lie as far from those of all as the half of the labels makes them."""
+    apart, stated = [], []
+    for seed in range(12):
+        labels, pred_probs = pool(seed, 270_000, 3, 0.5 + seed / 12)
+        found = al.TemperatureScaling().fit(labels, pred_probs).temperature_[0]
+        sample = take_sample(labels, (pred_probs,), sampling_step(270_000))
+        at = derivative_sums(sample.labels(3), sample.models[0], 1 / found)
+        assert at.means[0] == pytest.approx(0, abs=1e-8)
+        stated.append(at.standard_error * found)
+        apart.append(found / best_temperature(labels, pred_probs) - 1)
+    assert 0 < max(stated) < 0.01
+    # Of a sample of half of them the distance has half the variance of the error.
+    assert 0.4 < np.sqrt(np.mean(np.square(apart) / np.square(stated))) < 1.1
+
+
+def test_a_sample_that_tells_little_gives_way_to_all():
+    labels, pred_probs = pool(0, 270_000, 3, 1.0)
+    row = np.arange(270_000.0)[:, None]
+    sampled = take_sample(labels, (row,), sampling_step(270_000)).models[0].ravel().astype(int)
+    pred_probs[sampled[50:]] = 1 / 3
+    found = al.TemperatureScaling().fit(labels, pred_probs).temperature_[0]
+    assert found == pytest.approx(best_temperature(labels, pred_probs), rel=1e-5)
 
 
 def test_a_sample_that_sees_only_certainty_does_not_mislead():

@@ -265,8 +265,15 @@ def _factorize_integers(ids: Ids, kind: str) -> tuple[Ints, Vocabulary]:
         seen[ids - low] = True
         distinct = np.flatnonzero(seen) + low
         if len(distinct) == len(seen):
-            return ids - low, Vocabulary(distinct, kind)
+            return ids - low, _of_sorted(distinct, kind)
         position = np.cumsum(seen) - 1
-        return position[ids - low], Vocabulary(distinct, kind)
+        return position[ids - low], _of_sorted(distinct, kind)
     distinct, codes = np.unique(ids, return_inverse=True)
-    return codes.astype(np.int64), Vocabulary(distinct, kind)
+    return codes.astype(np.int64), _of_sorted(distinct, kind)
+
+
+def _of_sorted(distinct: Ids, kind: str) -> Vocabulary:
+    """A vocabulary of integers, one or more, that are known to be distinct and sorted."""
+    if distinct.dtype.kind == "i" and distinct[0] == 0 and distinct[-1] == len(distinct) - 1:
+        return Vocabulary(len(distinct), kind)
+    return Vocabulary.of_distinct(distinct, kind)

@@ -33,8 +33,10 @@ BOUNDS = (0.05, 20.0)
 _COARSE_GRID = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0, 3.0, 5.0, 8.0)
 NOTHING_TO_ESTIMATE = ("no example has two labels: no temperature can be estimated; T = 1.",)
 _SAMPLE_ROWS = 1 << 14
-_LARGE = 1 << 18  # examples beyond which a sample will do, of at least half as many
-_EXACT_ENOUGH = 0.005  # relative standard error of β
+LARGE = 1 << 18
+"""Examples beyond which a sample will do, of at least half as many."""
+
+_EXACT_ENOUGH = 0.01  # relative standard error of β
 _CLOSE, _CLOSE_TO_SAMPLE = 2e-4, 2e-2
 _DRAWS = 1 << 17
 _FLAT = 1e-12
@@ -46,7 +48,7 @@ class TemperatureScaling:
     p^(T) = softmax(log p / T) [G], with T minimising the soft cross-entropy to the share of the labels
     each class has on each labelled example [A §2.2]. In 1/T the objective is convex; its optimum is
     found by Halley's method. Of pools of more than 262,144 examples it is that of a sample by ids, half as
-    large or more, where that tells T with a standard error of at most 0.5 %.
+    large or more, where that tells T with a standard error of at most 1 %.
 
     Parameters
     ----------
@@ -267,7 +269,7 @@ def sampling_step(n_examples: int) -> int | None:
 
     A power of two, so that a pool that grows keeps its sample for long.
     """
-    every = n_examples // (_LARGE // 2 if n_examples > _LARGE else _SAMPLE_ROWS)
+    every = n_examples // (LARGE // 2 if n_examples > LARGE else _SAMPLE_ROWS)
     return 1 << every.bit_length() - 1 if every > 1 else None
 
 
@@ -303,7 +305,7 @@ def search_optimum(
 
         found = complete(_minimise(beta, low, high), of_sample)
         inside = low < found < high
-        if n_examples > _LARGE and inside and seen[-1].standard_error <= _EXACT_ENOUGH * found:
+        if n_examples > LARGE and inside and seen[-1].standard_error <= _EXACT_ENOUGH * found:
             return found
         beta, close = (1.0 if np.isnan(found) else found), _CLOSE_TO_SAMPLE
     return (yield from _minimise(beta, low, high, close))

@@ -176,9 +176,9 @@ class Dying(Executor):
 
 
 def die_or_run(lives, fn, *args, **kwargs):
-    """Kill this process if it runs the vote of partition 1 and a life is left to take."""
+    """Kill this process if it runs the consensus of partition 1 and a life is left to take."""
     function, partition = args[0], args[3]
-    if function.__name__ == "vote" and partition.number == 1:
+    if function.__name__ == "agree" and partition.number == 1:
         try:
             os.unlink(f"{lives}-{_next(lives)}")
         except FileNotFoundError:

@@ -505,9 +505,17 @@ def test_the_plan(tmp_path):
     plan = scale.plan(*arguments, workers=2)
     assert (plan.n_examples, plan.n_labels, plan.n_models) == (3000, len(pool.labels), 1)
     assert [name for name, _, _ in plan.passes] == [
-        "partition", "prepare", "calibrate", "calibrate", "vote", "agree", "score",
+        "partition", "prepare", "calibrate", "calibrate", "agree", "score",
     ]  # fmt: skip
-    assert plan.bytes_read == 2 * plan.label_bytes + 7 * plan.prob_bytes
+    assert plan.bytes_read == 2 * plan.label_bytes + 6 * plan.prob_bytes
+
+
+def test_of_a_large_pool_a_sample_tells_the_temperature(tmp_path):
+    pool = Pool(19, n=300_000, m=50, coarse=5000)
+    engine = Counting()
+    found = suggest(pool.write(tmp_path, 3, 2), partitions=3, engine=lambda: engine)
+    assert "calibrate" not in engine.tasks
+    assert_same(found, pool.in_memory(10, seed=1))
 
 
 def test_partitions_and_workers_follow_the_budget(tmp_path):

@@ -179,7 +179,7 @@ def test_a_file_that_changes_or_vanishes_between_passes(remote, pool, bucket, tm
     for message, act in acts.items():
         fs.put(mine, probs)
         with pytest.raises(InputError, match=rf"probs-0/0\.parquet: {message}"):
-            suggest((f"{place}/labels", probs), partitions=None, engine=lambda a=act: Meddling("vote", a))
+            suggest((f"{place}/labels", probs), partitions=None, engine=lambda a=act: Meddling("agree", a))
 
 
 def test_what_is_not_there_or_not_allowed(files, bucket, proxy, tmp_path, monkeypatch):

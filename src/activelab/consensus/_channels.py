@@ -181,16 +181,20 @@ class Channels:
         return self.log_confusion.astype(np.float32)
 
 
+_MANY = 1 << 14  # rows of an example: fewer are sorted by radix, in 16 bits
+
+
 def _sums_of_rows(table: Floats, row: Ints, counts: Ints, weight: Floats | None) -> Floats:
     """Sum of the rows of a table that each example names, shape (n_examples, n_columns), one after another.
 
     ``counts`` of the rows belong to each example.
     """
     # The examples with the most rows first: those that have another one are the first so many.
-    order = np.argsort(-counts, kind="stable")
+    most = int(counts.max(initial=0))
+    order = np.argsort((-counts).astype(np.int16 if most <= _MANY else np.int64), kind="stable")
     first, counts = (np.cumsum(counts) - counts)[order], counts[order]
     total = np.zeros((len(counts), table.shape[1]), dtype=table.dtype)
-    for place in range(int(counts[0]) if len(counts) else 0):
+    for place in range(most):
         at = first[: np.count_nonzero(counts > place)] + place
         rows = np.take(table, row[at], axis=0)
         if weight is not None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from activelab._errors import InputError, first
-from activelab._kernels import Block, blocks, share_of, summable
+from activelab._kernels import Block, blocks, row_sums, rows_at, share_of, summable
 from activelab._typing import Bools, Float64s, Floats, Ids, Ints
 from activelab._vocabulary import factorize
 from activelab.consensus._channels import Channels
@@ -273,7 +273,7 @@ def _agreement(
         equal = (block.label[a] == block.label[b]).astype(np.float64)
         repeats = np.exp(channels.log_rows(other, block.label[a]))
         repeats += np.exp(channels.log_rows(one, block.label[b]))
-        expected = np.einsum("ij,ij->i", posterior[row], repeats) / 2
+        expected = row_sums(rows_at(posterior, row), repeats) / 2
         yield key, equal, np.clip(expected, 1e-6, 1 - 1e-6)
 
 

@@ -16,6 +16,7 @@ from activelab._kernels import (
     positions_of,
     row_argmax,
     row_counts,
+    row_max,
     temper,
 )
 from activelab._typing import Bools, Float64s, Floats, Ints, Models
@@ -103,6 +104,22 @@ def vote_with_sums(
         label[block.index] = winner
         about.add(block, winner, most, predicted)
     return label, about
+
+
+def sums_of_vote(labels: Labels, model: Floats, predicted: Ints) -> ConsensusSums | None:
+    """The sums about `vote_labels` where labels and one model decide it; None if they leave a tie.
+
+    They need nothing of the rest of the pool, nor a temperature, which does not change what is likelier.
+    """
+    about = ConsensusSums.of_nothing(labels, 1)
+    for block in blocks(labels, at_least=1):
+        winner, most, tied, candidates = _winners(block.votes())
+        likely = np.where(candidates, block.select(tied).rows_of(model), -1)
+        if (row_counts(likely == row_max(likely)[:, None]) > 1).any():
+            return None
+        winner[tied] = row_argmax(likely)
+        about.add(block, winner, most, (predicted,))
+    return about
 
 
 def _winners(votes: Ints) -> tuple[Ints, Ints, Ints, Bools]:

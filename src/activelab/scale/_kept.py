@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -180,12 +180,18 @@ def load(job: Job, partition: Partition, annotators: Ids, models: Sequence[int] 
     """The labelled examples of a partition; of the models those with the numbers ``models``, or all."""
     files = Files(job, partition)
     kept: Kept = job.store.load(files.labels)
-    offsets = kept.offsets()
-    ids = LateIds(len(offsets) - 1, lambda: job.store.load(files.ids))
-    labels = _labels(job, kept, offsets, ids, annotators)
+    labels = labels_of(job, kept, annotators, lambda: job.store.load(files.ids))
     predicted: tuple[Ints, ...] = job.store.load(files.predicted)
     of_labelled = tuple(np.take(one, kept.rows).astype(np.int32) for one in predicted)
     return Part(labels, _labelled_models(job, partition, models), of_labelled)
+
+
+def labels_of(
+    job: Job, kept: Kept, annotators: Ids, read: Callable[[], Ids] = lambda: np.empty(0, dtype=np.int64)
+) -> Labels:
+    """Those of the labelled examples; ``read`` gives the ids of these, if somebody asks for them."""
+    offsets = kept.offsets()
+    return _labels(job, kept, offsets, LateIds(len(offsets) - 1, read), annotators)
 
 
 def load_with(job: Job, partition: Partition, annotators: Ids, ids: Ids, models: Models) -> Part:

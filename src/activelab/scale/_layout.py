@@ -116,6 +116,8 @@ def lay_out(request: Request, store: Store) -> Layout:
         prob_bytes=prob_bytes,
         passes=passes_of(
             request.method,
+            inputs.n_examples,
+            len(inputs.models),
             None if aligned is None else sum(file.size for file in aligned.across),
             label_bytes,
             prob_bytes,

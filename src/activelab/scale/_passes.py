@@ -116,15 +116,20 @@ def calibrate(job: Job, partition: Partition, known: Known, hint: None) -> tuple
     return tuple(found)
 
 
-def vote(job: Job, partition: Partition, known: Known, hint: None) -> tuple[ConsensusSums, ChanceSums]:
-    """Majority vote, its sums, and how far the models agree with the labels."""
+def vote(job: Job, partition: Partition, known: Known, hint: None) -> ConsensusSums:
+    """Sums about the majority vote."""
     labels, models, predicted = load(job, partition, known.annotators)
-    _, about = vote_with_sums(labels, known.sums, models, known.betas, predicted, seed=job.seed)
-    return about, chance_sums(labels, models, known.looked_at)
+    return vote_with_sums(labels, known.sums, models, known.betas, predicted, seed=job.seed)[1]
 
 
-def agree(job: Job, partition: Partition, known: Known, hint: None) -> ConsensusSums:
-    """Consensus by CROWDLAB, kept for the last pass, and its sums."""
+def compare_by_chance(job: Job, partition: Partition, known: Known, hint: None) -> ChanceSums:
+    """How far the models agree with the labels."""
+    labels, models, _ = load(job, partition, known.annotators)
+    return chance_sums(labels, models, known.looked_at)
+
+
+def agree(job: Job, partition: Partition, known: Known, hint: None) -> tuple[ConsensusSums, ChanceSums]:
+    """Sums about the consensus by CROWDLAB, kept for the last pass, and how far models and labels agree."""
     labels, models, predicted = load(job, partition, known.annotators)
     assert known.trust is not None
     label, about = best_supported(
@@ -136,7 +141,7 @@ def agree(job: Job, partition: Partition, known: Known, hint: None) -> Consensus
         lambda: vote_labels(labels, known.sums, models, known.betas, seed=job.seed),
     )
     job.store.write(_consensus_file(known, partition), label.tobytes())
-    return about
+    return about, chance_sums(labels, models, known.looked_at)
 
 
 def _consensus_file(known: Known, partition: Partition) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from activelab._errors import InputError
 from activelab.acquisition import Acquisition, ActiveLab, Frugal
+from activelab.calibration import LARGE
 from activelab.scale._inputs import Inputs
 from activelab.scale._job import Partition
 
@@ -167,6 +168,8 @@ def fit(row: float, memory: int, workers: int | None, aligned: Sequence[Partitio
 
 def passes_of(
     method: Acquisition,
+    n_examples: int,
+    n_models: int,
     across_bytes: int | None,
     label_bytes: int,
     prob_bytes: int,
@@ -180,7 +183,7 @@ def passes_of(
     ``across_bytes`` are those of the labels to cut by the ranges of the files, None if all is to be cut by a
     hash; ``labelled`` is the share of the examples that have labels, at most: passes over those read what the
     first one kept of them. ``several`` is whether labels are sets, ``estimated`` whether something rests on
-    the Bayesian consensus.
+    the Bayesian consensus. Where a search takes longer, or a tie is left, there are more.
     """
     found = []
     if across_bytes is None:
@@ -191,9 +194,12 @@ def passes_of(
     found.append(("prepare", label_bytes + prob_bytes, "check, count, agreement of annotators"))
     by_estimate = several or (estimated and consensus is not None) or isinstance(method, Frugal)
     if not by_estimate:
-        if consensus is None and isinstance(method, ActiveLab) and method.calibrate:
+        # A sample tells the temperature of a large pool; one model breaks ties of the vote where they lie.
+        calibrates = consensus is None and isinstance(method, ActiveLab) and method.calibrate
+        if calibrates and n_examples <= LARGE:
             found += [("calibrate", of_labelled, "temperature: a step of the search")] * 2
-        found.append(("vote", of_labelled, "majority vote, first weights"))
+        if n_models > 1:
+            found.append(("vote", of_labelled, "majority vote, first weights"))
         found.append(("agree", of_labelled, "CROWDLAB consensus, final weights"))
     if estimated:
         what = "the labelled examples" if several else "a sample of the labelled examples"

@@ -17,16 +17,18 @@ from activelab._typing import Floats, Ids, Ints, Models
 from activelab._vocabulary import Vocabulary
 from activelab.calibration import Sample, sampled
 from activelab.consensus.parts import (
+    ConsensusSums,
     LabelSums,
     label_sums,
     predicted_classes,
+    sums_of_vote,
 )
 from activelab.labels import Labels
 from activelab.multilabel import LabelSets
 from activelab.multilabel.parts import check_set_values
 from activelab.pred_probs import check_values
 from activelab.scale._job import Job, Partition
-from activelab.scale._kept import Checked, Files, Kept, as_small, keep_rows, read_model
+from activelab.scale._kept import Checked, Files, Kept, as_small, keep_rows, labels_of, read_model
 from activelab.scale._read import read_ids, to_numpy
 from activelab.scale._reserve import known_rows
 
@@ -50,10 +52,11 @@ class Unmatched:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What the first pass finds in a partition."""
+    """What the first pass finds in a partition; ``voted`` is None where the vote needs the whole pool."""
 
     n_examples: int
     sums: LabelSums
+    voted: ConsensusSums | None
     sizes: Ints
     annotators: Ids
     sample: Sample | None
@@ -84,17 +87,21 @@ def prepare(job: Job, partition: Partition, _: None, hint: None) -> Prepared:
         checked = job.store.load(files.checked)
     for number, matrix in enumerate(known):
         keep_rows(job, files.rows(number), matrix)
-    job.store.save(files.labels, Kept.of(labels, annotators, chosen))
+    kept = Kept.of(labels, annotators, chosen)
+    job.store.save(files.labels, kept)
     job.store.save(files.ids, labels.examples[rows])
     job.store.save(files.latest, partition.digest)
-    sample = None
+    sample = voted = None
     if job.every is not None and not job.several:
         index = sampled(labels, job.every)
         place = np.searchsorted(rows, index)
         sample = Sample.at(labels, index, tuple(rows_at(matrix, place) for matrix in known))
+    if len(known) == 1 and not job.several:
+        voted = sums_of_vote(labels_of(job, kept, annotators), known[0], predicted_classes(known)[0])
     return Prepared(
         labels.n_examples,
         label_sums(labels),
+        voted,
         labels.totals.sizes,
         annotators,
         sample,

@@ -516,15 +516,20 @@ class Run:
             return replace(known, final_trust=estimate_trust(known.sums, none, PAPER)), ()
         totals = _totals(prepared, known)
         known = replace(known, looked_at=chance_share(totals))
-        votes, chances = zip(*self.runner.run(self.job, passes.vote, known), strict=True)
-        noted = reduce(operator.add, chances).notes(totals)
+        # Where labels and one model decided the vote, the first pass has done with it.
+        parts = zip(self.runner.partitions, prepared, strict=True)
+        tied = [part.number for part, one in parts if one.voted is None]
+        votes = self.runner.run(self.job, passes.vote, known, only=tied) if tied else []
+        votes += [one.voted for one in prepared if one.voted is not None]
         trust = estimate_trust(known.sums, add_consensus_sums(votes), PAPER)
         if not known.sums.n_multiple:
-            return replace(known, final_trust=trust), noted
+            found = self.runner.run(self.job, passes.compare_by_chance, known)
+            return replace(known, final_trust=trust), reduce(operator.add, found).notes(totals)
         known = replace(known, trust=trust)
         known = replace(known, consensus=digest(self.job, known))
-        agreed = add_consensus_sums(self.runner.run(self.job, passes.agree, known))
-        return replace(known, final_trust=estimate_trust(known.sums, agreed, PAPER)), noted
+        agreed, chances = zip(*self.runner.run(self.job, passes.agree, known), strict=True)
+        trust = estimate_trust(known.sums, add_consensus_sums(agreed), PAPER)
+        return replace(known, final_trust=trust), reduce(operator.add, chances).notes(totals)
 
 
 class _Best(Generic[Asked]):

@@ -121,7 +121,7 @@ class TemperatureScaling:
 
     def fit_models(self, labels: Labels, models: Models) -> TemperatureScaling:
         """`fit` over probabilities that are already checked."""
-        if labels.n_labels == 0 or labels.counts.max() < 2:
+        if not labels.totals.n_with(2):
             self.temperature_, self.notes_ = np.ones(len(models)), NOTHING_TO_ESTIMATE
             return self
         find = _find_optimum if self.search == "optimum" else _find_on_grid

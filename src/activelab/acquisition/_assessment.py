@@ -141,12 +141,12 @@ def _score(
     ``at_target`` is Σ_l w_M^l p^l at the target class.
     """
     model_weight = trust.model_weight.sum()
-    annotator_weight = trust.annotator_weight[block.annotator]
+    annotator_weight = np.take(trust.annotator_weight, block.annotator)
     weight = block.total(annotator_weight)
     total = model_weight + weight
     if trust.estimated:
         right, wrong = likelihood(trust.annotator_accuracy, n_classes)
-        agree = np.where(block.label == target[block.row], right, wrong)
+        agree = np.where(block.label == np.take(target, block.row), right, wrong)
         support = at_target + block.total(annotator_weight * agree)
     else:
         # Appendix H: with single labels nothing tells P, and the models speak for the label.

@@ -162,8 +162,10 @@ def crowdlab_estimate(
 
 
 def _estimated(labels: Labels, models: Models, betas: Betas, seed: int, conventions: Conventions) -> Estimate:
-    sums, predicted = label_sums(labels), predicted_classes(models)
-    label, about = vote_with_sums(labels, sums, models, betas, predicted, seed=seed, conventions=conventions)
+    predicted = predicted_classes(models)
+    label, about, sums = vote_with_sums(
+        labels, None, models, betas, predicted, seed=seed, conventions=conventions
+    )
     trust = estimate_trust(sums, about, conventions)
     if trust.estimated:
         label, about = best_supported(labels, models, betas, trust, predicted, lambda: label)

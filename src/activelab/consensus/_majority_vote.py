@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -84,42 +84,60 @@ def vote_labels(
 
 def vote_with_sums(
     labels: Labels,
-    sums: LabelSums,
+    sums: LabelSums | None,
     models: Models,
     betas: tuple[float | None, ...],
     predicted: Sequence[Ints],
     *,
     seed: int = 0,
     conventions: Conventions = PAPER,
-) -> tuple[Ints, ConsensusSums]:
-    """`vote_labels`, and the sums about them; ``predicted`` is the class of each example by each model."""
+) -> tuple[Ints, ConsensusSums, LabelSums]:
+    """`vote_labels`, the sums about them, and those of the labels.
+
+    Without ``sums``, which are of the whole pool, these labels are the pool, and counted on the way.
+    ``predicted`` is the class of each example by each model.
+    """
     label = np.full(labels.n_examples, -1, dtype=np.int32)
     about = ConsensusSums.of_nothing(labels, len(predicted))
-    ties = _TieBreaker(labels, sums, models, betas, seed, conventions)
+    counted = LabelSums.of_nothing(labels) if sums is None else sums
+    ties = _TieBreaker(
+        labels,
+        counted.class_counts,
+        lambda: (label_sums(labels) if sums is None else sums).agreement,
+        models,
+        betas,
+        seed,
+        conventions,
+    )
     for block in blocks(labels, at_least=1):
         votes = block.votes()
+        if sums is None:
+            counted.add(block, votes)
         winner, most, tied, candidates = _winners(votes)
         if len(tied):
             winner[tied] = ties.settle(block, votes, tied, candidates)
         label[block.index] = winner
         about.add(block, winner, most, predicted)
-    return label, about
+    return label, about, counted
 
 
-def sums_of_vote(labels: Labels, model: Floats, predicted: Ints) -> ConsensusSums | None:
-    """The sums about `vote_labels` where labels and one model decide it; None if they leave a tie.
+def vote_by_one(labels: Labels, model: Floats, predicted: Ints) -> tuple[LabelSums, ConsensusSums | None]:
+    """`label_sums`, and the sums about `vote_labels`; None if labels and one model leave a tie.
 
-    They need nothing of the rest of the pool, nor a temperature, which does not change what is likelier.
+    Those need nothing of the rest of the pool, nor a temperature, which does not change what is likelier.
     """
-    about = ConsensusSums.of_nothing(labels, 1)
+    sums, about = LabelSums.of_nothing(labels), ConsensusSums.of_nothing(labels, 1)
+    decided = True
     for block in blocks(labels, at_least=1):
-        winner, most, tied, candidates = _winners(block.votes())
+        votes = block.votes()
+        sums.add(block, votes)
+        winner, most, tied, candidates = _winners(votes)
         likely = np.where(candidates, block.select(tied).rows_of(model), -1)
-        if (row_counts(likely == row_max(likely)[:, None]) > 1).any():
-            return None
-        winner[tied] = row_argmax(likely)
-        about.add(block, winner, most, (predicted,))
-    return about
+        decided = decided and not (row_counts(likely == row_max(likely)[:, None]) > 1).any()
+        if decided:
+            winner[tied] = row_argmax(likely)
+            about.add(block, winner, most, (predicted,))
+    return sums, about if decided else None
 
 
 def _winners(votes: Ints) -> tuple[Ints, Ints, Ints, Bools]:
@@ -137,13 +155,15 @@ class _TieBreaker:
     def __init__(
         self,
         labels: Labels,
-        sums: LabelSums,
+        class_counts: Float64s,
+        agreement: Callable[[], Float64s],
         models: Models,
         betas: tuple[float | None, ...],
         seed: int,
         conventions: Conventions,
     ) -> None:
-        self.labels, self.sums, self.models, self.betas = labels, sums, models, betas
+        self.labels, self.models, self.betas = labels, models, betas
+        self.class_counts, self.agreement = class_counts, agreement
         self.seed, self.conventions = seed, conventions
         self._reliability: Float64s | None = None
 
@@ -152,7 +172,7 @@ class _TieBreaker:
         """Reliability of each annotator, worked out once a tie needs it."""
         if self._reliability is None:
             if self.conventions.tie_annotators == "agreement":
-                self._reliability = np.nan_to_num(self.sums.agreement, nan=0.0)
+                self._reliability = np.nan_to_num(self.agreement(), nan=0.0)
             else:
                 self._reliability = untied_reliability(self.labels)
         return self._reliability
@@ -186,7 +206,7 @@ class _TieBreaker:
 
     def _by_class(self, block: Block, votes: Ints, rows: Ints) -> Float64s:
         sign = 1 if self.conventions.tie_class == "most_frequent" else -1
-        return np.broadcast_to(sign * self.sums.class_counts, (len(rows), votes.shape[1]))
+        return np.broadcast_to(sign * self.class_counts, (len(rows), votes.shape[1]))
 
     def _by_annotators(self, block: Block, votes: Ints, rows: Ints) -> Float64s:
         total = block.weighted_votes(self.reliability)[rows]

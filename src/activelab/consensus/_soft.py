@@ -12,7 +12,7 @@ import numpy as np
 from activelab import _html
 from activelab._errors import InputError, first
 from activelab._frames import Backend, make_frame
-from activelab._kernels import Block, blocks, share_of
+from activelab._kernels import Block, blocks, from_memory, share_of
 from activelab._typing import Float64s, Floats, Ids, Ints, Models
 from activelab._vocabulary import factorize
 from activelab.consensus._bayesian import BayesianEstimate, bayesian_estimate, told
@@ -226,7 +226,8 @@ def _votes(block: Block, group: Ints, n_groups: int) -> Ints:
     member = code >= 0
     n_cells = block.size * block.labels.n_classes
     cell = code[member] * n_cells + block.cell[member]
-    return np.bincount(cell, minlength=n_groups * n_cells).reshape(n_groups, block.size, -1)
+    votes = np.bincount(cell, minlength=n_groups * n_cells).reshape(n_groups, -1)
+    return np.stack([from_memory(one, block.labels.n_classes) for one in votes])
 
 
 def _expected(

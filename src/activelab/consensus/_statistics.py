@@ -28,6 +28,22 @@ class LabelSums:
     agreements: Float64s
     opportunities: Float64s
 
+    @classmethod
+    def of_nothing(cls, labels: Labels) -> LabelSums:
+        """Before the first block of the labels; how many there are of each class is known."""
+        class_counts, size = labels.totals.class_counts.astype(np.float64), labels.n_annotators
+        return cls(labels.n_labels, 0, 0, class_counts, np.zeros(size), np.zeros(size))
+
+    def add(self, block: Block, votes: Ints) -> None:
+        """Add labelled examples and their labels of each class, in columns."""
+        self.n_labelled += block.size
+        self.n_multiple += int(np.count_nonzero(block.counts > 1))
+        for total, each in (
+            (self.agreements, block.at_labels(votes) - 1),
+            (self.opportunities, np.take(block.counts - 1, block.row)),
+        ):
+            total += np.bincount(block.annotator, each, len(total))
+
     @property
     def mean_labels(self) -> float:
         """Mean number of labels of a labelled example."""
@@ -49,21 +65,10 @@ class LabelSums:
 
 def label_sums(labels: Labels) -> LabelSums:
     """Count the labels and the agreements between annotators."""
-    n_annotators = labels.n_annotators
-    agreements, opportunities = np.zeros(n_annotators), np.zeros(n_annotators)
+    sums = LabelSums.of_nothing(labels)
     for block in blocks(labels, at_least=1):
-        same = block.at_labels(block.votes()) - 1
-        agreements += np.bincount(block.annotator, same, minlength=n_annotators)
-        others = np.take(block.counts - 1, block.row)
-        opportunities += np.bincount(block.annotator, others, minlength=n_annotators)
-    return LabelSums(
-        n_labels=labels.n_labels,
-        n_labelled=int(np.count_nonzero(labels.labelled)),
-        n_multiple=int(np.count_nonzero(labels.counts > 1)),
-        class_counts=np.bincount(labels.label, minlength=labels.n_classes).astype(np.float64),
-        agreements=agreements,
-        opportunities=opportunities,
-    )
+        sums.add(block, block.votes())
+    return sums
 
 
 def add_label_sums(parts: Iterable[tuple[LabelSums, Ints]], n_annotators: int, n_classes: int) -> LabelSums:
@@ -96,8 +101,8 @@ class ConsensusSums:
     @classmethod
     def of_nothing(cls, labels: Labels, n_models: int) -> ConsensusSums:
         """Before the first block of the labels."""
-        longest = int(labels.counts.max(initial=0))
-        return cls(0, np.zeros(longest + 1), np.zeros(labels.n_classes), np.zeros(n_models))
+        longest = len(labels.totals.sizes)
+        return cls(0, np.zeros(longest), np.zeros(labels.n_classes), np.zeros(n_models))
 
     def add(self, block: Block, target: Ints, equal: Ints | Float64s, predicted: Sequence[Ints]) -> None:
         """Add the examples of a block, each with its consensus and how many labels equal that.

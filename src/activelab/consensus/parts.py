@@ -43,7 +43,7 @@ from activelab.consensus._crowdlab import (
 )
 from activelab.consensus._dependence import Question, Voices, family_codes, find_voices
 from activelab.consensus._loss import LOSSES, Loss, decide, loss_table
-from activelab.consensus._majority_vote import sums_of_vote, vote_labels, vote_with_sums
+from activelab.consensus._majority_vote import vote_by_one, vote_labels, vote_with_sums
 from activelab.consensus._model_prior import ModelPrior
 from activelab.consensus._ordinal import (
     loss_range,
@@ -136,9 +136,9 @@ __all__ = [
     "said_shares",
     "sample_shares",
     "scale_positions",
-    "sums_of_vote",
     "table_of",
     "told",
+    "vote_by_one",
     "vote_labels",
     "vote_with_sums",
     "with_scale",

@@ -21,7 +21,7 @@ from activelab.consensus.parts import (
     LabelSums,
     label_sums,
     predicted_classes,
-    sums_of_vote,
+    vote_by_one,
 )
 from activelab.labels import Labels
 from activelab.multilabel import LabelSets
@@ -91,16 +91,18 @@ def prepare(job: Job, partition: Partition, _: None, hint: None) -> Prepared:
     job.store.save(files.labels, kept)
     job.store.save(files.ids, labels.examples[rows])
     job.store.save(files.latest, partition.digest)
-    sample = voted = None
+    sample, voted = None, None
     if job.every is not None and not job.several:
         index = sampled(labels, job.every)
         place = np.searchsorted(rows, index)
         sample = Sample.at(labels, index, tuple(rows_at(matrix, place) for matrix in known))
     if len(known) == 1 and not job.several:
-        voted = sums_of_vote(labels_of(job, kept, annotators), known[0], predicted_classes(known)[0])
+        sums, voted = vote_by_one(labels_of(job, kept, annotators), known[0], predicted_classes(known)[0])
+    else:
+        sums = label_sums(labels)
     return Prepared(
         labels.n_examples,
-        label_sums(labels),
+        sums,
         voted,
         labels.totals.sizes,
         annotators,

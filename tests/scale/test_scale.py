@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -516,6 +518,22 @@ def test_of_a_large_pool_a_sample_tells_the_temperature(tmp_path):
     found = suggest(pool.write(tmp_path, 3, 2), partitions=3, engine=lambda: engine)
     assert "calibrate" not in engine.tasks
     assert_same(found, pool.in_memory(10, seed=1))
+
+
+@pytest.mark.parametrize("method", ["activelab", "frugal"])
+def test_numbers_are_read_without_pandas(method, tmp_path):
+    """Arrow imports it to turn a column into an array, which takes a worker longer than to start."""
+    pool = Pool(20)
+    pool.labels["label"] = pool.labels["label"].str[1:].astype(int)
+    pool.probs[0].columns = ["example", "0", "1", "2"]
+    labels, probs = pool.write(tmp_path, 1, 1)
+    code = f"""
+import sys
+from activelab import scale
+scale.suggest({labels!r}, {probs!r}, 5, {method!r}, workers=1)
+assert "pandas" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_partitions_and_workers_follow_the_budget(tmp_path):

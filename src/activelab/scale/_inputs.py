@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import pyarrow as pa
-
 from activelab._errors import InputError, first
 from activelab._set_text import SEPARATOR
 from activelab.scale._files import File, find_files
@@ -19,7 +17,7 @@ from activelab.scale._schema import (
     prob_columns,
     read_footers,
 )
-from activelab.tables import integers_if_canonical
+from activelab.tables import is_canonical_integer
 
 
 @dataclass(frozen=True)
@@ -105,9 +103,9 @@ def resolve_classes(
                 advice=None if odd else "class_columns",
             )
         return tuple(texts), True, tuple(_in_order(one, texts) for one in inputs.prob_columns)
-    canonical = integers_if_canonical(pa.chunked_array([pa.array(texts, pa.string())]))
-    integers = pa.types.is_int64(canonical.type) and inputs.label_columns.label_type in ("integer", "float")
-    chosen = tuple(canonical.to_pylist() if integers else texts)
+    integers = bool(texts) and all(map(is_canonical_integer, texts))
+    integers &= inputs.label_columns.label_type in ("integer", "float")
+    chosen = tuple(map(int, texts) if integers else texts)
     columns = tuple(_in_order(one, texts) for one in inputs.prob_columns)
     return chosen, not integers, columns
 

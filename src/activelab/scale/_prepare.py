@@ -181,8 +181,7 @@ def _order(ids: Any, wanted: Any) -> Ints | None:
     """Rows of ``wanted`` among ``ids``; None if they are the same."""
     if ids.equals(wanted):
         return None
-    rows: Ints = pc.index_in(wanted, ids).to_numpy(zero_copy_only=False).astype(np.int64)
-    return rows
+    return to_numpy(pc.index_in(wanted, ids)).astype(np.int64)
 
 
 def _labels(job: Job, partition: Partition, pool: Any, known: Any) -> tuple[Labels, Ids, Unmatched]:
@@ -199,23 +198,27 @@ def _labels(job: Job, partition: Partition, pool: Any, known: Any) -> tuple[Labe
         kept = pa.array(~absent)
         annotator, label, rows = annotator.filter(kept), label.filter(kept), rows[~absent]
     people, people_codes = _distinct(annotator)
-    classes = pc.unique(label) if job.several else pa.array(job.classes, label.type)
-    codes = pc.index_in(label, classes)
-    if job.several and pc.any(pc.equal(pc.utf8_trim_whitespace(classes), "")).as_py():
+    encoded = pc.dictionary_encode(label)
+    given, codes = encoded.dictionary.to_pylist(), to_numpy(encoded.indices)
+    classes = given if job.several else job.classes
+    if job.several and any(not one.strip() for one in given):
         raise InputError(f"column {columns.label!r} is empty; the empty set is written {SEPARATOR!r}.")
-    if codes.null_count:
-        at = pc.index(pc.is_null(codes), True).as_py()
-        raise InputError(
-            f"label {label[at].as_py()!r} of example {pool[int(rows[at])].as_py()!r} is not one of the "
-            f"{len(classes)} classes: {first(job.classes[:11])}."
-        )
+    if not job.several:
+        place = {name: code for code, name in enumerate(classes)}
+        codes = np.take(np.array([place.get(one, -1) for one in given], dtype=np.int64), codes)
+        if codes.min(initial=0) < 0:
+            at = int(np.argmin(codes))
+            raise InputError(
+                f"label {label[at].as_py()!r} of example {pool[int(rows[at])].as_py()!r} is not one of the "
+                f"{len(classes)} classes: {first(classes[:11])}."
+            )
     labels = Labels(
         rows,
         people_codes,
-        codes.to_numpy(),
+        codes,
         examples=Vocabulary.of_distinct(to_numpy(pool), "example"),
         annotators=Vocabulary.of_distinct(people, "annotator"),
-        classes=Vocabulary(classes.to_pylist(), "class"),
+        classes=Vocabulary(classes, "class"),
         keep=job.keep,  # type: ignore[arg-type]
     )
     return labels, people, unmatched
@@ -227,8 +230,8 @@ def _positions(ids: Any, pool: Any) -> Ints:
     if values.dtype.kind == "i" and len(values) and (values[1:] - values[:-1] == 1).all():
         wanted = to_numpy(ids)
         return np.where((wanted >= values[0]) & (wanted <= values[-1]), wanted - values[0], -1)
-    found: Ints = pc.fill_null(pc.index_in(ids, pool), -1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return found
+    found = pc.index_in(ids, pool)
+    return to_numpy(pc.fill_null(found, -1) if found.null_count else found).astype(np.int64)
 
 
 def _distinct(column: Any) -> tuple[Ids, Ints]:
@@ -238,4 +241,4 @@ def _distinct(column: Any) -> tuple[Ids, Ints]:
     order = np.argsort(distinct, kind="stable")
     code = np.empty(len(order), dtype=np.int64)
     code[order] = np.arange(len(order))
-    return distinct[order], code[encoded.indices.to_numpy(zero_copy_only=False)]
+    return distinct[order], np.take(code, to_numpy(encoded.indices))

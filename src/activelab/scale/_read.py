@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -13,7 +15,7 @@ import pyarrow.parquet as pq
 from activelab._errors import InputError
 from activelab._kernels import empty_in_columns
 from activelab._set_text import SEPARATOR
-from activelab._typing import Floats, Ids
+from activelab._typing import Floats
 from activelab.scale._files import File, check_unchanged, is_url, open_file
 from activelab.scale._schema import ProbColumns, is_list
 from activelab.scale._stores import is_away
@@ -96,10 +98,17 @@ def _joined(parts: Sequence[Any], text: bool) -> Any:
     return chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)
 
 
-def to_numpy(ids: Any) -> Ids:
-    """Ids as int64, bool, or objects."""
-    values: Ids = ids.to_numpy(zero_copy_only=False)
-    return values
+def to_numpy(column: Any) -> npt.NDArray[Any]:
+    """An Arrow array as int64, bool, objects or floats; of floats those that are missing are NaN.
+
+    Numbers are seen where they lie: Arrow's own way imports pandas first, where that is installed.
+    """
+    numbers = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
+    if not numbers or column.null_count or not len(column):
+        return np.asarray(column.to_numpy(zero_copy_only=False))
+    kind = np.dtype(column.type.to_pandas_dtype())
+    start = column.offset * kind.itemsize
+    return np.frombuffer(column.buffers()[1], dtype=kind, count=len(column), offset=start)
 
 
 def read_matrix(files: Sequence[File], columns: ProbColumns, rows: int, n_classes: int) -> Floats:
@@ -136,7 +145,7 @@ def _batches(file: Any, names: Sequence[str]) -> Iterator[Any]:
 def _numbers(column: Any) -> Any:
     if not pa.types.is_floating(column.type):
         column = column.cast(pa.float64())
-    return column.to_numpy(zero_copy_only=False)
+    return to_numpy(column)
 
 
 def _lists(column: Any, n_classes: int, name: str) -> Any:

@@ -124,6 +124,11 @@ def integers_if_canonical(column: Any) -> Any:
     return column.cast(pa.int64())
 
 
+def is_canonical_integer(text: str) -> bool:
+    """Whether a text is an integer written the one usual way (see `integers_if_canonical`)."""
+    return re.fullmatch(_CANONICAL, text) is not None
+
+
 def as_ids(column: Any, name: str) -> Any:
     """A column of any type as int64, bool or text, floats only where some hold a fraction; null is missing.
 

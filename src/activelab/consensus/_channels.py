@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from activelab._kernels import Block
+from activelab._kernels import Block, rows_at
 from activelab._typing import Float64s, Floats, Ints
 from activelab.consensus._banded import banded, first_guess
 from activelab.consensus._pairs import Pairs
@@ -185,7 +185,7 @@ _MANY = 1 << 14  # rows of an example: fewer are sorted by radix, in 16 bits
 
 
 def _sums_of_rows(table: Floats, row: Ints, counts: Ints, weight: Floats | None) -> Floats:
-    """Sum of the rows of a table that each example names, shape (n_examples, n_columns), one after another.
+    """Sum of the rows of a table that each example names, in columns, shape (n_examples, n_columns).
 
     ``counts`` of the rows belong to each example.
     """
@@ -202,7 +202,7 @@ def _sums_of_rows(table: Floats, row: Ints, counts: Ints, weight: Floats | None)
         total[: len(at)] += rows
     back = np.empty_like(order)
     back[order] = np.arange(len(order))
-    return np.take(total, back, axis=0)
+    return rows_at(total, back)
 
 
 def ability_of(right: Float64s, given: Float64s, n_classes: int) -> Ability:

@@ -15,6 +15,7 @@ from activelab._kernels import rows_at
 from activelab._set_text import SEPARATOR
 from activelab._typing import Floats, Ids, Ints, Models
 from activelab._vocabulary import Vocabulary
+from activelab.acquisition import Frugal
 from activelab.calibration import Sample, sampled
 from activelab.consensus.parts import (
     ConsensusSums,
@@ -52,7 +53,10 @@ class Unmatched:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What the first pass finds in a partition; ``voted`` is None where the vote needs the whole pool."""
+    """What the first pass finds in a partition.
+
+    ``voted`` is None where the vote needs the whole pool, or nobody asks for it.
+    """
 
     n_examples: int
     sums: LabelSums
@@ -96,7 +100,7 @@ def prepare(job: Job, partition: Partition, _: None, hint: None) -> Prepared:
         index = sampled(labels, job.every)
         place = np.searchsorted(rows, index)
         sample = Sample.at(labels, index, tuple(rows_at(matrix, place) for matrix in known))
-    if len(known) == 1 and not job.several:
+    if len(known) == 1 and not job.several and not isinstance(job.method, Frugal):
         sums, voted = vote_by_one(labels_of(job, kept, annotators), known[0], predicted_classes(known)[0])
     else:
         sums = label_sums(labels)

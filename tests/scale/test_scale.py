@@ -490,6 +490,19 @@ def test_new_labels_touch_only_their_partitions(tmp_path):
     assert len(list((tmp_path / "work" / "results").iterdir())) == 8
 
 
+def test_what_an_older_version_left_is_made_anew(tmp_path, monkeypatch):
+    pool = Pool(14)
+    arguments, folder = pool.write(tmp_path / "in", 2, 2), tmp_path / "run"
+    with monkeypatch.context() as before:
+        before.setattr("activelab.scale._job._FORMAT", b"1")
+        suggest(arguments, work_dir=str(folder))
+    left = [one for one in folder.rglob("*") if one.is_file() and not one.suffix]
+    for one in left:
+        one.write_bytes(b"of another shape")
+    assert len(left) > 5
+    assert_same(suggest(arguments, work_dir=str(folder)), pool.in_memory(10, seed=1))
+
+
 def test_nothing_but_results_is_left_behind(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()

@@ -88,9 +88,13 @@ class Job:
         return ids if rows is None else ids[rows]
 
 
+_FORMAT = b"2"
+"""Of what a run keeps; with another, what an older version left in a working folder is made anew."""
+
+
 def digest(*values: object) -> str:
     """A short name that changes with the values: arrays, plain objects, and containers of them."""
-    state = hashlib.blake2b(digest_size=12)
+    state = hashlib.blake2b(_FORMAT, digest_size=12)
     _feed(state, values)
     return state.hexdigest()
 

@@ -259,7 +259,7 @@ def _labels(job: Job, kept: Kept, offsets: Ints, ids: Vocabulary, annotators: Id
     return Labels.of_sorted(
         offsets,
         np.take(code, kept.annotator),
-        kept.label,
+        kept.label.astype(np.int32),
         examples=ids,
         annotators=Vocabulary.of_distinct(annotators, "annotator"),
         classes=Vocabulary(job.classes, "class"),

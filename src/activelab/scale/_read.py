@@ -17,7 +17,7 @@ from activelab._kernels import empty_in_columns
 from activelab._set_text import SEPARATOR
 from activelab._typing import Floats
 from activelab.scale._files import File, check_unchanged, is_url, open_file
-from activelab.scale._schema import ProbColumns, is_list
+from activelab.scale._schema import ProbColumns, is_list, numpy_name
 from activelab.scale._stores import is_away
 from activelab.tables import as_ids, as_text, naming
 
@@ -106,7 +106,7 @@ def to_numpy(column: Any) -> npt.NDArray[Any]:
     numbers = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
     if not numbers or column.null_count or not len(column):
         return np.asarray(column.to_numpy(zero_copy_only=False))
-    kind = np.dtype(column.type.to_pandas_dtype())
+    kind = np.dtype(numpy_name(column.type))
     start = column.offset * kind.itemsize
     return np.frombuffer(column.buffers()[1], dtype=kind, count=len(column), offset=start)
 

@@ -164,9 +164,15 @@ def _float_type(schema: Any, classes: Sequence[str]) -> str:
                 f"column {name!r} holds {kind}, not numbers. A table of probabilities has the example and "
                 "one column a class, or one column of lists; leave other columns out."
             )
-        narrow = str(kind.to_pandas_dtype().__name__) if pa.types.is_floating(kind) else "float64"
+        narrow = numpy_name(kind) if pa.types.is_floating(kind) else "float64"
         widest = max(widest, narrow, key=("float16", "float32", "float64").index)
     return widest
+
+
+def numpy_name(kind: Any) -> str:
+    """What numpy calls a type of integers or floats. To ask Arrow would import pandas."""
+    name = str(kind)
+    return {"halffloat": "float16", "float": "float32", "double": "float64"}.get(name, name)
 
 
 def _id_type(footer: Footer, name: str, lists: bool = False) -> str:

@@ -332,15 +332,15 @@ def fixed_sum(values: Float64s) -> int:
 
 def log_probs(pred_probs: Floats) -> Float64s:
     """Logarithm of probabilities clipped at `TINY`, as a new float64 array."""
-    return np.asarray(_logs_of(pred_probs, np.float64))
+    return _logs_of(pred_probs, np.float64)
 
 
-def _logs_of(pred_probs: Floats, dtype: type[np.floating[Any]]) -> Any:
+def _logs_of(pred_probs: Floats, dtype: type[np.floating[Any]]) -> npt.NDArray[Any]:
     # To look for what is too small costs less than to lift it.
-    if pred_probs.min(initial=1) >= TINY:
-        return np.log(pred_probs, dtype=dtype)
-    values = np.maximum(pred_probs, TINY, dtype=dtype)
-    return np.log(values, out=values)
+    small = pred_probs.min(initial=1) < TINY
+    values = np.maximum(pred_probs, TINY, dtype=dtype) if small else pred_probs
+    logs: npt.NDArray[Any] = np.log(values, dtype=dtype)
+    return logs
 
 
 def normalised(log_values: Floats) -> Floats:
@@ -372,7 +372,7 @@ def logs_for(pred_probs: Floats, beta: float = 1.0) -> Floats:
     of a row's entries for the β ≤ 20 that calibration allows.
     """
     single = pred_probs.dtype != np.float64 and beta * np.log(pred_probs.shape[1]) < _DEEPEST
-    return np.asarray(_logs_of(pred_probs, np.float32 if single else np.float64))
+    return _logs_of(pred_probs, np.float32 if single else np.float64)
 
 
 def powers(pred_probs: Floats, beta: float) -> Floats:
@@ -391,16 +391,6 @@ def temper(pred_probs: Floats, beta: float | None, weight: float = 1.0) -> Float
     values = powers(pred_probs, beta)
     values *= (weight / row_sums(values))[:, None]
     return values
-
-
-def temper_at(pred_probs: Floats, beta: float | None, weight: float, column: Ints) -> Float64s:
-    """`temper` of each row of an array in columns at a column of its own, shape (n_rows,)."""
-    values = pred_probs if beta is None else powers(pred_probs, beta)
-    share = at_columns(values, column)
-    if beta is None:
-        return np.multiply(share, weight, dtype=np.float64)
-    share *= weight / row_sums(values)
-    return share.astype(np.float64)
 
 
 def tie_break(seed: int, index: Ints) -> Float64s:

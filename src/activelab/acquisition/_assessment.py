@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from activelab._conventions import PAPER, Conventions
-from activelab._kernels import Block, at_columns, blocks, row_argmax, temper, temper_at
+from activelab._kernels import Block, at_columns, blocks, row_argmax, temper
 from activelab._typing import Bools, Float64s, Ints, Models
 from activelab.consensus import Ability
 from activelab.consensus.parts import (
@@ -120,14 +120,11 @@ def score_pool(
         predicted = predicted.copy()
     for block in blocks(labels):
         here = block.index
+        mixed = mixture(block, models, betas, trust.model_weight)
         if len(models) > 1:
-            mixed = mixture(block, models, betas, trust.model_weight)
             predicted[here] = row_argmax(mixed)
         target = np.where(consensus[here] >= 0, consensus[here], predicted[here])
-        if len(models) > 1:
-            at_target = at_columns(mixed, target).astype(np.float64)
-        else:
-            at_target = temper_at(block.rows_of(models[0]), betas[0], float(trust.model_weight[0]), target)
+        at_target = at_columns(mixed, target).astype(np.float64)
         scores[here], quality[here] = _score(block, at_target, target, trust, labels.n_classes)
     quality[~labels.labelled] = np.nan
     return Scored(scores, quality, predicted)

@@ -163,14 +163,12 @@ def crowdlab_estimate(
 
 def _estimated(labels: Labels, models: Models, betas: Betas, seed: int, conventions: Conventions) -> Estimate:
     predicted = predicted_classes(models)
-    label, about, sums = vote_with_sums(
-        labels, None, models, betas, predicted, seed=seed, conventions=conventions
-    )
-    trust = estimate_trust(sums, about, conventions)
+    vote = vote_with_sums(labels, None, models, betas, predicted, seed=seed, conventions=conventions)
+    label, trust = vote.label, estimate_trust(vote.sums, vote.about, conventions)
     if trust.estimated:
-        label, about = best_supported(labels, models, betas, trust, predicted, lambda: label)
-        trust = estimate_trust(sums, about, conventions)
-    return Estimate(label, trust, sums, predicted)
+        label, about = best_supported(labels, models, betas, trust, predicted, lambda: vote.label)
+        trust = estimate_trust(vote.sums, about, conventions)
+    return Estimate(label, trust, vote.sums, predicted)
 
 
 def best_supported(

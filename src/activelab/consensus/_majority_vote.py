@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,6 @@ from activelab._kernels import (
     positions_of,
     row_argmax,
     row_counts,
-    row_max,
     temper,
 )
 from activelab._typing import Bools, Float64s, Floats, Ints, Models
@@ -79,7 +78,29 @@ def vote_labels(
     conventions: Conventions = PAPER,
 ) -> Ints:
     """Majority vote of every example, int32 of shape (n_examples,); -1 without labels."""
-    return vote_with_sums(labels, sums, models, betas, (), seed=seed, conventions=conventions)[0]
+    return vote_with_sums(labels, sums, models, betas, (), seed=seed, conventions=conventions).label
+
+
+class Vote(NamedTuple):
+    """A majority vote, and what is counted on the way.
+
+    Attributes
+    ----------
+    label : ndarray of int32, shape (n_examples,)
+        As of `vote_labels`.
+    about : ConsensusSums
+        The sums about it.
+    sums : LabelSums
+        Those of the labels.
+    alone : bool
+        Whether labels and models decided it. What is about it then needs nothing of the rest of the pool nor,
+        of one model, a temperature, which does not change what is likelier.
+    """
+
+    label: Ints
+    about: ConsensusSums
+    sums: LabelSums
+    alone: bool
 
 
 def vote_with_sums(
@@ -91,8 +112,8 @@ def vote_with_sums(
     *,
     seed: int = 0,
     conventions: Conventions = PAPER,
-) -> tuple[Ints, ConsensusSums, LabelSums]:
-    """`vote_labels`, the sums about them, and those of the labels.
+) -> Vote:
+    """`vote_labels` and the sums of labels and vote.
 
     Without ``sums``, which are of the whole pool, these labels are the pool, and counted on the way.
     ``predicted`` is the class of each example by each model.
@@ -118,26 +139,7 @@ def vote_with_sums(
             winner[tied] = ties.settle(block, votes, tied, candidates)
         label[block.index] = winner
         about.add(block, winner, most, predicted)
-    return label, about, counted
-
-
-def vote_by_one(labels: Labels, model: Floats, predicted: Ints) -> tuple[LabelSums, ConsensusSums | None]:
-    """`label_sums`, and the sums about `vote_labels`; None if labels and one model leave a tie.
-
-    Those need nothing of the rest of the pool, nor a temperature, which does not change what is likelier.
-    """
-    sums, about = LabelSums.of_nothing(labels), ConsensusSums.of_nothing(labels, 1)
-    decided = True
-    for block in blocks(labels, at_least=1):
-        votes = block.votes()
-        sums.add(block, votes)
-        winner, most, tied, candidates = _winners(votes)
-        likely = np.where(candidates, block.select(tied).rows_of(model), -1)
-        decided = decided and not (row_counts(likely == row_max(likely)[:, None]) > 1).any()
-        if decided:
-            winner[tied] = row_argmax(likely)
-            about.add(block, winner, most, (predicted,))
-    return sums, about if decided else None
+    return Vote(label, about, counted, not ties.beyond_models)
 
 
 def _winners(votes: Ints) -> tuple[Ints, Ints, Ints, Bools]:
@@ -165,6 +167,7 @@ class _TieBreaker:
         self.labels, self.models, self.betas = labels, models, betas
         self.class_counts, self.agreement = class_counts, agreement
         self.seed, self.conventions = seed, conventions
+        self.beyond_models = False  # whether the models left a tie
         self._reliability: Float64s | None = None
 
     @property
@@ -182,6 +185,7 @@ class _TieBreaker:
         result = np.full(len(rows), -1)
         open_ = np.arange(len(rows))
         for criterion in (self._by_models, self._by_class, self._by_annotators, self._by_draw):
+            self.beyond_models |= criterion != self._by_models
             score = criterion(block, votes, rows[open_])
             if score is None:
                 continue

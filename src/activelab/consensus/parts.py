@@ -43,7 +43,7 @@ from activelab.consensus._crowdlab import (
 )
 from activelab.consensus._dependence import Question, Voices, family_codes, find_voices
 from activelab.consensus._loss import LOSSES, Loss, decide, loss_table
-from activelab.consensus._majority_vote import vote_by_one, vote_labels, vote_with_sums
+from activelab.consensus._majority_vote import vote_labels, vote_with_sums
 from activelab.consensus._model_prior import ModelPrior
 from activelab.consensus._ordinal import (
     loss_range,
@@ -60,7 +60,6 @@ from activelab.consensus._statistics import (
     LabelSums,
     add_consensus_sums,
     add_label_sums,
-    consensus_sums,
     label_sums,
     predicted_classes,
     predicted_together,
@@ -108,7 +107,6 @@ __all__ = [
     "committee_targets",
     "compared",
     "consensus_by",
-    "consensus_sums",
     "crowdlab_consensus",
     "crowdlab_estimate",
     "crowdlab_posterior",
@@ -138,7 +136,6 @@ __all__ = [
     "scale_positions",
     "table_of",
     "told",
-    "vote_by_one",
     "vote_labels",
     "vote_with_sums",
     "with_scale",

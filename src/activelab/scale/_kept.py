@@ -181,14 +181,17 @@ def load(job: Job, partition: Partition, annotators: Ids, models: Sequence[int] 
     files = Files(job, partition)
     kept: Kept = job.store.load(files.labels)
     labels = labels_of(job, kept, annotators, lambda: job.store.load(files.ids))
+    predicted = predicted_at(job, files, kept.rows)
+    return Part(labels, _labelled_models(job, partition, models), predicted)
+
+
+def predicted_at(job: Job, files: Files, rows: Ints) -> tuple[Ints, ...]:
+    """The class each model predicts for some examples, int32."""
     predicted: tuple[Ints, ...] = job.store.load(files.predicted)
-    of_labelled = tuple(np.take(one, kept.rows).astype(np.int32) for one in predicted)
-    return Part(labels, _labelled_models(job, partition, models), of_labelled)
+    return tuple(np.take(one, rows).astype(np.int32) for one in predicted)
 
 
-def labels_of(
-    job: Job, kept: Kept, annotators: Ids, read: Callable[[], Ids] = lambda: np.empty(0, dtype=np.int64)
-) -> Labels:
+def labels_of(job: Job, kept: Kept, annotators: Ids, read: Callable[[], Ids]) -> Labels:
     """Those of the labelled examples; ``read`` gives the ids of these, if somebody asks for them."""
     offsets = kept.offsets()
     return _labels(job, kept, offsets, LateIds(len(offsets) - 1, read), annotators)

@@ -119,7 +119,7 @@ def calibrate(job: Job, partition: Partition, known: Known, hint: None) -> tuple
 def vote(job: Job, partition: Partition, known: Known, hint: None) -> ConsensusSums:
     """Sums about the majority vote."""
     labels, models, predicted = load(job, partition, known.annotators)
-    return vote_with_sums(labels, known.sums, models, known.betas, predicted, seed=job.seed)[1]
+    return vote_with_sums(labels, known.sums, models, known.betas, predicted, seed=job.seed).about
 
 
 def compare_by_chance(job: Job, partition: Partition, known: Known, hint: None) -> ChanceSums:

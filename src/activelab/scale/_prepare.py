@@ -22,14 +22,23 @@ from activelab.consensus.parts import (
     LabelSums,
     label_sums,
     predicted_classes,
-    vote_by_one,
+    vote_with_sums,
 )
 from activelab.labels import Labels
 from activelab.multilabel import LabelSets
 from activelab.multilabel.parts import check_set_values
 from activelab.pred_probs import check_values
 from activelab.scale._job import Job, Partition
-from activelab.scale._kept import Checked, Files, Kept, as_small, keep_rows, labels_of, read_model
+from activelab.scale._kept import (
+    Checked,
+    Files,
+    Kept,
+    as_small,
+    keep_rows,
+    labels_of,
+    predicted_at,
+    read_model,
+)
 from activelab.scale._read import read_ids, to_numpy
 from activelab.scale._reserve import known_rows
 
@@ -101,7 +110,9 @@ def prepare(job: Job, partition: Partition, _: None, hint: None) -> Prepared:
         place = np.searchsorted(rows, index)
         sample = Sample.at(labels, index, tuple(rows_at(matrix, place) for matrix in known))
     if len(known) == 1 and not job.several and not isinstance(job.method, Frugal):
-        sums, voted = vote_by_one(labels_of(job, kept, annotators), known[0], predicted_classes(known)[0])
+        part = labels_of(job, kept, annotators, lambda: labels.examples[rows])
+        vote = vote_with_sums(part, None, known, (None,), predicted_at(job, files, rows), seed=job.seed)
+        sums, voted = vote.sums, vote.about if vote.alone else None
     else:
         sums = label_sums(labels)
     return Prepared(

@@ -490,10 +490,11 @@ class Run:
         samples = _joined([one.sample for one in prepared if one.sample is not None], self.job)
         n_examples = sum(one.n_examples for one in prepared)
         searches = [search_optimum(sample, BOUNDS, n_examples) for sample in samples]
-        lowest = np.min([one.lowest for one in prepared], axis=0).tolist()
+        lowest = np.min([one.lowest for one in prepared], axis=0)
         betas = self._search(known, searches)
-        found = zip(betas, lowest, strict=True)
-        return with_notes([temperature_of(beta, BOUNDS, lambda low=low: low) for beta, low in found])  # type: ignore[misc]
+        return with_notes(
+            [temperature_of(beta, BOUNDS, low) for beta, low in zip(betas, lowest.tolist(), strict=True)]
+        )
 
     def _search(self, known: Known, searches: Sequence[Search]) -> list[float]:
         """The best β of each model: all searches take a step in each pass."""

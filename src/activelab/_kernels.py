@@ -23,6 +23,7 @@ TINY = 1e-30
 _CELLS_A_BLOCK = 1 << 17
 
 T = TypeVar("T", bound=np.generic)
+Certainty = TypeVar("Certainty", float, Floats)
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Block:
     @cached_property
     def _labels(self) -> slice | Ints:
         """Positions of the block's labels in the arrays of ``labels``."""
+        if not self.size:
+            return slice(0, 0)
         first = self.labels.offsets[:-1][self.index]
         low, high = int(first[0]), int(first[-1] + self.counts[-1])
         if high - low == len(self.row):
@@ -82,6 +85,11 @@ class Block:
     def select(self, rows: Bools | Ints) -> Block:
         """The block of some of the examples, by a mask or their places in it."""
         return Block(self.labels, positions_of(self.index)[rows], self.counts[rows])
+
+    def reduced(self, wanted: Bools) -> Block:
+        """`select` by a mask, if it leaves so few that it pays; else the block as it is."""
+        rows = np.flatnonzero(wanted)
+        return self.select(rows) if 2 * len(rows) < self.size else self
 
     def at_labels(self, values: npt.NDArray[T]) -> npt.NDArray[T]:
         """The value of each label's example and class, of an array in columns, shape (size, n_classes)."""
@@ -239,6 +247,9 @@ def at_columns(values: npt.NDArray[T], column: Ints) -> npt.NDArray[T]:
     size = len(values)
     if values.flags.f_contiguous:
         return np.take(values.T.reshape(-1), column.astype(np.int64) * size + np.arange(size))
+    if values.flags.c_contiguous:
+        first = np.arange(0, values.size, values.shape[1])
+        return np.take(values.reshape(-1), first + column)
     return values[np.arange(size), column]
 
 
@@ -337,7 +348,7 @@ def log_probs(pred_probs: Floats) -> Float64s:
 
 def _logs_of(pred_probs: Floats, dtype: type[np.floating[Any]]) -> npt.NDArray[Any]:
     # To look for what is too small costs less than to lift it.
-    small = pred_probs.min(initial=1) < TINY
+    small = float(pred_probs.min(initial=1)) < TINY  # which float16 takes for 0
     values = np.maximum(pred_probs, TINY, dtype=dtype) if small else pred_probs
     logs: npt.NDArray[Any] = np.log(values, dtype=dtype)
     return logs
@@ -391,6 +402,23 @@ def temper(pred_probs: Floats, beta: float | None, weight: float = 1.0) -> Float
     values = powers(pred_probs, beta)
     values *= (weight / row_sums(values))[:, None]
     return values
+
+
+_ROUNDING = 1e-5
+"""More than the relative error of a certainty: classes are tied within 1e-6 of it, and sums rounded, some to
+float32."""
+
+
+def least_certain(certainty: Certainty, share: float, n_classes: int) -> Certainty:
+    """A bound on max_k softmax(β log q)_k from below, given max_k q_k and β, the ``share``.
+
+    −log max_k softmax(β log q)_k = log Σ_k exp(−β (l_max − l_k)), with l = log q, is a convex, falling
+    function of β, and log K at 0: for β < 1 it is at most on the chord to β = 1, for others at most what it
+    is there.
+    """
+    if share < 1:
+        certainty = certainty**share * n_classes ** (share - 1.0)
+    return certainty * (1 - _ROUNDING)
 
 
 def tie_break(seed: int, index: Ints) -> Float64s:

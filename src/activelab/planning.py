@@ -173,6 +173,7 @@ def plan_round(
     families: dict[Any, str] | None = None,
     seed: int = 0,
     rng: np.random.Generator | None = None,
+    batch_only: bool = False,
 ) -> Plan:
     """What to label next by a strategy, and who; the one place where a round is planned.
 
@@ -198,6 +199,9 @@ def plan_round(
         Seed of random methods, of ties, and of who is asked.
     rng : Generator, optional
         Draws who is asked, in place of the seed.
+    batch_only : bool
+        Whether nobody asks for scores of examples outside the batch: they may then be infinite, where it
+        takes less to see that they are higher.
 
     Returns
     -------
@@ -214,7 +218,11 @@ def plan_round(
     check_batch_size(batch_size)
     strategy.check_single()
     models = told(labels, check_pred_probs(pred_probs, labels), known=known, families=families)
-    assessment = strategy.acquisition.assess_models(labels, models, seed=seed)
+    method = strategy.acquisition
+    if batch_only and strategy.batching == "top" and eligible is None and not strategy.skip_settled:
+        assessment = method.assess_lowest(labels, models, batch_size, seed=seed)
+    else:
+        assessment = method.assess_models(labels, models, seed=seed)
     scores, states = assessment.scores, None
     possible = scores
     if eligible is not None:
@@ -403,7 +411,7 @@ def suggest(
     """
     strategy = Strategy.of(method, batching=batching, skip_settled=skip_settled)
     labels, models = joined(labels, pred_probs)
-    return plan_round(labels, models, strategy, batch_size, seed=seed).batch
+    return plan_round(labels, models, strategy, batch_size, seed=seed, batch_only=True).batch
 
 
 def explain_batch(

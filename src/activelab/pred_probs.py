@@ -16,6 +16,8 @@ from activelab.labels import Labels
 __all__ = ["Checked", "check_pred_probs", "frame_examples"]
 
 SUM_TOLERANCE = 1e-3
+"""How far the probabilities of an example may be from a sum of 1."""
+
 _ROWS_A_BLOCK = 1 << 16
 
 
@@ -278,6 +280,11 @@ def check_values(model: Floats, labels: Labels, where: str) -> None:
         else:
             wrong = f"sums to {values.astype(float).sum():.6g}, not to 1 within {SUM_TOLERANCE:g}"
         raise InputError(f"{where}example {name!r} of pred_probs {wrong}.", row=start + row, example=name)
+
+
+def highest_from_below(top: Floats) -> Floats:
+    """A bound on max_k p_k / Σ_k p_k from below, float32, where ``top`` is max_k p_k of checked rows."""
+    return np.divide(top, 1 + SUM_TOLERANCE, dtype=np.float32)
 
 
 def _sum_type(block: Floats) -> type[np.floating[Any]]:

@@ -44,10 +44,11 @@ class Days:
         assert_same(found, pool.in_memory(self.size, self.method, seed=1))
         return found
 
-    def add(self, name, ids, seed=0):
-        """Labels of somebody new, by chance."""
-        rng = np.random.default_rng(seed)
-        label = [self.pool.classes[one] for one in rng.integers(len(self.pool.classes), size=len(ids))]
+    def add(self, name, ids, seed=0, label=None):
+        """Labels of somebody new, by chance if they are not given."""
+        if label is None:
+            rng = np.random.default_rng(seed)
+            label = [self.pool.classes[one] for one in rng.integers(len(self.pool.classes), size=len(ids))]
         frame = pd.DataFrame({"example": ids, "annotator": 100 + len(self.added), "label": label})
         self.added[name] = frame
         write(frame, self.folder / "labels" / f"{name}.parquet")
@@ -77,12 +78,12 @@ def pool_of(seed, models=1, text=False, n=600, labelled=450):
 
 
 @pytest.mark.parametrize(
-    ("method", "in_order"), [("activelab", True), ("activelab", False), ("frugal", True)]
+    ("method", "in_order", "whole"), [("activelab", True, 0), ("activelab", False, 0), ("frugal", True, 5)]
 )
-def test_what_was_asked_is_answered_and_no_probabilities_are_read(method, in_order, tmp_path):
+def test_what_was_asked_is_answered_and_no_probabilities_are_read(method, in_order, whole, tmp_path):
     days = Days(pool_of(5, text=in_order, labelled=300), tmp_path, method, in_order=in_order)
     found = days.suggest()
-    assert (found.read_whole, found.plan.aligned) == (5, in_order)
+    assert (found.read_whole, found.plan.aligned) == (whole, in_order)
     days.damage_probabilities()
     for day in ("second", "third"):
         days.add(day, found.batch.examples)
@@ -93,17 +94,29 @@ def test_what_was_asked_is_answered_and_no_probabilities_are_read(method, in_ord
         days.suggest()
 
 
-@pytest.mark.parametrize(("seed", "whole"), [(3, 5), (4, 3)])
-def test_a_temperature_that_jumps_takes_more_than_the_reserve(seed, whole, tmp_path):
+@pytest.mark.parametrize(("seed", "whole"), [(3, 4), (4, 3)])
+def test_a_larger_batch_takes_more_than_the_reserve(seed, whole, tmp_path):
     days = Days(pool_of(seed, labelled=150), tmp_path, batch_size=1)
     before = days.suggest()
+    assert before.read_whole == 0
     days.size = 25
+    assert days.suggest().read_whole == whole
     assert days.suggest().read_whole == 0
     for who in ("ann", "bob", "cem", "dov"):
-        days.add(who, np.sort(days.pool.ids[150:])[:120])
-    found = days.suggest()
-    assert found.temperature > 3 * before.temperature
-    assert found.read_whole == whole
+        days.add(who, np.sort(days.pool.ids)[:150])
+    assert days.suggest().temperature > 3 * before.temperature
+
+
+def test_a_reserve_is_used_up(tmp_path):
+    days, whole = Days(pool_of(4, labelled=150), tmp_path, batch_size=6), []
+    for day in range(7):
+        found = days.suggest()
+        whole.append(found.read_whole)
+        # Sure labels, so that new examples are asked about.
+        for who in range(3):
+            days.add(f"day {day}, {who}", found.batch.examples, label=found.batch.predicted_label)
+    assert whole[:2] == [0, 0]
+    assert 0 < sum(whole) < 5 * 4
 
 
 def test_labels_that_are_taken_back(tmp_path):

@@ -8,6 +8,7 @@ from activelab.acquisition._base import Acquisition
 from activelab.acquisition._disagreement import Disagreement
 from activelab.acquisition._expected_loss import ExpectedLoss
 from activelab.acquisition._frugal import Frugal
+from activelab.acquisition._lowest import Lowest as Lowest
 from activelab.acquisition._random import GoodRandom, Random, RelabelRandom
 from activelab.acquisition._registry import METHODS, get_method, methods
 from activelab.acquisition._uncertainty import Entropy, Uncertainty

@@ -10,6 +10,7 @@ from activelab._conventions import PAPER, Conventions
 from activelab._typing import Float64s, Models
 from activelab.acquisition._assessment import Assessment, assess_pool
 from activelab.acquisition._base import Acquisition
+from activelab.acquisition._lowest import Lowest
 from activelab.calibration import TemperatureScaling
 from activelab.labels import Labels
 
@@ -47,6 +48,14 @@ class ActiveLab(Acquisition):
 
     def assess_models(self, labels: Labels, models: Models, *, seed: int = 0) -> Assessment:
         """Scores with the temperatures, weights and consensus they rest on."""
+        return self._assess(labels, models, seed, None)
+
+    def assess_lowest(self, labels: Labels, models: Models, size: int, *, seed: int = 0) -> Assessment:
+        if type(self) is not ActiveLab:
+            return super().assess_lowest(labels, models, size, seed=seed)
+        return self._assess(labels, models, seed, Lowest(size))
+
+    def _assess(self, labels: Labels, models: Models, seed: int, lowest: Lowest | None) -> Assessment:
         temperature = np.ones(len(models))
         notes: tuple[str, ...] = ()
         if self.calibrate:
@@ -61,4 +70,5 @@ class ActiveLab(Acquisition):
             seed=seed,
             conventions=self.conventions,
             notes=notes,
+            lowest=lowest,
         )

@@ -8,8 +8,16 @@ from typing import NamedTuple
 import numpy as np
 
 from activelab._conventions import PAPER, Conventions
-from activelab._kernels import Block, at_columns, blocks, row_argmax, temper
-from activelab._typing import Bools, Float64s, Ints, Models
+from activelab._kernels import (
+    Block,
+    at_columns,
+    blocks,
+    least_certain,
+    row_argmax,
+    temper,
+)
+from activelab._typing import Bools, Float64s, Floats, Ints, Models
+from activelab.acquisition._lowest import Lowest
 from activelab.consensus import Ability
 from activelab.consensus.parts import (
     Betas,
@@ -22,6 +30,7 @@ from activelab.consensus.parts import (
     vote_labels,
 )
 from activelab.labels import Labels
+from activelab.pred_probs import highest_from_below
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +84,9 @@ def assess_pool(
     seed: int = 0,
     conventions: Conventions = PAPER,
     notes: tuple[str, ...] = (),
+    lowest: Lowest | None = None,
 ) -> Assessment:
-    """Estimate consensus, trust and ActiveLab scores of every example.
+    """Estimate consensus, trust and ActiveLab scores of every example, or of the ``lowest``.
 
     With ``calibrated=False`` the probabilities are used as they are and ``temperature`` only reported.
     """
@@ -85,7 +95,7 @@ def assess_pool(
     chosen = estimate.label
     if conventions.unlabelled == "vote":
         chosen = _with_votes_of_models(labels, models, betas, chosen, seed, conventions)
-    scored = score_pool(labels, models, betas, estimate.trust, chosen, estimate.predicted[0])
+    scored = score_pool(labels, models, betas, estimate.trust, chosen, estimate.predicted[0], lowest)
     return Assessment(
         scores=scored.scores,
         consensus_label=estimate.label,
@@ -108,26 +118,57 @@ class Scored(NamedTuple):
 
 
 def score_pool(
-    labels: Labels, models: Models, betas: Betas, trust: Trust, consensus: Ints, predicted: Ints
+    labels: Labels,
+    models: Models,
+    betas: Betas,
+    trust: Trust,
+    consensus: Ints,
+    predicted: Ints,
+    lowest: Lowest | None = None,
 ) -> Scored:
     """ActiveLab scores given trust and consensus labels; row by row, so for any part of a pool.
 
     ``predicted`` is the class of each example by the first model; that of several models follows from
-    their mixture, and takes its place.
+    their mixture, and takes its place. If only the ``lowest`` are asked for, the scores of others may be
+    infinite.
     """
-    scores, quality = np.empty(labels.n_examples), np.empty(labels.n_examples)
+    size = labels.n_examples
+    scores, quality = np.full(size, np.inf), np.full(size, np.nan)
     if len(models) > 1:
-        predicted = predicted.copy()
-    for block in blocks(labels):
+        predicted, lowest = predicted.copy(), None
+    for whole in blocks(labels):
+        block = whole
+        if lowest is not None and lowest.worst < np.inf:
+            possible = _least_scores(whole, models[0], betas[0], trust, consensus, predicted) <= lowest.worst
+            block = whole.reduced(possible)
         here = block.index
         mixed = mixture(block, models, betas, trust.model_weight)
         if len(models) > 1:
             predicted[here] = row_argmax(mixed)
-        target = np.where(consensus[here] >= 0, consensus[here], predicted[here])
+        target = _target(consensus[here], predicted[here])
         at_target = at_columns(mixed, target).astype(np.float64)
         scores[here], quality[here] = _score(block, at_target, target, trust, labels.n_classes)
+        if lowest is not None:
+            lowest.take(scores[here])
     quality[~labels.labelled] = np.nan
     return Scored(scores, quality, predicted)
+
+
+def _target(consensus: Ints, predicted: Ints) -> Ints:
+    """The class that is scored: the consensus, and without labels what the models predict."""
+    return np.where(consensus >= 0, consensus, predicted)
+
+
+def _least_scores(
+    block: Block, model: Floats, beta: float | None, trust: Trust, consensus: Ints, predicted: Ints
+) -> Float64s:
+    """A bound on the scores of a block from below, by the highest probability of each example alone."""
+    here, n_classes = block.index, block.labels.n_classes
+    target = _target(consensus[here], predicted[here])
+    certainty = highest_from_below(at_columns(model[here], predicted[here]))
+    certainty = least_certain(certainty, 1.0 if beta is None else beta, n_classes)
+    at_target = np.where(target == predicted[here], certainty, 0) * trust.model_weight[0]
+    return _score(block, at_target, target, trust, n_classes)[0]
 
 
 def _score(

@@ -68,6 +68,10 @@ class Acquisition(ABC):
         assessment = assess_pool(labels, models, np.ones(len(models)), calibrated=False, seed=seed)
         return replace(assessment, scores=self.score_models(labels, models, seed=seed))
 
+    def assess_lowest(self, labels: Labels, models: Models, size: int, *, seed: int = 0) -> Assessment:
+        """`assess_models` for the ``size`` lowest scores: those of other examples may be infinite."""
+        return self.assess_models(labels, models, seed=seed)
+
 
 def mean_probs(models: Models, block: Block) -> Float64s:
     """Mean of the models' probabilities over a block, float64."""

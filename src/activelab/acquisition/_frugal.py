@@ -6,13 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from activelab._kernels import at_columns, blocks, most_probable
+from activelab._kernels import at_columns, blocks, most_probable, row_max
 from activelab._typing import Float64s, Floats, Index, Ints, Models
 from activelab.acquisition._assessment import Assessment
 from activelab.acquisition._base import Acquisition
+from activelab.acquisition._lowest import Lowest
 from activelab.consensus import BayesianEstimate, bayesian_estimate
 from activelab.consensus.parts import label_sums, overlap_notes
 from activelab.labels import Labels
+from activelab.pred_probs import highest_from_below
 
 
 class Frugal(Acquisition):
@@ -45,17 +47,40 @@ class Frugal(Acquisition):
 
     def assess_models(self, labels: Labels, models: Models, *, seed: int = 0) -> Assessment:
         """Scores with the Bayesian consensus, temperatures and abilities they rest on."""
-        assessment = self.assess_by(self.estimate(labels, models), labels, models, seed=seed)
+        return self._assess(labels, models, seed, None)
+
+    def assess_lowest(self, labels: Labels, models: Models, size: int, *, seed: int = 0) -> Assessment:
+        if type(self) is not Frugal:
+            return super().assess_lowest(labels, models, size, seed=seed)
+        return self._assess(labels, models, seed, Lowest(size))
+
+    def _assess(self, labels: Labels, models: Models, seed: int, lowest: Lowest | None) -> Assessment:
+        estimate = self.estimate(labels, models)
+        assessment = self.assess_by(estimate, labels, models, seed=seed, lowest=lowest)
         return replace(assessment, notes=overlap_notes(labels, label_sums(labels)))
 
     def assess_by(
-        self, estimate: BayesianEstimate, labels: Labels, models: Models, *, seed: int = 0
+        self,
+        estimate: BayesianEstimate,
+        labels: Labels,
+        models: Models,
+        *,
+        seed: int = 0,
+        lowest: Lowest | None = None,
     ) -> Assessment:
-        """`assess_models` by an estimate there is, which may rest on more of a pool than ``labels``."""
+        """`assess_models` by an estimate there is, which may rest on more of a pool than ``labels``.
+
+        If only the ``lowest`` scores are asked for, those of others may be infinite.
+        """
         size = labels.n_examples
-        scores, quality = np.empty(size), np.empty(size)
-        label, predicted = np.empty(size, dtype=np.int32), np.empty(size, dtype=np.int32)
-        for block in blocks(labels):
+        scores, quality = np.full(size, np.inf), np.full(size, np.nan)
+        label, predicted = np.full(size, -1, dtype=np.int32), np.full(size, -1, dtype=np.int32)
+        for whole in blocks(labels):
+            block = whole
+            if lowest is not None and lowest.worst < np.inf and estimate.by_model_alone:
+                top = row_max(whole.rows_of(models[0]))
+                possible = estimate.least_certain(highest_from_below(top), labels.n_classes) <= lowest.worst
+                block = whole.reduced(possible | (whole.counts > 0))
             here = block.index
             predicted[here], posterior = estimate.predicted_and_posterior(block, models)
             label[here], scores[here] = self.decide(estimate, posterior, here, labels, seed)
@@ -63,6 +88,8 @@ class Frugal(Acquisition):
                 missing = self.sure - scores[here]
                 scores[here] = self.sure - missing * estimate.abstaining.mended(here, posterior)
             quality[here] = at_columns(posterior, label[here])
+            if lowest is not None:
+                lowest.take(scores[here])
         unlabelled = ~labels.labelled
         label[unlabelled] = -1
         return Assessment(

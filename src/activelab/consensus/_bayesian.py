@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 
 from activelab._errors import InputError
-from activelab._kernels import Block, blocks, most_probable, row_argmax, share_of, summable
+from activelab._kernels import (
+    Block,
+    Certainty,
+    blocks,
+    least_certain,
+    most_probable,
+    row_argmax,
+    share_of,
+    summable,
+)
 from activelab._typing import Bools, Float64s, Floats, Ints, Models
 from activelab.consensus._abstentions import Abstaining, AbstentionSums, check_abstentions
 from activelab.consensus._accuracy import accuracies
@@ -268,6 +277,26 @@ class BayesianEstimate:
         predicted = row_argmax(log_prior)
         support, voices = self._support(block, log_prior)
         return predicted, self._posterior(block, support, voices, self.discount)
+
+    @property
+    def by_model_alone(self) -> bool:
+        """Whether of an example without labels nothing tells but what one model says."""
+        nothing_else = self.log_shares is None and self.known is None and self.abstaining is None
+        return len(self.betas) == 1 and self.prior.base is None and nothing_else
+
+    @property
+    def exponent_alone(self) -> float:
+        """What is made of the models' log-probabilities where there are no labels."""
+        return float(max(self.prior.voices, 1.0) ** -self.discount)
+
+    def least_certain(self, certainty: Certainty, n_classes: int) -> Certainty:
+        """A bound on the highest posterior of examples without labels from below, if `by_model_alone`.
+
+        ``certainty`` are the highest probabilities by the model.
+        """
+        (beta,), (lapse,) = self.prior.betas, self.prior.lapses
+        calibrated = (1 - lapse) * least_certain(certainty, beta, n_classes) + lapse / n_classes
+        return least_certain(calibrated, self.exponent_alone, n_classes)
 
     def confident_and_calibrated(self, block: Block, models: Models) -> tuple[Floats, Floats]:
         """The posterior if annotators erred independently, and as it is."""

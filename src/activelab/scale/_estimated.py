@@ -24,7 +24,7 @@ from activelab.multilabel import LabelSets, QuestionBatch
 from activelab.multilabel.parts import Asking
 from activelab.scale._job import Job, Partition
 from activelab.scale._kept import load, load_sets
-from activelab.scale._passes import Best, Choosing, best_of
+from activelab.scale._passes import Best, Choosing, best_of, lowest_of
 from activelab.scale._reserve import look, of_estimate
 
 
@@ -149,7 +149,8 @@ def assess(job: Job, partition: Partition, known: Judged, at_most: float) -> Bes
     by = of_estimate(job, known.estimate)
     seen = look(job, partition, known.annotators, by, known.choosing.at_all)
     labels, models, _ = seen.part
-    assessment = job.method.assess_by(known.estimate, labels, models, seed=job.seed)
+    lowest = lowest_of(job, seen, known.choosing, at_most)
+    assessment = job.method.assess_by(known.estimate, labels, models, seed=job.seed, lowest=lowest)
     return best_of(job, partition, seen, by, assessment, known.choosing, at_most)
 
 

@@ -206,7 +206,8 @@ def load_with(job: Job, partition: Partition, annotators: Ids, ids: Ids, models:
     pairs = zip(_labelled_models(job, partition), models, strict=True)
     both = tuple(np.concatenate(pair) for pair in pairs)
     labels = _labels(job, kept, offsets, both_ids, annotators)
-    return Part(labels, both, predicted_classes(both))
+    predicted = zip(predicted_at(job, files, kept.rows), predicted_classes(models), strict=True)
+    return Part(labels, both, tuple(map(np.concatenate, predicted)))
 
 
 def load_all(job: Job, partition: Partition, annotators: Ids) -> Part:

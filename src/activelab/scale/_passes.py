@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from activelab._typing import Float64s, Ids, Ints, Models
-from activelab.acquisition import ActiveLab, Assessment, score_pool
+from activelab.acquisition import ActiveLab, Assessment, Lowest, score_pool
 from activelab.calibration import DerivativeSums, derivative_sums
 from activelab.consensus import BayesianEstimate
 from activelab.consensus.parts import (
@@ -167,9 +167,11 @@ def score(job: Job, partition: Partition, known: Known, at_most: float) -> Best:
     seen = look(job, partition, known.annotators, by, known.choosing.at_all)
     labels, models, predicted = seen.part
     consensus = consensus_of(job, partition, known, labels, models)
-    scored = score_pool(labels, models, known.betas, trust, consensus, predicted[0])
+    own = isinstance(job.method, ActiveLab)
+    lowest = lowest_of(job, seen, known.choosing, at_most) if own else None
+    scored = score_pool(labels, models, known.betas, trust, consensus, predicted[0], lowest)
     scores = scored.scores
-    if not isinstance(job.method, ActiveLab):
+    if not own:
         scores = job.method.score_models(labels, models, seed=job.seed)
     assessment = Assessment(
         scores=scores,
@@ -185,6 +187,17 @@ def score(job: Job, partition: Partition, known: Known, at_most: float) -> Best:
     return best_of(job, partition, seen, by, assessment, known.choosing, at_most)
 
 
+def lowest_of(job: Job, seen: Look, choosing: Choosing, at_most: float) -> Lowest | None:
+    """What tells which scores of a partition nobody asks for; None if all are."""
+    if choosing.skipping is not None or _keeps_reserve(job, seen):
+        return None
+    return Lowest(choosing.batch_size, at_most)
+
+
+def _keeps_reserve(job: Job, seen: Look) -> bool:
+    return seen.at_all and job.store.lasting
+
+
 def best_of(
     job: Job,
     partition: Partition,
@@ -197,7 +210,7 @@ def best_of(
     """The lowest scores of a partition, of those of ``at_most`` so much."""
     labels, models, _ = seen.part
     scores, settled, ambiguous = assessment.scores, 0, 0
-    if seen.at_all and by is not None and job.store.lasting:
+    if by is not None and _keeps_reserve(job, seen):
         limit = at_most if choosing.at_all else np.inf
         keep_reserve(job, partition, by, seen.part, scores, choosing.share, limit)
     considered = int(np.isfinite(scores).sum()) + seen.others

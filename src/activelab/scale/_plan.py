@@ -14,6 +14,7 @@ from activelab.acquisition import Acquisition, ActiveLab, Frugal
 from activelab.calibration import LARGE
 from activelab.scale._inputs import Inputs
 from activelab.scale._job import Partition
+from activelab.scale._reserve import LEAST_CERTAIN, by_certainty
 
 PROCESS = 230 << 20
 """Bytes of a process that has loaded the libraries."""
@@ -183,7 +184,8 @@ def passes_of(
     ``across_bytes`` are those of the labels to cut by the ranges of the files, None if all is to be cut by a
     hash; ``labelled`` is the share of the examples that have labels, at most: passes over those read what the
     first one kept of them. ``several`` is whether labels are sets, ``estimated`` whether something rests on
-    the Bayesian consensus. Where a search takes longer, or a tie is left, there are more.
+    the Bayesian consensus. Where a search takes longer, a tie is left, or bounds do not tell which examples
+    may be in the batch, there are more.
     """
     found = []
     if across_bytes is None:
@@ -209,7 +211,9 @@ def passes_of(
     if consensus is None and several:
         found.append(("ask", prob_bytes, "worth of the questions, best of each partition"))
     elif consensus is None:
-        found.append(("assess" if by_estimate else "score", prob_bytes, "scores, best of each partition"))
+        bounded = n_models == 1 and by_certainty(method)
+        last = of_labelled + int(LEAST_CERTAIN * (prob_bytes - of_labelled)) if bounded else prob_bytes
+        found.append(("assess" if by_estimate else "score", last, "scores, best of each partition"))
     elif not several:  # the consensus of sets is that of what was gathered
         found.append(("decide", of_labelled, "consensus, kept as tables, and statistics of annotators"))
     return tuple(found)

@@ -40,7 +40,7 @@ from activelab.scale._kept import (
     read_model,
 )
 from activelab.scale._read import read_ids, to_numpy
-from activelab.scale._reserve import known_rows
+from activelab.scale._reserve import by_certainty, keep_least_certain, known_rows
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,11 @@ class Prepared:
     digest: str
 
 
-def prepare(job: Job, partition: Partition, _: None, hint: None) -> Prepared:
-    """Check a partition, count its labels and agreements, and keep its labels as codes."""
+def prepare(job: Job, partition: Partition, _: None, share: float | None) -> Prepared:
+    """Check a partition, count its labels and agreements, and keep its labels as codes.
+
+    ``share`` is the batch's share of the pool, None if nobody asks for a batch.
+    """
     pool = job.example_ids(partition)
     _check_distinct(pool, partition)
     ids = [pool, *(job.example_ids(partition, number) for number in range(1, len(job.models)))]
@@ -95,7 +98,7 @@ def prepare(job: Job, partition: Partition, _: None, hint: None) -> Prepared:
     files, rows = Files(job, partition), np.flatnonzero(labels.labelled)
     known = known_rows(job, partition, rows)
     if known is None:
-        checked, known = _checked_models(job, files, partition, labels, order, rows)
+        checked, known = _checked_models(job, files, partition, labels, order, rows, share)
     else:
         checked = job.store.load(files.checked)
     for number, matrix in enumerate(known):
@@ -136,6 +139,7 @@ def _checked_models(
     labels: Labels,
     order: Sequence[Ints | None],
     rows: Ints,
+    share: float | None,
 ) -> tuple[Checked, Models]:
     """Check the probabilities and keep what they alone tell; that, and those of the labelled examples."""
     lowest: list[float] = []
@@ -148,6 +152,8 @@ def _checked_models(
         if not job.several:
             lowest.append(float(matrix.min(initial=1)))
             predicted += map(as_small, predicted_classes((matrix,)))
+            if share is not None and len(order) == 1 and by_certainty(job.method):
+                keep_least_certain(job, partition, labels, matrix, share)
         of_labelled.append(rows_at(matrix, rows))
     checked = Checked(labels.n_examples, tuple(order), tuple(lowest))
     job.store.save(files.predicted, tuple(predicted))

@@ -1,8 +1,8 @@
-"""What a run keeps of the examples without labels, so that the next one need not look at all of them.
+"""What is kept of the examples without labels, so that the others need not be looked at again.
 
-Of each partition the lowest scores are kept, with a bound on all others. A few new labels change weights and
-temperatures a little, and with them every score. Where the bound, moved as far as that may have moved a
-score, is above the worst score of the batch, nothing but what was kept can be in it.
+The first pass keeps those of which one model is least certain, the last one those of the lowest scores, with
+a bound on all others. A calibration and some new labels move every score, and the bound as far at most. Where
+it is still above the worst score of the batch, nothing but what was kept can be in it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from activelab._kernels import temper
-from activelab._typing import Bools, Float64s, Ids, Ints, Models
-from activelab.acquisition import ActiveLab, Frugal, score_pool
+from activelab._kernels import least_certain, row_max, rows_at, temper
+from activelab._typing import Bools, Float64s, Floats, Ids, Ints, Models
+from activelab.acquisition import Acquisition, ActiveLab, Frugal, score_pool
 from activelab.consensus import BayesianEstimate
 from activelab.consensus.parts import Betas, Trust
 from activelab.labels import Labels
+from activelab.pred_probs import highest_from_below
 from activelab.scale._job import Job, Partition, digest
 from activelab.scale._kept import Files, Kept, Part, kept_rows, load_all, load_with
 
@@ -28,6 +29,12 @@ Bits = npt.NDArray[np.uint8]
 
 TIMES = 8
 """Examples kept for each that the batch takes: enough for some days, until those have been labelled."""
+
+LEAST_CERTAIN = 0.02
+"""Share of the examples that the first pass keeps at least, since it knows no scores."""
+
+_BY_MODEL = "model"
+"""What a reserve is under whose certainty is the highest probability of an example by the only model."""
 
 _ROUNDING = 3e-6
 """Relative error of a certainty: classes are tied within 1e-6 of it, and sums rounded, some to float32."""
@@ -47,23 +54,34 @@ class Yardstick(NamedTuple):
         u of an example, from its probabilities by each model (one row) and its score.
     score : callable
         The score of an example with such a u.
+    by_model : callable or None
+        A bound on u from below, from the highest of the probabilities by the only model, divided by their
+        sum; None if that tells nothing.
     """
 
     under: str
     exponent: float | None
     certainty: Callable[[Models, float], float]
     score: Callable[[float], float]
+    by_model: Callable[[float], float] | None = None
 
-    def lowest(self, certainty: float, exponent: float | None, n_classes: int) -> float:
-        """A bound on the scores of examples that had no lower certainty at another exponent.
+    def can_use(self, reserve: Reserve) -> bool:
+        """Whether there is a bound on the scores of the examples that a reserve leaves out."""
+        return reserve.under == self.under or (reserve.under == _BY_MODEL and self.by_model is not None)
 
-        −log u = log Σ_k exp(−β (l_max − l_k)), with l = log q, is a convex, falling function of β, and log K
-        at 0: with a lower β it is at most on the chord, with a higher one at most what it was.
-        """
-        if exponent is not None and self.exponent is not None and self.exponent < exponent:
-            share = self.exponent / exponent
-            certainty = math.exp(share * math.log(certainty) - (1 - share) * math.log(n_classes))
-        return self.score(certainty - _ROUNDING * abs(certainty))
+    def lowest(self, reserve: Reserve, n_classes: int) -> float:
+        """A bound on the scores of the examples that a reserve leaves out, from below."""
+        certainty = reserve.certainty
+        if self.by_model is not None and reserve.under == _BY_MODEL:
+            certainty = self.by_model(certainty)
+        elif self.exponent is not None and reserve.exponent is not None:
+            certainty = least_certain(certainty, self.exponent / reserve.exponent, n_classes)
+        return self.score(certainty)
+
+
+def by_certainty(method: Acquisition) -> bool:
+    """Whether `keep_least_certain` helps: a score without labels follows from how certain a model is."""
+    return isinstance(method, ActiveLab) or type(method) is Frugal
 
 
 def of_trust(job: Job, betas: Betas, trust: Trust) -> Yardstick | None:
@@ -86,18 +104,25 @@ def of_trust(job: Job, betas: Betas, trust: Trust) -> Yardstick | None:
         return float(score_pool(labels, (row,), (None,), trust, none, first).scores[0])
 
     return Yardstick(
-        digest("activelab", beta is None), beta, lambda models, _: float(temper(models[0], beta).max()), score
+        digest("activelab", beta is None),
+        beta,
+        lambda models, _: float(temper(models[0], beta).max()),
+        score,
+        lambda top: least_certain(top, 1.0 if beta is None else beta, len(job.classes)),
     )
 
 
 def of_estimate(job: Job, estimate: BayesianEstimate) -> Yardstick | None:
     """By Frugal: u of the calibrated models, by the share of a voice that they count for."""
-    prior = estimate.prior
-    plain = type(job.method) is Frugal and prior.base is None and estimate.log_shares is None
-    if not plain or estimate.known is not None or estimate.abstaining is not None:
+    if type(job.method) is not Frugal or not estimate.by_model_alone:
         return None
-    exponent = max(prior.voices, 1.0) ** -estimate.discount
-    return Yardstick(digest("frugal", prior.betas, prior.lapses), exponent, _score, _same)
+    return Yardstick(
+        digest("frugal", estimate.prior.betas, estimate.prior.lapses),
+        estimate.exponent_alone,
+        _score,
+        _same,
+        lambda top: estimate.least_certain(top, len(job.classes)),
+    )
 
 
 def _score(_: Models, score: float) -> float:
@@ -172,13 +197,13 @@ def look(job: Job, partition: Partition, annotators: Ids, by: Yardstick | None, 
     part = load_with(job, partition, annotators, reserve.ids[open_], models)
     if not others or not reserve.considered:
         return Look(part, math.inf, 0, False)
-    return Look(part, by.lowest(reserve.certainty, reserve.exponent, len(job.classes)), others, False)
+    return Look(part, by.lowest(reserve, len(job.classes)), others, False)
 
 
 def _usable(job: Job, partition: Partition, by: Yardstick) -> tuple[Reserve, Bools, int] | None:
     """The reserve of a partition, which of it has no label yet, and how many others have none.
 
-    None if there is no reserve, it was made by another measure, or labels are gone since.
+    None if there is no reserve, it tells no bound by this measure, or labels are gone since.
     """
     files = Files(job, partition)
     if not job.store.exists(files.reserve):
@@ -188,7 +213,7 @@ def _usable(job: Job, partition: Partition, by: Yardstick) -> tuple[Reserve, Boo
     had = np.unpackbits(reserve.labelled).astype(bool)
     has = np.zeros(len(had), dtype=bool)
     has[kept.rows] = True
-    if reserve.under != by.under or (had & ~has).any():
+    if not by.can_use(reserve) or (had & ~has).any():
         return None
     open_ = ~has[reserve.rows]
     return reserve, open_, reserve.size - len(kept.rows) - int(open_.sum())
@@ -210,26 +235,55 @@ def keep_reserve(
     certainty, considered = math.inf, bool(finite.any())
     if considered:
         taken = int((values <= at_most).sum()) if math.isfinite(at_most) else 0
-        size = TIMES * max(taken, math.ceil(share * len(open_)))
-        if size < len(open_):
-            order = np.argpartition(values, size)
-            best = open_[order[size]]
-            certainty = by.certainty(
-                tuple(model[best : best + 1] for model in part.models), float(scores[best])
-            )
-            open_ = np.sort(open_[order[:size]])
+        open_, best = _first_of(open_, values, TIMES * max(taken, math.ceil(share * len(open_))))
+        if best is not None:
+            rows = tuple(model[best : best + 1] for model in part.models)
+            certainty = by.certainty(rows, float(scores[best]))
     else:
         open_ = open_[:0]
+    _keep(job, partition, part.labels, part.models, open_, by.under, by.exponent, certainty, considered)
+
+
+def keep_least_certain(job: Job, partition: Partition, labels: Labels, model: Floats, share: float) -> None:
+    """Keep of all examples of a partition those of which the only model is least certain."""
+    open_ = np.flatnonzero(~labels.labelled)
+    top, certainty = row_max(model)[open_], math.inf
+    wanted = max(TIMES * math.ceil(share * len(open_)), math.ceil(LEAST_CERTAIN * len(open_)))
+    open_, best = _first_of(open_, top, wanted)
+    if best is not None:
+        certainty = float(highest_from_below(row_max(model[best : best + 1]))[0])
+    _keep(job, partition, labels, (model,), open_, _BY_MODEL, None, certainty, True)
+
+
+def _first_of(rows: Ints, values: Floats, size: int) -> tuple[Ints, int | None]:
+    """As many rows as ``size`` of the lowest values, in their order, and the first one left out, if any."""
+    if size >= len(rows):
+        return rows, None
+    order = np.argpartition(values, size)
+    return np.sort(rows[order[:size]]), int(rows[order[size]])
+
+
+def _keep(
+    job: Job,
+    partition: Partition,
+    labels: Labels,
+    models: Models,
+    rows: Ints,
+    under: str,
+    exponent: float | None,
+    certainty: float,
+    considered: bool,
+) -> None:
     reserve = Reserve(
-        by.under,
-        by.exponent,
+        under,
+        exponent,
         certainty,
         considered,
-        open_,
-        part.labels.examples[open_],
-        tuple(model[open_] for model in part.models),
-        part.labels.n_examples,
-        np.packbits(part.labels.labelled),
+        rows,
+        labels.examples[rows],
+        tuple(rows_at(model, rows) for model in models),
+        labels.n_examples,
+        np.packbits(labels.labelled),
     )
     job.store.save(Files(job, partition).reserve, reserve)
 

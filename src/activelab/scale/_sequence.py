@@ -222,8 +222,8 @@ class Run:
     def _choosing(self, estimate: BayesianEstimate | None) -> Choosing:
         strategy = self.request.strategy
         skipping = estimate if strategy.skip_settled else None
-        size, who = self.request.batch_size, strategy.assignment is not None
-        return Choosing(size, skipping, who, size / max(self.request.inputs.n_examples, 1))
+        who = strategy.assignment is not None
+        return Choosing(self.request.batch_size, skipping, who, self._share)
 
     def _batch(
         self,
@@ -462,7 +462,7 @@ class Run:
         return -columns["worth"], question_keys(id_keys(columns["examples"]), code, len(place))
 
     def _prepare(self) -> tuple[list[Prepared], int]:
-        prepared = self.runner.run(self.job, prepare, None, key=self.job.digest)
+        prepared = self._first_pass()
         without_probs = sum((one.without_probs for one in prepared), Unmatched())
         without_model = sum((one.without_model for one in prepared), Unmatched())
         if self.request.unmatched == "error":
@@ -472,8 +472,17 @@ class Run:
         every = sampling_step(n_examples)
         if every != self.job.every:  # so many examples were dropped that the sample is another
             self.job = replace(self.job, every=every)
-            prepared = self.runner.run(self.job, prepare, None, key=self.job.digest)
+            prepared = self._first_pass()
         return prepared, without_probs.count + without_model.count
+
+    def _first_pass(self) -> list[Prepared]:
+        share = self._share if self.request.consensus is None else None
+        return self.runner.run(self.job, prepare, None, key=self.job.digest, hint=lambda: share)
+
+    @property
+    def _share(self) -> float:
+        """The batch's share of the pool."""
+        return self.request.batch_size / max(self.request.inputs.n_examples, 1)
 
     def _count(self, prepared: Sequence[Prepared]) -> Known:
         annotators = _union([one.annotators for one in prepared])

@@ -410,14 +410,14 @@ float32."""
 
 
 def least_certain(certainty: Certainty, share: float, n_classes: int) -> Certainty:
-    """A bound on max_k softmax(β log q)_k from below, given max_k q_k and β, the ``share``.
+    """A bound on max_k softmax(β log q)_k from below, given c = max_k q_k and β, the ``share``.
 
-    −log max_k softmax(β log q)_k = log Σ_k exp(−β (l_max − l_k)), with l = log q, is a convex, falling
-    function of β, and log K at 0: for β < 1 it is at most on the chord to β = 1, for others at most what it
-    is there.
+    It is 1 / Σ_k (q_k / c)^β. For β < 1 the sum is largest where all the others are equal, as q^β is concave;
+    for β ≥ 1 it is at most 1 / c.
     """
     if share < 1:
-        certainty = certainty**share * n_classes ** (share - 1.0)
+        odds = np.maximum(1 - certainty, 0) / certainty
+        certainty = 1 / (1 + (n_classes - 1) ** (1 - share) * odds**share)
     return certainty * (1 - _ROUNDING)
 
 

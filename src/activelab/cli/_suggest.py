@@ -294,7 +294,7 @@ def _scored(
     """The round of given predictions, and its notes."""
     from activelab.planning import plan_round
 
-    plan = plan_round(pool, models, strategy, batch_size, seed=seed)
+    plan = plan_round(pool, models, strategy, batch_size, seed=seed, batch_only=True)
     return plan, (*plan.notes, *_without_helpers(strategy))
 
 

@@ -25,7 +25,7 @@ from activelab.multilabel.parts import Asking
 from activelab.scale._job import Job, Partition
 from activelab.scale._kept import load, load_sets
 from activelab.scale._passes import Best, Choosing, best_of, lowest_of
-from activelab.scale._reserve import look, of_estimate
+from activelab.scale._reserve import SoFar, look, of_estimate
 
 
 @dataclass(frozen=True)
@@ -142,16 +142,16 @@ def learn(job: Job, partition: Partition, known: Judged, hint: None) -> Gathered
     return gathered(labels, models, known.estimate)
 
 
-def assess(job: Job, partition: Partition, known: Judged, at_most: float) -> Best:
-    """The best of a partition, among those with a score of ``at_most`` so much."""
+def assess(job: Job, partition: Partition, known: Judged, so_far: SoFar) -> Best:
+    """The best of a partition, given those of others."""
     assert isinstance(job.method, Frugal)
     assert isinstance(known.estimate, BayesianEstimate)
     by = of_estimate(job, known.estimate)
-    seen = look(job, partition, known.annotators, by, known.choosing.at_all)
+    seen = look(job, partition, known.annotators, by, known.choosing.at_all, so_far.doubtful)
     labels, models, _ = seen.part
-    lowest = lowest_of(job, seen, known.choosing, at_most)
+    lowest = lowest_of(job, seen, known.choosing, so_far.at_most)
     assessment = job.method.assess_by(known.estimate, labels, models, seed=job.seed, lowest=lowest)
-    return best_of(job, partition, seen, by, assessment, known.choosing, at_most)
+    return best_of(job, partition, seen, by, assessment, known.choosing, so_far.at_most)
 
 
 def ask(job: Job, partition: Partition, known: Judged, at_most: float) -> QuestionBatch:

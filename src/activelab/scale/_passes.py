@@ -6,6 +6,7 @@ partition, what the passes before it found, and a hint.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -30,7 +31,7 @@ from activelab.labels import Labels
 from activelab.planning import Batch, explain_batch
 from activelab.scale._job import Job, Partition
 from activelab.scale._kept import load
-from activelab.scale._reserve import Look, Yardstick, keep_reserve, look, of_trust
+from activelab.scale._reserve import Look, SoFar, Yardstick, keep_reserve, look, of_trust
 from activelab.selection import select_batch
 from activelab.stopping import AMBIGUOUS, OPEN, SETTLED, states_of
 
@@ -80,6 +81,9 @@ class Best(NamedTuple):
         No example that was not looked at has a lower score.
     at_all : bool
         Whether all examples were looked at.
+    doubtful : bool
+        Whether what the first pass kept looks like too little: as many as the partition's share of the batch
+        are not all below ``beyond``.
     """
 
     batch: Chosen
@@ -89,6 +93,7 @@ class Best(NamedTuple):
     number: int
     beyond: float
     at_all: bool
+    doubtful: bool
 
 
 @dataclass(frozen=True)
@@ -159,16 +164,16 @@ def consensus_of(job: Job, partition: Partition, known: Known, labels: Labels, m
     return vote_labels(labels, known.sums, models, known.betas, seed=job.seed)
 
 
-def score(job: Job, partition: Partition, known: Known, at_most: float) -> Best:
-    """The best of a partition, among those with a score of ``at_most`` so much."""
+def score(job: Job, partition: Partition, known: Known, so_far: SoFar) -> Best:
+    """The best of a partition, given those of others."""
     trust = known.final_trust
     assert trust is not None
     by = of_trust(job, known.betas, trust)
-    seen = look(job, partition, known.annotators, by, known.choosing.at_all)
+    seen = look(job, partition, known.annotators, by, known.choosing.at_all, so_far.doubtful)
     labels, models, predicted = seen.part
     consensus = consensus_of(job, partition, known, labels, models)
     own = isinstance(job.method, ActiveLab)
-    lowest = lowest_of(job, seen, known.choosing, at_most) if own else None
+    lowest = lowest_of(job, seen, known.choosing, so_far.at_most) if own else None
     scored = score_pool(labels, models, known.betas, trust, consensus, predicted[0], lowest)
     scores = scored.scores
     if not own:
@@ -184,7 +189,7 @@ def score(job: Job, partition: Partition, known: Known, at_most: float) -> Best:
         annotator_accuracy=trust.annotator_accuracy,
         notes=(),
     )
-    return best_of(job, partition, seen, by, assessment, known.choosing, at_most)
+    return best_of(job, partition, seen, by, assessment, known.choosing, so_far.at_most)
 
 
 def lowest_of(job: Job, seen: Look, choosing: Choosing, at_most: float) -> Lowest | None:
@@ -228,4 +233,15 @@ def best_of(
         asked[place] = labels.annotator[labels.offsets[row] : labels.offsets[row + 1]]
     batch = explain_batch(labels, assessment, chosen)
     chosen_ones = Chosen(**vars(batch), asked=asked)
-    return Best(chosen_ones, considered, settled, ambiguous, partition.number, seen.beyond, seen.at_all)
+    due = math.ceil(choosing.share * (seen.others + labels.n_examples))
+    worst = float(batch.score[due - 1]) if 0 < due <= size else at_most
+    return Best(
+        chosen_ones,
+        considered,
+        settled,
+        ambiguous,
+        partition.number,
+        seen.beyond,
+        seen.at_all,
+        doubtful=seen.by_model and seen.beyond <= worst,
+    )

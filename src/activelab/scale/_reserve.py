@@ -166,6 +166,21 @@ class Reserve:
     labelled: Bits
 
 
+class SoFar(NamedTuple):
+    """What other partitions have shown.
+
+    Attributes
+    ----------
+    at_most : float
+        Nothing with a higher score can be in the batch.
+    doubtful : bool
+        Whether what the first pass kept of one was too little.
+    """
+
+    at_most: float
+    doubtful: bool
+
+
 class Look(NamedTuple):
     """Some examples of a partition, and of the others what makes it needless to look at them.
 
@@ -179,25 +194,31 @@ class Look(NamedTuple):
         How many others the method considers.
     at_all : bool
         Whether the part is the whole partition, read from the files.
+    by_model : bool
+        Whether the reserve is that of the first pass.
     """
 
     part: Part
     beyond: float
     others: int
     at_all: bool
+    by_model: bool = False
 
 
-def look(job: Job, partition: Partition, annotators: Ids, by: Yardstick | None, at_all: bool) -> Look:
+def look(
+    job: Job, partition: Partition, annotators: Ids, by: Yardstick | None, at_all: bool, doubtful: bool
+) -> Look:
     """The labelled examples of a partition, and of the others those in reserve if that may do, else all."""
     found = None if by is None or at_all else _usable(job, partition, by)
-    if found is None or by is None:
+    by_model = found is not None and found[0].under == _BY_MODEL
+    if found is None or by is None or (by_model and doubtful):
         return Look(load_all(job, partition, annotators), math.inf, 0, True)
     reserve, open_, others = found
     models = tuple(model[open_] for model in reserve.models)
     part = load_with(job, partition, annotators, reserve.ids[open_], models)
     if not others or not reserve.considered:
         return Look(part, math.inf, 0, False)
-    return Look(part, by.lowest(reserve, len(job.classes)), others, False)
+    return Look(part, by.lowest(reserve, len(job.classes)), others, False, by_model)
 
 
 def _usable(job: Job, partition: Partition, by: Yardstick) -> tuple[Reserve, Bools, int] | None:
@@ -248,7 +269,8 @@ def keep_least_certain(job: Job, partition: Partition, labels: Labels, model: Fl
     """Keep of all examples of a partition those of which the only model is least certain."""
     open_ = np.flatnonzero(~labels.labelled)
     top, certainty = row_max(model)[open_], math.inf
-    wanted = max(TIMES * math.ceil(share * len(open_)), math.ceil(LEAST_CERTAIN * len(open_)))
+    # Twice as many, since the bound leaves room for what all other probabilities do to a score.
+    wanted = max(2 * TIMES * math.ceil(share * len(open_)), math.ceil(LEAST_CERTAIN * len(open_)))
     open_, best = _first_of(open_, top, wanted)
     if best is not None:
         certainty = float(highest_from_below(row_max(model[best : best + 1]))[0])

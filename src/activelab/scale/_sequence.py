@@ -68,6 +68,7 @@ from activelab.scale._partition import sorted_together
 from activelab.scale._passes import Best, Choosing, Chosen, Known
 from activelab.scale._plan import PROCESS, Plan, check_gathered
 from activelab.scale._prepare import Prepared, Unmatched, prepare
+from activelab.scale._reserve import SoFar
 from activelab.scale._run import Runner
 from activelab.selection import batch_order
 from activelab.tables import to_arrow, write_table
@@ -264,9 +265,7 @@ class Run:
         self, function: Any, known: Known | Judged, found: _Found, only: Collection[int] | None = None
     ) -> None:
         """Take the best of all partitions, or of some."""
-        self.runner.run(
-            self.job, function, known, hint=lambda: found.best.at_most, seen=found.take, only=only
-        )
+        self.runner.run(self.job, function, known, hint=lambda: found.so_far, seen=found.take, only=only)
 
     def _who(self, chosen: Chosen, annotators: Ids, estimate: BayesianEstimate | None) -> Ids | None:
         """Who should label each example of the batch, None where everybody has."""
@@ -588,7 +587,7 @@ class _Found:
     def __init__(self, best: _Best[Chosen]) -> None:
         self.best = best
         self.counts = np.zeros(3, dtype=np.int64)
-        self.whole = 0
+        self.whole, self._doubtful = 0, False
         self._beyond: dict[int, float] = {}
 
     def take(self, found: Best) -> None:
@@ -596,7 +595,13 @@ class _Found:
         self.best.add(found.batch)
         self.counts += found.considered, found.settled, found.ambiguous
         self.whole += found.at_all
+        self._doubtful |= found.doubtful
         self._beyond[found.number] = found.beyond
+
+    @property
+    def so_far(self) -> SoFar:
+        """What the partitions to come are told."""
+        return SoFar(self.best.at_most, self._doubtful)
 
     @property
     def unsure(self) -> set[int]:

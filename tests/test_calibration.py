@@ -93,3 +93,16 @@ def test_a_sample_that_sees_only_certainty_does_not_mislead():
         probs[sampled] = odd
         found = al.TemperatureScaling().fit(labels, probs).temperature_[0]
         assert found == pytest.approx(best_temperature(labels, probs), rel=1e-5)
+
+
+def test_probabilities_of_0_in_float16():
+    rng = np.random.default_rng(0)
+    probs = rng.dirichlet(np.full(4, 0.3), size=500)
+    probs[probs < 0.02] = 0
+    probs /= probs.sum(axis=1, keepdims=True)
+    labels = al.Labels.from_wide(rng.integers(4, size=(500, 3)), classes=4)
+    single, half = (
+        al.TemperatureScaling().fit(labels, probs.astype(dtype)).temperature_
+        for dtype in (np.float32, np.float16)
+    )
+    np.testing.assert_allclose(half, single, rtol=1e-3)

@@ -108,8 +108,9 @@ class Suggestion(Generic[Kind]):
     n_settled, n_ambiguous : int or None
         Examples that were left out, if the strategy skips them.
     read_whole : int or None
-        Partitions all of whose examples were scored. Of the others the lowest scores of an earlier run in the
-        same ``work_dir`` were enough: nothing else can have come into the batch. None of questions.
+        Partitions all of whose examples were scored. Of the others the labelled examples were enough, and of
+        the rest those of which the model is least certain, or of the lowest scores in an earlier run in the
+        same ``work_dir``: nothing else can have come into the batch. None of questions.
     """
 
     batch: Kind

@@ -328,10 +328,12 @@ def advance(search: Search, found: DerivativeSums | None) -> tuple[float | None,
         return None, float(end.value)
 
 
-def temperature_of(beta: float, bounds: tuple[float, float], lowest: float) -> tuple[float, str | None]:
+def temperature_of(
+    beta: float, bounds: tuple[float, float], lowest: Callable[[], float]
+) -> tuple[float, str | None]:
     """Temperature of the β found and, if it is a bound or a convention, a note that says so.
 
-    ``lowest`` is the lowest probability the model gives.
+    ``lowest`` gives the lowest probability of the model.
     """
     if np.isnan(beta):
         return 1.0, "the model gives every class the same probability, so T = 1."
@@ -339,7 +341,7 @@ def temperature_of(beta: float, bounds: tuple[float, float], lowest: float) -> t
     note = None
     if beta in (low, high):
         note = f"the optimum lies at or beyond the bound T = {1 / beta:g}."
-        if beta == low and lowest == 0:
+        if beta == low and lowest() == 0:
             note += " The model gives annotated classes probability 0; mix in a little of the uniform."
     return 1 / beta, note
 
@@ -353,7 +355,7 @@ def _find_optimum(labels: Labels, model: Floats, bounds: tuple[float, float]) ->
         sample = taken.labels(labels.n_classes), taken.models[0]
     search = search_optimum(sample, bounds, labels.n_examples)
     beta = complete(search, lambda at: derivative_sums(labels, model, at))
-    return temperature_of(beta, bounds, float(model.min()))
+    return temperature_of(beta, bounds, lambda: float(model.min()))
 
 
 def _minimise(beta: float, low: float, high: float, close: float = _CLOSE) -> Search:

@@ -194,7 +194,8 @@ def best_supported(
         open_ = equal < whole.counts if right > wrong else np.ones(whole.size, dtype=bool)
         for other in predicted[1:]:
             open_ |= other[whole.index] != best
-        block = whole.select(np.flatnonzero(open_))
+        rows = np.flatnonzero(open_)
+        block = whole.select(rows)
         if block.size:
             support = _support(block, models, betas, trust)
             found = row_argmax(support)
@@ -202,7 +203,7 @@ def best_supported(
             if np.count_nonzero(top) > block.size:
                 voted = vote() if voted is None else voted
                 found = np.where(row_counts(top) == 1, found, voted[block.index])
-            best[open_], equal[open_] = found, block.equal(found)
+            best[rows], equal[rows] = found, block.equal(found)
         label[whole.index] = best
         about.add(whole, best, equal, predicted)
     return label, about

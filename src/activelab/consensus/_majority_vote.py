@@ -16,6 +16,8 @@ from activelab._kernels import (
     positions_of,
     row_argmax,
     row_counts,
+    row_max,
+    rows_at,
     temper,
 )
 from activelab._typing import Bools, Float64s, Floats, Ints, Models
@@ -148,7 +150,7 @@ def _winners(votes: Ints) -> tuple[Ints, Ints, Ints, Bools]:
     most = at_columns(votes, winner)
     top = votes == most[:, None]
     tied = np.flatnonzero(row_counts(top) > 1)
-    return winner, most, tied, top[tied]
+    return winner, most, tied, rows_at(top, tied)
 
 
 class _TieBreaker:
@@ -190,10 +192,10 @@ class _TieBreaker:
             if score is None:
                 continue
             allowed = np.where(candidates, score, -np.inf)
-            candidates = candidates & (allowed == allowed.max(axis=1, keepdims=True))
-            settled = np.count_nonzero(candidates, axis=1) == 1
-            result[open_[settled]] = candidates[settled].argmax(axis=1)
-            open_, candidates = open_[~settled], candidates[~settled]
+            candidates = candidates & (allowed == row_max(allowed)[:, None])
+            result[open_] = row_argmax(candidates)  # of those still tied for now
+            tied = np.flatnonzero(row_counts(candidates) > 1)
+            open_, candidates = open_[tied], rows_at(candidates, tied)
             if not len(open_):
                 break
         return result

@@ -49,11 +49,12 @@ class Kept:
     @property
     def rows(self) -> Ints:
         """Positions of the labelled examples in the partition."""
-        return np.flatnonzero(self.counts)
+        return np.flatnonzero(self.counts > 0)
 
     def offsets(self, more: int = 0) -> Ints:
         """Of the labelled examples, as of `Labels`, and of some without labels after them."""
-        return _offsets(np.concatenate([self.counts[self.counts > 0], np.zeros(more, dtype=np.int64)]))
+        counts = np.compress(self.counts > 0, self.counts)
+        return _offsets(np.concatenate([counts, np.zeros(more, dtype=counts.dtype)]))
 
     @property
     def all_offsets(self) -> Ints:

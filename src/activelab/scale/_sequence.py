@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import reduce
+from functools import partial, reduce
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -500,10 +500,8 @@ class Run:
         n_examples = sum(one.n_examples for one in prepared)
         searches = [search_optimum(sample, BOUNDS, n_examples) for sample in samples]
         lowest = np.min([one.lowest for one in prepared], axis=0)
-        betas = self._search(known, searches)
-        return with_notes(
-            [temperature_of(beta, BOUNDS, low) for beta, low in zip(betas, lowest.tolist(), strict=True)]
-        )
+        found = zip(self._search(known, searches), lowest, strict=True)
+        return with_notes([temperature_of(beta, BOUNDS, partial(float, low)) for beta, low in found])
 
     def _search(self, known: Known, searches: Sequence[Search]) -> list[float]:
         """The best β of each model: all searches take a step in each pass."""

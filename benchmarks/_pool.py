@@ -18,6 +18,9 @@ ROWS_A_FILE = 500_000
 
 
 DENSE = (0, 1, 2, 3)
+SPARSE = (*(0,) * 19, 2)
+LABELLED = {"dense": DENSE, "sparse": SPARSE}
+"""Labels of an example, as often each: three quarters have one to three, or every twentieth has two."""
 
 
 def make_pool(

@@ -1,10 +1,11 @@
 """`activelab.scale` from Parquet files: against reading them, against SQL in DuckDB, and as the pool grows.
 
-10 classes in float32, 1.5 labels an example by 10,000 annotators, a quarter of the examples without a label,
-files of 500,000 examples; one process and one thread for every contestant, a batch of 100,000. The unit is
-reading what each pass reads, once per pass: the first and the last the Parquet columns, with pyarrow, all
-others the rows of labelled examples, as the first keeps them, with numpy. Ratios are of CPU seconds, imports
-included. Memory is the resident memory of the process and its children together, sampled.
+10 classes in float32, 1.5 labels an example by 10,000 annotators, a quarter of the examples without a label
+(--labels sparse: two labels of every twentieth), files of 500,000 examples; one process and one thread for
+every contestant, a batch of 100,000. There are two units: reading the Parquet columns once, with pyarrow; and
+reading what each pass reads, once per pass: the first, and a last one that takes all examples, the Parquet
+columns, all others the rows of labelled examples, as the first keeps them, with numpy. Ratios are of CPU
+seconds, imports included. Memory is the resident memory of the process and its children together, sampled.
 
 --method takes any that runs in parts, such as frugal; SQL is of activelab alone.
 
@@ -36,11 +37,9 @@ import numpy as np
 import psutil
 
 from _common import Row, print_machine, print_results, print_table
-from _pool import DENSE, N_CLASSES, ROWS_A_FILE, Sql, make_pool, read_once
+from _pool import LABELLED, N_CLASSES, ROWS_A_FILE, Sql, make_pool, read_once
 
 BATCH = 100_000
-WHOLE = ("prepare", "score", "assess")
-"""Passes over all examples; the others are over the labelled."""
 
 
 def timed_once(function: Any) -> tuple[dict[str, float], Any]:
@@ -72,6 +71,7 @@ def run_scale(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     return {
         **took,
         "passes": passes,
+        "whole": 1 + found.read_whole / found.plan.partitions,
         "partitions": found.plan.partitions,
         "batch": found.batch.examples.tolist(),
     }
@@ -95,13 +95,14 @@ def run_consensus(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         )
     )
     passes = {name: n / found.n_examples for name, n in rows.items()}
-    return {**took, "passes": passes, "partitions": found.plan.partitions}
+    return {**took, "passes": passes, "whole": 1, "partitions": found.plan.partitions}
 
 
 def run_reading(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Reading each table once, and the rows of labelled examples as plain numbers."""
     found = {kind: timed_once(lambda kind=kind: read_once(folder, kind))[0] for kind in ("labels", "probs")}
-    labelled = sum(count > 0 for count in DENSE) / len(DENSE)
+    counts = LABELLED[options.labels]
+    labelled = sum(count > 0 for count in counts) / len(counts)
     number, rows = -(-options.n_examples // ROWS_A_FILE), folder / "rows"
     np.zeros(int(labelled * options.n_examples / number) * N_CLASSES, dtype=np.float32).tofile(rows)
     read = timed_once(lambda: [np.fromfile(rows, dtype=np.float32) for _ in range(number)])[0]
@@ -245,12 +246,21 @@ def _resident(process: psutil.Process) -> int:
     return total
 
 
-def unit(passes: dict[str, float], reading: dict[str, Any], clock: str) -> float:
+def unit(one: dict[str, Any], reading: dict[str, Any], clock: str) -> float:
     """Reading what each pass reads: labels in the first alone, probabilities of all or of the labelled."""
-    # What `compare` reads is what `decide` left: no probabilities.
-    whole = sum(count for name, count in passes.items() if name in WHOLE)
-    kept = sum(count for name, count in passes.items() if name not in (*WHOLE, "compare"))
-    return float(reading["labels"][clock] + whole * reading["probs"][clock] + kept * reading["rows"][clock])
+    # What `compare` reads is what `decide` left: no probabilities. Parts that the last pass read in full were
+    # not read as rows.
+    passes = one["passes"]
+    kept = sum(count for name, count in passes.items() if name not in ("prepare", "compare"))
+    kept -= one["whole"] - 1
+    return once(reading, clock) + float(
+        (one["whole"] - 1) * reading["probs"][clock] + kept * reading["rows"][clock]
+    )
+
+
+def once(reading: dict[str, Any], clock: str) -> float:
+    """Reading labels and probabilities once."""
+    return float(reading["labels"][clock] + reading["probs"][clock])
 
 
 def main() -> None:
@@ -259,6 +269,7 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="fraction of the examples")
     parser.add_argument("--quick", action="store_true", help="same as --scale 0.1")
     parser.add_argument("--method", default="activelab", help="what scores the pool (default activelab)")
+    parser.add_argument("--labels", choices=LABELLED, default="dense", help="how many (default dense)")
     parser.add_argument("--consensus", help="also the consensus by this method, bayesian or crowdlab")
     parser.add_argument("--clusters", action="store_true", help="two workers of each engine, too")
     parser.add_argument("--rounds", type=int, default=3, help="turns of --clusters (default 3)")
@@ -280,20 +291,22 @@ def main() -> None:
     for n_examples in sizes:
         with tempfile.TemporaryDirectory(dir=options.data) as temporary:
             folder = Path(temporary, "pool")
-            make_pool(n_examples, folder)
+            make_pool(n_examples, folder, LABELLED[options.labels])
             memory = "4GB" if n_examples > 2e7 else "2GB"
-            reading = measure("reading", folder, n_examples)
+            reading = measure("reading", folder, n_examples, labels=options.labels)
             one = measure("scale", folder, n_examples, memory=memory, method=options.method)
             growth.append((n_examples, one))
-            base = unit(one["passes"], reading, "cpu")
+            base = unit(one, reading, "cpu")
             rows.append(_cells(f"{n_examples:,}", f"activelab.scale, {options.method}", one))
-            wall = unit(one["passes"], reading, "wall")
+            wall = once(reading, "wall")
+            rows.append([f"{n_examples:,}", "reading once", f"{wall:.2f}", f"{once(reading, 'cpu'):.2f}", ""])
+            wall = unit(one, reading, "wall")
             rows.append([f"{n_examples:,}", "reading once per pass", f"{wall:.2f}", f"{base:.2f}", ""])
             size = f"{n_examples:.0e}".replace("+0", "")
             if options.consensus:
                 found = measure("consensus", folder, n_examples, memory=memory, method=options.consensus)
                 rows.append(_cells(f"{n_examples:,}", f"consensus, {options.consensus}", found))
-                against = found["cpu"] / unit(found["passes"], reading, "cpu")
+                against = found["cpu"] / unit(found, reading, "cpu")
                 results.append(Row(f"{size}: consensus against reading", against, 2.5, at_least=False))
             results.append(
                 Row(f"{size}: against reading once per pass", one["cpu"] / base, 2.5, at_least=False)

@@ -26,10 +26,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from _common import Row, print_machine, print_results, print_table
-from _pool import DENSE, N_CLASSES, ROWS_A_FILE, make_pool
+from _pool import DENSE, N_CLASSES, ROWS_A_FILE, SPARSE, make_pool
 from scale import measure, timed_once
 
-SPARSE = (*(0,) * 19, 2)
 NEWCOMERS = 1_000
 CASES = ("asked", "clustered", "scattered")
 

@@ -1,10 +1,10 @@
 """Time and memory of a full ActiveLab scoring at 10^5, 10^6 and 10^7 examples.
 
-10 classes in float32, 1.5 labels an example by 10,000 annotators, a quarter of the examples without a
-label. `al.suggest` runs consensus, calibration, scores and batch, by --method. Its unit is
-`pred_probs.max(axis=1)` plus one `np.sort` of the labels' example ids (int32, in the order of arrival) in the
-same process. Each size has a fresh process that loads its inputs from a file; times are the best of three, by
-the clock. Memory is sampled in a run of its own, the first.
+10 classes in float32, 1.5 labels an example by 10,000 annotators, a quarter of the examples without a label;
+with --labels sparse two labels of every twentieth. `al.suggest` runs consensus, calibration, scores and
+batch, by --method. Its unit is `pred_probs.max(axis=1)` plus one `np.sort` of the labels' example ids (int32,
+in the order of arrival) in the same process. Each size has a fresh process that loads its inputs from a file;
+times are the best of three, by the clock. Memory is sampled in a run of its own, the first.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ import numpy as np
 
 import activelab as al
 from _common import Row, make_crowd, peak_memory, print_machine, print_results, print_table, timed
+from _pool import LABELLED
 
 REPEAT = 3
 TARGETS = {"activelab": 5, "frugal": 6}
 
 
-def make(n_examples: int, path: Path) -> None:
+def make(n_examples: int, path: Path, labelled: str) -> None:
     """Write the inputs of one size."""
-    crowd = make_crowd(n_examples, 10_000, labels_per_example=(0, 1, 2, 3), dtype=np.float32)
+    crowd = make_crowd(n_examples, 10_000, labels_per_example=LABELLED[labelled], dtype=np.float32)
     with path.open("wb") as file:
         pickle.dump((crowd.pred_probs, crowd.example, crowd.labels()), file, protocol=5)
 
@@ -55,6 +56,7 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="fraction of the examples (default 1)")
     parser.add_argument("--quick", action="store_true", help="same as --scale 0.1")
     parser.add_argument("--method", choices=TARGETS, default="activelab", help="default: activelab")
+    parser.add_argument("--labels", choices=LABELLED, default="dense", help="how many (default dense)")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
@@ -66,7 +68,7 @@ def main() -> None:
     for n_examples in (100_000, 1_000_000, 10_000_000):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "inputs.pickle")
-            make(int(n_examples * scale), path)
+            make(int(n_examples * scale), path, options.labels)
             command = [sys.executable, __file__, "--measure", str(path), "--method", options.method]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             sizes.append(json.loads(done.stdout))

@@ -405,8 +405,11 @@ def temper(pred_probs: Floats, beta: float | None, weight: float = 1.0) -> Float
 
 
 _ROUNDING = 1e-5
-"""More than the relative error of a certainty: classes are tied within 1e-6 of it, and sums rounded, some to
-float32."""
+"""More than the relative error of a certainty: classes are tied within 1e-6 of it, and what is computed is
+rounded, some to float32."""
+
+_ROUNDING_OF_SUMS = 1.2e-7
+"""More than the relative error for each term of the two sums over classes behind it."""
 
 
 def least_certain(certainty: Certainty, share: float, n_classes: int) -> Certainty:
@@ -418,7 +421,7 @@ def least_certain(certainty: Certainty, share: float, n_classes: int) -> Certain
     if share < 1:
         odds = np.maximum(1 - certainty, 0) / certainty
         certainty = 1 / (1 + (n_classes - 1) ** (1 - share) * odds**share)
-    return certainty * (1 - _ROUNDING)
+    return certainty * (1 - _ROUNDING - _ROUNDING_OF_SUMS * n_classes)
 
 
 def tie_break(seed: int, index: Ints) -> Float64s:

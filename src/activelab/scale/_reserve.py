@@ -36,9 +36,6 @@ LEAST_CERTAIN = 0.02
 _BY_MODEL = "model"
 """What a reserve is under whose certainty is the highest probability of an example by the only model."""
 
-_ROUNDING = 3e-6
-"""Relative error of a certainty: classes are tied within 1e-6 of it, and sums rounded, some to float32."""
-
 
 class Yardstick(NamedTuple):
     """How the score of an example without labels follows from its probabilities.
@@ -266,12 +263,14 @@ def keep_reserve(
 
 
 def keep_least_certain(job: Job, partition: Partition, labels: Labels, model: Floats, share: float) -> None:
-    """Keep of all examples of a partition those of which the only model is least certain."""
+    """Keep of all examples of a partition those of which the only model is least certain, if that is few."""
     open_ = np.flatnonzero(~labels.labelled)
-    top, certainty = row_max(model)[open_], math.inf
     # Twice as many, since the bound leaves room for what all other probabilities do to a score.
     wanted = max(2 * TIMES * math.ceil(share * len(open_)), math.ceil(LEAST_CERTAIN * len(open_)))
-    open_, best = _first_of(open_, top, wanted)
+    if 2 * wanted > len(open_) > 0:
+        return
+    open_, best = _first_of(open_, row_max(model)[open_], wanted)
+    certainty = math.inf
     if best is not None:
         certainty = float(highest_from_below(row_max(model[best : best + 1]))[0])
     _keep(job, partition, labels, (model,), open_, _BY_MODEL, None, certainty, True)

@@ -4,6 +4,7 @@ from activelab.acquisition._active_label_cleaning import ActiveLabelCleaning
 from activelab.acquisition._activelab import ActiveLab
 from activelab.acquisition._assessment import Assessment
 from activelab.acquisition._assessment import score_pool as score_pool
+from activelab.acquisition._assessment import score_without_labels as score_without_labels
 from activelab.acquisition._base import Acquisition
 from activelab.acquisition._disagreement import Disagreement
 from activelab.acquisition._expected_loss import ExpectedLoss

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -16,8 +17,8 @@ from activelab._kernels import (
     row_argmax,
     temper,
 )
-from activelab._typing import Bools, Float64s, Floats, Ints, Models
-from activelab.acquisition._lowest import Lowest
+from activelab._typing import Bools, Float64s, Floats, Index, Ints, Models
+from activelab.acquisition._lowest import TOPS, Lowest, top_of
 from activelab.consensus import Ability
 from activelab.consensus.parts import (
     Betas,
@@ -136,18 +137,16 @@ def score_pool(
     scores, quality = np.full(size, np.inf), np.full(size, np.nan)
     if len(models) > 1:
         predicted, lowest = predicted.copy(), None
+    bounds = _Bounds(models[0], betas[0], trust, consensus, predicted)
     for whole in blocks(labels):
-        block = whole
-        if lowest is not None and lowest.worst < np.inf:
-            possible = _least_scores(whole, models[0], betas[0], trust, consensus, predicted) <= lowest.worst
-            block = whole.reduced(possible)
+        block = whole if lowest is None else bounds.possible(whole, lowest.worst)
         here = block.index
         mixed = mixture(block, models, betas, trust.model_weight)
         if len(models) > 1:
             predicted[here] = row_argmax(mixed)
         target = _target(consensus[here], predicted[here])
         at_target = at_columns(mixed, target).astype(np.float64)
-        scores[here], quality[here] = _score(block, at_target, target, trust, labels.n_classes)
+        scores[here], quality[here] = _score(block, at_target, target, trust)
         if lowest is not None:
             lowest.take(scores[here])
     quality[~labels.labelled] = np.nan
@@ -159,36 +158,72 @@ def _target(consensus: Ints, predicted: Ints) -> Ints:
     return np.where(consensus >= 0, consensus, predicted)
 
 
-def _least_scores(
-    block: Block, model: Floats, beta: float | None, trust: Trust, consensus: Ints, predicted: Ints
-) -> Float64s:
-    """A bound on the scores of a block from below, by the highest probability of each example alone."""
-    here, n_classes = block.index, block.labels.n_classes
-    target = _target(consensus[here], predicted[here])
-    certainty = highest_from_below(at_columns(model[here], predicted[here]))
-    certainty = least_certain(certainty, 1.0 if beta is None else beta, n_classes)
-    at_target = np.where(target == predicted[here], certainty, 0) * trust.model_weight[0]
-    return _score(block, at_target, target, trust, n_classes)[0]
+@dataclass(frozen=True)
+class _Bounds:
+    """Bounds on scores from below, by the highest probability of each example; for one model."""
+
+    model: Floats
+    beta: float | None
+    trust: Trust
+    consensus: Ints
+    predicted: Ints
+
+    def possible(self, block: Block, worst: float) -> Block:
+        """The examples of a block whose score may be ``worst`` or less, and perhaps some others."""
+        if worst == np.inf:
+            return block
+        some = block.reduced(
+            (block.counts > 0) | (self._top(block.index) < top_of(self._without_labels, worst))
+        )
+        predicted = self.predicted[some.index]
+        target = _target(self.consensus[some.index], predicted)
+        certainty = np.where(target == predicted, self._certainty(self._top(some.index)), 0)
+        least, _ = _score(some, certainty * self.trust.model_weight[0], target, self.trust)
+        return some.reduced(least <= worst)
+
+    def _top(self, here: Index) -> Floats:
+        return at_columns(self.model[here], self.predicted[here])
+
+    def _certainty(self, top: Floats) -> Floats:
+        beta = 1.0 if self.beta is None else self.beta
+        return least_certain(highest_from_below(top), beta, self.model.shape[1])
+
+    @cached_property
+    def _without_labels(self) -> Float64s:
+        """Of examples without labels, at `TOPS`."""
+        return score_without_labels(self._certainty(TOPS), self.trust, self.model.shape[1])
 
 
-def _score(
-    block: Block, at_target: Float64s, target: Ints, trust: Trust, n_classes: int
-) -> tuple[Float64s, Float64s]:
+def _score(block: Block, at_target: Float64s, target: Ints, trust: Trust) -> tuple[Float64s, Float64s]:
     """ActiveLab score and quality of the target class [A eq. 1, 2, 5, 6, 10]: one formula over J_i.
 
     ``at_target`` is Σ_l w_M^l p^l at the target class.
     """
-    model_weight = trust.model_weight.sum()
+    n_classes = block.labels.n_classes
     annotator_weight = np.take(trust.annotator_weight, block.annotator)
-    weight = block.total(annotator_weight)
-    total = model_weight + weight
+    said: Float64s | None = None
     if trust.estimated:
         right, wrong = likelihood(trust.annotator_accuracy, n_classes)
         agree = np.where(block.label == np.take(target, block.row), right, wrong)
-        support = at_target + block.total(annotator_weight * agree)
-    else:
-        # Appendix H: with single labels nothing tells P, and the models speak for the label.
-        support = at_target / model_weight * total
+        said = block.total(annotator_weight * agree)
+    return _weighed(at_target, block.total(annotator_weight), said, trust, n_classes)
+
+
+def score_without_labels(certainty: Floats, trust: Trust, n_classes: int) -> Float64s:
+    """ActiveLab scores of examples without labels, from the probability of their class by the only model."""
+    nothing = np.zeros(1)
+    said = nothing if trust.estimated else None
+    return _weighed(certainty * trust.model_weight[0], nothing, said, trust, n_classes)[0]
+
+
+def _weighed(
+    at_target: Float64s, weight: Float64s, said: Float64s | None, trust: Trust, n_classes: int
+) -> tuple[Float64s, Float64s]:
+    """`_score` from sums over the labels: of weights, and of weights times likelihoods."""
+    model_weight = trust.model_weight.sum()
+    total = model_weight + weight
+    # Appendix H: with single labels nothing tells P, and the models speak for the label.
+    support = at_target / model_weight * total if said is None else at_target + said
     # No annotator at all (a pool nobody has labelled yet) leaves the unit weight of appendix H.
     mean_weight = float(trust.annotator_weight.mean()) if len(trust.annotator_weight) else 1.0
     score = (support + mean_weight / n_classes) / (total + mean_weight)

@@ -10,7 +10,7 @@ from activelab._kernels import at_columns, blocks, most_probable, row_max
 from activelab._typing import Float64s, Floats, Index, Ints, Models
 from activelab.acquisition._assessment import Assessment
 from activelab.acquisition._base import Acquisition
-from activelab.acquisition._lowest import Lowest
+from activelab.acquisition._lowest import TOPS, Lowest, top_of
 from activelab.consensus import BayesianEstimate, bayesian_estimate
 from activelab.consensus.parts import label_sums, overlap_notes
 from activelab.labels import Labels
@@ -75,12 +75,14 @@ class Frugal(Acquisition):
         size = labels.n_examples
         scores, quality = np.full(size, np.inf), np.full(size, np.nan)
         label, predicted = np.full(size, -1, dtype=np.int32), np.full(size, -1, dtype=np.int32)
+        bounds = None
+        if lowest is not None and estimate.by_model_alone:
+            bounds = estimate.least_certain(highest_from_below(TOPS), labels.n_classes)
         for whole in blocks(labels):
             block = whole
-            if lowest is not None and lowest.worst < np.inf and estimate.by_model_alone:
+            if lowest is not None and bounds is not None:
                 top = row_max(whole.rows_of(models[0]))
-                possible = estimate.least_certain(highest_from_below(top), labels.n_classes) <= lowest.worst
-                block = whole.reduced(possible | (whole.counts > 0))
+                block = whole.reduced((whole.counts > 0) | (top < top_of(bounds, lowest.worst)))
             here = block.index
             predicted[here], posterior = estimate.predicted_and_posterior(block, models)
             label[here], scores[here] = self.decide(estimate, posterior, here, labels, seed)

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from activelab._typing import Float64s
+from activelab._typing import Float64s, Floats
+
+TOPS: Float64s = np.linspace(0, 1, 513)[1:]
+"""Highest probabilities at which a bound on scores is looked at."""
+
+
+def top_of(bounds: Floats, worst: float) -> float:
+    """A highest probability from which on no example has a score of ``worst`` or less.
+
+    ``bounds`` on the scores from below are those at `TOPS`; they grow with it.
+    """
+    low = np.flatnonzero(bounds <= worst)
+    place = int(low[-1]) + 1 if len(low) else 0
+    return float(TOPS[place]) if place < len(TOPS) else np.inf
 
 
 class Lowest:

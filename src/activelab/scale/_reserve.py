@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from activelab._kernels import least_certain, row_max, rows_at, temper
 from activelab._typing import Bools, Float64s, Floats, Ids, Ints, Models
-from activelab.acquisition import Acquisition, ActiveLab, Frugal, score_pool
+from activelab.acquisition import Acquisition, ActiveLab, Frugal, score_without_labels
 from activelab.consensus import BayesianEstimate
 from activelab.consensus.parts import Betas, Trust
 from activelab.labels import Labels
@@ -89,22 +89,11 @@ def of_trust(job: Job, betas: Betas, trust: Trust) -> Yardstick | None:
         return None
     beta = betas[0]
 
-    def score(certainty: float) -> float:
-        # By the formula of all examples, for one with such a probability.
-        row = np.full((1, len(job.classes)), (1 - certainty) / max(len(job.classes) - 1, 1))
-        row[0, 0] = certainty
-        nobody = np.zeros(0, dtype=np.int64)
-        labels = Labels(
-            nobody, nobody, nobody, examples=1, annotators=len(trust.annotator_weight), classes=row.shape[1]
-        )
-        none, first = np.full(1, -1), np.zeros(1, dtype=np.int64)
-        return float(score_pool(labels, (row,), (None,), trust, none, first).scores[0])
-
     return Yardstick(
         digest("activelab", beta is None),
         beta,
         lambda models, _: float(temper(models[0], beta).max()),
-        score,
+        lambda certainty: float(score_without_labels(np.array([certainty]), trust, len(job.classes))[0]),
         lambda top: least_certain(top, 1.0 if beta is None else beta, len(job.classes)),
     )
 

@@ -86,6 +86,11 @@ class Block:
         """The block of some of the examples, by a mask or their places in it."""
         return Block(self.labels, positions_of(self.index)[rows], self.counts[rows])
 
+    @property
+    def few_labelled(self) -> bool:
+        """Whether `reduced` can pay where those with labels stay."""
+        return bool(2 * np.count_nonzero(self.counts) < self.size)
+
     def reduced(self, wanted: Bools) -> Block:
         """`select` by a mask, if it leaves so few that it pays; else the block as it is."""
         rows = np.flatnonzero(wanted)

@@ -172,9 +172,10 @@ class _Bounds:
         """The examples of a block whose score may be ``worst`` or less, and perhaps some others."""
         if worst == np.inf:
             return block
-        some = block.reduced(
-            (block.counts > 0) | (self._top(block.index) < top_of(self._without_labels, worst))
-        )
+        some = block
+        if block.few_labelled:
+            highest = top_of(self._without_labels, worst)
+            some = block.reduced((block.counts > 0) | (self._top(block.index) < highest))
         predicted = self.predicted[some.index]
         target = _target(self.consensus[some.index], predicted)
         certainty = np.where(target == predicted, self._certainty(self._top(some.index)), 0)

@@ -80,7 +80,7 @@ class Frugal(Acquisition):
             bounds = estimate.least_certain(highest_from_below(TOPS), labels.n_classes)
         for whole in blocks(labels):
             block = whole
-            if lowest is not None and bounds is not None:
+            if lowest is not None and bounds is not None and whole.few_labelled:
                 top = row_max(whole.rows_of(models[0]))
                 block = whole.reduced((whole.counts > 0) | (top < top_of(bounds, lowest.worst)))
             here = block.index

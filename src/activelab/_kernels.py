@@ -372,7 +372,8 @@ def normalised(log_values: Floats) -> Floats:
         with np.errstate(under="ignore"):
             values[extreme] = np.exp(rows - rows.max(axis=1)[:, None])
         total[extreme] = row_sums(values[extreme])
-    values /= total[:, None]
+    with np.errstate(under="ignore"):
+        values /= total[:, None]
     return values
 
 

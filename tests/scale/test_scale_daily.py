@@ -38,9 +38,9 @@ class Days:
         """The batch of today, equal to that of the core."""
         pool = self.pool
         pool.labels = pd.concat([self.first, *self.added.values()])
-        options = {"workers": 1, "seed": 1, "partitions": 5, "method": self.method, **options}
-        work = str(self.folder / "work")
-        found = scale.suggest(str(self.folder / "labels"), self.models, self.size, work_dir=work, **options)
+        usual = {"workers": 1, "seed": 1, "partitions": 5, "method": self.method}
+        options = {**usual, "work_dir": str(self.folder / "work"), **options}
+        found = scale.suggest(str(self.folder / "labels"), self.models, self.size, **options)
         assert_same(found, pool.in_memory(self.size, self.method, seed=1))
         return found
 
@@ -105,6 +105,25 @@ def test_a_larger_batch_takes_more_than_the_reserve(seed, tmp_path):
     for who in ("ann", "bob", "cem", "dov"):
         days.add(who, np.sort(days.pool.ids)[:150])
     assert days.suggest().temperature > 3 * before.temperature
+
+
+@pytest.mark.parametrize("method", ["activelab", "activelab+skip_settled=true", "frugal"])
+@pytest.mark.parametrize(("exponent", "size", "seed"), [(1, 10, 3), (1, 10, 4), (8, 60, 1), (8, 60, 3)])
+def test_what_the_first_pass_keeps_does_for_some_parts_only(
+    method, exponent, size, seed, tmp_path, monkeypatch
+):
+    # So little that it is seldom enough.
+    monkeypatch.setattr("activelab.scale._reserve.TIMES", 1)
+    monkeypatch.setattr("activelab.scale._reserve.LEAST_CERTAIN", 0)
+    pool = Pool(seed, n=2000, k=10, coarse=6, dtype=np.float32)
+    pool.labels = pool.labels[pool.labels["example"].isin(pool.ids[:200])]
+    for frame in pool.probs:
+        values = (frame[pool.classes] + 1e-3) ** exponent
+        frame[pool.classes] = values.div(values.sum(axis=1), axis=0).astype(np.float32)
+    days = Days(pool, tmp_path, method, size)
+    found = days.suggest(work_dir=None)
+    assert found.read_whole > 0
+    days.suggest()
 
 
 def test_a_reserve_is_used_up(tmp_path):

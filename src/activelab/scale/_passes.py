@@ -62,9 +62,10 @@ class Choosing:
 
 @dataclass(frozen=True, eq=False)
 class Chosen(Batch):
-    """A batch with the annotators of each example's labels; None where nobody wants to know."""
+    """A batch with the partition of each example, and the annotators of its labels; None if nobody asks."""
 
     asked: Ids = field(default_factory=lambda: np.empty(0, dtype=object))
+    partition: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
 
 class Best(NamedTuple):
@@ -232,7 +233,7 @@ def best_of(
     for place, row in enumerate(chosen.tolist() if choosing.who else ()):
         asked[place] = labels.annotator[labels.offsets[row] : labels.offsets[row + 1]]
     batch = explain_batch(labels, assessment, chosen)
-    chosen_ones = Chosen(**vars(batch), asked=asked)
+    chosen_ones = Chosen(**vars(batch), asked=asked, partition=np.full(size, partition.number))
     due = math.ceil(choosing.share * (seen.others + labels.n_examples))
     worst = float(batch.score[due - 1]) if 0 < due <= size else at_most
     return Best(

@@ -14,7 +14,7 @@ from activelab._conventions import PAPER
 from activelab._errors import InputError, first
 from activelab._kernels import FIXED_POINT
 from activelab._ordered import order_notes
-from activelab._typing import Float64s, Ids, Ints, Models
+from activelab._typing import Bools, Float64s, Ids, Ints, Models
 from activelab._vocabulary import Vocabulary, id_keys
 from activelab.acquisition import ActiveLab, ExpectedLoss, Frugal
 from activelab.assignment import assign
@@ -241,13 +241,11 @@ class Run:
         self._look(function, known, found)
         again = found.unsure
         if again:
-            # All results so far lie in the store, those of these partitions are replaced.
-            found = _Found(_Best(Chosen, asked, self._batch_order, self.request.seed, found.best.worst))
-            self._look(function, known, found, {one.number for one in self.runner.partitions} - again)
+            found.forget(again)
             at_all = replace(known.choosing, at_all=True)
             self._look(function, replace(known, choosing=at_all), found, again)
         chosen = found.best.result()
-        considered, settled, ambiguous = found.counts.tolist()
+        considered, settled, ambiguous = found.counts
         if len(chosen) < asked:
             n_examples = sum(one.n_examples for one in prepared)
             notes = (why_fewer(len(chosen), asked, n_examples, considered, settled, ambiguous), *notes)
@@ -543,11 +541,9 @@ class Run:
 class _Best(Generic[Asked]):
     """The best of the batches of all partitions; ``order`` tells scores and keys of ties from columns."""
 
-    def __init__(
-        self, kind: type[Asked], size: int, order: Order, seed: int, at_most: float = float("inf")
-    ) -> None:
+    def __init__(self, kind: type[Asked], size: int, order: Order, seed: int) -> None:
         self.kind: Any = kind
-        self.size, self.order, self.seed, self.at_most = size, order, seed, at_most
+        self.size, self.order, self.seed, self.at_most = size, order, seed, float("inf")
         self._parts: list[Asked] = []
 
     def add(self, batch: Asked) -> None:
@@ -565,6 +561,13 @@ class _Best(Generic[Asked]):
         merged = self._merge()
         return float(self.order(vars(merged))[0][-1]) if len(merged) == self.size else float("inf")
 
+    def drop(self, which: Callable[[dict[str, Any]], Bools]) -> None:
+        """Forget some of the best; nothing worse than the worst of all can come in their place."""
+        self.at_most = self.worst
+        merged = vars(self._merge())
+        kept = ~which(merged)
+        self._parts = [self.kind(**{name: merged[name][kept] for name in merged if name != "notes"})]
+
     def _merge(self) -> Asked:
         columns: dict[str, Any] = {
             field.name: np.concatenate([getattr(part, field.name) for part in self._parts])
@@ -581,21 +584,34 @@ class _Best(Generic[Asked]):
 
 
 class _Found:
-    """The best of the partitions so far, and what was counted."""
+    """The best of the partitions so far, and what was counted in each."""
 
     def __init__(self, best: _Best[Chosen]) -> None:
         self.best = best
-        self.counts = np.zeros(3, dtype=np.int64)
-        self.whole, self._doubtful = 0, False
+        self._told: dict[int, tuple[int, int, int]] = {}
+        self._whole: set[int] = set()
         self._beyond: dict[int, float] = {}
+        self._doubtful = False
 
     def take(self, found: Best) -> None:
         """Take that of one partition."""
         self.best.add(found.batch)
-        self.counts += found.considered, found.settled, found.ambiguous
-        self.whole += found.at_all
-        self._doubtful |= found.doubtful
+        self._told[found.number] = found.considered, found.settled, found.ambiguous
+        if found.at_all:
+            self._whole.add(found.number)
         self._beyond[found.number] = found.beyond
+        self._doubtful |= found.doubtful
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Examples to be asked about, that are settled, and that are ambiguous."""
+        considered, settled, ambiguous = map(sum, zip(*self._told.values(), strict=True))
+        return considered, settled, ambiguous
+
+    @property
+    def whole(self) -> int:
+        """Partitions all of whose examples were looked at."""
+        return len(self._whole)
 
     @property
     def so_far(self) -> SoFar:
@@ -607,6 +623,10 @@ class _Found:
         """Partitions in which an example that was not looked at may belong to the batch."""
         worst = self.best.worst
         return {number for number, beyond in self._beyond.items() if beyond <= worst and beyond < np.inf}
+
+    def forget(self, partitions: set[int]) -> None:
+        """Leave out some partitions, which are looked at again."""
+        self.best.drop(lambda columns: np.isin(columns["partition"], sorted(partitions)))
 
 
 def _overlap_notes(known: Known) -> tuple[str, ...]:

@@ -418,13 +418,13 @@ _ROUNDING_OF_SUMS = 1.2e-7
 """More than the relative error for each term of the two sums over classes behind it."""
 
 
-def least_certain(certainty: Certainty, share: float, n_classes: int) -> Certainty:
-    """A bound on max_k softmax(β log q)_k from below, given c = max_k q_k and β, the ``share``.
+def least_certain(certainty: Certainty, share: float | None, n_classes: int) -> Certainty:
+    """A bound on max_k softmax(β log q)_k from below, given c = max_k q_k and β, the ``share`` or None (1).
 
     It is 1 / Σ_k (q_k / c)^β. For β < 1 the sum is largest where all the others are equal, as q^β is concave;
     for β ≥ 1 it is at most 1 / c.
     """
-    if share < 1:
+    if share is not None and share < 1:
         odds = np.maximum(1 - certainty, 0) / certainty
         certainty = 1 / (1 + (n_classes - 1) ** (1 - share) * odds**share)
     return certainty * (1 - _ROUNDING - _ROUNDING_OF_SUMS * n_classes)

@@ -186,8 +186,7 @@ class _Bounds:
         return at_columns(self.model[here], self.predicted[here])
 
     def _certainty(self, top: Floats) -> Floats:
-        beta = 1.0 if self.beta is None else self.beta
-        return least_certain(highest_from_below(top), beta, self.model.shape[1])
+        return least_certain(highest_from_below(top), self.beta, self.model.shape[1])
 
     @cached_property
     def _without_labels(self) -> Float64s:

@@ -94,7 +94,7 @@ def of_trust(job: Job, betas: Betas, trust: Trust) -> Yardstick | None:
         beta,
         lambda models, _: float(temper(models[0], beta).max()),
         lambda certainty: float(score_without_labels(np.array([certainty]), trust, len(job.classes))[0]),
-        lambda top: least_certain(top, 1.0 if beta is None else beta, len(job.classes)),
+        lambda top: least_certain(top, beta, len(job.classes)),
     )
 
 
@@ -121,12 +121,12 @@ def _same(certainty: float) -> float:
 
 @dataclass(frozen=True)
 class Reserve:
-    """Examples of a partition without labels, those of the lowest scores.
+    """Examples of a partition without labels, of which the model is least certain or the lowest in score.
 
     Attributes
     ----------
     under, exponent
-        Of the `Yardstick`.
+        Of the `Yardstick`; `_BY_MODEL` and None of what the first pass keeps.
     certainty : float
         The lowest of the examples without labels that are not here; infinite if there are none.
     considered : bool
